@@ -1,0 +1,25 @@
+"""What `triarch bench NAME` can be asked for. Imports nothing heavy: the command line reads it to build its flags."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "api")
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """One measurement. `seconds` bounds the whole of it, `runs` is the number of kills of `failover`.
+
+    `report` is where the JSON report goes (`-` or `None`: standard output).
+    """
+
+    report: Path | None = None
+    seconds: float = 60.0
+    runs: int = 5
+    directory: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 5 <= self.seconds <= 86_400:
+            raise ValueError(f"seconds: {self.seconds} is not within 5..86400")
+        if not 1 <= self.runs <= 1_000:
+            raise ValueError(f"runs: {self.runs} is not within 1..1000")
