@@ -1,0 +1,103 @@
+"""What the HTTP interface sees of a node: two ports, implemented by `orchestrator.node` and `orchestrator.duties`.
+
+`NodeView` is there on every node. `Duties` exists only while this node leads; every request that needs them is passed
+on to the leader by `orchestrator.api.forward` before a route is reached.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from cluster import Applied, Cluster, Epoch
+    from framebuffer import FrameStreams
+    from orchestrator.config import NodeConfig
+    from orchestrator.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorReport:
+    """One heartbeat of a processor: frames it holds now, and its totals since it started."""
+
+    in_flight: int = 0
+    settled: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAnswer:
+    """What a component said to a command.
+
+    `accepted` is False when the component, or its lifecycle, refused it: `code` and `message` say why (`code` is one
+    of `component_unknown`, `command_refused`, `component_unreachable`, `component_timeout` or the component's own).
+    `duplicate` is True when it had answered this key before and did nothing now.
+    """
+
+    component_id: str
+    command: str
+    key: str
+    accepted: bool
+    state: str | None = None
+    duplicate: bool = False
+    code: str = ""
+    message: str = ""
+
+
+class Duties(Protocol):
+    """What only the leader does. None of these raise for what a peer did wrong; cluster errors pass through."""
+
+    async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
+        """Note that a registered processor lives. The caller has checked that it is registered."""
+
+    async def processor_removed(self, processor_id: str) -> int:
+        """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""
+
+    async def component_event(self, event: "Event") -> None:
+        """Take an event of the event protocol (`component.heartbeat`, `component.state_changed`, …)."""
+
+    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
+        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`)."""
+
+
+class NodeView(Protocol):
+    """One node, as its API sees it. The methods answer at once from memory unless they are `async`."""
+
+    @property
+    def config(self) -> "NodeConfig": ...
+
+    @property
+    def cluster(self) -> "Cluster": ...
+
+    @property
+    def streams(self) -> "FrameStreams | None":
+        """None while Redis has never answered yet."""
+
+    @property
+    def registry(self) -> "CollectorRegistry": ...
+
+    async def propose(
+        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: "Epoch | None" = None
+    ) -> "Applied":
+        """`Cluster.propose` of a typed body; its errors pass through (NotLeader, NoLeader, OutcomeUnknown, …)."""
+
+    def leader_api(self) -> str | None:
+        """Base URL of the leader's API by the applied claim; None when no leader is known to be reachable now."""
+
+    def is_leader(self) -> bool:
+        """Leadership is established here: the claim of this term is applied."""
+
+    def epoch(self) -> "Epoch | None":
+        """The newest epoch whose claim is applied here, whoever leads."""
+
+    def duties(self) -> Duties | None:
+        """The leader's duties, None on a follower and until they are established."""
+
+    def redis_health(self) -> tuple[bool, str]:
+        """(answers, why not), as last seen by the node's own probe."""
+
+    def control_status(self) -> Mapping[str, Any]:
+        """`consumption_rate` (frames dispatched a second), dispatch figures, `paused`."""
