@@ -1,0 +1,1 @@
+"""Frames: streams, ledger, producer and processor SDKs."""

@@ -1,0 +1,219 @@
+"""The errors of this package.
+
+::
+
+    FrameBufferError
+    ├── InvalidFrame            invalid_frame             a frame failed validation; names the field
+    ├── InvalidName             invalid_name              an id of a camera, processor or capability is malformed
+    ├── InvalidRegistration     invalid_registration      a processor's registration failed validation
+    ├── RegistrationRefused     processor_exists          the id is taken by another registration
+    ├── ProcessorUnknown        processor_unknown         the orchestrator does not know this processor
+    ├── OrchestratorUnavailable orchestrator_unavailable  no node of the orchestrator answered
+    ├── Fenced                  fenced                    a newer leader has taken over
+    ├── CameraSuperseded        camera_superseded         a newer producer has opened this camera
+    ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
+    ├── ProducerClosed          producer_closed           the producer was closed; says what was not sent
+    ├── RedisFailure            redis_failure
+    │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, read-only, full
+    │   ├── RedisUnsupported    redis_unsupported         the server is too old, or lacks what is needed
+    │   └── RedisRefused        redis_refused             password, permission, or data of an unexpected type
+    └── EmbeddedFailure         embedded_failure
+        ├── ServerMissing       server_missing            no server binary was found
+        ├── PortInUse           port_in_use               something else listens on the port
+        └── ServerFailed        server_failed             the server ended, or never became ready
+
+Every error has a stable ``code``: the API and the CLI map from it, never from the text.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "CameraSuperseded",
+    "EmbeddedFailure",
+    "Fenced",
+    "FrameBufferError",
+    "InvalidFrame",
+    "InvalidName",
+    "InvalidRegistration",
+    "NotDurable",
+    "OrchestratorUnavailable",
+    "PortInUse",
+    "ProcessorUnknown",
+    "ProducerClosed",
+    "RedisFailure",
+    "RedisRefused",
+    "RedisUnavailable",
+    "RedisUnsupported",
+    "RegistrationRefused",
+    "ServerFailed",
+    "ServerMissing",
+]
+
+
+class FrameBufferError(Exception):
+    """Root of the package's errors."""
+
+    code: ClassVar[str] = "framebuffer"
+
+
+class InvalidFrame(FrameBufferError):
+    """A frame failed validation: ``field`` is the offending field, ``reason`` a sentence for people."""
+
+    code = "invalid_frame"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class InvalidName(FrameBufferError, ValueError):
+    """A name that cannot be part of a key."""
+
+    code = "invalid_name"
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"{kind} {name!r} must match [A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
+        self.kind = kind
+        self.name = name
+
+
+class InvalidRegistration(FrameBufferError):
+    """A processor's registration failed validation."""
+
+    code = "invalid_registration"
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class RegistrationRefused(FrameBufferError):
+    """The processor id is taken by another registration."""
+
+    code = "processor_exists"
+
+
+class ProcessorUnknown(FrameBufferError):
+    """The orchestrator does not know this processor (any more): register again."""
+
+    code = "processor_unknown"
+
+
+class OrchestratorUnavailable(FrameBufferError):
+    """No node of the orchestrator answered."""
+
+    code = "orchestrator_unavailable"
+
+
+class Fenced(FrameBufferError):
+    """A leader with a newer epoch has written the fence: this leader's time is over.
+
+    ``current`` is the epoch (term, index) in force, ``node_id`` whose it is.
+    """
+
+    code = "fenced"
+
+    def __init__(self, current: tuple[int, int], node_id: str) -> None:
+        super().__init__(f"fenced by epoch {current[0]}.{current[1]} of {node_id}")
+        self.current = current
+        self.node_id = node_id
+
+
+class CameraSuperseded(FrameBufferError):
+    """The camera's session is not ``session`` but ``current`` (empty: the server knows of none)."""
+
+    code = "camera_superseded"
+
+    def __init__(self, camera_id: str, session: str, current: str) -> None:
+        super().__init__(f"camera {camera_id}: another producer has opened it")
+        self.camera_id = camera_id
+        self.session = session
+        self.current = current
+
+
+class NotDurable(FrameBufferError):
+    """The frames are written, but only ``confirmed`` of ``wanted`` replicas said so in time.
+
+    Publishing them again is safe: what is already there answers "duplicate" and waits for the replicas once more.
+    """
+
+    code = "not_durable"
+
+    def __init__(self, wanted: int, confirmed: int) -> None:
+        super().__init__(f"{confirmed} of {wanted} replicas confirmed the write in time")
+        self.wanted = wanted
+        self.confirmed = confirmed
+
+
+class ProducerClosed(FrameBufferError):
+    """The producer is closed. ``unsent``: frames accepted but never confirmed by the server."""
+
+    code = "producer_closed"
+
+    def __init__(self, camera_id: str, unsent: int = 0) -> None:
+        super().__init__(f"producer of camera {camera_id} is closed, {unsent} frames were not sent")
+        self.camera_id = camera_id
+        self.unsent = unsent
+
+
+class RedisFailure(FrameBufferError):
+    """Root of what the server, or the way to it, can do to a call."""
+
+    code = "redis_failure"
+
+
+class RedisUnavailable(RedisFailure):
+    """The call may or may not have had its effect; it is worth another try.
+
+    ``reason`` is one of a few stable words: connection, timeout, loading, read_only, busy, no_replicas, master_down,
+    out_of_memory, not_persisting, cluster_down.
+    """
+
+    code = "redis_unavailable"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+
+
+class RedisUnsupported(RedisFailure):
+    """The server cannot do what is needed: it is too old, or functions are disabled."""
+
+    code = "redis_unsupported"
+
+
+class RedisRefused(RedisFailure):
+    """The server answered with an error that another try does not heal."""
+
+    code = "redis_refused"
+
+
+class EmbeddedFailure(FrameBufferError):
+    """Root of what can go wrong with the embedded server."""
+
+    code = "embedded_failure"
+
+
+class ServerMissing(EmbeddedFailure):
+    """No Valkey or Redis server binary was found."""
+
+    code = "server_missing"
+
+
+class PortInUse(EmbeddedFailure):
+    """Another process listens on the port."""
+
+    code = "port_in_use"
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"port {port} on {host} is in use by another process")
+        self.host = host
+        self.port = port
+
+
+class ServerFailed(EmbeddedFailure):
+    """The server process ended, or did not become ready in time."""
+
+    code = "server_failed"

@@ -1,0 +1,113 @@
+"""Every key of the frame streams, built in this one place (the Lua library builds the same from its first key).
+
+A prefix with a hash tag (``frames{0}``) puts all keys of one shard into one slot of a Redis Cluster.
+"""
+
+import re
+
+import msgspec
+
+from framebuffer.errors import InvalidName
+
+__all__ = ["CAPTURE_GROUP", "DEFAULT_SEGMENT", "Keys", "check_name"]
+
+CAPTURE_GROUP = "frame-buffer"
+DEFAULT_SEGMENT = 65_536
+"""Sequences per ledger segment: two bitmaps of 8 KiB."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def check_name(kind: str, name: str) -> str:
+    """Return ``name`` if it may be part of a key. Errors: InvalidName."""
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise InvalidName(kind, name)
+    return name
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """The keys under one prefix."""
+
+    prefix: str = "frames"
+
+    @property
+    def capture(self) -> str:
+        """Stream of frames that no leader has looked at yet."""
+        return f"{self.prefix}:capture"
+
+    @property
+    def lanes(self) -> str:
+        """Set of the capabilities whose lane holds frames."""
+        return f"{self.prefix}:lanes"
+
+    @property
+    def queues(self) -> str:
+        """Set of the processors that have a queue."""
+        return f"{self.prefix}:queues"
+
+    @property
+    def results(self) -> str:
+        """Stream of results, trimmed to the newest."""
+        return f"{self.prefix}:results"
+
+    @property
+    def dead(self) -> str:
+        """Stream of frames that are given up, with the reason."""
+        return f"{self.prefix}:dead"
+
+    @property
+    def wake(self) -> str:
+        """Stream that wakes a waiting dispatcher when capacity became free while frames wait in lanes."""
+        return f"{self.prefix}:wake"
+
+    @property
+    def fence(self) -> str:
+        """Hash: the epoch in force and when its leader dispatched first and last (the server's time)."""
+        return f"{self.prefix}:fence"
+
+    @property
+    def leaders(self) -> str:
+        """List of closed fence records, newest first."""
+        return f"{self.prefix}:leaders"
+
+    @property
+    def cameras(self) -> str:
+        """Set of every camera that was ever opened."""
+        return f"{self.prefix}:cameras"
+
+    @property
+    def rotation(self) -> str:
+        """Hash: how far ties have rotated, per capability."""
+        return f"{self.prefix}:rotation"
+
+    def ready(self, processor_id: str) -> str:
+        """Stream: the queue of one processor."""
+        return f"{self.prefix}:ready:{processor_id}"
+
+    def ready_group(self, processor_id: str) -> str:
+        """The consumer group on that queue."""
+        return f"{processor_id}-group"
+
+    def lane(self, capability: str) -> str:
+        """Stream: frames that wait for a processor with this capability."""
+        return f"{self.prefix}:lane:{capability}"
+
+    def payload(self, camera_id: str, sequence: int) -> str:
+        """The bytes of a frame that is too large to travel in the streams."""
+        return f"{self.prefix}:payload:{camera_id}:{sequence}"
+
+    def ledger(self, camera_id: str) -> str:
+        """Hash: counters and session of a camera."""
+        return f"{self.prefix}:ledger:{camera_id}"
+
+    def published(self, camera_id: str, segment: int) -> str:
+        """Bitmap: a bit per sequence that was published."""
+        return f"{self.prefix}:ledger:{camera_id}:published:{segment}"
+
+    def final(self, camera_id: str, segment: int) -> str:
+        """Bitmap: a bit per sequence that is settled, dead or dropped."""
+        return f"{self.prefix}:ledger:{camera_id}:final:{segment}"
+
+    def complete(self, camera_id: str) -> str:
+        """Set of completely final segments above the watermark; their bitmaps are gone."""
+        return f"{self.prefix}:ledger:{camera_id}:complete"
