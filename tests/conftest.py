@@ -1,0 +1,63 @@
+"""Fixtures of all suites. Those of one package stand in tests/<package>/conftest.py."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import eventually_sync
+
+# A developer's own settings must not reach a node or a command under test.
+for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The backend of anyio's pytest plugin; of session scope, so that async fixtures of any scope may use it."""
+    return "asyncio"
+
+
+def _children() -> dict[int, str]:
+    """Living child processes of this one: pid → command line. Empty where /proc is absent (macOS)."""
+    children: dict[int, str] = {}
+    for listing in Path("/proc/self/task").glob("*/children"):
+        try:
+            pids = [int(pid) for pid in listing.read_text().split()]
+        except FileNotFoundError:  # the thread ended meanwhile
+            continue
+        for pid in pids:
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if command:  # a zombie has none: it ended, and only waits to be reaped
+                children[pid] = command.strip()
+    return children
+
+
+@pytest.fixture(autouse=True)
+def no_processes_left() -> Iterator[None]:
+    """Fails a test that leaves child processes behind, and kills them.
+
+    Fixtures of a wider scope are set up before this one, so what they own is not counted.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    before = _children()
+    yield
+
+    def left() -> dict[int, str]:
+        return {pid: command for pid, command in _children().items() if pid not in before}
+
+    try:
+        eventually_sync(lambda: not left(), deadline_s=1.0)
+    except AssertionError:
+        survivors = left()
+        for pid in survivors:
+            os.kill(pid, signal.SIGKILL)
+        pytest.fail(f"the test left processes behind: {survivors}")
