@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cluster import Applied, Cluster, Epoch
     from framebuffer import FrameStreams
     from orchestrator.config import NodeConfig
-    from orchestrator.events import Event
+    from orchestrator.events import CommandAnswer, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +28,8 @@ class ProcessorReport:
     errors: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CommandAnswer:
-    """What a component said to a command.
-
-    `accepted` is False when the component, or its lifecycle, refused it: `code` and `message` say why (`code` is one
-    of `component_unknown`, `command_refused`, `component_unreachable`, `component_timeout` or the component's own).
-    `duplicate` is True when it had answered this key before and did nothing now.
-    """
-
-    component_id: str
-    command: str
-    key: str
-    accepted: bool
-    state: str | None = None
-    duplicate: bool = False
-    code: str = ""
-    message: str = ""
-
-
 class Duties(Protocol):
-    """What only the leader does. None of these raise for what a peer did wrong; cluster errors pass through."""
+    """What only the leader does. Errors of `orchestrator.errors` and of `cluster` pass through to the API."""
 
     async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
         """Note that a registered processor lives. The caller has checked that it is registered."""
@@ -57,10 +38,17 @@ class Duties(Protocol):
         """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""
 
     async def component_event(self, event: "Event") -> None:
-        """Take an event of the event protocol (`component.heartbeat`, `component.state_changed`, …)."""
+        """Take an event of the event protocol (`component.heartbeat`, `component.state_changed`, …).
 
-    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
-        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`)."""
+        Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, ComponentSuperseded.
+        """
+
+    async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
+        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
+
+        Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
+        answer with a `code`, or CommandRefused and its like.
+        """
 
 
 class NodeView(Protocol):
