@@ -1,4 +1,4 @@
-"""`triarch demo`: three nodes, real frames, a kill in the middle, and a report that proves what became of each frame."""
+"""`triarch demo`: three nodes, real frames, a kill in the middle, a report that says what became of every frame."""
 
 from orchestrator.demo.options import DemoOptions
 
@@ -7,6 +7,6 @@ __all__ = ["DemoOptions", "run"]
 
 def run(options: DemoOptions) -> int:
     """Run the demo and return its exit code: 0 only when every promise of the run held."""
-    from orchestrator.demo.drill import main  # noqa: PLC0415  start-up of the command line stays short
+    from orchestrator.demo.drill import main  # start-up of the command line stays short
 
     return main(options)

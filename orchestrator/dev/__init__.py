@@ -7,6 +7,6 @@ __all__ = ["DevOptions", "supervise"]
 
 def supervise(options: DevOptions) -> int:
     """Run the plant until it is interrupted and return the exit code."""
-    from orchestrator.dev.supervisor import main  # noqa: PLC0415  start-up of the command line stays short
+    from orchestrator.dev.supervisor import main  # start-up of the command line stays short
 
     return main(options)
