@@ -18,7 +18,7 @@ DEFAULT_SEGMENT = 65_536
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-def check_name(kind: str, name: str) -> str:
+def check_name(kind: str, name: object) -> str:
     """Return ``name`` if it may be part of a key. Errors: InvalidName."""
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise InvalidName(kind, name)

@@ -180,3 +180,9 @@ class StreamStats(msgspec.Struct, frozen=True):
     cameras: dict[str, CameraCounters]
     fence: FenceRecord | None
     leaders: list[FenceRecord]  # closed ones, newest first
+    results_added: int  # results ever written, trimmed ones included
+
+    @property
+    def in_flight(self) -> int:
+        """Frames in capture, lanes and queues together."""
+        return self.capture_len + sum(self.lanes.values()) + sum(queue.length for queue in self.ready.values())
