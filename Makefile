@@ -1,0 +1,46 @@
+# One task runner. Every target sets itself up; a set-up that is already done costs nothing.
+# ARGS is passed on:  make demo ARGS="--video my.mp4 --seconds 20"    make test ARGS="tests/cluster -k fence"
+
+.POSIX:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format chaos lock docs clean
+
+BIN = .venv/bin
+PY = $(BIN)/python
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: ## set up, then: three nodes, real frames, the leader killed in the middle, and a report
+	@tools/setup.sh demo
+	@$(BIN)/triarch demo $(ARGS)
+
+test: ## set up, then: every test that needs no root, with the coverage gates
+	@tools/setup.sh dev
+	@tools/test.sh $(ARGS)
+
+check: ## set up, then: format, lint, types, import contracts, documentation
+	@tools/setup.sh dev
+	@tools/check.sh
+
+chaos: ## set up, then: the process faults; as root on Linux the network faults too
+	@tools/setup.sh dev
+	@$(PY) -m pytest tests/chaos $(ARGS)
+
+format: ## set up, then: rewrite the code in the house format
+	@tools/setup.sh dev
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+docs: ## set up, then: write the pages that are generated from the code
+	@tools/setup.sh dev
+	@$(PY) tools/config_reference.py --write
+
+lock: ## set up, then: resolve the locked dependencies anew (ARGS=--upgrade for newer versions)
+	@tools/setup.sh dev
+	@command -v uv >/dev/null 2>&1 || test -x $(BIN)/uv || $(PY) -m pip --quiet install uv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lock.sh $(ARGS)
+
+clean: ## remove .venv, caches and reports
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

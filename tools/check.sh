@@ -1,0 +1,31 @@
+#!/bin/sh
+# Runs every check even when one fails, so that one run shows all there is to mend.
+set -u
+cd "$(dirname "$0")/.."
+PATH="$PWD/.venv/bin:$PATH"
+failed=""
+
+check() { # name, command...
+  name=$1
+  shift
+  printf '%-14s' "$name"
+  if output=$("$@" 2>&1); then
+    echo ok
+  else
+    echo failed
+    printf '%s\n' "$output" | sed 's/^/    /'
+    failed="$failed $name"
+  fi
+}
+
+check format ruff format --check .
+check lint ruff check .
+check types mypy
+check imports lint-imports
+check docs python tools/check_docs.py
+check config-page python tools/config_reference.py --check
+
+if [ -n "$failed" ]; then
+  echo "make check: failed:$failed" >&2
+  exit 1
+fi
