@@ -1,0 +1,154 @@
+"""The exported metrics: their names, zeros from the start, and labels that stay bounded."""
+
+import time
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from framebuffer.metrics import BACKPRESSURE_HIGH, FrameMetrics
+from framebuffer.wire import DispatchReport
+
+LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version")
+
+
+def report(
+    routed: list[tuple[str, str, int]] | None = None,
+    parked: list[tuple[str, int]] | None = None,
+    depths: dict[str, int] | None = None,
+) -> DispatchReport:
+    return DispatchReport(
+        read=0,
+        drained=0,
+        routed=routed or [],
+        parked=parked or [],
+        depths=depths or {},
+        waiting=0,
+        more=False,
+        last_capture_id="0-0",
+        last_wake_id="0-0",
+    )
+
+
+class Exported:
+    """Metrics and what a scrape of them says."""
+
+    def __init__(self, **options: int) -> None:
+        self.registry = CollectorRegistry()
+        self.metrics = FrameMetrics(self.registry, node_id="n1", version="0.1", **options)
+
+    def samples(self, name: str) -> dict[tuple[str, ...], float]:
+        text = generate_latest(self.registry).decode()
+        return {
+            tuple(sample.labels[label] for label in LABELS if label in sample.labels): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name
+        }
+
+    def routed(self) -> dict[tuple[str, ...], float]:
+        """Rows of (processor, camera, result) that have a processor."""
+        found = self.samples("frame_buffer_frames_routed_total")
+        return {row: value for row, value in found.items() if "-" not in row}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "frame_buffer_frames_routed_total",
+        "frame_buffer_routing_duration_seconds_count",
+        "frame_buffer_dispatch_batch_size_count",
+        "frame_buffer_backpressure_level",
+        "frame_buffer_frames_waiting",
+        "frame_buffer_redis_outages_total",
+    ],
+)
+def test_zeros_are_exported_from_the_start(name: str) -> None:
+    found = Exported().samples(name)
+    assert found
+    assert set(found.values()) == {0.0}
+
+
+def test_the_node_is_named() -> None:
+    assert Exported().samples("frame_buffer_orchestrator_info") == {("n1", "0.1"): 1.0}
+
+
+def test_a_dispatch_call_is_counted() -> None:
+    exported = Exported()
+    exported.metrics.keep(processors=["p1", "p2"])
+    assert exported.samples("frame_buffer_processor_queue_depth") == {("p1",): 0, ("p2",): 0}
+    exported.metrics.observe(
+        report(routed=[("p1", "cam1", 3), ("p1", "cam2", 1)], parked=[("people", 2)], depths={"p1": 4, "p2": 0}), 0.002
+    )
+    exported.metrics.observe(report(routed=[("p1", "cam1", 1)], depths={"p1": 5, "p2": 0}), 0.002)
+    exported.metrics.observe(report(depths={"p1": 5, "p2": 0}), 0.0005)
+
+    routed = exported.samples("frame_buffer_frames_routed_total")
+    assert routed[("p1", "cam1", "routed")] == 4
+    assert routed[("p1", "cam2", "routed")] == 1
+    assert routed[("-", "-", "parked")] == 2
+    assert exported.samples("frame_buffer_routing_duration_seconds_count") == {(): 3}
+    assert exported.samples("frame_buffer_dispatch_batch_size_count") == {(): 2}  # the empty call moved nothing
+    assert exported.samples("frame_buffer_dispatch_batch_size_sum") == {(): 7}
+    assert exported.samples("frame_buffer_processor_queue_depth") == {("p1",): 5, ("p2",): 0}
+
+
+def test_rows_of_who_is_gone_are_removed() -> None:
+    exported = Exported()
+    exported.metrics.observe(
+        report(routed=[("p1", "cam1", 1), ("p2", "cam1", 1), ("p2", "cam2", 1)], depths={"p1": 1, "p2": 2}), 0.001
+    )
+    exported.metrics.keep(processors=["p2"])
+    assert set(exported.routed()) == {("p2", "cam1", "routed"), ("p2", "cam2", "routed")}
+    exported.metrics.keep(processors=["p2"], cameras=["cam2"])
+    assert set(exported.routed()) == {("p2", "cam2", "routed")}
+    exported.metrics.set_waiting({"people": 3})
+    exported.metrics.backpressure_level.set(BACKPRESSURE_HIGH)
+    exported.metrics.reset()
+    assert exported.routed() == {}
+    assert exported.samples("frame_buffer_processor_queue_depth") == {}
+    assert exported.samples("frame_buffer_frames_waiting") == {("default",): 0}
+    assert exported.samples("frame_buffer_backpressure_level") == {(): 0}
+
+
+def test_beyond_the_bound_cameras_count_as_other() -> None:
+    exported = Exported(cameras_max=2)
+    for camera in ("c1", "c2", "c3", "c4", "c1"):
+        exported.metrics.observe(report(routed=[("p1", camera, 1)], depths={"p1": 0}), 0.001)
+    assert exported.routed() == {
+        ("p1", "c1", "routed"): 2,
+        ("p1", "c2", "routed"): 1,
+        ("p1", "other", "routed"): 2,
+    }
+
+
+def test_pairs_of_processor_and_camera_are_bounded_too() -> None:
+    exported = Exported(rows_max=3)
+    for number in range(4):
+        exported.metrics.observe(
+            report(routed=[("p1", f"c{number}", 1), ("p2", f"c{number}", 1)], depths={"p1": 0, "p2": 0}), 0.001
+        )
+    assert len(exported.routed()) <= 3 + 2
+    assert sum(exported.routed().values()) == 8
+
+
+def test_waiting_frames_are_shown_per_capability() -> None:
+    exported = Exported(capabilities_max=2)
+    exported.metrics.set_waiting({"face": 3, "people": 4, "smoke": 5, "zebra": 6})
+    assert exported.samples("frame_buffer_frames_waiting") == {
+        ("default",): 0, ("face",): 3, ("people",): 4, ("other",): 11,
+    }  # fmt: skip
+    exported.metrics.set_waiting({"people": 1})
+    assert exported.samples("frame_buffer_frames_waiting") == {("default",): 0, ("people",): 1}
+
+
+def test_a_batch_costs_less_than_a_millisecond() -> None:
+    exported = Exported()
+    full = report(routed=[(f"p{n % 3}", f"c{n}", 1) for n in range(64)], depths={f"p{n}": 1 for n in range(50)})
+    exported.metrics.observe(full, 0.001)
+    costs = []
+    for _ in range(20):
+        began = time.perf_counter()
+        exported.metrics.observe(full, 0.001)
+        costs.append(time.perf_counter() - began)
+    assert min(costs) < 0.001
