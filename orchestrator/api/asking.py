@@ -1,0 +1,108 @@
+"""What a route gets of the request and the node: reading the replicated state, changing it, and the leader's duties."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+
+import msgspec
+from fastapi import Depends, Query, Request, Response
+
+from cluster import Applied, Epoch, StateMachine
+from orchestrator.api.envelope import command_id, facts
+from orchestrator.api.problems import Problem, refused
+from orchestrator.api.view import Duties, NodeView
+
+if TYPE_CHECKING:
+    from framebuffer import FrameStreams
+    from orchestrator.state import PlantState
+
+T = TypeVar("T")
+Consistency = Literal["leader", "linearizable", "stale"]
+
+DUTIES_WAIT_S = 1.0
+POLL_S = 0.02
+STALENESS_HEADER = "X-Triarch-Staleness"
+
+
+class Asking:
+    """One request that was meant for this node."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.node: NodeView = request.app.state.node
+
+    @property
+    def key(self) -> str:
+        """The Idempotency-Key of an unsafe request, the client's or one made for it."""
+        return str(facts(self._request.scope)["key"])
+
+    async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
+        """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
+        applied = await self.node.propose(kind, body, command_id=command_id(self._request.scope, kind), epoch=epoch)
+        if not applied.outcome.ok:
+            raise refused(applied.outcome.code, applied.outcome.message)
+        return applied
+
+    async def duties(self) -> Duties:
+        """The leader's duties, awaited for as long as this node leads: they are taken up just after the claim."""
+        deadline = time.monotonic() + DUTIES_WAIT_S
+        while (duties := self.node.duties()) is None:
+            if not self.node.is_leader() or time.monotonic() >= deadline:
+                raise Problem("no_leader", "this node has not taken up a leader's duties; nothing was done")
+            await asyncio.sleep(POLL_S)
+        return duties
+
+    def streams(self) -> "FrameStreams":
+        streams = self.node.streams
+        if streams is None:
+            raise Problem("redis_unavailable", self.node.redis_health()[1] or "Redis has not answered yet")
+        return streams
+
+
+Ask = Annotated[Asking, Depends(Asking)]
+
+
+class Reading:
+    """The replicated state, as consistent as the request asks for.
+
+    A read with `leader` or `linearizable` has reached the leader by now; `stale` is answered by whoever was asked.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        consistency: Annotated[
+            Consistency, Query(description="`stale` is answered by the node that is asked, from its own state.")
+        ] = "leader",
+        max_stale: Annotated[
+            float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; only with `consistency=stale`.")
+        ] = None,
+    ) -> None:
+        self._node: NodeView = request.app.state.node
+        self._response = response
+        self.consistency: Consistency = consistency
+        self.max_stale = max_stale
+
+    async def __call__(self, query: "Callable[[PlantState], T]") -> T:
+        """What `query` finds. It runs on the event loop, or on the thread that applies: it must not keep references."""
+        plain = cast("Callable[[StateMachine], T]", query)
+        found = await self._node.cluster.read(plain, consistency=self.consistency, max_stale=self.max_stale)
+        if self.consistency == "stale" and not self._node.is_leader():
+            age = self._node.cluster.status().last_contact_s
+            self._response.headers[STALENESS_HEADER] = "unknown" if age is None else f"{age:.3f}"
+        return found
+
+
+Read = Annotated[Reading, Depends(Reading)]
+
+
+async def here(node: NodeView, query: "Callable[[PlantState], T]") -> T:
+    """What `query` finds in this node's own state, however old."""
+    return await node.cluster.read(cast("Callable[[StateMachine], T]", query), consistency="stale")
+
+
+def builtins(value: Any) -> Any:
+    """A struct, or what holds structs, as JSON data."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,58 @@
+"""How refusals appear in the OpenAPI document: each with its media type and an example."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.api.problems import KINDS, MEDIA_TYPE, TYPE_PREFIX
+
+
+class FieldAtFault(BaseModel):
+    """One member of the request that was refused."""
+
+    location: str = Field(examples=["body.capacity"])
+    message: str = Field(examples=["Input should be greater than or equal to 1"])
+    type: str = Field(examples=["greater_than_equal"])
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457. Match on `code`; further members depend on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=[TYPE_PREFIX + "no_leader"])
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(examples=["/v1/components"])
+    code: str = Field(examples=sorted(KINDS))
+    errors: list[FieldAtFault] | None = Field(None, description="With `invalid_request`.")
+    idempotency_key: str | None = Field(None, description="With `outcome_unknown`: repeat the request under this key.")
+
+
+SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
+WRITE = ("no_leader", "queue_full", "outcome_unknown", "body_too_large", "command_too_large")
+READ = ("no_leader", "too_stale", "read_timed_out")
+
+
+def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """`responses=` of a route that may refuse with these codes, beside those that any route may."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for code in dict.fromkeys((*codes, "unauthorised", "invalid_request", "internal")):
+        status, title = KINDS[code]
+        response = responses.setdefault(
+            status, {"description": title, "content": {MEDIA_TYPE: {"schema": SCHEMA, "examples": {}}}}
+        )
+        response["content"][MEDIA_TYPE]["examples"][code] = {"value": _example(code, status, title)}
+    return responses
+
+
+def _example(code: str, status: int, title: str) -> dict[str, Any]:
+    return {
+        "type": TYPE_PREFIX + code,
+        "title": title,
+        "status": status,
+        "detail": "what happened this time",
+        "instance": "/the/path/asked/for",
+        "code": code,
+    }

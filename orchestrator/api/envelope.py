@@ -1,0 +1,183 @@
+"""What surrounds every answer: who gave it, problem documents for whatever is raised, and figures by route.
+
+Also what is known of a request before its route: its body, read once and bounded, and its Idempotency-Key. Pure ASGI, so
+that answers are passed on as they come.
+"""
+
+import hashlib
+import string
+import time
+import uuid
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from orchestrator.api.problems import Problem, problem_of, respond
+from orchestrator.api.view import NodeView
+
+BODY_BYTES_MAX = 1 << 20
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+KEY_CHARS_MAX = 200
+_KEY_CHARS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+NODE_HEADER = "X-Triarch-Node"
+LEADER_HEADER = "X-Triarch-Leader"
+EPOCH_HEADER = "X-Triarch-Epoch"
+INDEX_HEADER = "X-Triarch-Index"
+FORWARDED_HEADER = "X-Triarch-Forwarded-By"
+KEY_HEADER = "Idempotency-Key"
+
+
+def facts(scope: Scope) -> dict[str, Any]:
+    """What the middlewares know of this request: `body` (bytes) and `key` (str), both for unsafe methods only."""
+    state: dict[str, Any] = scope.setdefault("state", {})
+    found: dict[str, Any] = state.setdefault("triarch", {})
+    return found
+
+
+def command_id(scope: Scope, kind: str) -> str:
+    """The id of the command that this request proposes.
+
+    It holds a digest of the request, so that a key that was used for another request never gets that one's answer.
+    """
+    known = facts(scope)
+    digest = hashlib.sha256()
+    for part in (scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b""), known["body"]):
+        digest.update(len(part).to_bytes(4, "big") + part)
+    return f"{kind}/{known['key']}/{digest.hexdigest()[:16]}"
+
+
+class RequestFigures:
+    """`triarch_http_requests_total` and `triarch_http_request_seconds`, by route template and never by path."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "triarch_http_requests_total", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "triarch_http_request_seconds",
+            "From the request's first byte to the answer's last, seconds.",
+            ["route"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+
+    def note(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one answer. Paths without a route, and those passed on, share a label."""
+        route = getattr(scope.get("route"), "path", "forwarded" if facts(scope).get("forwarded") else "none")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class Envelope:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp, node: NodeView, figures: RequestFigures) -> None:
+        self._app = app
+        self._node = node
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 0
+
+        async def send_signed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._sign(scope, MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            try:
+                await self._app(scope, receive, send_signed)
+            except Exception as error:
+                if status:  # the answer has begun: the server can only break the connection
+                    raise
+                problem = problem_of(error, key=facts(scope).get("key"))
+                await respond(problem, scope["path"])(scope, receive, send_signed)
+        finally:
+            self._figures.note(scope, status or 500, time.monotonic() - started)
+
+    def _sign(self, scope: Scope, headers: MutableHeaders) -> None:
+        if NODE_HEADER in headers:  # passed on from the leader, and signed there
+            headers[FORWARDED_HEADER] = self._node.config.node.id
+            return
+        status = self._node.cluster.status()
+        headers[NODE_HEADER] = status.node_id
+        if status.leader_id is not None:
+            headers[LEADER_HEADER] = status.leader_id
+        if status.epoch is not None:
+            headers[EPOCH_HEADER] = str(status.epoch)
+        headers[INDEX_HEADER] = str(status.applied_index)
+        key = facts(scope).get("key")
+        if key is not None:
+            headers[KEY_HEADER] = key
+
+
+class Intake:
+    """Reads the body of an unsafe request, at most `BODY_BYTES_MAX`, and gives the request a key when it has none."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        known = facts(scope)
+        known["key"] = _key(headers.get(KEY_HEADER))
+        body = await _read(headers, receive)
+        if body is None:  # the client went away before it had sent everything
+            return
+        known["body"] = body
+        replayed = False
+
+        async def replay() -> Message:
+            nonlocal replayed
+            if replayed:
+                return await receive()
+            replayed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+
+def _key(sent: str | None) -> str:
+    if sent is None:
+        return uuid.uuid4().hex
+    if not 1 <= len(sent) <= KEY_CHARS_MAX or not _KEY_CHARS.issuperset(sent):
+        reason = f"must be 1 to {KEY_CHARS_MAX} visible ASCII characters"
+        fault = {"location": f"header.{KEY_HEADER}", "message": reason, "type": "idempotency_key"}
+        raise Problem("invalid_request", f"header.{KEY_HEADER}: {reason}", errors=[fault])
+    return sent
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes | None:
+    too_large = Problem("body_too_large", f"at most {BODY_BYTES_MAX} bytes are taken", headers={"Connection": "close"})
+    announced = headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise too_large
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)

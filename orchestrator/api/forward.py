@@ -1,0 +1,199 @@
+"""Any node answers: what only the leader can do is passed on to it, one hop and no further.
+
+    write, or read with consistency leader | linearizable
+        ├── this node leads ─────────────────────────────▶ answered here
+        ├── ?redirect ───────────────────────────────────▶ 307 to the leader
+        ├── passed on ── answered ───────────────────────▶ the leader's answer, as it came
+        │             ├─ not sent, or refused as no_leader ▶ the next leader, until `WAIT_S` is over
+        │             └─ sent, and no answer ────────────▶ a write: 504 outcome_unknown with its key; a read: asked again
+        └── no leader within `WAIT_S` ───────────────────▶ 503 no_leader, Retry-After
+
+In mode `active-passive` a follower passes on everything but `LOCAL_PATHS`.
+"""
+
+import asyncio
+import json
+import time
+import urllib.parse
+from collections.abc import Awaitable
+from typing import Any
+
+import httpx
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, SAFE_METHODS, facts
+from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
+from orchestrator.api.view import NodeView
+
+LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
+"""Every node answers these for itself, in every mode."""
+OWN_READS = frozenset({"/health", "/v1/cluster", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"})
+"""Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks the leader."""
+
+WAIT_S = 1.0
+"""How long a request waits for a leader before it is refused: most elections are over by then."""
+FORWARDED_WAIT_S = 0.25
+"""How long a node that was taken for the leader waits for its own claim to be established."""
+POLL_S = 0.02
+WATCH_S = 0.1
+KEEPALIVE_S = 2.0
+"""Shorter than the server's (5 s): a connection that the other side is closing would make a write's outcome unknown."""
+TIMEOUT = httpx.Timeout(15.0, connect=1.0, write=5.0, pool=1.0)
+
+_PASSED_ON = frozenset(
+    {"authorization", "content-type", "accept", "if-match", "if-none-match", "traceparent", "tracestate", "user-agent"}
+    | {"x-request-id", "x-processor-token"}
+)
+_NOT_PASSED_BACK = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
+)
+
+
+class _NotSent(Exception):
+    """The leader certainly did nothing."""
+
+
+class _Broken(Exception):
+    """Sent, and no answer came."""
+
+
+def new_client() -> httpx.AsyncClient:
+    """The connections to the other nodes. Proxies of the environment are not for them."""
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEPALIVE_S)
+    return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False)
+
+
+class ForwardToLeader:
+    """Answers here, or passes on."""
+
+    def __init__(self, app: ASGIApp, node: NodeView, client: httpx.AsyncClient) -> None:
+        self._app = app
+        self._node = node
+        self._client = client
+        config = node.config
+        self._own = next(m.api.rstrip("/") for m in config.cluster.members if m.id == config.node.id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._wants_leader(scope):
+            await self._app(scope, receive, send)
+            return
+        answer = await self._from_leader(scope)
+        await (answer or self._app)(scope, receive, send)
+
+    def _wants_leader(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if path in LOCAL_PATHS:
+            return False
+        if scope["method"] not in SAFE_METHODS:
+            return True
+        if self._node.config.cluster.mode == "active-passive":
+            return True
+        asked = _query(scope).get("consistency", [""])[-1]
+        if path in OWN_READS:
+            return asked in ("leader", "linearizable")
+        return asked != "stale"
+
+    async def _from_leader(self, scope: Scope) -> Response | None:
+        """The leader's answer; None when this node leads and answers itself."""
+        forwarded = FORWARDED_HEADER in Headers(scope=scope)
+        deadline = time.monotonic() + (FORWARDED_WAIT_S if forwarded else WAIT_S)
+        while not self._node.is_leader():
+            leader = None if forwarded else self._other_leader()
+            if leader is not None:
+                answer = await self._ask(scope, leader)
+                if answer is not None:
+                    return answer
+            if time.monotonic() >= deadline:
+                raise Problem("no_leader", "no leader is known or reachable from this node; nothing was changed")
+            await asyncio.sleep(POLL_S)
+        return None
+
+    def _other_leader(self) -> str | None:
+        leader = self._node.leader_api()
+        # An old claim of this node's own: it does not lead any more, and must not ask itself.
+        return None if leader is None or leader.rstrip("/") == self._own else leader
+
+    async def _ask(self, scope: Scope, leader: str) -> Response | None:
+        """One attempt; None when nothing was done there and it may be tried again."""
+        url = leader.rstrip("/") + _target(scope)
+        facts(scope)["forwarded"] = True
+        if "redirect" in _query(scope):
+            return RedirectResponse(url, status_code=307)
+        try:
+            answer = await self._exchange(scope, url, leader)
+        except _NotSent:
+            return None
+        except _Broken as error:
+            if scope["method"] in SAFE_METHODS:
+                return None
+            raise outcome_unknown(facts(scope)["key"], f"the leader did not answer ({error})") from None
+        if _says_no_leader(answer):
+            return None
+        response = Response(answer.content, status_code=answer.status_code)
+        response.raw_headers = [
+            (name.lower(), value)
+            for name, value in answer.headers.raw
+            if name.decode("latin-1").lower() not in _NOT_PASSED_BACK
+        ]
+        if answer.status_code not in (204, 304):
+            response.headers["content-length"] = str(len(answer.content))
+        return response
+
+    async def _exchange(self, scope: Scope, url: str, leader: str) -> httpx.Response:
+        known = facts(scope)
+        headers = [(name, value) for name, value in Headers(scope=scope).items() if name in _PASSED_ON]
+        headers += [(FORWARDED_HEADER, self._node.config.node.id), ("Accept-Encoding", "identity")]
+        if "key" in known:
+            headers.append((KEY_HEADER, known["key"]))
+        request = self._client.build_request(scope["method"], url, headers=headers, content=known.get("body") or None)
+        try:
+            return await self._watched(self._client.send(request), leader)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise _NotSent from error
+        except httpx.HTTPError as error:
+            raise _Broken(type(error).__name__) from error
+
+    async def _watched(self, sending: Awaitable[httpx.Response], leader: str) -> httpx.Response:
+        """Waits for the answer, but not for a leader that has been replaced: a stopped process keeps its connections."""
+        task = asyncio.ensure_future(sending)
+        replaced = 0
+        try:
+            while True:
+                done, _ = await asyncio.wait({task}, timeout=WATCH_S)
+                if done:
+                    return task.result()
+                replaced = replaced + 1 if self._node.leader_api() not in (None, leader) else 0
+                # Twice: a leader that has just handed over still answers, and knows better what became of the request.
+                if replaced > 1:
+                    raise _Broken("another node leads now")
+        finally:
+            task.cancel()
+
+
+def _query(scope: Scope) -> dict[str, list[str]]:
+    return urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+
+
+def _target(scope: Scope) -> str:
+    """Path and query for the leader, without `redirect`: it would only be sent round again."""
+    path = scope.get("raw_path") or urllib.parse.quote(scope["path"]).encode()
+    text = path.decode("latin-1").partition("?")[0]
+    if not text.startswith("/"):
+        # `GET @elsewhere` or `GET http://elsewhere` would change the host that is asked.
+        raise Problem("not_found", "no such path")
+    query = scope.get("query_string", b"").decode("latin-1")
+    kept = [part for part in query.split("&") if part.partition("=")[0] != "redirect" and part]
+    return urllib.parse.quote(text, safe="/%:@!$&'()*+,;=~-._") + ("?" + "&".join(kept) if kept else "")
+
+
+def _says_no_leader(answer: httpx.Response) -> bool:
+    """The node asked does not lead: it has done nothing, so another may be asked."""
+    if answer.status_code != 503 or answer.headers.get("content-type") != MEDIA_TYPE:
+        return False
+    try:
+        document: Any = json.loads(answer.content)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and document.get("code") == "no_leader"

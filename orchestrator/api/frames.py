@@ -1,0 +1,25 @@
+"""Frames: queues and counters at one instant, and the ledger that proves that nothing was lost."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from framebuffer import ledger as frame_ledger
+from orchestrator.api.asking import Ask, builtins
+from orchestrator.api.documented import problems
+
+router = APIRouter(prefix="/v1/frames", tags=["frames"])
+
+
+@router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
+async def stats(ask: Ask) -> dict[str, Any]:
+    """Of one instant of the Redis server; any node answers."""
+    answer: dict[str, Any] = builtins(await ask.streams().stats())
+    return answer
+
+
+@router.get("/ledger", summary="The ledger", responses=problems("redis_unavailable"))
+async def ledger(ask: Ask) -> dict[str, Any]:
+    """`published = settled + dead + dropped + in_flight + lost`; `ledger_ok`, and the frames that break it by name."""
+    answer: dict[str, Any] = builtins(await frame_ledger.verify(ask.streams()))
+    return answer

@@ -1,0 +1,148 @@
+"""What balancers, supervisors and people ask first: does it live, is it ready, does it lead, how is the whole."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from orchestrator.api.asking import Ask, here
+from orchestrator.api.documented import problems
+from orchestrator.api.problems import Problem
+from orchestrator.api.view import NodeView
+
+BEHIND_MAX = 100
+"""Committed entries that a ready node may still have to apply: at a high rate there is always some."""
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+    node: str
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+    node: str
+    role: str
+    leader: str | None
+    epoch: str | None
+
+
+class Leads(BaseModel):
+    node: str
+    leader: str
+    epoch: str | None
+
+
+class RedisHealth(BaseModel):
+    ok: bool
+    reason: str
+
+
+class MembersHealth(BaseModel):
+    total: int
+    reachable: int
+    has_quorum: bool
+
+
+class Counted(BaseModel):
+    total: int
+    healthy: int
+
+
+class Health(BaseModel):
+    """`degraded`: it works, and something is missing. `unhealthy`: it does not work now; `reasons` say what."""
+
+    status: Literal["healthy", "degraded", "unhealthy"]
+    reasons: list[str]
+    node: str
+    leader: str | None
+    epoch: str | None
+    redis: RedisHealth
+    members: MembersHealth
+    processors: Counted
+
+
+@router.get("/healthz", summary="The process lives")
+async def healthz(ask: Ask) -> Alive:
+    return Alive(node=ask.node.config.node.id)
+
+
+@router.get("/readyz", summary="This node can serve", responses=problems("not_ready"))
+async def readyz(ask: Ask) -> Ready:
+    """200 only when a leader is known, this node's state has caught up and Redis answers; else 503 with `reasons`."""
+    status = ask.node.cluster.status()
+    facts = {
+        "node": status.node_id,
+        "role": status.role,
+        "leader": status.leader_id,
+        "epoch": None if status.epoch is None else str(status.epoch),
+    }
+    reasons = not_ready(ask.node)
+    if reasons:
+        raise Problem("not_ready", "; ".join(reasons), reasons=reasons, **facts)
+    return Ready(**facts)
+
+
+def not_ready(node: NodeView) -> list[str]:
+    """Why this node is not ready; empty when it is."""
+    status = node.cluster.status()
+    reasons = []
+    if status.leader_id is None:
+        reasons.append("no leader is known")
+    elif status.leader_id == status.node_id and node.duties() is None:
+        reasons.append("the leader's duties are not taken up yet")
+    behind = status.commit_index - status.applied_index
+    if behind > BEHIND_MAX:
+        reasons.append(f"{behind} committed changes are not applied here yet")
+    redis_ok, redis_reason = node.redis_health()
+    if not redis_ok:
+        reasons.append(f"Redis does not answer: {redis_reason}")
+    return reasons
+
+
+@router.get("/leader", summary="200 on the leader, 503 elsewhere", responses=problems("not_leader"))
+async def leader(ask: Ask) -> Leads:
+    status = ask.node.cluster.status()
+    epoch = None if status.epoch is None else str(status.epoch)
+    if not ask.node.is_leader():
+        known = "no leader is known" if status.leader_id is None else f"the leader is {status.leader_id}"
+        raise Problem("not_leader", known, node=status.node_id, leader=status.leader_id, epoch=epoch)
+    return Leads(node=status.node_id, leader=status.node_id, epoch=epoch)
+
+
+@router.get("/health", summary="How the whole is, as this node sees it", responses={503: {"model": Health}} | problems())
+async def health(ask: Ask, response: Response) -> Health:
+    """200 when `healthy` or `degraded`, 503 when `unhealthy`."""
+    node = ask.node
+    status = node.cluster.status()
+    redis_ok, redis_reason = node.redis_health()
+    rows = await here(node, lambda state: [row.healthy for row in state.processors.rows.values()])
+    members = [member for member in status.members if member.reachable]
+    broken = [] if status.leader_id is not None else ["no leader is known"]
+    if not redis_ok:
+        broken.append(f"Redis does not answer: {redis_reason}")
+    weak = []
+    if len(members) < len(status.members):
+        weak.append(f"{len(status.members) - len(members)} of {len(status.members)} nodes cannot be reached from here")
+    if not all(rows):
+        weak.append(f"{rows.count(False)} of {len(rows)} processors are not healthy")
+    if broken:
+        response.status_code = 503
+    return Health(
+        status="unhealthy" if broken else "degraded" if weak else "healthy",
+        reasons=broken + weak,
+        node=status.node_id,
+        leader=status.leader_id,
+        epoch=None if status.epoch is None else str(status.epoch),
+        redis=RedisHealth(ok=redis_ok, reason=redis_reason),
+        members=MembersHealth(total=len(status.members), reachable=len(members), has_quorum=status.has_quorum),
+        processors=Counted(total=len(rows), healthy=rows.count(True)),
+    )
+
+
+@router.get("/control/status", summary="How fast frames are dispatched", responses=problems("no_leader"))
+async def control_status(ask: Ask) -> dict[str, Any]:
+    """The leader's figures: `consumption_rate` in frames a second, `paused`, and those of the dispatcher."""
+    return dict(ask.node.control_status())

@@ -1,0 +1,203 @@
+"""Every refusal of the HTTP interface: RFC 9457 problem documents with a stable `code`.
+
+    Problem                    one code of `KINDS`, or of the error trees of orchestrator, cluster and framebuffer
+    problem_of(exception)  ->  Problem      the only place where an exception becomes a status
+    respond(problem, ...)  ->  application/problem+json
+
+`type` is `urn:triarch:problem:<code>`; clients match on `code`. A `detail` never holds a secret, a stack or a value that
+was sent under a field that failed validation.
+"""
+
+import http
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+import cluster
+import framebuffer.errors as frame_errors
+from orchestrator.errors import BY_CODE, OrchestratorError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:triarch:problem:"
+RETRY_AFTER_S = "1"
+
+# code -> (status, title). Codes of other trees that reach a client stand here too, so that this is the whole list.
+KINDS: dict[str, tuple[int, str]] = {
+    "invalid_request": (422, "The request is not valid"),
+    "not_found": (404, "There is nothing here"),
+    "method_not_allowed": (405, "This method is not possible here"),
+    "unauthorised": (401, "A valid token is needed"),
+    "body_too_large": (413, "The request body is too large"),
+    "command_too_large": (413, "The change is too large to replicate"),
+    "no_leader": (503, "No leader is known now; nothing was changed"),
+    "not_leader": (503, "This node does not lead"),
+    "not_ready": (503, "This node is not ready"),
+    "queue_full": (503, "Too many changes wait to be replicated; nothing was changed"),
+    "read_timed_out": (503, "The read was not answered in time"),
+    "node_stopped": (503, "This node is stopping"),
+    "too_stale": (503, "This node's state is older than allowed"),
+    "outcome_unknown": (504, "The change may have been made; repeat it under the same Idempotency-Key"),
+    "transfer_failed": (409, "Leadership was not transferred"),
+    "member_unknown": (404, "No such member of the cluster"),
+    "fenced": (409, "A newer leader has taken over"),
+    "processor_exists": (409, "The id is taken by another processor"),
+    "processor_changed": (409, "The processor has been registered anew by another client"),
+    "processor_unknown": (404, "The processor is not registered"),
+    "registry_full": (409, "The registry is full"),
+    "component_unknown": (404, "The component is not registered"),
+    "component_exists": (409, "The id is taken by another component"),
+    "component_superseded": (409, "A newer process has registered under this id"),
+    "command_refused": (409, "The lifecycle does not allow this command now"),
+    "command_failed": (409, "The component tried and failed"),
+    "component_busy": (409, "Another command is running there"),
+    "component_stopping": (503, "The component is going away"),
+    "key_reused": (422, "The Idempotency-Key belongs to another request"),
+    "event_invalid": (422, "The event is not valid"),
+    "unknown_event": (422, "Nothing takes events of this type"),
+    "event_too_large": (413, "The event is too large"),
+    "stale_epoch": (409, "A newer leader has spoken"),
+    "unreachable": (502, "It could not be reached; nothing was delivered"),
+    "redis_unavailable": (503, "Redis does not answer"),
+    "redis_unsupported": (503, "The Redis server lacks what is needed"),
+    "redis_refused": (503, "The Redis server refused"),
+    "internal": (500, "This is a defect of the node; its log says more"),
+}
+RETRYABLE = frozenset(
+    {"no_leader", "queue_full", "too_stale", "not_ready", "redis_unavailable", "component_stopping"}
+    | {"read_timed_out", "node_stopped"}
+)
+
+
+class Problem(Exception):
+    """One refusal. `members` become extension members of the document, `headers` of the response."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        status: int | None = None,
+        title: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        known = KINDS.get(code, (409, "Refused"))
+        self.code = code
+        self.detail = detail
+        self.status = status or known[0]
+        self.title = title or known[1]
+        self.headers = dict(headers or {})
+        self.members = members
+        if code in RETRYABLE:
+            self.headers.setdefault("Retry-After", RETRY_AFTER_S)
+
+    def document(self, instance: str) -> dict[str, Any]:
+        """The body, `instance` being the path of the request."""
+        return {
+            **self.members,
+            "type": TYPE_PREFIX + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+        }
+
+
+def outcome_unknown(key: str | None, detail: str) -> Problem:
+    """504 with the key under which the request may be repeated safely."""
+    if key is None:
+        return Problem("outcome_unknown", detail)
+    hint = f"{detail}; send it again with Idempotency-Key: {key}"
+    return Problem("outcome_unknown", hint, headers={"Idempotency-Key": key}, idempotency_key=key)
+
+
+def refused(code: str, message: str) -> Problem:
+    """The refusal in an `Outcome`, an answer of a component or a result of the registry."""
+    known = BY_CODE.get(code)
+    return Problem(code, message, status=known.status if known and code not in KINDS else None)
+
+
+def problem_of(error: BaseException, *, key: str | None = None) -> Problem:
+    """The problem that an exception means to the client. What nobody foresaw is logged, and 500 without details."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError() | ValidationError():
+            return _invalid(error.errors())
+        case HTTPException():
+            return _http(error)
+        case OrchestratorError():
+            return _orchestrator(error, key)
+        case cluster.ClusterError():
+            return _cluster(error, key)
+        case frame_errors.Fenced():
+            return Problem("fenced", str(error))
+        case frame_errors.RedisFailure():
+            return Problem(error.code, str(error), status=503)
+    log.error("request failed", exc_info=error)
+    return Problem("internal", "the node's log says more")
+
+
+def respond(problem: Problem, instance: str) -> JSONResponse:
+    """The response; `instance` is the path that was asked for."""
+    return JSONResponse(
+        problem.document(instance), status_code=problem.status, headers=problem.headers, media_type=MEDIA_TYPE
+    )
+
+
+def _invalid(errors: Sequence[Any]) -> Problem:
+    """Field locations such as `body.capacity`, without the values that were sent: they may be secrets."""
+    fields = [
+        {
+            "location": ".".join(str(part) for part in error["loc"]) or "body",
+            "message": str(error["msg"]).removeprefix("Value error, "),
+            "type": str(error["type"]),
+        }
+        for error in errors
+    ]
+    detail = "; ".join(f"{field['location']}: {field['message']}" for field in fields[:5])
+    return Problem("invalid_request", detail, errors=fields[:100])
+
+
+def _http(error: HTTPException) -> Problem:
+    codes = {404: "not_found", 405: "method_not_allowed", 401: "unauthorised", 422: "invalid_request"}
+    code = codes.get(error.status_code, "invalid_request")
+    phrase = http.HTTPStatus(error.status_code).phrase
+    detail = "no such path" if error.status_code == 404 and error.detail == phrase else str(error.detail)
+    title = KINDS[code][1] if error.status_code in codes else phrase
+    return Problem(code, detail, status=error.status_code, title=title, headers=error.headers)
+
+
+def _orchestrator(error: OrchestratorError, key: str | None) -> Problem:
+    if error.code == "outcome_unknown":
+        return outcome_unknown(key, error.message)
+    details = dict(error.details)
+    code = str(details.pop("code", error.code))
+    return Problem(code, error.message, status=KINDS.get(code, (error.status, ""))[0], **_members(details))
+
+
+def _members(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Details under names that `Problem` does not use itself."""
+    reserved = {"type", "title", "status", "detail", "instance", "headers", "code"}
+    return {name: value for name, value in details.items() if name not in reserved}
+
+
+def _cluster(error: cluster.ClusterError, key: str | None) -> Problem:
+    match error:
+        case cluster.NotLeader() | cluster.NoLeader():
+            return Problem("no_leader", "this node does not lead, and nothing was changed; ask again")
+        case cluster.OutcomeUnknown():
+            return outcome_unknown(key, "the leader changed, or its quorum was lost, while the change was replicated")
+    if error.code in KINDS:
+        return Problem(error.code, str(error))
+    log.error("request failed", exc_info=error)
+    return Problem("internal", "the node's log says more")

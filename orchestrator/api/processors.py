@@ -1,0 +1,171 @@
+"""The registry of processors, at the paths of the frame API and below `/v1` alike."""
+
+import asyncio
+import logging
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from framebuffer.errors import RedisFailure
+from framebuffer.models import ID_PATTERN, ProcessorRegistration, ProcessorUpdate
+from framebuffer.registry import Register, Unregister, Update
+from orchestrator.api.asking import Ask, Asking, Read
+from orchestrator.api.documented import READ, WRITE, problems
+from orchestrator.api.problems import Problem
+from orchestrator.api.view import ProcessorReport
+
+log = logging.getLogger(__name__)
+
+RETURN_S = 1.0
+"""How long a removal waits for the queue to be returned; the leader's own reconciliation does it otherwise."""
+
+router = APIRouter(tags=["processors"])
+
+ProcessorId = Annotated[str, Path(pattern=ID_PATTERN, examples=["faces-1"])]
+OwnerToken = Annotated[
+    str,
+    Header(
+        alias="X-Processor-Token",
+        max_length=200,
+        description="Made once by each client: with it the same registration again is a refresh, not a conflict.",
+    ),
+]
+
+
+class Processor(BaseModel):
+    """A registered processor. `position` tells two registrations of one id apart."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "faces-1",
+                "capabilities": ["face_detection"],
+                "capacity": 32,
+                "queue": "frames:ready:faces-1",
+                "health_url": None,
+                "labels": {},
+                "healthy": True,
+                "reason": "registered",
+                "registered_time": 1767225600.0,
+                "position": [3, 17],
+            }
+        }
+    )
+
+    id: str
+    capabilities: list[str]
+    capacity: int
+    queue: str
+    health_url: str | None
+    labels: dict[str, str]
+    healthy: bool
+    reason: str
+    registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
+    position: tuple[int, int]
+
+
+class Registered(Processor):
+    """What a processor needs to start: its queue, the consumer group there, and where Redis is (without a password)."""
+
+    group: str
+    redis_url: str
+
+
+class Report(BaseModel):
+    """A heartbeat: frames in work now, and totals since the processor started."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"in_flight": 3, "settled": 120, "errors": 0}})
+
+    in_flight: int = Field(0, ge=0)
+    settled: int = Field(0, ge=0)
+    errors: int = Field(0, ge=0)
+
+
+@router.post(
+    "/processors/register",
+    status_code=201,
+    summary="Register a processor",
+    responses=problems("processor_exists", "registry_full", *WRITE),
+)
+async def register(ask: Ask, registration: ProcessorRegistration, response: Response, token: OwnerToken = "") -> Registered:
+    """409 `processor_exists` while another, healthy client holds the id."""
+    applied = await ask.propose(Register.kind, Register.of(registration, token=token))
+    response.headers["Location"] = f"/v1/processors/{registration.id}"
+    return Registered(**applied.outcome.value, group=registration.group, redis_url=_redis_url(ask))
+
+
+@router.get("/processors", summary="All processors", responses=problems(*READ))
+async def processors(
+    read: Read,
+    capability: Annotated[str | None, Query(pattern=ID_PATTERN, examples=["face_detection"])] = None,
+    healthy: bool | None = None,
+) -> list[Processor]:
+    """Ordered by id; filtered when asked."""
+    rows = await read(lambda state: state.processors.rows)
+    return [
+        Processor(**row.public())
+        for _, row in sorted(rows.items())
+        if (capability is None or row.registration.can_process(capability)) and (healthy in (None, row.healthy))
+    ]
+
+
+@router.get("/processors/{processor_id}", summary="One processor", responses=problems("processor_unknown", *READ))
+async def processor(read: Read, processor_id: ProcessorId) -> Processor:
+    row = await read(lambda state: state.processors.get(processor_id))
+    if row is None:
+        raise _unknown(processor_id)
+    return Processor(**row.public())
+
+
+@router.patch(
+    "/processors/{processor_id}", summary="Change a registration", responses=problems("processor_unknown", *WRITE)
+)
+async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) -> Processor:
+    """What is not in the body stays."""
+    applied = await ask.propose(Update.kind, Update.of(processor_id, changes))
+    return Processor(**applied.outcome.value)
+
+
+@router.delete(
+    "/processors/{processor_id}",
+    status_code=204,
+    summary="Remove a processor",
+    responses=problems("processor_unknown", "processor_changed", *WRITE),
+)
+async def unregister(ask: Ask, processor_id: ProcessorId, token: OwnerToken = "") -> None:
+    """Its queued frames go back to dispatch. With the owner's token, a successor under the same id is left alone."""
+    await ask.propose(Unregister.kind, Unregister(id=processor_id, token=token))
+    await _return_queue(ask, processor_id)
+
+
+@router.post(
+    "/processors/{processor_id}/heartbeat",
+    status_code=204,
+    summary="A processor lives",
+    responses=problems("processor_unknown", "no_leader"),
+)
+async def heartbeat(ask: Ask, read: Read, processor_id: ProcessorId, report: Report | None = None) -> None:
+    """404 tells the processor to register again."""
+    if await read(lambda state: state.processors.get(processor_id)) is None:
+        raise _unknown(processor_id)
+    said = report or Report()
+    duties = await ask.duties()
+    await duties.heartbeat(processor_id, ProcessorReport(said.in_flight, said.settled, said.errors))
+
+
+async def _return_queue(ask: Asking, processor_id: str) -> None:
+    try:
+        async with asyncio.timeout(RETURN_S):
+            await (await ask.duties()).processor_removed(processor_id)
+    except (TimeoutError, RedisFailure, Problem) as error:
+        # The removal itself is replicated; the leader's reconciliation returns the queue later.
+        log.warning("the queue of the removed processor %s is not returned yet: %s", processor_id, error or "timed out")
+
+
+def _unknown(processor_id: str) -> Problem:
+    return Problem("processor_unknown", f"processor {processor_id} is not registered")
+
+
+def _redis_url(ask: Asking) -> Any:
+    return ask.node.config.redis.public_url

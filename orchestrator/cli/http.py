@@ -1,0 +1,118 @@
+"""The API as the command line asks it: several addresses, the next one when a node does not answer."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from orchestrator.cli.output import Failure
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_URLS = "http://127.0.0.1:8101,http://127.0.0.1:8102,http://127.0.0.1:8103"
+CONNECT_S = 1.0
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def api_options(command: F) -> F:
+    """`--url` and `--timeout`. The token comes from the environment alone: a flag would stand in the process list."""
+    for option in (
+        click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
+                     metavar="SECONDS", help="How long one node may take to answer."),
+        click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, default=DEFAULT_URLS, metavar="URL,…",
+                     help="Addresses of the nodes' API; the first that answers is used. [default: the ports of `triarch dev`]"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def addresses(urls: str) -> tuple[str, ...]:
+    """The addresses in a comma list. Raises a usage error for one that is not an http URL."""
+    found = tuple(url.strip().rstrip("/") for url in urls.split(",") if url.strip())
+    for url in found:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise click.BadParameter(f"{url!r} is not an http:// or https:// address", param_hint="--url")
+    if not found:
+        raise click.BadParameter("no address given", param_hint="--url")
+    return found
+
+
+class Api:
+    """Asks the nodes in turn. Every failure is a `Failure` whose code the exit code follows from."""
+
+    def __init__(self, urls: Sequence[str], *, token: str | None = None, timeout_s: float = 20.0) -> None:
+        import httpx
+
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
+        self._urls = urls
+        self._client = httpx.Client(timeout=timeout, headers=headers, follow_redirects=False)
+
+    @classmethod
+    def of(cls, urls: str, timeout_s: float) -> "Api":
+        """From the options of `api_options` and `TRIARCH_TOKEN`."""
+        import os
+
+        return cls(addresses(urls), token=os.environ.get("TRIARCH_TOKEN") or None, timeout_s=timeout_s)
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, path: str, **params: str) -> Any:
+        """The JSON that is there."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
+        """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
+        return self._ask("POST", path, body=body, key=key)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Any:
+        import httpx
+
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method in WRITES else {}
+        failures: list[str] = []
+        for base in self._urls:
+            try:
+                answer = self._client.request(method, base + path, params=params, json=body, headers=headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failures.append(f"{base}: {error}")
+                continue
+            except httpx.HTTPError as error:
+                if method in WRITES:
+                    sent = headers["Idempotency-Key"]
+                    raise Failure(
+                        "outcome_unknown",
+                        f"{base} did not answer ({type(error).__name__}): it may have been done. Repeat it with --key {sent}",
+                    ) from None
+                failures.append(f"{base}: {type(error).__name__}")
+                continue
+            if answer.is_success:
+                return answer.json() if answer.content else None
+            failure = _failure(answer)
+            if failure.code != "no_leader" or base == self._urls[-1]:
+                raise failure
+            failures.append(f"{base}: {failure.message}")
+        raise Failure("no_node", "no node answered:\n  " + "\n  ".join(failures))
+
+
+def _failure(answer: Any) -> Failure:
+    try:
+        problem = answer.json()
+        code, detail = str(problem["code"]), str(problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return Failure("unexpected_answer", f"{answer.url} answered {answer.status_code}", status=answer.status_code)
+    return Failure(code, detail, status=answer.status_code)

@@ -1,0 +1,78 @@
+"""`triarch`: the names of the commands. The module of a command is imported only when that command is run."""
+
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+
+import click
+
+EPILOG = """\b
+Examples:
+  triarch dev                              three nodes, cameras, processors and components on this machine
+  triarch demo --kill leader               the same for half a minute, with a kill in the middle and a report
+  triarch cluster status -o json
+  triarch component command press-1 start
+
+\b
+Environment:
+  TRIARCH_URL        addresses of the API, comma separated
+  TRIARCH_TOKEN      the API's token
+  TRIARCH_REDIS_URL  where `triarch frames` finds Redis
+  NO_COLOR           no colours
+
+\b
+Exit codes:
+  0 ok         1 failed      2 usage        3 not found                      4 refused
+  5 conflict   6 no leader   7 outcome unknown or timed out   8 degraded
+"""
+
+# name -> (module:attribute, what it does). The second is repeated here so that `--help` imports nothing.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "node": ("orchestrator.cli.node:node", "Run one node of the cluster."),
+    "dev": ("orchestrator.cli.plant:dev", "Run a whole plant on this machine until it is interrupted."),
+    "demo": ("orchestrator.cli.plant:demo", "Move real frames, kill a part in the middle, prove that nothing was lost."),
+    "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
+    "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
+    "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
+    "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
+    "frames": ("orchestrator.cli.frames:frames", "Queues, counters and the ledger."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    try:
+        version = importlib.metadata.version("triarch")
+    except importlib.metadata.PackageNotFoundError:
+        version = "unknown (not installed)"
+    click.echo(f"triarch {version}")
+    ctx.exit()
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+def main() -> None:
+    """Three nodes that run as one: they keep components in order and move video frames without losing any."""
+
+
+if __name__ == "__main__":
+    main(prog_name="triarch")
