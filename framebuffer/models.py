@@ -208,7 +208,8 @@ class FrameReadyEvent(Model):
         return str(self.metadata.get("detection_type", DEFAULT_CAPABILITY))
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """`value` if it is an http or https URL with a host. Raises ValueError."""
     try:
         parts = urlsplit(value)
         port_ok = parts.port is None or parts.port > 0
@@ -261,7 +262,7 @@ class ProcessorRegistration(Model):
     @field_validator("health_url")
     @classmethod
     def _reachable(cls, value: str | None) -> str | None:
-        return None if value is None else _http_url(value)
+        return None if value is None else http_url(value)
 
     @property
     def group(self) -> str:
@@ -288,4 +289,4 @@ class ProcessorUpdate(Model):
     @field_validator("health_url")
     @classmethod
     def _reachable(cls, value: str | None) -> str | None:
-        return None if value is None else _http_url(value)
+        return None if value is None else http_url(value)

@@ -1,0 +1,138 @@
+"""The leader's loop: it calls the server's dispatch function whenever there may be something to move.
+
+Holds no frame: what a call has not moved is still in the streams. It runs from the moment the fence of this epoch
+is set until it is cancelled or a newer leader's fence refuses it. It waits without polling, on the capture stream
+and the wake stream; a pass every `block_s` beside that notices what no stream tells, such as being fenced while
+idle.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from framebuffer.errors import RedisFailure
+from framebuffer.metrics import FrameMetrics
+from framebuffer.outage import Outage
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import DispatchReport, RoutingTable
+
+log = logging.getLogger(__name__)
+
+CLAIM_EVERY_S = 10.0
+"""How often the pending list is claimed again. Nothing should be there after the first time; this heals what is."""
+
+_IDLE_PASSES = 3
+_IDLE_PAUSE_S = 0.01
+
+
+class Dispatcher:
+    """Moves frames from capture and lanes to the processors' queues, `limit` per call.
+
+    `table` gives the routing table for each call; `wake()` tells that it changed for the better. `on_report` is
+    called after each call. Redis outages are waited out; after one, the pending list is claimed again, as it may be
+    a promoted replica.
+    """
+
+    def __init__(
+        self,
+        streams: FrameStreams,
+        *,
+        epoch: tuple[int, int],
+        node_id: str,
+        table: Callable[[], RoutingTable],
+        on_report: Callable[[DispatchReport], None] | None = None,
+        metrics: FrameMetrics | None = None,
+        limit: int = 64,
+        block_s: float = 0.2,
+    ) -> None:
+        self._streams = streams
+        self._epoch = epoch
+        self._node_id = node_id
+        self._table = table
+        self._on_report = on_report
+        self._metrics = metrics
+        self._limit = limit
+        self._block_s = block_s
+        self._wanted = asyncio.Event()
+        self._waiter: asyncio.Task[bool] | None = None
+        self._outage = Outage("dispatch", log)
+        self._idle_passes = 0
+
+    def wake(self) -> None:
+        """Look at once: a processor came, came back, or can take more. Call it on the event loop."""
+        self._wanted.set()
+
+    @property
+    def redis_answers(self) -> bool:
+        return not self._outage.lasts
+
+    async def run(self) -> None:
+        """Until cancelled. Errors: Fenced."""
+        claim_at = time.monotonic()
+        try:
+            while True:
+                self._wanted.clear()  # before the call: what is wanted during it must not be missed
+                began = time.monotonic()
+                claim = began >= claim_at
+                try:
+                    report = await self._streams.dispatch(
+                        self._epoch, self._node_id, self._table(), limit=self._limit, claim=claim
+                    )
+                except RedisFailure as error:
+                    if self._metrics is not None and not self._outage.lasts:
+                        self._metrics.redis_outages.inc()
+                    await asyncio.sleep(self._outage.failed(error))
+                    claim_at = time.monotonic()
+                    continue
+                self._outage.over()
+                if self._metrics is not None:
+                    self._metrics.observe(report, time.monotonic() - began)
+                if self._on_report is not None:
+                    self._on_report(report)
+                progress = report.read > 0 or report.drained > 0
+                self._idle_passes = 0 if progress else self._idle_passes + 1
+                if report.more and progress:
+                    continue  # still claiming if this was a claim: more than `limit` may be pending
+                if claim:
+                    claim_at = time.monotonic() + CLAIM_EVERY_S
+                await self._wait(report)
+        finally:
+            await self._end_waiter()
+
+    async def _wait(self, report: DispatchReport) -> None:
+        """Until there may be something to do."""
+        if self._waiter is None:
+            keys = self._streams.keys
+            positions = {keys.capture: report.last_capture_id, keys.wake: report.last_wake_id}
+            self._waiter = asyncio.create_task(self._streams.wait(positions, self._block_s))
+        # A waiter that wake() overtook goes on: cancelling it would cost its connection. At worst it causes an
+        # empty pass.
+        await self._until_wanted(self._waiter, None)
+        if not self._waiter.done():
+            return
+        waiter, self._waiter = self._waiter, None
+        if (error := waiter.exception()) is not None:
+            if not isinstance(error, RedisFailure):
+                raise error
+            await self._until_wanted(None, self._block_s)  # the next call finds out whether Redis is gone
+        elif waiter.result() and self._idle_passes >= _IDLE_PASSES:
+            # The streams say "something is there" and dispatch finds nothing to do, again and again.
+            await self._until_wanted(None, _IDLE_PAUSE_S)
+
+    async def _until_wanted(self, waiter: asyncio.Task[bool] | None, timeout: float | None) -> None:
+        wanted = asyncio.create_task(self._wanted.wait())
+        try:
+            await asyncio.wait(
+                {wanted} if waiter is None else {wanted, waiter}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            wanted.cancel()
+
+    async def _end_waiter(self) -> None:
+        if self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            waiter.cancel()
+            await asyncio.wait({waiter})
+            if not waiter.cancelled():
+                waiter.exception()  # retrieved, so that asyncio does not warn: nobody waits for it any more
