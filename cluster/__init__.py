@@ -1,0 +1,81 @@
+"""Agreement between three nodes: a replicated state machine, leadership with a fencing epoch, reads and watches.
+
+Raft is pysyncobj's, hardened: DESIGN.md says what that took and which guarantees hold.
+"""
+
+from cluster.commands import Applied, Change, Command, Epoch, Event, Outcome, Position
+from cluster.errors import (
+    AddressUnusable,
+    ClusterError,
+    CommandTooLarge,
+    Compacted,
+    DataDirForeign,
+    DataDirInUse,
+    DataDirUnreadable,
+    DataDirUnwritable,
+    EntryUnreadable,
+    LibraryMismatch,
+    LogDiverged,
+    NodeFailed,
+    NodeStopped,
+    NoLeader,
+    NotLeader,
+    OutcomeUnknown,
+    PortInUse,
+    QueueFull,
+    ReadTimedOut,
+    Refused,
+    SnapshotUnreadable,
+    StartFailed,
+    StateMachineFailed,
+    TooStale,
+    TransferFailed,
+)
+from cluster.leadership import Gained, Lost
+from cluster.machine import StateMachine
+from cluster.node import Cluster, Consistency, MemberStatus, Status
+from cluster.settings import ClusterSettings, Member
+
+__all__ = [
+    "AddressUnusable",
+    "Applied",
+    "Change",
+    "Cluster",
+    "ClusterError",
+    "ClusterSettings",
+    "Command",
+    "CommandTooLarge",
+    "Compacted",
+    "Consistency",
+    "DataDirForeign",
+    "DataDirInUse",
+    "DataDirUnreadable",
+    "DataDirUnwritable",
+    "EntryUnreadable",
+    "Epoch",
+    "Event",
+    "Gained",
+    "LibraryMismatch",
+    "LogDiverged",
+    "Lost",
+    "Member",
+    "MemberStatus",
+    "NoLeader",
+    "NodeFailed",
+    "NodeStopped",
+    "NotLeader",
+    "Outcome",
+    "OutcomeUnknown",
+    "PortInUse",
+    "Position",
+    "QueueFull",
+    "ReadTimedOut",
+    "Refused",
+    "SnapshotUnreadable",
+    "StartFailed",
+    "StateMachine",
+    "StateMachineFailed",
+    "Status",
+    "TooStale",
+    "TransferFailed",
+]

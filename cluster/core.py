@@ -1,0 +1,167 @@
+"""The pure part of the cluster's own state: who leads, which command ids were applied, a restore under way.
+
+No clock, no randomness, no I/O: `Replica.apply(command, position)` gives the same on every node.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from cluster.commands import Applied, Command, Epoch, Event, Outcome, Position, plain
+from cluster.errors import SnapshotUnreadable
+from cluster.machine import StateMachine
+from cluster.snapshots import decode_snapshot
+
+CLAIM = "cluster.claim"
+RESTORE = "cluster.restore"
+RESTORE_BYTES_MAX = 64 << 20
+
+FENCED = "fenced"
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """The latest applied claim of leadership."""
+
+    node_id: str
+    epoch: Epoch
+
+
+class ClaimBody(msgspec.Struct, frozen=True):
+    """Body of `cluster.claim`: proposed by a node that has just won an election."""
+
+    node_id: str
+
+
+class RestoreBody(msgspec.Struct, frozen=True):
+    """Body of `cluster.restore`: one part of a snapshot; the last part replaces the state."""
+
+    session: str
+    part: int
+    parts: int
+    data: bytes
+
+
+class _Remembered(msgspec.Struct, frozen=True, array_like=True):
+    outcome: Outcome
+    position: Position
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    format: int
+    claim: Claim | None
+    remembered: list[tuple[str, _Remembered]]
+    session: str
+    parts: list[bytes]
+
+
+_FORMAT = 1
+
+_T = TypeVar("_T")
+
+
+class Replica:
+    """The cluster's own state around the user's state machine.
+
+    `dedup_entries`: how many ids of applied commands are remembered. They are forgotten in log order, so that every
+    node forgets the same ones; the bound must be the same on every node.
+    """
+
+    def __init__(self, machine: StateMachine, *, dedup_entries: int) -> None:
+        self.machine = machine
+        self.claim: Claim | None = None
+        self._dedup_entries = dedup_entries
+        self._remembered: dict[str, _Remembered] = {}
+        self._session = ""
+        self._parts: list[bytes] = []
+
+    def apply(self, command: Command, position: Position) -> tuple[Applied, tuple[Event, ...]]:
+        """Apply a committed command. Whatever this raises is a defect of the state machine."""
+        first = self._remembered.get(command.id)
+        if first is not None:
+            return Applied(first.outcome, first.position, duplicate=True), ()
+        outcome, events = self._decide(command, position)
+        if outcome.value is not None:
+            outcome = Outcome(plain(outcome.value), outcome.code, outcome.message)
+        self._remembered[command.id] = _Remembered(outcome, position)
+        if len(self._remembered) > self._dedup_entries:
+            del self._remembered[next(iter(self._remembered))]
+        return Applied(outcome, position), events
+
+    def capture(self) -> tuple[bytes, bytes]:
+        """(the cluster's own state, the machine's)."""
+        saved = _Saved(_FORMAT, self.claim, list(self._remembered.items()), self._session, self._parts)
+        return msgspec.msgpack.encode(saved), self.machine.snapshot()
+
+    def restore(self, state: bytes, machine: bytes) -> None:
+        """Become what `capture` returned. SnapshotUnreadable; whatever `machine.restore` raises."""
+        saved = _decode_saved(state)
+        self.machine.restore(machine)
+        self.claim = saved.claim
+        self._remembered = dict(saved.remembered)
+        self._session, self._parts = saved.session, list(saved.parts)
+
+    def _decide(self, command: Command, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
+        if command.epoch is not None and (self.claim is None or command.epoch != self.claim.epoch):
+            # An epoch newer than the claim is of another log (of a cluster restored from, say): refused too.
+            now = self.claim.epoch if self.claim else "none"
+            return Outcome(code=FENCED, message=f"epoch {command.epoch} is not the current leadership's ({now})"), ()
+        if not command.kind.startswith("cluster."):
+            outcome, events = self.machine.apply(command, position)
+            return outcome, tuple(events)
+        try:
+            if command.kind == CLAIM and command.version == 1:
+                return self._claimed(_body(command, ClaimBody), position)
+            if command.kind == RESTORE and command.version == 1:
+                return self._restored(_body(command, RestoreBody))
+        except msgspec.MsgspecError as error:
+            return Outcome(code="malformed", message=f"{command.kind}: {error}"), ()
+        return Outcome(code="unknown_kind", message=f"{command.kind} version {command.version} is not known"), ()
+
+    def _claimed(self, body: ClaimBody, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
+        self.claim = Claim(body.node_id, Epoch(position.term, position.index))
+        epoch = str(self.claim.epoch)
+        return Outcome(value=epoch), (Event("cluster.claimed", body.node_id, {"epoch": epoch}),)
+
+    def _restored(self, body: RestoreBody) -> tuple[Outcome, tuple[Event, ...]]:
+        if body.part == 0:
+            self._session, self._parts = body.session, []
+        if body.session != self._session or body.part != len(self._parts):
+            return Outcome(code="restore_interrupted", message="another restore began; start again"), ()
+        if sum(map(len, self._parts)) + len(body.data) > RESTORE_BYTES_MAX:
+            self._session, self._parts = "", []
+            return Outcome(code="restore_too_large", message=f"more than {RESTORE_BYTES_MAX} bytes"), ()
+        self._parts.append(body.data)
+        if len(self._parts) < body.parts:
+            return Outcome(), ()
+        data = b"".join(self._parts)
+        self._session, self._parts = "", []
+        before = self.machine.snapshot()
+        try:
+            snapshot = decode_snapshot(data)
+            saved = _decode_saved(snapshot.state)
+            self.machine.restore(snapshot.machine)
+        except Exception as error:  # noqa: BLE001 - bad input must not stop every node: each refuses it alike
+            self.machine.restore(before)
+            return Outcome(code="restore_refused", message=f"{type(error).__name__}: {error}"), ()
+        # The claim stays: who leads is a fact of this log, not of the restored one.
+        self._remembered = dict(saved.remembered)
+        return Outcome(value=snapshot.index), (Event("cluster.restored", "cluster", {"index": snapshot.index}),)
+
+
+def _body(command: Command, kind: type[_T]) -> _T:
+    return msgspec.msgpack.decode(command.body, type=kind)
+
+
+def _decode_saved(state: bytes) -> _Saved:
+    try:
+        saved = msgspec.msgpack.decode(state, type=_Saved)
+    except msgspec.MsgspecError as error:
+        raise SnapshotUnreadable(f"the cluster's own state cannot be read: {error}") from error
+    if saved.format != _FORMAT:
+        raise SnapshotUnreadable(f"the cluster's own state has format {saved.format}, this release knows {_FORMAT}")
+    return saved
+
+
+def encode_body(body: Any) -> bytes:
+    """MessagePack of a command's body."""
+    return msgspec.msgpack.encode(body)

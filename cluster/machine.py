@@ -1,0 +1,28 @@
+"""The port to the replicated state machine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cluster.commands import Command, Event, Outcome, Position
+
+
+class StateMachine(Protocol):
+    """What is replicated. Called by one thread only, never concurrently.
+
+    `apply` decides from its arguments and its own state alone: no clock, no randomness, no I/O. The same commands in
+    the same order give the same state on every node and in every release. A refusal is an `Outcome` with a code; an
+    exception is a defect and stops the node. An outcome's value must be MessagePack data; a caller gets it as plain
+    lists, maps and scalars.
+    """
+
+    def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
+        """Apply one command."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """The whole state."""
+        ...
+
+    def restore(self, data: bytes) -> None:
+        """Become what `snapshot` returned. Raises when `data` is not that, and may then be in any state."""
+        ...

@@ -1,0 +1,322 @@
+"""pysyncobj, made to keep what it acknowledges. The only module that imports it.
+
+Everything here but `propose`, `call` and `wake` runs in the tick thread. Nobody's callback runs inside Raft: results go
+out as a batch at the end of each tick. What is overridden, and the defect it closes, is in DESIGN.md.
+"""
+
+import logging
+import os
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pysyncobj
+from pysyncobj.transport import TCPTransport
+from pysyncobj.version import VERSION
+
+from cluster import pinned
+from cluster.applying import Answer, Read
+from cluster.commands import Change, Epoch
+from cluster.core import Claim, Replica
+from cluster.datadir import DataDir
+from cluster.errors import (
+    ClusterError,
+    DataDirUnreadable,
+    NodeStopped,
+    PortInUse,
+    QueueFull,
+)
+from cluster.inbound import LEADER, NO_MAJORITY
+from cluster.leadership import Leadership, LeadershipChange
+from cluster.leading import Leading
+from cluster.settings import ClusterSettings
+from cluster.snapshots import SnapshotStore
+
+log = logging.getLogger(__name__)
+
+_ROLES = {0: "follower", 1: "candidate", LEADER: "leader"}
+_POLL_READ = 1
+_REBUILD = "give this node an empty data_dir to have it rebuilt by the others, under a new id if its votes are lost"
+
+Batch = list[tuple[Callable[[Any], None], Any]]
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a tick leaves for the other threads to see. Times are time.monotonic()."""
+
+    role: str = "follower"
+    term: int = 0
+    epoch: Epoch | None = None
+    claim: Claim | None = None
+    leader_id: str | None = None
+    commit_index: int = 0
+    applied_index: int = 0
+    log_entries: int = 0
+    heard_at: float | None = None
+    connected: frozenset[str] = frozenset()
+    match_index: dict[str, int] = {}
+
+
+class Sink(msgspec.Struct, frozen=True):
+    """Where results go: `batch` takes what one tick produced, to be run on the event loop."""
+
+    batch: Callable[[Batch], None]
+    leadership: Callable[[LeadershipChange], None]
+    change: Callable[[Change], None]
+    claim: Callable[[Claim], None]
+    restored: Callable[[int], None]
+
+
+class _Transport(TCPTransport):
+    """Members only: no read-only peers (R14), no administration over the Raft port."""
+
+    def _onIncomingMessageReceived(self, conn: Any, message: Any) -> None:  # noqa: N802
+        handshake = self._syncObj.encryptor and not conn.sendRandKey
+        if handshake or (isinstance(message, str) and message in self._nodeAddrToNode):
+            super()._onIncomingMessageReceived(conn, message)
+            return
+        self._unknownConnections.discard(conn)
+        conn.disconnect()
+
+
+class _Poller:
+    """pysyncobj's poller, asked for how long to wait at the moment of waiting."""
+
+    def __init__(self, inner: Any, before: Callable[[], float]) -> None:
+        self._inner = inner
+        self._before = before
+
+    def poll(self, _timeout: float) -> None:
+        self._inner.poll(self._before())
+
+
+class Raft(Leading, pysyncobj.SyncObj):
+    """One member. Construct it (it binds and loads), call `tick` from one thread, then `close` from that thread.
+
+    Raises PortInUse, DataDirUnreadable, LibraryMismatch; `tick` raises NodeFailed or OSError: the node must then stop.
+    """
+
+    def __init__(self, settings: ClusterSettings, data: DataDir, replica: Replica, sink: Sink) -> None:
+        pinned.check(VERSION, pysyncobj.SyncObj, TCPTransport)
+        self.view = View()
+        self._settings = settings
+        self._replica = replica
+        self._sink = sink
+        self._leadership = Leadership(settings.node_id)
+        self._ids = {member.address: member.id for member in settings.members}
+        self._closed = False
+        self._outbox: Batch = []
+        self._proposals: deque[tuple[bytes, str, Answer]] = deque()
+        self._calls: deque[Callable[[], None]] = deque()
+        self._waiting: dict[int, tuple[int, str, Answer]] = {}
+        self._barriers: dict[int, tuple[int, list[Read]]] = {}
+        self._barrier_reads: list[Read] = []
+        self.refused_messages = 0
+        self._claim_due = False
+        self._hold_until = 0.0
+        self._cause = NO_MAJORITY
+        self._sent_commit = 0
+        now = time.monotonic()
+        self._ticked_at = self._polled_at = self._arrived_after = now
+        self._heard_at: float | None = None
+        self._fresh_at: float | None = None
+        self._fresh_when: tuple[int, float] | None = None
+        self._woken = False
+        self._wake_lock = threading.Lock()
+        self._store = SnapshotStore(data.snapshot, replica.capture)
+        self._open(data)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        poller: Any = self._poller
+        poller.subscribe(self._wake_read, self._on_wake, _POLL_READ)
+        self._poller: Any = _Poller(poller, self._before_poll)
+        self._publish()
+
+    # ── Opening ────────────────────────────────
+
+    def _open(self, data: DataDir) -> None:
+        settings = self._settings
+        conf = pysyncobj.SyncObjConf(
+            autoTick=False,
+            useFork=False,
+            dynamicMembershipChange=False,
+            appendEntriesUseBatch=True,
+            # Above every command: pysyncobj's splitting of large entries sends the last piece too early for some sizes.
+            appendEntriesBatchSizeBytes=settings.command_bytes_max + 1024,
+            appendEntriesPeriod=settings.heartbeat_s,
+            raftMinTimeout=settings.election_min_s,
+            raftMaxTimeout=settings.election_max_s,
+            leaderFallbackTimeout=settings.step_down_s,
+            connectionRetryTime=settings.connection_retry_s,
+            connectionTimeout=settings.connection_timeout_s,
+            dnsFailCacheTime=1.0,
+            logCompactionMinEntries=settings.compaction_entries,
+            logCompactionMinTime=settings.compaction_s,
+            bindAddress=settings.listen_address,
+            bindRetryTime=0.1,
+            maxBindRetries=1,
+            journalFile=str(data.journal),
+            password=settings.secret.get_secret_value() if settings.secret else None,
+        )
+        others = [member.address for member in settings.members if member.id != settings.node_id]
+        _check_journal(data)
+        try:
+            super().__init__(settings.address, others, conf=conf, transportClass=_Transport)
+        except pysyncobj.SyncObjException as error:
+            self._SyncObj__raftLog._destroy()
+            raise PortInUse(settings.listen_address) from error
+        except (ValueError, struct.error, IndexError) as error:
+            raise DataDirUnreadable(data.journal, f"the log is damaged ({error}); {_REBUILD}") from error
+        self._SyncObj__serializer = self._store
+        self._SyncObj__needLoadDumpFile = False
+        try:
+            self._load(data)
+        except BaseException:
+            self._doDestroy()
+            raise
+
+    def _load(self, data: DataDir) -> None:
+        """Fit snapshot and log together. The commit index on disk is a guess: a leader tells it anew (R6)."""
+        entries = self._SyncObj__raftLog
+        first, last = entries[0][1], entries[-1][1]
+        if any(entries[i][1] != first + i or entries[i][2] < entries[max(i - 1, 0)][2] for i in range(len(entries))):
+            raise DataDirUnreadable(data.journal, f"the log's entries are out of order; {_REBUILD}")
+        if entries.getCurrentTerm() < entries[-1][2]:
+            raise DataDirUnreadable(
+                data.journal,
+                f"term and vote (journal.meta) are lost, this node could vote twice in one term; {_REBUILD}",
+            )
+        try:
+            snapshot = self._store.read()
+            if snapshot is not None:
+                self._replica.restore(snapshot.state, snapshot.machine)
+        except Exception as error:  # whatever the state machine says of a snapshot that it cannot take
+            raise DataDirUnreadable(data.snapshot, f"{error}; {_REBUILD}") from error
+        index = snapshot.index if snapshot else 1
+        if first > max(index - 1, 1):
+            raise DataDirUnreadable(
+                data.journal, f"the log begins at {first}, the snapshot ends at {index}; {_REBUILD}"
+            )
+        if snapshot is not None:
+            self._begin_log_at(snapshot)
+            log.info("restored the snapshot at index %d, the log ends at %d", index, last)
+        self._SyncObj__raftLastApplied = self._SyncObj__raftCommitIndex = index
+
+    # ── From other threads ────────────────────────────────
+
+    def propose(self, data: bytes, command_id: str, answer: Answer) -> None:
+        """Queue an encoded command. QueueFull, NodeStopped."""
+        self._admit()
+        self._proposals.append((data, command_id, answer))
+        self.wake()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Run `function` in the tick thread; it must not raise. QueueFull, NodeStopped."""
+        self._admit()
+        self._calls.append(function)
+        self.wake()
+
+    def _admit(self) -> None:
+        if self._closed:
+            raise NodeStopped
+        if len(self._proposals) + len(self._waiting) + len(self._calls) >= self._settings.queue_size:
+            raise QueueFull(self._settings.queue_size)
+
+    def wake(self) -> None:
+        """End the tick thread's wait. Never blocks, and many wakes cost one byte (R11)."""
+        with self._wake_lock:
+            if not (self._woken or self._closed):
+                self._woken = True
+                os.write(self._wake_write, b"w")
+
+    def _on_wake(self, _descriptor: int, _mask: int) -> None:
+        os.read(self._wake_read, 64)
+        self._woken = (
+            False  # after the read: whoever queues from now on writes again; the queues are looked at in the next tick
+        )
+
+    # ── The tick thread ────────────────────────────────
+
+    def tick(self) -> None:
+        """One round: elections, commit, apply, send, then wait for the network or a wake."""
+        now = time.monotonic()
+        if now - self._ticked_at > self._settings.election_min_s and self._SyncObj__raftState != LEADER:
+            self._postpone_election()  # this process was paused: hear the leader before standing against it
+        self._ticked_at = now
+        self.doTick(0.0)
+
+    def close(self, error: ClusterError | None = None) -> None:
+        """Leave the network, release files, answer everyone who still waits."""
+        with self._wake_lock:
+            self._closed = True
+        reason = "this node stopped" if error is None else f"this node failed: {error}"
+        self._announce(self._leadership.deposed(reason))
+        self._abandon(reason, lambda: NodeStopped(reason))
+        while self._proposals:
+            self.post(self._proposals.popleft()[2], NodeStopped(reason))
+        self._calls.clear()
+        self._flush()
+        self._doDestroy()
+        self._store.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def post(self, answer: Answer, result: Any) -> None:
+        """Have `answer(result)` called on the event loop at the end of this tick."""
+        self._outbox.append((answer, result))
+
+    def _flush(self) -> None:
+        if self._outbox:
+            batch, self._outbox = self._outbox, []
+            self._sink.batch(batch)
+
+    def _before_poll(self) -> float:
+        self._publish()
+        self._flush()
+        now = time.monotonic()
+        # Sockets are read dry at each poll: what the coming one reads has arrived after the previous one began. A pause
+        # of this process (SIGSTOP, swapping) therefore makes messages older, never younger.
+        self._arrived_after, self._polled_at = self._polled_at, now
+        if self._calls or (self._proposals and now >= self._hold_until):
+            return 0.0
+        if self._SyncObj__raftLastApplied < self._SyncObj__raftCommitIndex:
+            return 0.0
+        if self._SyncObj__raftState == LEADER:
+            if not self._SyncObj__otherNodes and self._SyncObj__raftCommitIndex < self._last_index():
+                return 0.0
+            due = self._SyncObj__newAppendEntriesTime
+        else:
+            due = self._SyncObj__raftElectionDeadline
+        return float(min(max(due - now, 0.001), self._settings.heartbeat_s))
+
+    def _publish(self) -> None:
+        leader = self._SyncObj__raftLeader
+        self.view = View(
+            role=_ROLES[self._SyncObj__raftState],
+            term=self._SyncObj__raftCurrentTerm,
+            epoch=self._leadership.epoch,
+            claim=self._replica.claim,
+            leader_id=None if leader is None else self._ids[leader.id],
+            commit_index=self._SyncObj__raftCommitIndex,
+            applied_index=self._SyncObj__raftLastApplied,
+            log_entries=len(self._SyncObj__raftLog),
+            heard_at=self._majority_at() if self._SyncObj__raftState == LEADER else self._heard_at,
+            connected=frozenset(self._ids[node.id] for node in self._SyncObj__connectedNodes),
+            match_index={self._ids[node.id]: index for node, index in self._SyncObj__raftMatchIndex.items()}
+            if self._SyncObj__raftState == LEADER
+            else {},
+        )
+
+
+def _check_journal(data: DataDir) -> None:
+    """Because pysyncobj reads what it finds as entries, whatever it is."""
+    try:
+        with data.journal.open("rb") as file:
+            head = file.read(9)
+    except FileNotFoundError:
+        return
+    if head != b"PYSYNCOBJ":
+        raise DataDirUnreadable(data.journal, f"the log is damaged (its header is gone); {_REBUILD}")

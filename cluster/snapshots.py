@@ -1,0 +1,185 @@
+"""Snapshot files: one CRC-framed MessagePack record, written whole, fsynced, then renamed into place.
+
+    magic (8 bytes) · crc32 of the rest (4) · length of the record (8) · record
+
+`SnapshotStore` has the interface that pysyncobj expects of its serializer, without what that one does wrong: it
+swallows the reason of a failure, never fsyncs, and puts a received file into place before anything has looked at it.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from cluster.errors import SnapshotUnreadable
+
+MAGIC = b"TRIARCH\x01"
+_HEADER = struct.Struct("<8sIQ")
+CHUNK_BYTES = 1 << 16
+
+Entry = tuple[bytes, int, int]
+"""(data, index, term): a log entry as pysyncobj keeps it"""
+Chunk = tuple[bytes, bool, bool]
+"""(data, is first, is last) of a snapshot on its way to a lagging member"""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The state as of `last`, the latest applied entry; `previous` is the one before it."""
+
+    last: Entry
+    previous: Entry
+    state: bytes
+    machine: bytes
+    format: int = 1
+
+    @property
+    def index(self) -> int:
+        """Of the latest applied entry."""
+        return self.last[1]
+
+    @property
+    def term(self) -> int:
+        """Of the latest applied entry."""
+        return self.last[2]
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """The bytes of a snapshot file."""
+    record = msgspec.msgpack.encode(snapshot)
+    return _HEADER.pack(MAGIC, zlib.crc32(record), len(record)) + record
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """The snapshot in `data`. SnapshotUnreadable names what is wrong."""
+    if len(data) < _HEADER.size:
+        raise SnapshotUnreadable(f"not a snapshot: only {len(data)} bytes")
+    magic, crc, length = _HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise SnapshotUnreadable("not a snapshot of this release: it begins otherwise")
+    record = memoryview(data)[_HEADER.size :]
+    if len(record) != length:
+        raise SnapshotUnreadable(f"the snapshot is cut: {len(record)} bytes of {length}")
+    if zlib.crc32(record) != crc:
+        raise SnapshotUnreadable("the snapshot is damaged: its checksum does not match")
+    try:
+        return msgspec.msgpack.decode(record, type=Snapshot)
+    except msgspec.MsgspecError as error:
+        raise SnapshotUnreadable(f"the snapshot cannot be read: {error}") from error
+
+
+class SnapshotStore:
+    """This node's snapshot file, and the copies of it on their way to and from other members.
+
+    `capture()` returns (the cluster's own state, the machine's). OSError means the disk failed: the node must stop.
+    """
+
+    def __init__(self, path: Path, capture: Callable[[], tuple[bytes, bytes]]) -> None:
+        self._path = path
+        self._incoming_path = path.with_name(path.name + ".incoming")
+        self._capture = capture
+        self._written: int | None = None
+        self._outgoing: dict[Hashable, BinaryIO] = {}
+        self._incoming: BinaryIO | None = None
+        self._incoming_path.unlink(missing_ok=True)
+
+    def read(self) -> Snapshot | None:
+        """The snapshot on disk, None when there is none. SnapshotUnreadable."""
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return decode_snapshot(data)
+
+    def close(self) -> None:
+        """Give up all copies under way."""
+        for file in self._outgoing.values():
+            file.close()
+        self._outgoing.clear()
+        if self._incoming is not None:
+            self._incoming.close()
+            self._incoming = None
+
+    # What pysyncobj calls, under its names.
+
+    def serialize(self, data: tuple[object, Entry, Entry, object], previous_index: int) -> None:
+        """Write a snapshot as of the entry data[1]; data[2] is the one before it."""
+        state, machine = self._capture()
+        temporary = self._path.with_name(self._path.name + ".tmp")
+        with temporary.open("wb") as file:
+            file.write(encode_snapshot(Snapshot(data[1], data[2], state, machine)))
+            _sync(file)
+        self._place(temporary)
+        self._written = previous_index
+
+    def checkSerializing(self) -> tuple[int, int | None]:  # noqa: N802 - pysyncobj's name
+        """(2, index) once after a snapshot was written: the log may be cut before index. (0, None) otherwise."""
+        written, self._written = self._written, None
+        return (0, None) if written is None else (2, written)
+
+    @property
+    def written(self) -> bool:
+        """Whether a snapshot was written and the log not yet cut."""
+        return self._written is not None
+
+    def getTransmissionData(self, node: Hashable) -> Chunk | None:  # noqa: N802 - pysyncobj's name
+        """The next chunk for `node`."""
+        file = self._outgoing.get(node)
+        if file is None:
+            file = self._outgoing[node] = self._path.open("rb")
+        first = file.tell() == 0
+        data = file.read(CHUNK_BYTES)
+        last = file.tell() == os.fstat(file.fileno()).st_size
+        if last:
+            self.cancelTransmisstion(node)
+        return data, first, last
+
+    def cancelTransmisstion(self, node: Hashable) -> None:  # noqa: N802 - pysyncobj's name
+        """`node` is gone: it starts over when it comes back."""
+        file = self._outgoing.pop(node, None)
+        if file is not None:
+            file.close()
+
+    # The receiving side.
+
+    def receive(self, chunk: Chunk) -> Snapshot | None:
+        """Keep a chunk. After the last one: the verified snapshot, not yet in place. SnapshotUnreadable."""
+        data, first, last = chunk
+        if first:
+            if self._incoming is not None:
+                self._incoming.close()
+            self._incoming = self._incoming_path.open("w+b")
+        if self._incoming is None:
+            return None
+        self._incoming.write(data)
+        if not last:
+            return None
+        with self._incoming as file:
+            self._incoming = None
+            _sync(file)
+            file.seek(0)
+            return decode_snapshot(file.read())
+
+    def adopt(self) -> None:
+        """Put the snapshot that `receive` verified into place."""
+        self._place(self._incoming_path)
+
+    def _place(self, path: Path) -> None:
+        os.replace(path, self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        # Copies under way are of the former file, which no longer fits the log.
+        for file in self._outgoing.values():
+            file.close()
+        self._outgoing.clear()
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
