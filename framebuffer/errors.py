@@ -14,7 +14,7 @@
     ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
     ├── ProducerClosed          producer_closed           the producer was closed; says what was not sent
     ├── RedisFailure            redis_failure
-    │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, read-only, full
+    │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, full
     │   ├── RedisUnsupported    redis_unsupported         the server is too old, or lacks what is needed
     │   └── RedisRefused        redis_refused             password, permission, or data of an unexpected type
     └── EmbeddedFailure         embedded_failure

@@ -6,14 +6,18 @@ import msgspec
 
 __all__ = [
     "CameraCounters",
+    "CameraLedger",
     "CameraSession",
     "DispatchReport",
     "FenceRecord",
     "OutgoingFrame",
     "Published",
     "QueueStats",
+    "RawDispatch",
+    "RawStats",
     "RoutingRow",
     "RoutingTable",
+    "SegmentBits",
     "ServerInfo",
     "SettleOutcome",
     "Settlement",
@@ -186,3 +190,53 @@ class StreamStats(msgspec.Struct, frozen=True):
     def in_flight(self) -> int:
         """Frames in capture, lanes and queues together."""
         return self.capture_len + sum(self.lanes.values()) + sum(queue.length for queue in self.ready.values())
+
+
+class CameraLedger(msgspec.Struct, frozen=True, array_like=True):
+    """A camera's counters beside what its bitmaps say, of one instant. ``live``: segments that still have bitmaps."""
+
+    segment_size: int
+    complete_below: int
+    highest: int
+    counters: tuple[int, int, int, int]  # published, settled, dead, dropped
+    published_bits: int
+    final_bits: int
+    live: tuple[int, ...]
+
+
+class SegmentBits(msgspec.Struct, frozen=True):
+    """The bitmaps of a segment; the first sequence is the highest bit of the first byte. Both empty when complete."""
+
+    complete: bool
+    published: bytes
+    final: bytes
+
+
+class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
+    """The reply of ``dispatch``; Lua cannot tell an empty map from an empty array, so all are arrays."""
+
+    read: int
+    drained: int
+    routed: list[tuple[str, str, int]]
+    parked: list[tuple[str, int]]
+    depths: list[tuple[str, int]]
+    waiting: int
+    more: bool
+    last_capture_id: str
+    last_wake_id: str
+
+
+class RawStats(msgspec.Struct, frozen=True, array_like=True):
+    """The reply of ``stats``."""
+
+    capture_len: int
+    capture_pending: int
+    lanes: list[tuple[str, int]]
+    ready: list[tuple[str, int, int]]
+    results_len: int
+    results_added: int
+    dead_len: int
+    cameras: list[tuple[str, str, int, tuple[int, int, int, int, int, int]]]
+    fence_node: str
+    fence: tuple[int, int, int, int, int]  # term, index, first_us, last_us, frames
+    leaders: list[str]

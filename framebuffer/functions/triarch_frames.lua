@@ -16,6 +16,7 @@ local WAKE_KEPT = 16
 local JUMP_MAX = 1048576 -- a sequence further ahead than this is a mistake, not a gap
 local SEQUENCE_MAX = 9007199254740991 -- 2^53 - 1: beyond, Lua's numbers are not exact
 local CAPABILITY_BYTES_MAX = 64
+local ANY_NODE = '-' -- a caller that knows its epoch but does not say its name
 
 -- Positions of the values in a stream entry; XADD writes the fields in this order, always.
 local FRAME_ID, CAMERA, SEQUENCE, CAPABILITY, PRIORITY = 2, 4, 6, 8, 10
@@ -260,7 +261,9 @@ local function check_fence(prefix, term, index, node)
       return redis.error_reply('FENCED ' .. row[1] .. '.' .. row[2] .. ' ' .. row[3])
     end
     if have_term == term and have_index == index then
-      if row[3] ~= node then
+      if row[3] == ANY_NODE then
+        redis.call('HSET', key, 'node', node)
+      elseif node ~= ANY_NODE and row[3] ~= node then
         return redis.error_reply('FENCED ' .. row[1] .. '.' .. row[2] .. ' ' .. row[3])
       end
       return nil, row[4] ~= '0'

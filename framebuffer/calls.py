@@ -1,0 +1,77 @@
+"""Calling the functions: the error replies of the library, and loading it where it is missing."""
+
+from typing import Any
+
+import redis.exceptions as redis_errors
+from redis.asyncio import Redis
+
+from framebuffer.connection import execute, translate
+from framebuffer.errors import Fenced
+from framebuffer.library import ensure_library
+
+__all__ = ["Superseded", "call", "call_and_wait"]
+
+_MISSING = "Function not found"
+
+
+class Superseded(Exception):
+    """The camera's session is another. ``current``: its token."""
+
+    def __init__(self, current: str) -> None:
+        super().__init__(current)
+        self.current = current
+
+
+async def call(redis: Redis, function: str, prefix: str, *arguments: str | bytes | int) -> Any:
+    """One function call. Errors: Fenced, Superseded, RedisUnavailable, RedisRefused."""
+    command = ("FCALL", f"triarch_v1_{function}", 1, prefix, *arguments)
+    try:
+        try:
+            return await execute(redis, *command)
+        except redis_errors.ResponseError as error:
+            if _MISSING not in str(error):
+                raise
+            await ensure_library(redis)
+            return await execute(redis, *command)
+    except (redis_errors.RedisError, OSError) as error:
+        raise meaning(error) from error
+
+
+async def call_and_wait(
+    redis: Redis, function: str, prefix: str, *arguments: str | bytes | int, replicas: int, wait_ms: int
+) -> tuple[Any, int]:
+    """The same, and how many replicas confirmed it within ``wait_ms``.
+
+    WAIT covers the writes of its own connection only, so both travel in one pipeline. Errors: as ``call``.
+    """
+    command = ("FCALL", f"triarch_v1_{function}", 1, prefix, *arguments)
+    reply, confirmed = await _pipelined(redis, command, replicas, wait_ms)
+    if isinstance(reply, Exception) and _MISSING in str(reply):
+        await ensure_library(redis)
+        reply, confirmed = await _pipelined(redis, command, replicas, wait_ms)
+    for answer in (reply, confirmed):
+        if isinstance(answer, Exception):
+            raise meaning(answer) from answer
+    return reply, int(confirmed)
+
+
+async def _pipelined(redis: Redis, command: tuple[str | bytes | int, ...], replicas: int, wait_ms: int) -> list[Any]:
+    try:
+        async with redis.pipeline(transaction=False) as pipe:
+            pipe.execute_command(*command)
+            pipe.execute_command("WAIT", replicas, wait_ms)
+            return await pipe.execute(raise_on_error=False)
+    except (redis_errors.RedisError, OSError) as error:
+        raise meaning(error) from error
+
+
+def meaning(error: Exception) -> Exception:
+    """The library's own error replies; any other is the server's."""
+    text = str(error)
+    if text.startswith("FENCED "):
+        _, epoch, node = text.split(" ", 2)
+        term, index = epoch.split(".")
+        return Fenced((int(term), int(index)), node)
+    if text.startswith("SUPERSEDED"):
+        return Superseded(text.removeprefix("SUPERSEDED").strip())
+    return translate(error)

@@ -1,0 +1,120 @@
+"""Connections to the server, and what its errors mean.
+
+redis-py's own retries are off: by default it repeats a command whose reply was lost, up to ten times, and writes it
+twice. Whoever repeats here does it knowingly, with a call that de-duplicates.
+"""
+
+import asyncio
+import random
+from typing import Any, cast
+
+import redis.exceptions as redis_errors
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from framebuffer.errors import RedisFailure, RedisRefused, RedisUnavailable
+
+__all__ = ["Backoff", "blocking_twin", "connect", "execute", "translate"]
+
+_POOL_SIZE = 256
+
+# First words of error replies that another try may heal.
+_REASONS = {
+    "LOADING": "loading",
+    "READONLY": "read_only",
+    "NOREPLICAS": "no_replicas",
+    "MASTERDOWN": "master_down",
+    "BUSY": "busy",
+    "OOM": "out_of_memory",
+    "MISCONF": "not_persisting",
+    "CLUSTERDOWN": "cluster_down",
+    "TRYAGAIN": "cluster_down",
+    "UNBLOCKED": "connection",
+}
+
+
+def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) -> Redis:
+    """A client for ``url`` (``redis://``, ``rediss://`` or ``unix://``). Nothing is sent yet.
+
+    ``timeout_s`` bounds connecting and each reply. Replies are bytes. Errors: RedisRefused (the URL is not one).
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": False,
+        "protocol": 2,
+        "max_connections": _POOL_SIZE,
+    }
+    if password is not None:
+        options["password"] = password
+    try:
+        return Redis.from_url(url, **options)
+    except ValueError as error:  # its text does not repeat the URL, which may hold a password
+        raise RedisRefused(f"not a Redis URL: {error}") from None
+
+
+def blocking_twin(redis: Redis) -> Redis:
+    """A second client with a pool of its own for reads that block: no reply timeout, the caller sets a deadline."""
+    pool = redis.connection_pool
+    options = {**pool.connection_kwargs, "socket_timeout": None}
+    return Redis(connection_pool=ConnectionPool(pool.connection_class, max_connections=_POOL_SIZE, **options))
+
+
+async def execute(redis: Redis, *command: str | bytes | int) -> Any:
+    """One command, its reply as it came. Errors are redis-py's own."""
+    return await redis.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py carries no annotation here
+
+
+def translate(error: BaseException) -> RedisFailure:
+    """What an error of redis-py means for the caller: worth another try, or not."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, (redis_errors.AuthenticationError, redis_errors.AuthorizationError)):
+        return RedisRefused(text)
+    for kind, reason in (
+        (redis_errors.BusyLoadingError, "loading"),
+        (redis_errors.ReadOnlyError, "read_only"),
+        (redis_errors.MasterDownError, "master_down"),
+        (redis_errors.ClusterDownError, "cluster_down"),
+        (redis_errors.TryAgainError, "cluster_down"),
+        (redis_errors.OutOfMemoryError, "out_of_memory"),
+        (redis_errors.TimeoutError, "timeout"),
+        (redis_errors.ConnectionError, "connection"),
+        (TimeoutError, "timeout"),
+        (OSError, "connection"),
+    ):
+        if isinstance(error, kind):
+            return RedisUnavailable(reason, text)
+    if text.startswith("ERR Function not found") or text == "Function not found":
+        return RedisUnavailable("library_missing", text)
+    known = _REASONS.get(text.split(" ", 1)[0])
+    return RedisUnavailable(known, text) if known else RedisRefused(text)
+
+
+class Backoff:
+    """Exponential, with full jitter, so that those who lost the server together do not come back together."""
+
+    def __init__(self, first_s: float = 0.01, limit_s: float = 0.5) -> None:
+        self._first_s = first_s
+        self._limit_s = limit_s
+        self._failures = 0
+
+    @property
+    def failures(self) -> int:
+        """Failures in a row."""
+        return self._failures
+
+    def reset(self) -> None:
+        """It worked."""
+        self._failures = 0
+
+    def next_s(self) -> float:
+        """Seconds to wait before the next try: at least half of what doubling asks for, so that it is never a spin."""
+        ceiling = min(self._limit_s, self._first_s * cast("int", 2 ** min(self._failures, 16)))
+        self._failures += 1
+        return ceiling * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+
+    async def wait(self) -> None:
+        """Sleep ``next_s``."""
+        await asyncio.sleep(self.next_s())

@@ -1,0 +1,314 @@
+"""The frame streams: the only code that calls the server's functions."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+import redis.exceptions as redis_errors
+from redis.asyncio import Redis
+
+from framebuffer import wire
+from framebuffer.calls import Superseded, call, call_and_wait
+from framebuffer.connection import blocking_twin, execute, translate
+from framebuffer.errors import CameraSuperseded, NotDurable
+from framebuffer.keys import DEFAULT_SEGMENT, Keys, check_name
+from framebuffer.server import inspect_server
+
+__all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "FrameStreams"]
+
+DEFAULT_INLINE_BYTES_MAX = 4096
+DEFAULT_MAX_ATTEMPTS = 5
+DEFAULT_RESULTS_MAXLEN = 100_000
+
+_WAIT_GRACE_S = 1.0  # a blocking read that is this late has lost its connection
+_RETURN_BATCH = 256
+_ANY_NODE = "-"
+
+_Argument = str | bytes | int
+_table_encoder = msgspec.msgpack.Encoder()
+_report_decoder = msgspec.msgpack.Decoder(wire.RawDispatch)
+_stats_decoder = msgspec.msgpack.Decoder(wire.RawStats)
+_ledger_decoder = msgspec.msgpack.Decoder(wire.CameraLedger)
+_leader_decoder = msgspec.json.Decoder(wire.FenceRecord)
+
+
+class FrameStreams:
+    """One shard of the frame streams.
+
+    ``redis`` comes from ``framebuffer.connection.connect``; whoever made it closes it. All methods raise
+    RedisUnavailable (another try may help, and every call here is safe to repeat) or RedisRefused (it will not).
+
+    ``inline_bytes_max``: a larger payload gets a key of its own and does not travel through the streams.
+    ``max_attempts``: a frame that failed this often is dead. ``results_maxlen``: results kept, approximately.
+    ``segment_size``: sequences per ledger segment, fixed when a camera is first opened.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys | None = None,
+        *,
+        inline_bytes_max: int = DEFAULT_INLINE_BYTES_MAX,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        results_maxlen: int = DEFAULT_RESULTS_MAXLEN,
+        segment_size: int = DEFAULT_SEGMENT,
+    ) -> None:
+        self.redis = redis
+        self.keys = keys or Keys()
+        self.inline_bytes_max = inline_bytes_max
+        self.max_attempts = max_attempts
+        self.results_maxlen = results_maxlen
+        self.segment_size = segment_size
+        self._blocking: Redis | None = None
+        timeout_s = redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0
+        # WAIT must answer before the socket gives up on it.
+        self._durable_wait_ms = max(1, int(timeout_s * 500))
+
+    async def aclose(self) -> None:
+        """Close the connections for blocking reads. Calls that wait end with RedisUnavailable."""
+        blocking, self._blocking = self._blocking, None
+        if blocking is not None:
+            await blocking.aclose()
+            await blocking.connection_pool.disconnect()
+
+    async def ready(self) -> wire.ServerInfo:
+        """Check the server and load the library. Errors: RedisUnsupported, RedisUnavailable, RedisRefused."""
+        return await inspect_server(self.redis)
+
+    async def _call(self, function: str, *arguments: _Argument) -> Any:
+        return await call(self.redis, function, self.keys.prefix, *arguments)
+
+    # -- cameras ------------------------------------------------------------------------------------------------------
+
+    async def open_camera(
+        self, camera_id: str, *, token: str | None = None, resume_at: int | None = None
+    ) -> wire.CameraSession:
+        """Become the camera's producer; whoever was it is refused from now on. Repeating with one ``token`` is safe.
+
+        ``resume_at``: the sequence that a producer goes on with although the server has forgotten the ones before
+        (it lost them in a failover); without it a sequence far ahead of the last one is refused.
+        """
+        check_name("camera", camera_id)
+        token = token or secrets.token_hex(16)
+        resume = -1 if resume_at is None else resume_at
+        previous, next_sequence = await self._call("open", camera_id, token, self.segment_size, resume)
+        return wire.CameraSession(camera_id, token, int(next_sequence), previous.decode())
+
+    async def publish(
+        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: int = 0
+    ) -> list[wire.Published]:
+        """Publish frames of one camera: per frame ``ok``, ``duplicate`` or ``refused:<reason>``.
+
+        ``durability``: replicas that must have them before this returns. Errors: CameraSuperseded, NotDurable (they
+        are written; publishing them again waits again).
+        """
+        if not frames:
+            return []
+        arguments: list[_Argument] = [session.camera_id, session.token, self.inline_bytes_max]
+        for frame in frames:
+            arguments += (frame.frame_id, frame.sequence, frame.capability, frame.priority, frame.traceparent)
+            arguments += (frame.event, frame.payload)
+        try:
+            if durability <= 0:
+                statuses = await self._call("publish", *arguments)
+            else:
+                statuses, confirmed = await call_and_wait(
+                    self.redis,
+                    "publish",
+                    self.keys.prefix,
+                    *arguments,
+                    replicas=durability,
+                    wait_ms=self._durable_wait_ms,
+                )
+                if confirmed < durability:
+                    raise NotDurable(durability, confirmed)
+        except Superseded as superseded:
+            raise CameraSuperseded(session.camera_id, session.token, superseded.current) from None
+        return [status.decode() for status in statuses]
+
+    # -- the leader ---------------------------------------------------------------------------------------------------
+
+    async def fence(self, epoch: tuple[int, int], node_id: str) -> None:
+        """Install the epoch (term, index): from now on every older one is refused. Errors: Fenced."""
+        await self._call("fence", *epoch, check_name("node", node_id))
+
+    async def dispatch(
+        self, epoch: tuple[int, int], node_id: str, table: wire.RoutingTable, *, limit: int = 64, claim: bool = False
+    ) -> wire.DispatchReport:
+        """Move up to ``limit`` frames to the queues of processors: from the lanes first, then new ones.
+
+        ``claim``: also take over what another leader read and never acknowledged; once after a takeover, until the
+        report says there is no ``more``. Errors: Fenced.
+        """
+        blob = _table_encoder.encode(table)
+        reply = await self._call("dispatch", *epoch, check_name("node", node_id), max(1, limit), int(claim), blob)
+        raw = _report_decoder.decode(reply)
+        return wire.DispatchReport(
+            read=raw.read,
+            drained=raw.drained,
+            routed=raw.routed,
+            parked=raw.parked,
+            depths=dict(raw.depths),
+            waiting=raw.waiting,
+            more=raw.more,
+            last_capture_id=raw.last_capture_id,
+            last_wake_id=raw.last_wake_id,
+        )
+
+    async def return_queue(self, epoch: tuple[int, int], processor_id: str) -> int:
+        """Send the frames of a dead or removed processor back to their lanes, taken ones included; returns how many.
+
+        Attempts stay as they were. Errors: Fenced.
+        """
+        check_name("processor", processor_id)
+        moved = 0
+        while True:
+            reply: list[int] = await self._call("return", *epoch, _ANY_NODE, processor_id, _RETURN_BATCH)
+            batch, left = reply
+            moved += batch
+            if not left or not batch:
+                return moved
+
+    # -- processors ---------------------------------------------------------------------------------------------------
+
+    async def take(
+        self,
+        processor_id: str,
+        consumer: str,
+        *,
+        count: int = 16,
+        own: bool = False,
+        after: str = "0",
+        claim_idle_ms: int | None = None,
+    ) -> list[wire.TakenFrame]:
+        """Up to ``count`` new frames of the processor's queue, payloads included.
+
+        ``own``: instead, frames that this consumer has taken already and not settled, those behind entry ``after``:
+        needed after a start, a reconnect and a cancelled call, whose frames may have been lost on the way here.
+        ``claim_idle_ms``: first take over frames of the processor's other consumers that are idle this long.
+        """
+        check_name("processor", processor_id)
+        rows = await self._call(
+            "take",
+            processor_id,
+            check_name("consumer", consumer),
+            max(1, count),
+            after if own else ">",
+            -1 if claim_idle_ms is None else claim_idle_ms,
+        )
+        return [_taken(row) for row in rows]
+
+    async def settle(
+        self, processor_id: str, consumer: str, settlements: Sequence[wire.Settlement]
+    ) -> list[wire.SettleOutcome]:
+        """Say what became of taken frames; per frame ``settled not-owner duplicate retry dead``.
+
+        A repeat after a lost reply answers ``not-owner``: there is nothing left to do for that frame.
+        """
+        if not settlements:
+            return []
+        arguments: list[_Argument] = [check_name("processor", processor_id), check_name("consumer", consumer)]
+        arguments += [self.max_attempts, self.results_maxlen]
+        for settlement in settlements:
+            arguments += (settlement.entry_id, settlement.status, settlement.result)
+            arguments += (settlement.reason, settlement.traceparent)
+        outcomes = await self._call("settle", *arguments)
+        return [cast("wire.SettleOutcome", outcome.decode()) for outcome in outcomes]
+
+    # -- waiting and looking ------------------------------------------------------------------------------------------
+
+    async def wait(self, stream_keys: Mapping[str, str], timeout_s: float) -> bool:
+        """Block until one of the streams (key to last seen id) has a newer entry; false when none came in time.
+
+        Takes nothing: whoever is woken makes its call and may find that another was faster. Cancel at will.
+        """
+        if self._blocking is None:
+            self._blocking = blocking_twin(self.redis)
+        milliseconds = max(1, int(timeout_s * 1000))
+        try:
+            async with asyncio.timeout(timeout_s + _WAIT_GRACE_S):
+                reply = await execute(
+                    self._blocking,
+                    "XREAD",
+                    "COUNT",
+                    1,
+                    "BLOCK",
+                    milliseconds,
+                    "STREAMS",
+                    *stream_keys.keys(),
+                    *stream_keys.values(),
+                )
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
+        return bool(reply)
+
+    async def stats(self, *, leaders: int = 100) -> wire.StreamStats:
+        """All queues and counters at one instant of the server, with the newest closed leaders."""
+        raw = _stats_decoder.decode(await self._call("stats", max(1, leaders)))
+        fence = None
+        if raw.fence_node:
+            term, index, first_us, last_us, frames = raw.fence
+            fence = wire.FenceRecord(term, index, raw.fence_node, first_us, last_us, frames)
+        return wire.StreamStats(
+            capture_len=raw.capture_len,
+            capture_pending=raw.capture_pending,
+            lanes=dict(raw.lanes),
+            ready={name: wire.QueueStats(length, pending) for name, length, pending in raw.ready},
+            results_len=raw.results_len,
+            results_added=raw.results_added,
+            dead_len=raw.dead_len,
+            cameras={
+                name: wire.CameraCounters(session, highest, *counters)
+                for name, session, highest, counters in raw.cameras
+            },
+            fence=fence,
+            leaders=[_leader_decoder.decode(record) for record in raw.leaders],
+        )
+
+    async def camera_ledger(self, camera_id: str) -> wire.CameraLedger:
+        """A camera's counters and what its bitmaps say, of one instant."""
+        return _ledger_decoder.decode(await self._call("ledger", check_name("camera", camera_id)))
+
+    async def segment_bits(self, camera_id: str, segment: int) -> wire.SegmentBits:
+        """The bitmaps of one segment, of one instant."""
+        complete, published, final = await self._call("bits", check_name("camera", camera_id), segment)
+        return wire.SegmentBits(bool(complete), published, final)
+
+    async def scan(self, stream: str, after: str = "", *, count: int = 1000) -> list[tuple[str, str, int]]:
+        """A page of a stream (``capture``, ``lane:<capability>``, ``ready:<processor>``, ``results``, ``dead``) as
+        (entry id, camera, sequence), from behind entry ``after``.
+        """
+        flat = await self._call("scan", stream, f"({after}" if after else "-", count)
+        return [
+            (entry.decode(), camera.decode(), int(sequence))
+            for entry, camera, sequence in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        ]
+
+    async def existing(self, entries: Iterable[tuple[str, str]]) -> list[bool]:
+        """Which (stream, entry id) exist, all at one instant."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            for stream, entry in entries:
+                pipe.execute_command("XRANGE", f"{self.keys.prefix}:{stream}", entry, entry)
+            try:
+                return [bool(found) for found in await pipe.execute()]
+            except (redis_errors.RedisError, OSError) as error:
+                raise translate(error) from error
+
+
+def _taken(row: list[Any]) -> wire.TakenFrame:
+    entry, frame, camera, sequence, capability, priority, attempts, traceparent, event, payload, missing = row
+    return wire.TakenFrame(
+        entry_id=entry.decode(),
+        frame_id=frame.decode(),
+        camera_id=camera.decode(),
+        sequence=int(sequence),
+        capability=capability.decode(),
+        priority=int(priority),
+        attempts=int(attempts),
+        traceparent=traceparent.decode(),
+        event=event,
+        payload=payload,
+        payload_missing=bool(missing),
+    )
