@@ -1,6 +1,6 @@
 #!/bin/sh
 # Regenerates requirements/*.lock from pyproject.toml: hashed, and one resolution for Python 3.11 to 3.13 on Linux and macOS.
-# The three agree with one another: dev is resolved first and constrains the other two.
+# They agree with one another: dev is resolved first and constrains the others.
 # Needs uv on the PATH or in .venv. `tools/lock.sh --upgrade` takes newer versions; without it, only what must change does.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ compile() { # name, further options
   name=$1
   shift
   # Without the header, which would hold the command line, and without the index options of the machine this runs on.
-  "$uv" pip compile pyproject.toml --output-file "requirements/$name.lock" --quiet --universal --python-version 3.11 \
+  "$uv" pip compile --output-file "requirements/$name.lock" --quiet --universal --python-version 3.11 \
     --generate-hashes --no-header --annotation-style line "$@"
   if grep -nE '://|^-|(^|[ =])/' "requirements/$name.lock"; then
     echo "tools/lock.sh: requirements/$name.lock names a host, an option or a path of this machine" >&2
@@ -19,6 +19,7 @@ compile() { # name, further options
   fi
 }
 
-compile dev --extra demo --extra dev --extra build "$@"
-compile demo --extra demo --extra build --constraint requirements/dev.lock
-compile core --constraint requirements/dev.lock
+compile dev pyproject.toml --extra demo --extra dev --group build "$@"
+compile demo pyproject.toml --extra demo --constraint requirements/dev.lock
+compile core pyproject.toml --constraint requirements/dev.lock
+compile build --group build --constraint requirements/dev.lock

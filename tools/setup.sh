@@ -40,8 +40,9 @@ make_venv() { # python
 }
 
 # Identity of what is installed: the lock, the package's own metadata, and where the checkout stands (.venv does not move).
-wanted=$(cat "$lock" pyproject.toml tools/setup.sh | cksum; pwd)
+identity() { cat "requirements/$1.lock" requirements/build.lock pyproject.toml tools/setup.sh | cksum; pwd; }
 stamp=$venv/.installed-$name
+wanted=$(identity "$name")
 if [ -x "$venv/bin/python" ] && new_enough "$venv/bin/python" && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
   exit 0
 fi
@@ -57,8 +58,12 @@ fi
 say "set-up: installing $lock"
 rm -f "$stamp"
 pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"; }
-# --no-deps: the lock is complete, and every file in it is checked against its hash.
-pip install --require-hashes --no-deps -r "$lock" || die "installation failed; is the network there? Run it again to go on."
+# Every file is checked against its hash, also those that build: --no-deps, as the locks are complete, and no isolated builds, as
+# these would fetch their tools unchecked.
+pip install --require-hashes --no-deps -r requirements/build.lock &&
+  pip install --require-hashes --no-deps --no-build-isolation --use-pep517 -r "$lock" ||
+  die "installation failed; is the network there? Run it again to go on."
 pip install --no-deps --no-build-isolation --editable . || die "could not install this checkout"
 printf '%s' "$wanted" >"$stamp"
-if [ "$name" = dev ]; then printf '%s' "$(cat requirements/demo.lock pyproject.toml tools/setup.sh | cksum; pwd)" >"$venv/.installed-demo"; fi
+# dev holds all of demo, in the same versions.
+if [ "$name" = dev ]; then identity demo >"$venv/.installed-demo"; fi
