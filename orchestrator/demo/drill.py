@@ -1,7 +1,7 @@
 """One run of the demo, from nothing to its report.
 
-    prepare ▶ start ▶ cameras publish ──────────────────────────▶ drain ▶ stop ▶ verify ▶ report
-                          └ half time: SIGKILL ▶ restart ▶ rejoin ┘
+prepare ▶ start ▶ cameras publish ──────────────────────────▶ drain ▶ stop ▶ verify ▶ report
+                      └ half time: SIGKILL ▶ restart ▶ rejoin ┘
 """
 
 import asyncio
@@ -153,35 +153,42 @@ class Run:
         monitor.expected_dead.update(camera.name for camera in cameras)
         monitor.started = time.monotonic()
         self._display.event(f"{len(cameras)} cameras publish {options.fps:g} frames a second each")
-        kill = Kill(plant, self._display.event, started=monitor.started, seconds=options.seconds)
+        kill = Kill(plant, self._display.event, monitor.expected_dead, started=monitor.started, seconds=options.seconds)
         async with asyncio.TaskGroup() as group:
-            if options.kill == "leader":
-                monitor.expected_dead.update(node.id for node in self._topology.nodes)
-                group.create_task(kill.leader())
-            elif options.kill == "primary":
-                group.create_task(kill.primary())
+            group.create_task(self._strike(kill, monitor))
             for camera in cameras:
                 group.create_task(self._ended(camera, monitor))
         self._display.event("cameras are done")
         return kill
 
+    async def _strike(self, kill: Kill, monitor: Monitor) -> None:
+        try:
+            if self._options.kill == "leader":
+                await kill.leader()
+            elif self._options.kill == "primary":
+                await kill.primary()
+        except (OrchestratorError, FrameBufferError) as error:  # the report tells it, with everything else it knows
+            monitor.failures.append(f"the kill went wrong: {error}")
+
     async def _ended(self, camera: Process, monitor: Monitor) -> None:
         try:
-            status = await camera.wait(self._options.seconds + CAMERAS_GRACE_S)
+            if await camera.wait(self._options.seconds + CAMERAS_GRACE_S) != 0:
+                monitor.failures.append(str(camera.ended()))
         except NotReached as error:
             monitor.failures.append(str(error))
-            status = await camera.stop(grace=2.0)
-        if status != 0:
-            monitor.failures.append(str(camera.ended()))
+            await camera.stop(grace=2.0)
 
     async def _drain(self, monitor: Monitor) -> bool:
         async def empty() -> bool:
             stats = await monitor.stats()
             return stats is not None and in_flight(stats) == 0
 
-        with suppress(NotReached):
-            return await until(empty, seconds=DRAIN_S, what="empty queues", interval=0.1)
-        return False
+        try:
+            await until(empty, seconds=DRAIN_S, what="empty queues", interval=0.1)
+        except NotReached as error:
+            self._display.event(str(error))
+            return False
+        return True
 
 
 def counters(camera: Process) -> dict[str, Any]:

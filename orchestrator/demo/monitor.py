@@ -24,7 +24,8 @@ class Monitor:
         self._tally = tally
         self._display = display
         self._seconds = seconds
-        self._streams = FrameStreams(connect(plant.topology.redis_url))
+        self._redis = connect(plant.topology.redis_url)
+        self._streams = FrameStreams(self._redis)
         self._task: asyncio.Task[None] | None = None
         self._in, self._out = Rate(), Rate()
         self._leader: Leader | None = None
@@ -46,7 +47,8 @@ class Monitor:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await self._streams.close()
+        await self._streams.aclose()
+        await self._redis.aclose()
 
     async def stats(self) -> StreamStats | None:
         """Return the streams' figures, None while the server does not answer."""

@@ -83,7 +83,7 @@ async def command(plant: LocalPlant, component_id: str, name: str, state: str, n
 
 
 async def start_components(plant: LocalPlant, component_ids: Iterable[str]) -> None:
-    """Initialise and start each component; each by way of another node, whoever leads. Raises PlantError, NotReached."""
+    """Initialise and start each component; each by way of another node. Raises PlantError, NotReached."""
     nodes = plant.topology.nodes
 
     async def one(position: int, component_id: str) -> None:

@@ -52,17 +52,19 @@ class Ledger(Protocol):
 class Fault:
     """The kill of a run. Times are seconds after the cameras' start, on this machine's monotonic clock.
 
-    `exit_status` is what the operating system said of the victim: -9 is death by SIGKILL. `epoch` is that of a killed
-    leader, `rejoined_s` how long it took from its restart to being ready again (None: it was not).
+    `exit_status` is what the operating system said of the victim: -9 is death by SIGKILL; None for the primary, whose
+    new process id proves it. `epoch` is that of a killed leader, `rejoined_s` how long it took from its restart until
+    it was ready again (None: it was not).
     """
 
     what: str
     victim: str
     pid: int
-    exit_status: int
+    exit_status: int | None
     at_s: float
     server_ms: int
     epoch: tuple[int, int] | None = None
+    new_pid: int | None = None
     restarted_at_s: float | None = None
     rejoined_s: float | None = None
 
@@ -157,6 +159,7 @@ def build(facts: Facts) -> dict[str, Any]:
             "what": fault.what,
             "victim": fault.victim,
             "pid": fault.pid,
+            "new_pid": fault.new_pid,
             "exit_status": fault.exit_status,
             "epoch": None if fault.epoch is None else f"{fault.epoch[0]}.{fault.epoch[1]}",
             "at_s": round(fault.at_s, 2),
@@ -195,6 +198,11 @@ def broken_promises(facts: Facts, report: Mapping[str, Any]) -> list[str]:
         broken.append(f"{report['dead']} frames were given up")
     if report["frames_with_result"] != report["settled"]:
         broken.append(f"{report['settled']} frames are settled, {report['frames_with_result']} have a result")
+    broken.extend(
+        f"component {name} ended in {state}, not in STOPPED"
+        for name, state in sorted(facts.components.items())
+        if state != "STOPPED"
+    )
     if facts.tally.unreadable:
         broken.append(f"{facts.tally.unreadable} results cannot be read")
     if not report["detections"]:
@@ -209,9 +217,9 @@ def _broken_by_fault(facts: Facts, report: Mapping[str, Any]) -> list[str]:
     if fault is None:
         return [f"the {facts.options.kill} was not killed"]
     broken = []
-    if fault.exit_status != -9:
+    if fault.exit_status not in (-9, None):
         broken.append(f"{fault.victim} (pid {fault.pid}) did not die by SIGKILL: exit status {fault.exit_status}")
-    if fault.rejoined_s is None:
+    if fault.rejoined_s is None or fault.new_pid in (None, fault.pid):
         broken.append(f"{fault.victim} did not come back")
     if fault.what == "primary":
         if report["primary_gap_ms"] is None:

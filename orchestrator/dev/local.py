@@ -1,18 +1,20 @@
 """A running plant on this machine: the server, three nodes, and what else is started beside them."""
 
 import asyncio
+import shlex
 import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
-from framebuffer.embedded import EmbeddedServer
+from framebuffer.embedded import Binary, EmbeddedServer, find_binary
 from orchestrator.dev.errors import PlantError
 from orchestrator.dev.ports import require_free
-from orchestrator.dev.processes import Process, Processes
+from orchestrator.dev.processes import Process, Processes, leashed
 from orchestrator.dev.topology import Topology
 from orchestrator.dev.waiting import until
 
@@ -39,12 +41,21 @@ def parse_epoch(text: str) -> tuple[int, int]:
     return int(term), int(index)
 
 
+def leashed_binary(binary: Binary, directory: Path) -> Binary:
+    """The same server by way of a script that binds it to the life of this process."""
+    script = directory / "server"
+    command = " ".join(shlex.quote(part) for part in leashed([str(binary.path)]))
+    script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+    script.chmod(0o700)
+    return Binary(script, binary.software, binary.version)
+
+
 class LocalPlant:
     """Server and nodes of a topology. Leaving the block ends every process, the server last."""
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self.server = EmbeddedServer(topology.redis_directory, topology.redis_port)
+        self._server: EmbeddedServer | None = None
         self.processes = Processes(topology.logs)
         self._stack = AsyncExitStack()
         self._http: httpx.AsyncClient | None = None
@@ -54,8 +65,10 @@ class LocalPlant:
         require_free(self.topology.ports)
         self.topology.write()
         async with AsyncExitStack() as stack:
-            await self.server.start()
-            stack.push_async_callback(self.server.stop)
+            binary = leashed_binary(await asyncio.to_thread(find_binary), self.topology.redis_directory)
+            self._server = EmbeddedServer(self.topology.redis_directory, self.topology.redis_port, binary=binary)
+            await self._server.start()
+            stack.push_async_callback(self._server.stop)
             self._http = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_S, trust_env=False))
             await stack.enter_async_context(self.processes)
             await self.processes.start(*(self.topology.node_program(node) for node in self.topology.nodes))
@@ -66,6 +79,13 @@ class LocalPlant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+    @property
+    def server(self) -> EmbeddedServer:
+        """The server that carries the frames."""
+        if self._server is None:
+            raise PlantError("the plant has not been started")
+        return self._server
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -111,6 +131,10 @@ class LocalPlant:
             return await self.leader() if all(ready) else None
 
         return await until(look, seconds=seconds, what=f"readiness of {', '.join(wanted)}", interval=LOOK_S)
+
+    async def current_leader(self, seconds: float) -> Leader:
+        """Wait for a leader. Raises NotReached."""
+        return await until(self.leader, seconds=seconds, what="a leader", interval=LOOK_S)
 
     async def other_leader(self, than: Leader, seconds: float = 15.0) -> Leader:
         """Wait for a leader with a newer epoch. Raises NotReached."""

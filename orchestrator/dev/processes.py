@@ -1,42 +1,30 @@
 """Real child processes: started in parallel, logged to files, killed and restarted by name, never left behind.
 
-A child dies with its parent. On Linux the kernel sees to it (PR_SET_PDEATHSIG), so that not even SIGKILL of the
-parent leaves an orphan; everywhere `Processes` ends its children when its block is left, whatever the reason.
+A child dies with its parent. On Linux the kernel sees to it (`leash`), so that not even SIGKILL of the parent leaves
+an orphan; everywhere `Processes` ends its children when its block is left, whatever the reason.
 A child has a session of its own: Ctrl-C in a terminal reaches the parent only, which then stops them in order.
 """
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator.dev import leash
 from orchestrator.dev.errors import NotReached, ProcessDied
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LOG_TAIL = 2_000  # characters of a dead process's log that its error quotes
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """What the child runs between fork and exec so that the kernel kills it when this process ends."""
-    if not sys.platform.startswith("linux"):
-        return None
-    # Loaded here, in the parent: after fork only async-signal-safe work is allowed, and importing is not.
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def in_child() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the line above: nobody would tell us any more
-            os._exit(1)
-
-    return in_child
+def leashed(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command that runs `argv` as a child of this process that cannot outlive it. `argv[0]` is an absolute path."""
+    return (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +75,12 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self._child = await asyncio.create_subprocess_exec(
-                *self.program.argv,
+                *leashed(self.program.argv),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
                 env={**os.environ, **self.program.env},
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),
             )
         self.starts += 1
 

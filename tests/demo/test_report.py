@@ -37,7 +37,7 @@ OLD = Record(1, 2, "n1", first_us=1_000_000, last_us=15_000_000, frames=60)
 NEW = Record(2, 9, "n3", first_us=15_640_500, last_us=30_000_000, frames=40)
 FAULT = Fault(
     what="leader", victim="n1", pid=77, exit_status=-9, at_s=15.0, server_ms=15_000, epoch=(1, 2), restarted_at_s=19.0,
-    rejoined_s=1.5,
+    rejoined_s=1.5, new_pid=99,
 )  # fmt: skip
 
 
@@ -99,6 +99,8 @@ def test_a_good_run_has_every_field_and_no_broken_promise() -> None:
         ({"fault": None}, "the leader was not killed"),
         ({"fault": replace(FAULT, exit_status=0)}, "did not die by SIGKILL"),
         ({"fault": replace(FAULT, rejoined_s=None)}, "n1 did not come back"),
+        ({"fault": replace(FAULT, new_pid=77)}, "n1 did not come back"),
+        ({"components": {"arm": "STARTED"}}, "component arm ended in STARTED"),
         ({"reigns": [OLD, replace(NEW, node="n1")]}, "no second node has led"),
         ({"reigns": [OLD]}, "no other leader dispatched"),
         ({"reigns": [OLD, replace(NEW, first_us=17_100_000)]}, "takeover took 2100 ms"),
