@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import Depends, Query, Request, Response
 
-from cluster import Applied, Epoch, StateMachine
+from cluster import Applied, Consistency, Epoch
 from orchestrator.api.envelope import command_id, facts
 from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import Duties, NodeView
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from orchestrator.state import PlantState
 
 T = TypeVar("T")
-Consistency = Literal["leader", "linearizable", "stale"]
 
 DUTIES_WAIT_S = 1.0
 POLL_S = 0.02
@@ -86,9 +85,8 @@ class Reading:
         self.max_stale = max_stale
 
     async def __call__(self, query: "Callable[[PlantState], T]") -> T:
-        """What `query` finds. It runs on the event loop, or on the thread that applies: it must not keep references."""
-        plain = cast("Callable[[StateMachine], T]", query)
-        found = await self._node.cluster.read(plain, consistency=self.consistency, max_stale=self.max_stale)
+        """What `query` finds. It runs in the Raft thread: it must be quick and return what no later change alters."""
+        found = await self._node.cluster.read(query, consistency=self.consistency, max_stale=self.max_stale)
         if self.consistency == "stale" and not self._node.is_leader():
             age = self._node.cluster.status().last_contact_s
             self._response.headers[STALENESS_HEADER] = "unknown" if age is None else f"{age:.3f}"
@@ -100,7 +98,7 @@ Read = Annotated[Reading, Depends(Reading)]
 
 async def here(node: NodeView, query: "Callable[[PlantState], T]") -> T:
     """What `query` finds in this node's own state, however old."""
-    return await node.cluster.read(cast("Callable[[StateMachine], T]", query), consistency="stale")
+    return await node.cluster.read(query, consistency="stale")
 
 
 def builtins(value: Any) -> Any:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, problems
+from orchestrator.api.health import epoch_text
 from orchestrator.api.problems import Problem
 
 router = APIRouter(prefix="/v1/cluster", tags=["cluster"])
@@ -54,7 +55,7 @@ class Transferred(BaseModel):
 
 
 @router.get("", summary="The cluster as the answering node sees it", responses=problems(*READ))
-async def status(ask: Ask, read: Read) -> ClusterStatus:
+async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
     """Answered by the node that is asked, also without a leader; `consistency=leader` asks the leader instead."""
     node = ask.node
     seen = node.cluster.status()
@@ -66,7 +67,7 @@ async def status(ask: Ask, read: Read) -> ClusterStatus:
         leader_api=node.leader_api(),
         mode=node.config.cluster.mode,
         term=seen.term,
-        epoch=None if seen.epoch is None else str(seen.epoch),
+        epoch=epoch_text(node),
         has_quorum=seen.has_quorum,
         commit_index=seen.commit_index,
         applied_index=seen.applied_index,
@@ -77,7 +78,7 @@ async def status(ask: Ask, read: Read) -> ClusterStatus:
                 id=member.id,
                 raft=member.address,
                 api=addresses[member.id].api,
-                reachable=member.reachable,
+                reachable=member.connected,
                 role="leader" if member.id == seen.leader_id else "follower",
             )
             for member in seen.members
@@ -93,8 +94,10 @@ async def status(ask: Ask, read: Read) -> ClusterStatus:
 async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
     """Answers once the new leader's claim is applied. A transfer to the node that leads already changes nothing."""
     to = wanted.to if wanted else None
-    cluster = ask.node.cluster
+    cluster, epoch = ask.node.cluster, ask.node.epoch()
     if to is not None and to not in {member.id for member in ask.node.config.cluster.members}:
         raise Problem("member_unknown", f"{to} is not a member of this cluster")
+    if to == ask.node.config.node.id and ask.node.is_leader() and epoch is not None:
+        return Transferred(leader=to, epoch=str(epoch))
     epoch = await cluster.transfer(to)
     return Transferred(leader=cluster.status().leader_id, epoch=str(epoch))

@@ -1,7 +1,6 @@
 """What surrounds every answer: who gave it, problem documents for whatever is raised, and figures by route.
 
-Also what is known of a request before its route: its body, read once and bounded, and its Idempotency-Key. Pure ASGI, so
-that answers are passed on as they come.
+Also what is known of a request before its route: its body, read once and bounded, and its Idempotency-Key.
 """
 
 import hashlib
@@ -116,8 +115,9 @@ class Envelope:
         headers[NODE_HEADER] = status.node_id
         if status.leader_id is not None:
             headers[LEADER_HEADER] = status.leader_id
-        if status.epoch is not None:
-            headers[EPOCH_HEADER] = str(status.epoch)
+        epoch = self._node.epoch()
+        if epoch is not None:
+            headers[EPOCH_HEADER] = str(epoch)
         headers[INDEX_HEADER] = str(status.applied_index)
         key = facts(scope).get("key")
         if key is not None:

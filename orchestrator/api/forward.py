@@ -3,9 +3,9 @@
     write, or read with consistency leader | linearizable
         ├── this node leads ─────────────────────────────▶ answered here
         ├── ?redirect ───────────────────────────────────▶ 307 to the leader
-        ├── passed on ── answered ───────────────────────▶ the leader's answer, as it came
-        │             ├─ not sent, or refused as no_leader ▶ the next leader, until `WAIT_S` is over
-        │             └─ sent, and no answer ────────────▶ a write: 504 outcome_unknown with its key; a read: asked again
+        ├── passed on ─┬ answered ───────────────────────▶ the leader's answer, as it came
+        │              ├ not sent, or not the leader ────▶ the next leader, until `WAIT_S` is over
+        │              └ sent, and no answer ────────────▶ a write: 504 outcome_unknown; a read: asked again
         └── no leader within `WAIT_S` ───────────────────▶ 503 no_leader, Retry-After
 
 In mode `active-passive` a follower passes on everything but `LOCAL_PATHS`.
@@ -30,7 +30,7 @@ from orchestrator.api.view import NodeView
 LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
 """Every node answers these for itself, in every mode."""
 OWN_READS = frozenset({"/health", "/v1/cluster", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"})
-"""Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks the leader."""
+"""Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
 WAIT_S = 1.0
 """How long a request waits for a leader before it is refused: most elections are over by then."""
@@ -156,7 +156,7 @@ class ForwardToLeader:
             raise _Broken(type(error).__name__) from error
 
     async def _watched(self, sending: Awaitable[httpx.Response], leader: str) -> httpx.Response:
-        """Waits for the answer, but not for a leader that has been replaced: a stopped process keeps its connections."""
+        """Waits for the answer, but not for a leader that was replaced: a stopped process keeps its connections."""
         task = asyncio.ensure_future(sending)
         replaced = 0
         try:

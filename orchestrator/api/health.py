@@ -77,12 +77,18 @@ async def readyz(ask: Ask) -> Ready:
         "node": status.node_id,
         "role": status.role,
         "leader": status.leader_id,
-        "epoch": None if status.epoch is None else str(status.epoch),
+        "epoch": epoch_text(ask.node),
     }
     reasons = not_ready(ask.node)
     if reasons:
         raise Problem("not_ready", "; ".join(reasons), reasons=reasons, **facts)
     return Ready(**facts)
+
+
+def epoch_text(node: NodeView) -> str | None:
+    """The newest epoch applied here, as `term.index`."""
+    epoch = node.epoch()
+    return None if epoch is None else str(epoch)
 
 
 def not_ready(node: NodeView) -> list[str]:
@@ -105,21 +111,21 @@ def not_ready(node: NodeView) -> list[str]:
 @router.get("/leader", summary="200 on the leader, 503 elsewhere", responses=problems("not_leader"))
 async def leader(ask: Ask) -> Leads:
     status = ask.node.cluster.status()
-    epoch = None if status.epoch is None else str(status.epoch)
+    epoch = epoch_text(ask.node)
     if not ask.node.is_leader():
         known = "no leader is known" if status.leader_id is None else f"the leader is {status.leader_id}"
         raise Problem("not_leader", known, node=status.node_id, leader=status.leader_id, epoch=epoch)
     return Leads(node=status.node_id, leader=status.node_id, epoch=epoch)
 
 
-@router.get("/health", summary="How the whole is, as this node sees it", responses={503: {"model": Health}} | problems())
+@router.get("/health", summary="How the whole is, seen from here", responses={503: {"model": Health}} | problems())
 async def health(ask: Ask, response: Response) -> Health:
     """200 when `healthy` or `degraded`, 503 when `unhealthy`."""
     node = ask.node
     status = node.cluster.status()
     redis_ok, redis_reason = node.redis_health()
     rows = await here(node, lambda state: [row.healthy for row in state.processors.rows.values()])
-    members = [member for member in status.members if member.reachable]
+    members = [member for member in status.members if member.connected]
     broken = [] if status.leader_id is not None else ["no leader is known"]
     if not redis_ok:
         broken.append(f"Redis does not answer: {redis_reason}")
@@ -135,7 +141,7 @@ async def health(ask: Ask, response: Response) -> Health:
         reasons=broken + weak,
         node=status.node_id,
         leader=status.leader_id,
-        epoch=None if status.epoch is None else str(status.epoch),
+        epoch=epoch_text(node),
         redis=RedisHealth(ok=redis_ok, reason=redis_reason),
         members=MembersHealth(total=len(status.members), reachable=len(members), has_quorum=status.has_quorum),
         processors=Counted(total=len(rows), healthy=rows.count(True)),

@@ -11,7 +11,9 @@ router = APIRouter(tags=["health"])
 EXPOSITION = {200: {"content": {"text/plain": {"example": "frame_buffer_backpressure_level 0.0\n"}}}}
 
 
-@router.get("/metrics", summary="Prometheus metrics of this node", response_class=Response, responses=EXPOSITION | problems())
+@router.get(
+    "/metrics", summary="Prometheus metrics of this node", response_class=Response, responses=EXPOSITION | problems()
+)
 async def metrics(ask: Ask, request: Request) -> Response:
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(ask.node.registry), headers={"Content-Type": content_type})

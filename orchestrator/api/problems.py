@@ -4,8 +4,8 @@
     problem_of(exception)  ->  Problem      the only place where an exception becomes a status
     respond(problem, ...)  ->  application/problem+json
 
-`type` is `urn:triarch:problem:<code>`; clients match on `code`. A `detail` never holds a secret, a stack or a value that
-was sent under a field that failed validation.
+`type` is `urn:triarch:problem:<code>`; clients match on `code`. A `detail` never holds a secret, a stack, or a value
+that failed validation.
 """
 
 import http

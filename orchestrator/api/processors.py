@@ -1,6 +1,7 @@
 """The registry of processors, at the paths of the frame API and below `/v1` alike."""
 
 import asyncio
+import hmac
 import logging
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ class Processor(BaseModel):
 
 
 class Registered(Processor):
-    """What a processor needs to start: its queue, the consumer group there, and where Redis is (without a password)."""
+    """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password)."""
 
     group: str
     redis_url: str
@@ -75,7 +76,9 @@ class Registered(Processor):
 class Report(BaseModel):
     """A heartbeat: frames in work now, and totals since the processor started."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"in_flight": 3, "settled": 120, "errors": 0}})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"in_flight": 3, "settled": 120, "errors": 0}}
+    )
 
     in_flight: int = Field(0, ge=0)
     settled: int = Field(0, ge=0)
@@ -88,7 +91,9 @@ class Report(BaseModel):
     summary="Register a processor",
     responses=problems("processor_exists", "registry_full", *WRITE),
 )
-async def register(ask: Ask, registration: ProcessorRegistration, response: Response, token: OwnerToken = "") -> Registered:
+async def register(
+    ask: Ask, registration: ProcessorRegistration, response: Response, token: OwnerToken = ""
+) -> Registered:
     """409 `processor_exists` while another, healthy client holds the id."""
     applied = await ask.propose(Register.kind, Register.of(registration, token=token))
     response.headers["Location"] = f"/v1/processors/{registration.id}"
@@ -143,12 +148,17 @@ async def unregister(ask: Ask, processor_id: ProcessorId, token: OwnerToken = ""
     "/processors/{processor_id}/heartbeat",
     status_code=204,
     summary="A processor lives",
-    responses=problems("processor_unknown", "no_leader"),
+    responses=problems("processor_unknown", "processor_changed", "no_leader"),
 )
-async def heartbeat(ask: Ask, read: Read, processor_id: ProcessorId, report: Report | None = None) -> None:
-    """404 tells the processor to register again."""
-    if await read(lambda state: state.processors.get(processor_id)) is None:
+async def heartbeat(
+    ask: Ask, read: Read, processor_id: ProcessorId, report: Report | None = None, token: OwnerToken = ""
+) -> None:
+    """404 tells the processor to register again, 409 that another client has taken the id over."""
+    row = await read(lambda state: state.processors.get(processor_id))
+    if row is None:
         raise _unknown(processor_id)
+    if token and row.token and not hmac.compare_digest(token.encode(), row.token.encode()):
+        raise Problem("processor_changed", f"processor {processor_id} has been registered anew by another client")
     said = report or Report()
     duties = await ask.duties()
     await duties.heartbeat(processor_id, ProcessorReport(said.in_flight, said.settled, said.errors))

@@ -83,7 +83,7 @@ def _probe(member: dict[str, Any]) -> dict[str, Any]:
     row = {"id": member["id"], "role": "unknown", "ready": False, "api": member["api"], "raft": member["raft"]}
     try:
         # No token goes there: the address comes from an answer, and /readyz is open.
-        answer = httpx.get(member["api"].rstrip("/") + "/readyz", timeout=PROBE_S)
+        answer = httpx.get(member["api"].rstrip("/") + "/readyz", timeout=PROBE_S, trust_env=False)
         said = answer.json()
         if said["node"] != member["id"]:
             return {**row, "reason": f"{said['node']} answers at this address"}

@@ -35,7 +35,8 @@ def list_(urls: str, timeout_s: float, output: str) -> None:
 
 
 @component.command(
-    epilog="\b\nExamples:\n  triarch component command press-1 initialize\n  triarch component command press-1 CMD_START"
+    epilog="\b\nExamples:\n  triarch component command press-1 initialize\n"
+    "  triarch component command press-1 CMD_START"
 )
 @click.argument("component_id", metavar="ID")
 @click.argument("command", metavar="COMMAND")

@@ -16,7 +16,10 @@ class Exit(IntEnum):
 
 
 _CODES: dict[Exit, tuple[str, ...]] = {
-    Exit.FAILED: ("internal", "snapshot_unreadable", "address_in_use", "port_in_use"),
+    Exit.FAILED: (
+        *("internal", "snapshot_unreadable", "address_in_use", "port_in_use", "address_unusable"),
+        *("data_dir_unwritable", "data_dir_unreadable", "server_missing", "server_failed", "node_failed"),
+    ),
     Exit.USAGE: ("config_invalid", "usage"),
     Exit.NOT_FOUND: ("not_found", "component_unknown", "processor_unknown", "member_unknown"),
     Exit.REFUSED: (

@@ -12,7 +12,7 @@ from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
 
 if TYPE_CHECKING:
-    from framebuffer import FrameStreams
+    from framebuffer.streams import FrameStreams
 
 TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates", "ledger_ok")
 NAMED = ("lost_frames", "duplicate_frames")
@@ -31,7 +31,8 @@ def frames() -> None:
 
 
 @frames.command(
-    epilog="\b\nExamples:\n  triarch frames verify\n  triarch frames verify --redis-url redis://127.0.0.1:6390/0 --report ledger.json"
+    epilog="\b\nExamples:\n  triarch frames verify\n"
+    "  triarch frames verify --redis-url redis://127.0.0.1:6390/0 --report ledger.json"
 )
 @redis_option
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where the JSON report goes as well.")
@@ -85,8 +86,9 @@ def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") ->
 
     import msgspec
 
-    from framebuffer import FrameStreams, connect
+    from framebuffer.connection import connect
     from framebuffer.errors import FrameBufferError
+    from framebuffer.streams import FrameStreams
 
     async def asked() -> object:
         redis = connect(url)

@@ -22,7 +22,7 @@ def api_options(command: F) -> F:
         click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
                      metavar="SECONDS", help="How long one node may take to answer."),
         click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, default=DEFAULT_URLS, metavar="URL,…",
-                     help="Addresses of the nodes' API; the first that answers is used. [default: the ports of `triarch dev`]"),
+                     help="Addresses of the nodes; the first that answers is used. [default: those of `triarch dev`]"),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -49,7 +49,8 @@ class Api:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         self._urls = urls
-        self._client = httpx.Client(timeout=timeout, headers=headers, follow_redirects=False)
+        # Proxies of the environment are for the outside world, not for the cluster.
+        self._client = httpx.Client(timeout=timeout, headers=headers, follow_redirects=False, trust_env=False)
 
     @classmethod
     def of(cls, urls: str, timeout_s: float) -> "Api":
@@ -94,19 +95,24 @@ class Api:
             except httpx.HTTPError as error:
                 if method in WRITES:
                     sent = headers["Idempotency-Key"]
-                    raise Failure(
-                        "outcome_unknown",
-                        f"{base} did not answer ({type(error).__name__}): it may have been done. Repeat it with --key {sent}",
-                    ) from None
+                    reason = f"{base} did not answer ({type(error).__name__}), it may have been done"
+                    raise Failure("outcome_unknown", f"{reason}; repeat it with --key {sent}") from None
                 failures.append(f"{base}: {type(error).__name__}")
                 continue
             if answer.is_success:
-                return answer.json() if answer.content else None
+                return _json(answer) if answer.content else None
             failure = _failure(answer)
             if failure.code != "no_leader" or base == self._urls[-1]:
                 raise failure
             failures.append(f"{base}: {failure.message}")
         raise Failure("no_node", "no node answered:\n  " + "\n  ".join(failures))
+
+
+def _json(answer: Any) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise Failure("unexpected_answer", f"{answer.url} does not speak JSON; is it a node of Triarch?") from None
 
 
 def _failure(answer: Any) -> Failure:

@@ -30,7 +30,10 @@ Exit codes:
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "node": ("orchestrator.cli.node:node", "Run one node of the cluster."),
     "dev": ("orchestrator.cli.plant:dev", "Run a whole plant on this machine until it is interrupted."),
-    "demo": ("orchestrator.cli.plant:demo", "Move real frames, kill a part in the middle, prove that nothing was lost."),
+    "demo": (
+        "orchestrator.cli.plant:demo",
+        "Move real frames, kill a part midway, prove that nothing was lost.",
+    ),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
@@ -42,17 +45,17 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports the one that is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 

@@ -78,7 +78,9 @@ def demo(**flags: Any) -> None:
     _run("orchestrator.demo", "run", _options(DemoOptions, **flags))
 
 
-@click.command(epilog="\b\nExamples:\n  triarch bench frames\n  triarch bench failover --runs 10 --report failover.json")
+@click.command(
+    epilog="\b\nExamples:\n  triarch bench frames\n  triarch bench failover --runs 10 --report failover.json"
+)
 @click.argument("name", type=click.Choice(BENCHES))
 @click.option("--report", type=_REPORT, help="Where the JSON report goes; - is stdout.")
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Bound of the whole measurement.")

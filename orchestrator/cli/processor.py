@@ -21,7 +21,8 @@ def processor() -> None:
 
 
 @processor.command(
-    "list", epilog="\b\nExamples:\n  triarch processor list\n  triarch processor list --capability face_detection -o yaml"
+    "list",
+    epilog="\b\nExamples:\n  triarch processor list\n  triarch processor list --capability face_detection -o yaml",
 )
 @click.option("--capability", help="Only those that offer it.")
 @api_options

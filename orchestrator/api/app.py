@@ -1,0 +1,111 @@
+"""The HTTP interface of a node, put together.
+
+Envelope          who answers, problem documents, figures by route
+  BearerToken     401 before anything else is looked at
+    Intake        the body, bounded; the Idempotency-Key
+      ForwardToLeader     one hop, or answered here
+        routes
+"""
+
+import importlib.metadata
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from orchestrator.api import cluster, components, events, frames, health, metrics, processors
+from orchestrator.api.documented import ProblemDocument
+from orchestrator.api.envelope import Envelope, Intake, RequestFigures
+from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.problems import problem_of, respond
+from orchestrator.api.security import OPEN_PATHS, BearerToken
+from orchestrator.api.view import NodeView
+
+DESCRIPTION = """
+Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
+the leader; `?redirect` answers `307` with its address instead. `X-Triarch-Node`, `-Leader`, `-Epoch` and `-Index`
+say who answered and how far its state is. A change may carry an `Idempotency-Key`: after `504 outcome_unknown`, the
+same request under the same key is done at most once. Every refusal is a problem document (RFC 9457) with a `code`.
+"""
+
+
+def build_app(node: NodeView) -> FastAPI:
+    """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
+    client = new_client()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await client.aclose()
+
+    app = FastAPI(
+        title="Triarch",
+        version=_version(),
+        description=DESCRIPTION,
+        docs_url="/docs",
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        middleware=[
+            Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(BearerToken, token=node.config.api.bearer_token),
+            Middleware(Intake),
+            Middleware(ForwardToLeader, node=node, client=client),
+        ],
+        exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
+    )
+    app.state.node = node
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(processors.router)
+    app.include_router(processors.router, prefix="/v1")
+    app.include_router(cluster.router)
+    app.include_router(components.router)
+    app.include_router(events.router)
+    app.include_router(frames.router)
+    _document(app, secured=node.config.api.bearer_token is not None)
+    return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return respond(problem_of(error), request.url.path)
+
+
+def _operation_id(route: APIRoute) -> str:
+    prefix = "frame_api_" if route.path.startswith("/processors") else ""
+    return prefix + route.name
+
+
+def _document(app: FastAPI, *, secured: bool) -> None:
+    """Complete the OpenAPI document: the schema of problems, and the bearer token where one is needed."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            parts = document.setdefault("components", {})
+            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            definitions = schema.pop("$defs", {})
+            parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
+            if secured:
+                parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+                for path, operations in document["paths"].items():
+                    for operation in operations.values():
+                        operation["security"] = [] if path in OPEN_PATHS else [{"bearer": []}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("triarch")
+    except importlib.metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,99 @@
+"""Real nodes for tests of what they serve: one or three in this process, over one real Redis server."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from framebuffer.embedded import EmbeddedServer
+from orchestrator.config import NodeConfig, load_config
+from orchestrator.node import Node, running
+from tests.support import eventually, free_port
+
+TOKEN = "t" * 20 + "0123456789abcdef"
+
+
+@dataclass
+class Nodes:
+    """Running nodes and a client for each."""
+
+    nodes: list[Node]
+    clients: list[httpx.AsyncClient]
+    redis: EmbeddedServer
+    stacks: list[AsyncExitStack] = field(default_factory=list)
+
+    @property
+    def urls(self) -> list[str]:
+        return [str(client.base_url).rstrip("/") for client in self.clients]
+
+    async def leader(self) -> int:
+        """The position of the node that leads, once every node knows it and is ready."""
+
+        async def known() -> bool:
+            answers = [await client.get("/readyz") for client in self.clients]
+            return all(answer.status_code == 200 for answer in answers)
+
+        await eventually(known, deadline_s=15)
+        return next(at for at, node in enumerate(self.nodes) if node.is_leader())
+
+    async def follower(self) -> int:
+        leader = await self.leader()
+        return next(at for at in range(len(self.nodes)) if at != leader)
+
+    async def stop(self, at: int) -> None:
+        """Stop one node; the others go on."""
+        await self.stacks[at].aclose()
+
+
+def settings(
+    at: int, ports: Sequence[tuple[int, int]], directory: Path, redis_port: int, **extra: dict[str, Any]
+) -> dict[str, Any]:
+    """The settings of node `at` as YAML holds them. `ports` has (raft, api) of each node."""
+    tree: dict[str, Any] = {
+        "node": {"id": f"n{at + 1}", "data_dir": str(directory / f"n{at + 1}")},
+        "cluster": {
+            "members": [
+                {"id": f"n{k + 1}", "raft": f"127.0.0.1:{raft}", "api": f"http://127.0.0.1:{api}"}
+                for k, (raft, api) in enumerate(ports)
+            ]
+        },
+        "redis": {"mode": "url", "url": f"redis://127.0.0.1:{redis_port}/0"},
+    }
+    for section, values in extra.items():
+        tree.setdefault(section, {}).update(values)
+    return tree
+
+
+def configured(tree: dict[str, Any], directory: Path) -> NodeConfig:
+    """Through a file, as a node reads it."""
+    path = directory / f"{tree['node']['id']}.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return load_config(path, {})
+
+
+@asynccontextmanager
+async def serving(count: int, directory: Path, *, token: str | None = None, **extra: Any) -> AsyncIterator[Nodes]:
+    """`count` nodes that serve on ports of their own. With `token`, the clients send it."""
+    ports = [(free_port(), free_port()) for _ in range(count)]
+    if token is not None:
+        extra["api"] = {**extra.get("api", {}), "token": token}
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    async with AsyncExitStack() as all_of_it:
+        redis = await all_of_it.enter_async_context(EmbeddedServer(directory / "redis", free_port()))
+        found = Nodes([], [], redis)
+        for at, (_, api) in enumerate(ports):
+            stack = AsyncExitStack()
+            all_of_it.push_async_callback(stack.aclose)
+            tree = settings(at, ports, directory, redis.port, **extra)
+            found.nodes.append(await stack.enter_async_context(running(configured(tree, directory))))
+            client = httpx.AsyncClient(
+                base_url=f"http://127.0.0.1:{api}", headers=headers, timeout=10, trust_env=False
+            )
+            found.clients.append(await all_of_it.enter_async_context(client))
+            found.stacks.append(stack)
+        await found.leader()
+        yield found
