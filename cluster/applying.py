@@ -1,11 +1,11 @@
 """Committed entries, reads and snapshots: a half of `Raft`, which see. Runs in the tick thread."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from cluster.clock import now
 from cluster.commands import Change, Epoch, Position, decode
 from cluster.core import CLAIM, Replica
 from cluster.errors import ClusterError, EntryUnreadable, OutcomeUnknown, StateMachineFailed, TooStale
@@ -40,12 +40,12 @@ class Applying(Inbound):
 
     def _SyncObj__applyLogEntries(self) -> bool:  # noqa: N802
         entries = self._SyncObj__raftLog
-        deadline = time.monotonic() + self._settings.heartbeat_s / 2  # a long replay must not silence the heartbeat
+        deadline = now() + self._settings.heartbeat_s / 2  # a long replay must not silence the heartbeat
         while self._SyncObj__raftLastApplied < self._SyncObj__raftCommitIndex:
             data, index, term = entries[self._SyncObj__raftLastApplied + 1 - entries[0][1]]
             self._apply(data, Position(term, index))
             self._SyncObj__raftLastApplied = index
-            if time.monotonic() > deadline:
+            if now() > deadline:
                 break
         self._note_freshness()
         return False
@@ -123,8 +123,8 @@ class Applying(Inbound):
     def staleness(self) -> float:
         """At most so many seconds of committed commands are missing here; infinite when no leader was ever heard."""
         if self._leadership.epoch is not None:
-            return time.monotonic() - self._majority_at()
-        return float("inf") if self._fresh_at is None else time.monotonic() - self._fresh_at
+            return now() - self._majority_at()
+        return float("inf") if self._fresh_at is None else now() - self._fresh_at
 
     # ── Snapshots ────────────────────────────────
 

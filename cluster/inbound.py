@@ -1,9 +1,9 @@
 """What other members say to this one: a half of `Raft`, which see. Runs in the tick thread."""
 
 import logging
-import time
 from typing import Any
 
+from cluster.clock import now
 from cluster.errors import SnapshotUnreadable
 from cluster.replication import Refuse, match, well_formed
 from cluster.snapshots import Chunk, Snapshot
@@ -165,4 +165,4 @@ class Inbound:
         """When a majority, this leader included, had last answered."""
         others = sorted(self._SyncObj__lastResponseTime.values(), reverse=True)
         needed = (len(self._SyncObj__otherNodes) + 1) // 2
-        return float(others[needed - 1]) if needed else time.monotonic()
+        return float(others[needed - 1]) if needed else now()

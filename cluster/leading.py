@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cluster.applying import NO_OP, REGULAR, Answer, Applying
+from cluster.clock import now
 from cluster.commands import Command, encode
 from cluster.core import CLAIM, ClaimBody, encode_body
 from cluster.errors import ClusterError, NoLeader, NotLeader, OutcomeUnknown, TransferFailed
@@ -61,12 +62,12 @@ class Leading(Applying):
 
     def _postpone_election(self) -> None:
         spread = random.uniform(self._settings.election_min_s, self._settings.election_max_s)  # noqa: S311
-        self._SyncObj__raftElectionDeadline = time.monotonic() + spread
+        self._SyncObj__raftElectionDeadline = now() + spread
 
     def _no_leadership(self) -> ClusterError:
         """Why this node cannot answer for the cluster now."""
         leader = self._SyncObj__raftLeader
-        heard = self._heard_at is not None and time.monotonic() - self._heard_at <= self._settings.election_max_s
+        heard = self._heard_at is not None and now() - self._heard_at <= self._settings.election_max_s
         if self._SyncObj__raftState == LEADER:
             return NotLeader(None)  # elected, the own claim is not applied yet
         if leader is None or leader == self.selfNode or not heard:
@@ -100,7 +101,7 @@ class Leading(Applying):
             self._claim()
         term = self._SyncObj__raftCurrentTerm
         space = self._settings.command_bytes_max
-        while self._proposals and space > 0 and time.monotonic() >= self._hold_until:
+        while self._proposals and space > 0 and now() >= self._hold_until:
             data, command_id, answer = self._proposals.popleft()
             self._waiting[self._append(REGULAR + data)] = (term, command_id, answer)
             space -= len(data)
@@ -146,7 +147,7 @@ class Leading(Applying):
             raise TransferFailed("no other member is connected")
         matched = self._SyncObj__raftMatchIndex
         target = ids[to] if to is not None else max(connected, key=lambda node: (matched[node], node.id))
-        self._hold_until = time.monotonic() + hold_s
+        self._hold_until = now() + hold_s
         if matched[target] != self._last_index():
             return False
         self.transferLeadership(target)

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from cluster.clock import now
 from cluster.commands import Applied, Change, Command, Epoch, encode
 from cluster.core import RESTORE, Claim, Replica, RestoreBody, encode_body
 from cluster.datadir import DataDir
@@ -316,7 +317,7 @@ class Cluster:
     def status(self) -> Status:
         """As of the latest tick (at most a heartbeat ago)."""
         view = self._view()
-        age = None if view.heard_at is None else time.monotonic() - view.heard_at
+        age = None if view.heard_at is None else now() - view.heard_at
         bound = self.settings.step_down_s if view.role == "leader" else self.settings.election_max_s
         in_touch = self._running and age is not None and age <= bound + self.settings.heartbeat_s
         led = in_touch and view.claim is not None and view.claim.node_id == view.leader_id

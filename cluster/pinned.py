@@ -3,8 +3,9 @@
 Checked before a node starts, so that another release is refused by name instead of losing data quietly.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from cluster.clock import now
 from cluster.errors import LibraryMismatch
 
 RELEASE = "0.3.17"
@@ -48,7 +49,7 @@ TRANSPORT_METHODS = ("_onIncomingMessageReceived", "send")
 """of TCPTransport"""
 
 
-def check(release: str, syncobj: type, transport: type) -> None:
+def check(release: str, syncobj: type, transport: type, clock: Callable[[], float]) -> None:
     """LibraryMismatch unless this is the release, with every name relied upon."""
     if release != RELEASE:
         raise LibraryMismatch(
@@ -61,6 +62,8 @@ def check(release: str, syncobj: type, transport: type) -> None:
     ]
     if missing:
         raise LibraryMismatch(f"pysyncobj {release} has been changed: it lacks {', '.join(missing)}; reinstall it")
+    if not now() <= clock() <= now():
+        raise LibraryMismatch("pysyncobj does not use CLOCK_MONOTONIC_RAW here; this platform is not supported")
 
 
 def _missing(wanted: Iterable[str], present: Iterable[str]) -> list[str]:

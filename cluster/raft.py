@@ -8,18 +8,19 @@ import logging
 import os
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pysyncobj
+from pysyncobj.monotonic import monotonic
 from pysyncobj.transport import TCPTransport
 from pysyncobj.version import VERSION
 
 from cluster import pinned
 from cluster.applying import Answer, Read
+from cluster.clock import now
 from cluster.commands import Change, Epoch
 from cluster.core import Claim, Replica
 from cluster.datadir import DataDir
@@ -46,7 +47,7 @@ Batch = list[tuple[Callable[[Any], None], Any]]
 
 
 class View(msgspec.Struct, frozen=True):
-    """What a tick leaves for the other threads to see. Times are time.monotonic()."""
+    """What a tick leaves for the other threads to see. Times are now()."""
 
     role: str = "follower"
     term: int = 0
@@ -101,7 +102,7 @@ class Raft(Leading, pysyncobj.SyncObj):
     """
 
     def __init__(self, settings: ClusterSettings, data: DataDir, replica: Replica, sink: Sink) -> None:
-        pinned.check(VERSION, pysyncobj.SyncObj, TCPTransport)
+        pinned.check(VERSION, pysyncobj.SyncObj, TCPTransport, monotonic)
         self.view = View()
         self._settings = settings
         self._replica = replica
@@ -120,8 +121,8 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._hold_until = 0.0
         self._cause = NO_MAJORITY
         self._sent_commit = 0
-        now = time.monotonic()
-        self._ticked_at = self._polled_at = self._arrived_after = now
+        instant = now()
+        self._ticked_at = self._polled_at = self._arrived_after = instant
         self._heard_at: float | None = None
         self._fresh_at: float | None = None
         self._fresh_when: tuple[int, float] | None = None
@@ -242,10 +243,10 @@ class Raft(Leading, pysyncobj.SyncObj):
 
     def tick(self) -> None:
         """One round: elections, commit, apply, send, then wait for the network or a wake."""
-        now = time.monotonic()
-        if now - self._ticked_at > self._settings.election_min_s and self._SyncObj__raftState != LEADER:
+        instant = now()
+        if instant - self._ticked_at > self._settings.election_min_s and self._SyncObj__raftState != LEADER:
             self._postpone_election()  # this process was paused: hear the leader before standing against it
-        self._ticked_at = now
+        self._ticked_at = instant
         self.doTick(0.0)
 
     def close(self, error: ClusterError | None = None) -> None:
@@ -276,11 +277,11 @@ class Raft(Leading, pysyncobj.SyncObj):
     def _before_poll(self) -> float:
         self._publish()
         self._flush()
-        now = time.monotonic()
+        instant = now()
         # Sockets are read dry at each poll: what the coming one reads has arrived after the previous one began. A pause
         # of this process (SIGSTOP, swapping) therefore makes messages older, never younger.
-        self._arrived_after, self._polled_at = self._polled_at, now
-        if self._calls or (self._proposals and now >= self._hold_until):
+        self._arrived_after, self._polled_at = self._polled_at, instant
+        if self._calls or (self._proposals and instant >= self._hold_until):
             return 0.0
         if self._SyncObj__raftLastApplied < self._SyncObj__raftCommitIndex:
             return 0.0
@@ -290,7 +291,7 @@ class Raft(Leading, pysyncobj.SyncObj):
             due = self._SyncObj__newAppendEntriesTime
         else:
             due = self._SyncObj__raftElectionDeadline
-        return float(min(max(due - now, 0.001), self._settings.heartbeat_s))
+        return float(min(max(due - instant, 0.001), self._settings.heartbeat_s))
 
     def _publish(self) -> None:
         leader = self._SyncObj__raftLeader
