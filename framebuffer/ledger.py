@@ -228,10 +228,10 @@ async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]
     twice: dict[Frame, str] = {}
     for frame, entries in seen.items():
         camera, sequence = frame
-        size = sizes.get(camera)
+        known = sizes.get(camera)  # none: the camera was opened after the ledger was read
         if len(entries) > 1 and sum(await streams.existing(entries)) > 1:
             twice[frame] = "in_flight_twice"
-        elif size and _was_final(finals, camera, sequence, size, stats.cameras[camera]):
+        elif known and _was_final(finals, camera, sequence, known, stats.cameras[camera]):
             twice[frame] = "in_flight_after_final"
     return vanished, twice
 
