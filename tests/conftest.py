@@ -15,6 +15,15 @@ for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
     del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `root` are skipped, with the reason, where they cannot run."""
+    if sys.platform.startswith("linux") and os.geteuid() == 0:
+        return
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.skip(reason="needs root on Linux"))
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The backend of anyio's pytest plugin; of session scope, so that async fixtures of any scope may use it."""
