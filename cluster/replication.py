@@ -83,10 +83,11 @@ def well_formed(message: Any) -> bool:
     """Whether a member of this release sends such a message. Forwarded commands (pickled method calls) are none."""
     if not isinstance(message, dict):
         return False
-    shape = _SHAPES.get(message.get("type", ""))
+    kind = message.get("type")
+    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
     if shape is None or not all(isinstance(message.get(name), kinds) for name, kinds in shape.items()):
         return False
-    if message["type"] != "append_entries" or "prevLogIdx" not in message:
+    if kind != "append_entries" or "prevLogIdx" not in message:
         chunk = message.get("serialized")
         return chunk is None or (isinstance(chunk, tuple | list) and len(chunk) == 3 and isinstance(chunk[0], bytes))
     entries = message.get("entries")
