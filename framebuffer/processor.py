@@ -158,7 +158,10 @@ class ProcessorClient:
 
         Errors: RegistrationRefused, InvalidRegistration, AccessDenied.
         """
-        enrolment = await self._registrar.register(exists_wait_s=self._exists_wait_s)
+        return await self._register(self._exists_wait_s)
+
+    async def _register(self, exists_wait_s: float) -> str | None:
+        enrolment = await self._registrar.register(exists_wait_s=exists_wait_s)
         log.info("processor %s: registered, queue %s", self.id, enrolment.queue)
         return self._redis_url or enrolment.redis_url
 
@@ -262,7 +265,7 @@ class ProcessorClient:
                 )
                 if not known:
                     log.warning("processor %s: the orchestrator does not know it any more", self.id)
-                    await self.register()
+                    await self._register(exists_wait_s=0)  # if it is taken now, then by somebody else
             except OrchestratorUnavailable:
                 pass  # logged once by the registrar; the next heartbeat tries every node again
             await asyncio.sleep(max(0.0, self._heartbeat_s - (time.monotonic() - began)))
@@ -286,11 +289,19 @@ class ProcessorClient:
         except FrameRejected as error:
             self._errors += 1
             return Settlement(frame.entry_id, "dead", reason=_reason(error), traceparent=traceparent)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            # The user's code has cancelled something of its own: that must not look like the end of this client.
+            return self._failed(frame, error, traceparent)
         except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
-            self._errors += 1
-            self._log_failure(frame, error)
-            return Settlement(frame.entry_id, "error", reason=_reason(error), traceparent=traceparent)
+            return self._failed(frame, error, traceparent)
         return Settlement(frame.entry_id, "ok", result=result, traceparent=traceparent)
+
+    def _failed(self, frame: TakenFrame, error: BaseException, traceparent: str) -> Settlement:
+        self._errors += 1
+        self._log_failure(frame, error)
+        return Settlement(frame.entry_id, "error", reason=_reason(error), traceparent=traceparent)
 
     async def _call(self, frame: TakenFrame, span: TraceContext) -> object:
         token = _trace.set(span)
@@ -311,7 +322,7 @@ class ProcessorClient:
             self._own_executor = ThreadPoolExecutor(self._concurrency, thread_name_prefix=self.id)
         return self._own_executor
 
-    def _log_failure(self, frame: TakenFrame, error: Exception) -> None:
+    def _log_failure(self, frame: TakenFrame, error: BaseException) -> None:
         """At most one line a second: a processor that fails on everything would write a line a frame."""
         now = time.monotonic()
         if now - self._failure_logged_at < _FAILURE_LOG_EVERY_S:
@@ -370,5 +381,5 @@ def _plain(value: object) -> object:
     raise TypeError(f"process_frame returned a {type(value).__name__}, which is not JSON")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:_REASON_MAX]

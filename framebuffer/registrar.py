@@ -39,6 +39,8 @@ INSTANCE_HEADER = "X-Processor-Token"
 id."""
 
 _EXISTS_PAUSE_S = 0.5
+_TAKEN = frozenset({"processor_exists", "processor_changed"})
+"""Of the conflicts only these are about this processor; any other one (a leader that is deposed just now) passes."""
 
 
 class AccessDenied(FrameBufferError):
@@ -56,7 +58,11 @@ class Enrolment(msgspec.Struct, frozen=True):
 
 
 class Registrar:
-    """Speaks for one processor. `timeout_s` is that of one request to one node."""
+    """Speaks for one processor.
+
+    `timeout_s` bounds a request to one node, `heartbeat_timeout_s` a heartbeat: it must leave time to ask another node
+    before the orchestrator misses it, as a node that is stopped still accepts connections.
+    """
 
     def __init__(
         self,
@@ -65,15 +71,18 @@ class Registrar:
         *,
         token: str | None = None,
         instance: str | None = None,
-        timeout_s: float = 5.0,
+        timeout_s: float = 3.0,
+        heartbeat_timeout_s: float = 1.0,
     ) -> None:
         self.registration = registration
         self._urls = _addresses(urls)
+        self._timeout_s = timeout_s
+        self._heartbeat_timeout_s = heartbeat_timeout_s
         headers = {INSTANCE_HEADER: instance or secrets.token_hex(16)}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         # Proxies of the environment are for the outside world, not for the cluster.
-        self._http = httpx.AsyncClient(headers=headers, timeout=timeout_s, trust_env=False)
+        self._http = httpx.AsyncClient(headers=headers, trust_env=False)
         self._outage = Outage(f"processor {registration.id}: orchestrator", log, first_s=0.1, most_s=2.0)
 
     async def register(self, *, timeout_s: float | None = None, exists_wait_s: float = 0.0) -> Enrolment:
@@ -112,7 +121,8 @@ class Registrar:
         """
         body = msgspec.json.encode({"in_flight": in_flight, "settled": settled, "errors": errors})
         try:
-            await self._request("POST", f"/processors/{self.registration.id}/heartbeat", body)
+            path = f"/processors/{self.registration.id}/heartbeat"
+            await self._request("POST", path, body, timeout_s=self._heartbeat_timeout_s)
         except ProcessorUnknown:
             return False
         except OrchestratorUnavailable as error:
@@ -131,7 +141,13 @@ class Registrar:
         await self._http.aclose()
 
     async def _request(
-        self, method: str, path: str, body: str | bytes | None = None, *, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        *,
+        key: str | None = None,
+        timeout_s: float | None = None,
     ) -> httpx.Response:
         """One round over the nodes. Errors: see the module; ProcessorUnknown for 404."""
         headers = {} if body is None else {"Content-Type": "application/json"}
@@ -141,7 +157,9 @@ class Registrar:
         for _ in range(len(self._urls)):
             url = self._urls[0]
             try:
-                response = await self._http.request(method, url + path, content=body, headers=headers)
+                response = await self._http.request(
+                    method, url + path, content=body, headers=headers, timeout=timeout_s or self._timeout_s
+                )
             except httpx.TransportError as error:
                 reasons.append(f"{url}: {type(error).__name__} {error}".rstrip())
             else:
@@ -173,7 +191,9 @@ def _passing(response: httpx.Response, path: str) -> bool:
     status = response.status_code
     if status == 404:
         return path.endswith("/register")  # not an orchestrator at all, or one that is not up yet
-    return not (response.is_success or status in (400, 401, 403, 409, 413, 422))
+    if status == 409:
+        return _problem(response).get("code") not in _TAKEN
+    return not (response.is_success or status in (400, 401, 403, 413, 422))
 
 
 def _raise_refusal(response: httpx.Response, processor_id: str) -> None:

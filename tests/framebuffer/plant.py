@@ -1,13 +1,8 @@
 """Frames on a real server, as the tests of the processor and of the dispatcher need them."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import Redis
-
-from framebuffer.connection import connect
 from framebuffer.models import ProcessorRegistration, TraceContext
 from framebuffer.registry import ProcessorRegistry, Register, apply
 from framebuffer.streams import FrameStreams
@@ -30,9 +25,9 @@ def register(registry: ProcessorRegistry, processor_id: str, *capabilities: str,
 class Plant:
     """Cameras, the leader's calls, and what came of the frames."""
 
-    def __init__(self, redis: Redis) -> None:
-        self.redis = redis
-        self.streams = FrameStreams(redis)
+    def __init__(self, streams: FrameStreams) -> None:
+        self.streams = streams
+        self.redis = streams.redis
         self._sessions: dict[str, CameraSession] = {}
         self._next: dict[str, int] = {}
         self.traces: dict[str, TraceContext] = {}
@@ -100,17 +95,3 @@ class Plant:
         """FCALLs since the server started."""
         info = await self.redis.info("commandstats")
         return int(info.get("cmdstat_fcall", {}).get("calls", 0))
-
-
-@asynccontextmanager
-async def plant_at(url: str) -> AsyncIterator[Plant]:
-    """An empty plant."""
-    redis = connect(url)
-    try:
-        await redis.flushall()
-        plant = Plant(redis)
-        await plant.streams.ready()
-        yield plant
-        await plant.streams.aclose()
-    finally:
-        await redis.aclose()

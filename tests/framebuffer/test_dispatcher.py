@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,22 +22,20 @@ from framebuffer.routing import TableSource
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport, Settlement
 from tests.framebuffer.lossy_link import LossyLink
-from tests.framebuffer.plant import EPOCH, NODE, Plant, plant_at, register
+from tests.framebuffer.plant import EPOCH, NODE, Plant, register
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-async def server_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with EmbeddedServer(tmp_path_factory.mktemp("server"), free_port()) as server:
-        yield server.url
+@pytest.fixture
+def server_url(server: EmbeddedServer) -> str:
+    return server.url
 
 
 @pytest.fixture
-async def plant(server_url: str) -> AsyncIterator[Plant]:
-    async with plant_at(server_url) as plant:
-        yield plant
+def plant(streams: FrameStreams) -> Plant:
+    return Plant(streams)
 
 
 class Leader:
@@ -222,18 +221,20 @@ async def test_a_lost_reply_moves_no_frame_twice(plant: Plant, server_url: str) 
     assert len(set(frame_ids)) == 40
 
 
-async def test_a_kill_of_the_server_is_survived(tmp_path_factory: pytest.TempPathFactory) -> None:
-    server = EmbeddedServer(tmp_path_factory.mktemp("killed"), free_port())
-    async with server, plant_at(server.url) as plant, leading(plant) as leader:
-        register(leader.registry, "p1", capacity=1000)
-        await plant.publish(20)
-        await eventually(lambda: leader.moved == 20)
-        await server.kill()
-        await eventually(lambda: not leader.dispatcher.redis_answers)
-        await server.start()
-        await eventually(lambda: leader.dispatcher.redis_answers)
-        await plant.publish(20)
-        await eventually(lambda: leader.moved == 40)
+async def test_a_kill_of_the_server_is_survived(tmp_path: Path) -> None:
+    async with EmbeddedServer(tmp_path, free_port()) as server, connect(server.url) as redis:
+        plant = Plant(FrameStreams(redis))
+        async with leading(plant) as leader:
+            register(leader.registry, "p1", capacity=1000)
+            await plant.publish(20)
+            await eventually(lambda: leader.moved == 20)
+            await server.kill()
+            await eventually(lambda: not leader.dispatcher.redis_answers)
+            await server.start()
+            await eventually(lambda: leader.dispatcher.redis_answers)
+            await plant.publish(20)
+            await eventually(lambda: leader.moved == 40)
+        await plant.streams.aclose()
 
 
 async def test_a_failing_report_is_not_swallowed(plant: Plant) -> None:

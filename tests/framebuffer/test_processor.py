@@ -14,9 +14,10 @@ from framebuffer.embedded import EmbeddedServer
 from framebuffer.errors import InvalidRegistration, RegistrationRefused
 from framebuffer.models import TraceContext
 from framebuffer.processor import FrameRejected, ProcessorClient, current_trace
+from framebuffer.streams import FrameStreams
 from framebuffer.wire import TakenFrame
 from tests.framebuffer.lossy_link import LossyLink
-from tests.framebuffer.plant import EPOCH, Plant, plant_at
+from tests.framebuffer.plant import EPOCH, Plant
 from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
 from tests.support import eventually, free_port
 
@@ -36,16 +37,14 @@ class Async(ProcessorClient):
         return {"size": len(frame.payload)} if self._do is None else await self._do(frame)
 
 
-@pytest.fixture(scope="module")
-async def server_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    async with EmbeddedServer(tmp_path_factory.mktemp("server"), free_port()) as server:
-        yield server.url
+@pytest.fixture
+def server_url(server: EmbeddedServer) -> str:
+    return server.url
 
 
 @pytest.fixture
-async def plant(server_url: str) -> AsyncIterator[Plant]:
-    async with plant_at(server_url) as plant:
-        yield plant
+def plant(streams: FrameStreams) -> Plant:
+    return Plant(streams)
 
 
 @pytest.fixture
@@ -136,10 +135,11 @@ async def test_a_plain_function_runs_in_threads(plant: Plant, node: TinyOrchestr
     [
         (ValueError("no face here"), "ValueError: no face here"),
         ("not a dict", "TypeError: process_frame must return a dict, returned str"),
+        (asyncio.CancelledError("of its own"), "CancelledError: of its own"),
         ({"object": object()}, "TypeError: process_frame returned a object, which is not JSON"),
         ({"text": "x" * (1 << 20)}, "ValueError: the result is"),
     ],
-    ids=["raises", "no dict", "no json", "too large"],
+    ids=["raises", "no dict", "cancels", "no json", "too large"],
 )
 async def test_a_frame_that_always_fails_ends_dead(
     plant: Plant, node: TinyOrchestrator, outcome: Any, reason: str, caplog: pytest.LogCaptureFixture
@@ -148,7 +148,7 @@ async def test_a_frame_that_always_fails_ends_dead(
 
     async def do(frame: TakenFrame) -> Any:
         if frame.sequence == 1:
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, BaseException):
                 raise outcome
             return outcome
         return {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -136,6 +137,25 @@ async def test_an_invalid_registration_is_not_repeated(node: TinyOrchestrator, r
     with pytest.raises(InvalidRegistration):
         await registrar(node.url).register()
     assert len(node.requests) == 1
+
+
+async def test_a_node_that_accepts_and_never_answers_is_left(node: TinyOrchestrator, registrar: Registrars) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as stopped:  # as a process under SIGSTOP looks from outside
+        one = registrar(node.url, f"http://127.0.0.1:{stopped.getsockname()[1]}")
+        await one.register()
+        node.failing = 503  # so that the other one is asked first
+        with pytest.raises(OrchestratorUnavailable, match="ReadTimeout"):
+            await one.heartbeat(in_flight=0, settled=0, errors=0)
+        node.failing = None
+        await asyncio.wait_for(one.heartbeat(in_flight=0, settled=0, errors=0), 2)
+
+
+async def test_a_leader_that_is_deposed_just_now_is_no_refusal(node: TinyOrchestrator, registrar: Registrars) -> None:
+    one = registrar(node.url)
+    await one.register()
+    node.failing, node.failing_code = 409, "fenced"
+    with pytest.raises(OrchestratorUnavailable, match="fenced"):
+        await one.heartbeat(in_flight=0, settled=0, errors=0)
 
 
 async def test_something_else_on_the_port_is_no_orchestrator(node: TinyOrchestrator, registrar: Registrars) -> None:

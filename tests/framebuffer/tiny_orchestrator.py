@@ -33,6 +33,7 @@ class TinyOrchestrator:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.failing: int | None = None
+        self.failing_code = "no_leader"
         self.token: str | None = None
         self.requests: list[str] = []
         self.heartbeats: list[dict[str, int]] = []
@@ -69,7 +70,7 @@ class TinyOrchestrator:
         async def gate(request: Request, call_next: Any) -> Response:
             self.requests.append(f"{request.method} {request.url.path}")
             if self.failing is not None:
-                return problem(self.failing, "no_leader", "no leader is known now")
+                return problem(self.failing, self.failing_code)
             if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
                 return problem(401, "unauthorised", "a valid token is needed")
             answer: Response = await call_next(request)
