@@ -54,7 +54,7 @@ def build_app(node: NodeView) -> FastAPI:
         generate_unique_id_function=_operation_id,
         middleware=[
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
-            Middleware(BearerToken, token=node.config.api.bearer_token),
+            Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
             Middleware(ForwardToLeader, node=node, client=client),
         ],
@@ -69,12 +69,12 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(components.router)
     app.include_router(events.router)
     app.include_router(frames.router)
-    _document(app, secured=node.config.api.bearer_token is not None)
+    _document(app, secured=node.config.api_token() is not None)
     return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return respond(problem_of(error), request.url.path)
+    return respond(problem_of(error), request.scope["path"])
 
 
 def _operation_id(route: APIRoute) -> str:

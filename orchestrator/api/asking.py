@@ -14,7 +14,7 @@ from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import Duties, NodeView
 
 if TYPE_CHECKING:
-    from framebuffer import FrameStreams
+    from framebuffer.streams import FrameStreams
     from orchestrator.state import PlantState
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from orchestrator.api.problems import Problem, problem_of, respond
 from orchestrator.api.view import NodeView
 
 BODY_BYTES_MAX = 1 << 20
+DRAINED_BYTES_MAX = 8 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 KEY_CHARS_MAX = 200
 _KEY_CHARS = frozenset(string.ascii_letters + string.digits + string.punctuation)
@@ -164,20 +165,26 @@ def _key(sent: str | None) -> str:
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
-    too_large = Problem("body_too_large", f"at most {BODY_BYTES_MAX} bytes are taken", headers={"Connection": "close"})
-    announced = headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
-        raise too_large
+    """The body; None when the client went away. A body that is too large is read to its end if that is near.
+
+    A client that is cut off while it sends sees a broken connection instead of the refusal.
+    """
     chunks: list[bytes] = []
+    announced = headers.get("content-length", "0")
+    hopeless = announced.isdecimal() and len(announced) < 20 and int(announced) > DRAINED_BYTES_MAX
     size = 0
-    while True:
+    while not hopeless:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > BODY_BYTES_MAX:
-            raise too_large
-        chunks.append(chunk)
+        if size <= BODY_BYTES_MAX:
+            chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
+            break
+        hopeless = size > DRAINED_BYTES_MAX
+    if hopeless or size > BODY_BYTES_MAX:
+        close = {"Connection": "close"} if hopeless else {}
+        raise Problem("body_too_large", f"at most {BODY_BYTES_MAX} bytes are taken", headers=close)
+    return b"".join(chunks)

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from framebuffer import ledger as frame_ledger
+from framebuffer.ledger import verify
 from orchestrator.api.asking import Ask, builtins
 from orchestrator.api.documented import problems
 
@@ -21,5 +21,5 @@ async def stats(ask: Ask) -> dict[str, Any]:
 @router.get("/ledger", summary="The ledger", responses=problems("redis_unavailable"))
 async def ledger(ask: Ask) -> dict[str, Any]:
     """`published = settled + dead + dropped + in_flight + lost`; `ledger_ok`, and the frames that break it by name."""
-    answer: dict[str, Any] = builtins(await frame_ledger.verify(ask.streams()))
+    answer: dict[str, Any] = builtins(await verify(ask.streams()))
     return answer

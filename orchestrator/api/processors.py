@@ -3,7 +3,8 @@
 import asyncio
 import hmac
 import logging
-from typing import Annotated, Any
+from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -177,5 +178,9 @@ def _unknown(processor_id: str) -> Problem:
     return Problem("processor_unknown", f"processor {processor_id} is not registered")
 
 
-def _redis_url(ask: Asking) -> Any:
-    return ask.node.config.redis.public_url
+def _redis_url(ask: Asking) -> str:
+    settings = ask.node.config.redis
+    if settings.mode == "embedded":
+        return f"redis://127.0.0.1:{settings.port}/0"
+    parts = urlsplit(settings.url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

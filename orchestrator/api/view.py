@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from cluster import Applied, Cluster, Epoch
-    from framebuffer import FrameStreams
+    from framebuffer.streams import FrameStreams
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
 

@@ -90,6 +90,9 @@ def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") ->
     from framebuffer.errors import FrameBufferError
     from framebuffer.streams import FrameStreams
 
+    if url.partition("://")[0] not in ("redis", "rediss", "unix"):
+        raise click.BadParameter("must start with redis://, rediss:// or unix://", param_hint="--redis-url")
+
     async def asked() -> object:
         redis = connect(url)
         try:
@@ -103,14 +106,12 @@ def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") ->
         return msgspec.to_builtins(asyncio.run(asked()))
     except FrameBufferError as error:
         raise Failure(error.code, str(error)) from None
-    except ValueError as error:  # not a URL
-        raise click.BadParameter(str(error), param_hint="--redis-url") from None
 
 
 async def _ledger(streams: "FrameStreams") -> object:
-    from framebuffer import ledger
+    from framebuffer.ledger import verify as verified
 
-    return await ledger.verify(streams)
+    return await verified(streams)
 
 
 async def _stats(streams: "FrameStreams") -> object:

@@ -1,6 +1,6 @@
 """Real nodes for tests of what they serve: one or three in this process, over one real Redis server."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,10 @@ class Nodes:
         """The position of the node that leads, once every node knows it and is ready."""
 
         async def known() -> bool:
-            answers = [await client.get("/readyz") for client in self.clients]
+            try:
+                answers = [await client.get("/readyz") for client in self.clients]
+            except httpx.TransportError:
+                return False
             return all(answer.status_code == 200 for answer in answers)
 
         await eventually(known, deadline_s=15)
@@ -76,8 +79,18 @@ def configured(tree: dict[str, Any], directory: Path) -> NodeConfig:
 
 
 @asynccontextmanager
-async def serving(count: int, directory: Path, *, token: str | None = None, **extra: Any) -> AsyncIterator[Nodes]:
-    """`count` nodes that serve on ports of their own. With `token`, the clients send it."""
+async def serving(
+    count: int,
+    directory: Path,
+    *,
+    token: str | None = None,
+    rewrite: Callable[[int, dict[str, Any]], None] | None = None,
+    **extra: Any,
+) -> AsyncIterator[Nodes]:
+    """`count` nodes that serve on ports of their own. With `token`, the clients send it.
+
+    `rewrite` may change the settings of each node before it starts.
+    """
     ports = [(free_port(), free_port()) for _ in range(count)]
     if token is not None:
         extra["api"] = {**extra.get("api", {}), "token": token}
@@ -89,10 +102,10 @@ async def serving(count: int, directory: Path, *, token: str | None = None, **ex
             stack = AsyncExitStack()
             all_of_it.push_async_callback(stack.aclose)
             tree = settings(at, ports, directory, redis.port, **extra)
+            if rewrite is not None:
+                rewrite(at, tree)
             found.nodes.append(await stack.enter_async_context(running(configured(tree, directory))))
-            client = httpx.AsyncClient(
-                base_url=f"http://127.0.0.1:{api}", headers=headers, timeout=10, trust_env=False
-            )
+            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{api}", headers=headers, timeout=10, trust_env=False)
             found.clients.append(await all_of_it.enter_async_context(client))
             found.stacks.append(stack)
         await found.leader()
