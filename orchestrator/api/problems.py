@@ -53,6 +53,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "registry_full": (409, "The registry is full"),
     "component_unknown": (404, "The component is not registered"),
     "component_exists": (409, "The id is taken by another component"),
+    "component_changed": (409, "The component has registered again since"),
+    "unknown_command": (409, "The release that leads does not know this change"),
     "component_superseded": (409, "A newer process has registered under this id"),
     "command_refused": (409, "The lifecycle does not allow this command now"),
     "command_failed": (409, "The component tried and failed"),
@@ -120,10 +122,10 @@ def outcome_unknown(key: str | None, detail: str) -> Problem:
     return Problem("outcome_unknown", hint, headers={"Idempotency-Key": key}, idempotency_key=key)
 
 
-def refused(code: str, message: str) -> Problem:
+def refused(code: str, message: str, **members: Any) -> Problem:
     """The refusal in an `Outcome`, an answer of a component or a result of the registry."""
     known = BY_CODE.get(code)
-    return Problem(code, message, status=known.status if known and code not in KINDS else None)
+    return Problem(code, message, status=known.status if known and code not in KINDS else None, **members)
 
 
 def problem_of(error: BaseException, *, key: str | None = None) -> Problem:

@@ -26,10 +26,10 @@ _CODES: dict[Exit, tuple[str, ...]] = {
         *("invalid_request", "unauthorised", "method_not_allowed", "body_too_large", "command_too_large"),
         *("queue_full", "too_stale", "fenced", "stale_epoch", "registry_full", "refused_insecure"),
         *("command_refused", "command_failed", "component_busy", "component_stopping", "key_reused"),
-        *("event_invalid", "unknown_event", "event_too_large", "transfer_failed"),
+        *("event_invalid", "unknown_event", "event_too_large", "transfer_failed", "unknown_command"),
     ),
     Exit.CONFLICT: (
-        *("processor_exists", "processor_changed", "component_exists", "component_superseded"),
+        *("processor_exists", "processor_changed", "component_exists", "component_superseded", "component_changed"),
         *("data_dir_in_use", "data_dir_foreign"),
     ),
     Exit.NO_LEADER: ("no_leader", "not_leader", "no_node"),

@@ -1,0 +1,131 @@
+"""Components: who is registered, in which state, and the lifecycle commands sent to them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from orchestrator.api.asking import Ask, Read
+from orchestrator.api.documented import READ, WRITE, problems
+from orchestrator.api.problems import Problem, refused
+from orchestrator.components import ComponentRegistration, Register, Unregister
+from orchestrator.events import CommandAnswer
+from orchestrator.lifecycle import Command, State, parse_command
+
+router = APIRouter(prefix="/v1/components", tags=["components"])
+
+ComponentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["press-1"])]
+COMMAND = (
+    *("command_refused", "command_failed", "component_busy", "component_stopping", "component_superseded"),
+    *("key_reused", "stale_epoch", "unreachable", "outcome_unknown", "no_leader"),
+)
+
+
+class Component(BaseModel):
+    """A registered component. `presence` is ONLINE while its heartbeats arrive; `state` is the last one known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "press-1",
+                "name": "Press 1",
+                "address": "http://127.0.0.1:9001",
+                "groups": ["line-a"],
+                "state": "STARTED",
+                "presence": "ONLINE",
+                "reason": "",
+                "registered_time": 1767225600.0,
+                "position": [3, 21],
+            }
+        }
+    )
+
+    id: str
+    name: str
+    address: str
+    groups: list[str]
+    state: State
+    presence: str = Field(examples=["ONLINE", "OFFLINE"])
+    reason: str
+    registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
+    position: tuple[int, int]
+
+
+class CommandRequest(BaseModel):
+    """A lifecycle command, or its alias `CMD_STOP`."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"command": "CMD_START"}})
+
+    command: Command
+
+    @field_validator("command", mode="before")
+    @classmethod
+    def _alias(cls, value: object) -> object:
+        return parse_command(value) if isinstance(value, str) else value
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Register a component",
+    responses={200: {"model": Component, "description": "Registered again"}}
+    | problems("component_exists", "registry_full", *WRITE),
+)
+async def register(ask: Ask, read: Read, registration: ComponentRegistration, response: Response) -> Component:
+    """201; 200 when it was registered at this address before; 409 while the id is held by a live one elsewhere."""
+    held = await read(lambda state: state.components.get(registration.id))
+    applied = await ask.propose(Register.kind, Register.of(registration))
+    response.headers["Location"] = f"/v1/components/{registration.id}"
+    if held is not None and held.address == registration.address:
+        response.status_code = 200
+    return Component(**applied.outcome.value)
+
+
+@router.get("", summary="All components", responses=problems(*READ))
+async def components(
+    read: Read,
+    group: Annotated[str | None, Query(max_length=64)] = None,
+    state: State | None = None,
+) -> list[Component]:
+    """Ordered by id; filtered when asked."""
+    rows = await read(lambda plant: plant.components.rows)
+    return [
+        Component(**row.public())
+        for _, row in sorted(rows.items())
+        if (group is None or group in row.groups) and state in (None, row.state)
+    ]
+
+
+@router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
+async def component(read: Read, component_id: ComponentId) -> Component:
+    row = await read(lambda plant: plant.components.get(component_id))
+    if row is None:
+        raise _unknown(component_id)
+    return Component(**row.public())
+
+
+@router.delete(
+    "/{component_id}", status_code=204, summary="Remove a component", responses=problems("component_unknown", *WRITE)
+)
+async def unregister(ask: Ask, component_id: ComponentId) -> None:
+    """The component itself is not told; one that still lives registers again."""
+    await ask.propose(Unregister.kind, Unregister(id=component_id))
+
+
+@router.post(
+    "/{component_id}/commands",
+    summary="Send a lifecycle command",
+    responses=problems("component_unknown", *COMMAND),
+)
+async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: CommandRequest) -> CommandAnswer:
+    """The component's answer. Under one Idempotency-Key a component carries a command out once."""
+    if await read(lambda plant: plant.components.get(component_id)) is None:
+        raise _unknown(component_id)
+    answer = await (await ask.duties()).send_command(component_id, wanted.command, ask.key)
+    if not answer.ok:
+        raise refused(answer.code, answer.message, component_id=component_id, state=answer.state)
+    return answer
+
+
+def _unknown(component_id: str) -> Problem:
+    return Problem("component_unknown", f"component {component_id} is not registered")
