@@ -2,7 +2,8 @@
 
 lock        flock'd while the node runs; holds the process id, for people
 node.json   {"format", "cluster", "node"}: whose directory this is
-journal     log entries; journal.meta: term and vote (pysyncobj's files)
+journal     log entries (pysyncobj's format)
+vote        term and vote, see ballot.py
 snapshot    see snapshots.py
 """
 
@@ -59,6 +60,11 @@ class DataDir:
     def journal(self) -> Path:
         """The log."""
         return self.path / "journal"
+
+    @property
+    def vote(self) -> Path:
+        """Term and vote."""
+        return self.path / "vote"
 
     @property
     def snapshot(self) -> Path:

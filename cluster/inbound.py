@@ -158,7 +158,7 @@ class Inbound:
             matched[node] = max(matched[node], next_index - 1)
             following[node] = max(following[node], next_index)  # never back: the entries are on their way
         elif message["reset"]:
-            following[node] = max(next_index, matched[node] + 1)
+            following[node] = max(next_index, matched[node] + 1, 2)  # entry 1 is the same everywhere and never sent
         self._SyncObj__lastResponseTime[node] = max(self._SyncObj__lastResponseTime[node], self._arrived_after)
 
     def _majority_at(self) -> float:

@@ -285,8 +285,9 @@ class Cluster:
                 while not await self._call(lambda raft: raft.hand_over(to, self.settings.election_max_s), timeout):  # noqa: ASYNC110
                     await asyncio.sleep(self.settings.heartbeat_s / 5)  # until the target has caught up
                 claim = await self._next_claim(before)
-        except TimeoutError:
-            await self._call(Raft.release, timeout)
+        except (TimeoutError, ReadTimedOut):
+            with contextlib.suppress(ClusterError):
+                await self._call(Raft.release, timeout)
             raise TransferFailed(f"no new leader's claim was applied here within {timeout:g} s") from None
         if claim.node_id == self.settings.node_id or (to is not None and claim.node_id != to):
             raise TransferFailed(f"{claim.node_id} leads now, not {to or 'another member'} (epoch {claim.epoch})")

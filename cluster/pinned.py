@@ -42,6 +42,7 @@ ATTRIBUTES = (
     "_SyncObj__raftState",
     "_SyncObj__serializer",
     "_SyncObj__transport",
+    "_SyncObj__votedForNodeId",
 )
 """of SyncObj's instances: read or set; each is set in its __init__"""
 

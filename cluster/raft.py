@@ -14,12 +14,14 @@ from typing import Any
 
 import msgspec
 import pysyncobj
+from pysyncobj.journal import FileJournal
 from pysyncobj.monotonic import monotonic
 from pysyncobj.transport import TCPTransport
 from pysyncobj.version import VERSION
 
 from cluster import pinned
-from cluster.applying import Answer, Read
+from cluster.applying import NO_OP, Answer, Read
+from cluster.ballot import Ballot, Vote
 from cluster.clock import now
 from cluster.commands import Change, Epoch
 from cluster.core import Claim, Replica
@@ -82,6 +84,34 @@ class _Transport(TCPTransport):
             return
         self._unknownConnections.discard(conn)
         conn.disconnect()
+
+
+class _Journal(FileJournal):
+    """The log is pysyncobj's; term and vote are kept safely; the commit index is not kept: it would be a guess (R6)."""
+
+    def __init__(self, data: DataDir) -> None:
+        self._ballot = Ballot(data.vote)
+        super().__init__(str(data.journal))
+        if len(self) == 0:
+            self.add(NO_OP, 1, 0)
+
+    def setCurrentTerm(self, term: int, voted_for: str | None) -> None:  # noqa: N802
+        self._ballot.store(Vote(term, voted_for))
+
+    def getCurrentTerm(self) -> int:  # noqa: N802
+        return self._ballot.vote.term
+
+    def getVotedForNodeId(self) -> str | None:  # noqa: N802
+        return self._ballot.vote.voted_for
+
+    def setRaftCommitIndex(self, index: int) -> None:  # noqa: N802
+        """Not kept."""
+
+    def getRaftCommitIndex(self) -> int:  # noqa: N802
+        return 1
+
+    def onOneSecondTimer(self) -> None:  # noqa: N802
+        """Nothing is written late."""
 
 
 class _Poller:
@@ -159,18 +189,19 @@ class Raft(Leading, pysyncobj.SyncObj):
             bindAddress=settings.listen_address,
             bindRetryTime=0.1,
             maxBindRetries=1,
-            journalFile=str(data.journal),
             password=settings.secret.get_secret_value() if settings.secret else None,
         )
         others = [member.address for member in settings.members if member.id != settings.node_id]
-        _check_journal(data)
+        journal = _open_journal(data)
         try:
             super().__init__(settings.address, others, conf=conf, transportClass=_Transport)
         except pysyncobj.SyncObjException as error:
-            self._SyncObj__raftLog._destroy()
+            self._SyncObj__transport.destroy()
+            journal._destroy()
             raise PortInUse(settings.listen_address) from error
-        except (ValueError, struct.error, IndexError) as error:
-            raise DataDirUnreadable(data.journal, f"the log is damaged ({error}); {_REBUILD}") from error
+        self._SyncObj__raftLog = journal
+        self._SyncObj__raftCurrentTerm = journal.getCurrentTerm()
+        self._SyncObj__votedForNodeId = journal.getVotedForNodeId()
         self._SyncObj__serializer = self._store
         self._SyncObj__needLoadDumpFile = False
         try:
@@ -188,7 +219,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         if entries.getCurrentTerm() < entries[-1][2]:
             raise DataDirUnreadable(
                 data.journal,
-                f"term and vote (journal.meta) are lost, this node could vote twice in one term; {_REBUILD}",
+                f"the log is of a later term than {data.vote.name}, this node could vote twice; {_REBUILD}",
             )
         try:
             snapshot = self._store.read()
@@ -312,12 +343,11 @@ class Raft(Leading, pysyncobj.SyncObj):
         )
 
 
-def _check_journal(data: DataDir) -> None:
-    """Because pysyncobj reads what it finds as entries, whatever it is."""
-    try:
-        with data.journal.open("rb") as file:
-            head = file.read(9)
-    except FileNotFoundError:
-        return
-    if head != b"PYSYNCOBJ":
+def _open_journal(data: DataDir) -> _Journal:
+    """Looks first, because pysyncobj reads what it finds as entries, whatever it is."""
+    if data.journal.exists() and data.journal.read_bytes()[:9] != b"PYSYNCOBJ":
         raise DataDirUnreadable(data.journal, f"the log is damaged (its header is gone); {_REBUILD}")
+    try:
+        return _Journal(data)
+    except (ValueError, struct.error, IndexError) as error:
+        raise DataDirUnreadable(data.journal, f"the log is damaged ({error}); {_REBUILD}") from error

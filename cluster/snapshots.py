@@ -125,7 +125,7 @@ class SnapshotStore:
         """Whether a snapshot was written and the log not yet cut."""
         return self._written is not None
 
-    def getTransmissionData(self, node: Hashable) -> Chunk | None:  # noqa: N802 - pysyncobj's name
+    def getTransmissionData(self, node: Hashable) -> Chunk:  # noqa: N802 - pysyncobj's name
         """The next chunk for `node`."""
         file = self._outgoing.get(node)
         if file is None:

@@ -1,9 +1,10 @@
 """State machines under test, and a cluster of real nodes in one process."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Event as Gate
 from typing import Any
@@ -117,7 +118,6 @@ class Freeze:
 
     async def __aenter__(self) -> "Freeze":
         """Freeze."""
-        import asyncio
 
         def block(_: Any) -> None:
             self._frozen.set()
@@ -135,10 +135,8 @@ class Freeze:
         """Let it go on, and wait until it does."""
         self.thaw()
         assert self._read is not None
-        try:
+        with suppress(NodeStopped):
             await self._read
-        except NodeStopped:
-            pass
 
 
 async def value_of(cluster: Cluster, key: str = "k") -> Any:

@@ -71,4 +71,4 @@ def test_a_members_address_is_checked(address: str) -> None:
 def test_addresses() -> None:
     assert split_address("[::1]:80") == ("::1", 80)
     assert [is_loopback(f"{host}:1") for host in ("localhost", "127.9.9.9", "[::1]")] == [True] * 3
-    assert [is_loopback(f"{host}:1") for host in ("0.0.0.0", "db.example", "10.0.0.1")] == [False] * 3
+    assert [is_loopback(f"{host}:1") for host in ("0.0.0.0", "db.example", "10.0.0.1")] == [False] * 3  # noqa: S104

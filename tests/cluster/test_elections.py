@@ -1,0 +1,171 @@
+"""Leadership over real nodes: gained and lost in order, isolation, transfer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from cluster import Cluster, Gained, Lost, NodeStopped, NoLeader, NotLeader, OutcomeUnknown, TransferFailed
+from tests.cluster.machines import Freeze, Nodes, command, nodes
+from tests.support import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+async def next_of(changes: AsyncIterator[Gained | Lost], deadline_s: float = 10) -> Gained | Lost:
+    async with asyncio.timeout(deadline_s):
+        return await anext(changes)
+
+
+async def test_gained_after_the_own_claim_then_lost_with_the_reason(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        changes = leader.leadership()
+        gained = await next_of(changes)
+        assert gained == Gained(leader.status().epoch)  # type: ignore[arg-type]
+        claim = await leader.read(lambda machine: machine.applied)
+        assert claim == 0  # the claim itself is not the machine's business
+        epoch = await leader.transfer()
+        lost = await next_of(changes)
+        assert isinstance(lost, Lost)
+        assert lost.epoch == gained.epoch
+        assert "is in term" in lost.reason
+        assert epoch > gained.epoch
+        successor = await group.leader()
+        assert successor.status().epoch == epoch
+        assert await next_of(successor.leadership()) == Gained(epoch)
+
+
+async def test_an_isolated_leader_steps_down_within_a_second(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        changes = leader.leadership()
+        await next_of(changes)
+        followers = await group.followers()
+        async with Freeze(followers[0]), Freeze(followers[1]):
+            began = time.monotonic()
+            lost = await next_of(changes)
+            assert time.monotonic() - began < 1.0
+            assert isinstance(lost, Lost)
+            assert "majority" in lost.reason
+
+
+async def test_a_paused_leader_finds_itself_deposed(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        changes = leader.leadership()
+        gained = await next_of(changes)
+        others = [node for node in group.running.values() if node is not leader]
+        async with Freeze(leader) as freeze:
+            late = asyncio.ensure_future(leader.propose(command(value="late", epoch=gained.epoch), timeout=20))
+            successor = await eventually(
+                lambda: next((node for node in others if node.status().epoch is not None), None)
+            )
+            assert successor is not None
+            assert (await successor.propose(command(value="new"))).outcome.ok
+            freeze.thaw()
+            lost = await next_of(changes)
+            assert isinstance(lost, Lost)
+        with pytest.raises((NotLeader, NoLeader, OutcomeUnknown)):
+            await late
+        epoch = successor.status().epoch
+        await eventually(lambda: leader.status().leader_id == successor.settings.node_id)
+        assert successor.status().epoch == epoch  # hearing it first, the returning node did not disturb it
+        assert await successor.read(lambda m: m.values, consistency="linearizable") == {"k": "new"}
+
+
+async def test_a_node_that_dies_is_followed_by_another_within_the_budget(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        await leader.propose(command(value=1))
+        await group.followers()
+        began = time.monotonic()
+        await group.stop(leader.settings.node_id)
+        leader = await group.leader()
+        assert time.monotonic() - began < leader.settings.takeover_budget_s
+        assert await leader.read(lambda m: m.values["k"], consistency="linearizable") == 1
+
+
+async def test_leadership_goes_to_the_wanted_member_under_load(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        target = (await group.followers())[1].settings.node_id
+        stopping = asyncio.Event()
+        outcomes: list[bool] = []
+
+        async def load() -> None:
+            while not stopping.is_set():
+                try:
+                    outcomes.append((await leader.propose(command())).outcome.ok)
+                except (NotLeader, NoLeader):
+                    return
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(20):
+                tasks.create_task(load())
+            await eventually(lambda: len(outcomes) > 100)
+            epoch = await leader.transfer(target)
+            stopping.set()
+        await eventually(lambda: group.running[target].status().epoch == epoch)
+        assert all(outcomes)
+
+
+async def test_a_transfer_that_cannot_be_says_why(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        own = leader.settings.node_id
+        with pytest.raises(TransferFailed, match="not a member"):
+            await leader.transfer("n9")
+        with pytest.raises(TransferFailed, match="leads already"):
+            await leader.transfer(own)
+        gone = (await group.followers())[0].settings.node_id
+        await group.stop(gone)
+        await eventually(lambda: not next(m for m in leader.members() if m.id == gone).connected)
+        with pytest.raises(TransferFailed, match=f"{gone} is not connected"):
+            await leader.transfer(gone)
+        rest = next(node for node in group.running.values() if node is not leader)
+        async with Freeze(rest):
+            with pytest.raises(TransferFailed):
+                await leader.transfer(timeout=0.2)
+        await eventually(lambda: proposed(group, "after"))
+
+
+async def proposed(group: Nodes, id: str) -> bool:
+    """Whether a command went through; while leadership changes hands it may not."""
+    try:
+        return (await (await group.leader()).propose(command(id=id))).outcome.ok
+    except (NotLeader, NoLeader, OutcomeUnknown):
+        return False
+
+
+async def test_a_node_alone_has_nobody_to_transfer_to_and_leads(tmp_path: Path) -> None:
+    async with nodes(tmp_path, 1) as group:
+        leader = await group.leader()
+        with pytest.raises(TransferFailed, match="no other member"):
+            await leader.transfer()
+        status = leader.status()
+        assert (status.role, status.leader_id, status.has_quorum) == ("leader", "n1", True)
+        changes = leader.leadership()
+        assert isinstance(await next_of(changes), Gained)
+        coming = asyncio.ensure_future(anext(changes))
+        await group.stop()
+        assert isinstance(await coming, Lost)
+        with pytest.raises(StopAsyncIteration):
+            await anext(changes)
+
+
+async def test_an_unborn_cluster_knows_no_leader(tmp_path: Path) -> None:
+    group = Nodes(tmp_path, 3)
+    node = Cluster(group.settings("n1"), None)  # type: ignore[arg-type]
+    assert node.status().leader_id is None
+    with pytest.raises(NodeStopped):
+        await node.propose(command())
+    await node.stop()
+    await group.start("n1")
+    with pytest.raises(NoLeader):
+        await group.running["n1"].propose(command())
+    with pytest.raises(NoLeader):
+        await group.running["n1"].transfer()
+    await group.stop()
