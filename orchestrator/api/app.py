@@ -78,8 +78,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 def _operation_id(route: APIRoute) -> str:
-    prefix = "frame_api_" if route.path.startswith("/processors") else ""
-    return prefix + route.name
+    prefix = "frame_api" if route.path.startswith("/processors") else str(route.tags[0])
+    return f"{prefix}_{route.name}"
 
 
 def _document(app: FastAPI, *, secured: bool) -> None:

@@ -68,8 +68,12 @@ class CommandRequest(BaseModel):
     "",
     status_code=201,
     summary="Register a component",
-    responses={200: {"model": Component, "description": "Registered again"}}
-    | problems("component_exists", "registry_full", *WRITE),
+    responses=problems(
+        "component_exists",
+        "registry_full",
+        *WRITE,
+        also={200: {"model": Component, "description": "Registered again"}},
+    ),
 )
 async def register(ask: Ask, read: Read, registration: ComponentRegistration, response: Response) -> Component:
     """201; 200 when it was registered at this address before; 409 while the id is held by a live one elsewhere."""

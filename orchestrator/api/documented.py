@@ -35,15 +35,21 @@ WRITE = ("no_leader", "queue_full", "outcome_unknown", "body_too_large", "comman
 READ = ("no_leader", "too_stale", "read_timed_out")
 
 
-def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route that may refuse with these codes, beside those that any route may."""
-    responses: dict[int | str, dict[str, Any]] = {}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*codes: str, also: Responses | None = None) -> Responses:
+    """`responses=` of a route that may refuse with these codes, beside those that any route may.
+
+    `also` are its other answers. A status in both keeps its model beside the problems' media type.
+    """
+    responses: Responses = dict(also or {})
     for code in dict.fromkeys((*codes, "unauthorised", "invalid_request", "internal")):
         status, title = KINDS[code]
-        response = responses.setdefault(
-            status, {"description": title, "content": {MEDIA_TYPE: {"schema": SCHEMA, "examples": {}}}}
-        )
-        response["content"][MEDIA_TYPE]["examples"][code] = {"value": _example(code, status, title)}
+        response = responses.setdefault(status, {"description": title})
+        content = response.setdefault("content", {})
+        content.setdefault(MEDIA_TYPE, {"schema": SCHEMA, "examples": {}})
+        content[MEDIA_TYPE]["examples"][code] = {"value": _example(code, status, title)}
     return responses
 
 

@@ -1,7 +1,6 @@
 """`POST /event`: the orchestrator takes events as every component does."""
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 
 from orchestrator.api.asking import Ask
 from orchestrator.api.documented import problems
@@ -23,26 +22,19 @@ BODY = {
 }
 
 
-class Accepted(BaseModel):
-    """The event of this id was taken."""
-
-    id: str
-
-
 @router.post(
     "/event",
-    status_code=202,
+    status_code=204,
     summary="Take an event",
     openapi_extra=BODY,
     responses=problems(
         *("event_invalid", "unknown_event", "event_too_large", "component_unknown", "component_superseded", "no_leader")
     ),
 )
-async def event(ask: Ask, request: Request) -> Accepted:
+async def event(ask: Ask, request: Request) -> None:
     """404 `component_unknown` tells a component to register again."""
     body = await request.body()
     if len(body) > EVENT_BYTES_MAX:
         raise Problem("event_too_large", f"an event has at most {EVENT_BYTES_MAX} bytes")
     taken = parse_event(body)
     await (await ask.duties()).component_event(taken)
-    return Accepted(id=taken.id)

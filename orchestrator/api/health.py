@@ -73,7 +73,7 @@ async def healthz(ask: Ask) -> Alive:
 async def readyz(ask: Ask) -> Ready:
     """200 only when a leader is known, this node's state has caught up and Redis answers; else 503 with `reasons`."""
     status = ask.node.cluster.status()
-    facts = {
+    facts: dict[str, Any] = {
         "node": status.node_id,
         "role": status.role,
         "leader": status.leader_id,
@@ -118,7 +118,7 @@ async def leader(ask: Ask) -> Leads:
     return Leads(node=status.node_id, leader=status.node_id, epoch=epoch)
 
 
-@router.get("/health", summary="How the whole is, seen from here", responses={503: {"model": Health}} | problems())
+@router.get("/health", summary="How the whole is, seen from here", responses=problems(also={503: {"model": Health}}))
 async def health(ask: Ask, response: Response) -> Health:
     """200 when `healthy` or `degraded`, 503 when `unhealthy`."""
     node = ask.node

@@ -171,7 +171,9 @@ async def _return_queue(ask: Asking, processor_id: str) -> None:
             await (await ask.duties()).processor_removed(processor_id)
     except (TimeoutError, RedisFailure, Problem) as error:
         # The removal itself is replicated; the leader's reconciliation returns the queue later.
-        log.warning("the queue of the removed processor %s is not returned yet: %s", processor_id, error or "timed out")
+        log.warning(
+            "the queue of the removed processor %s is not returned yet: %s", processor_id, str(error) or "timed out"
+        )
 
 
 def _unknown(processor_id: str) -> Problem:

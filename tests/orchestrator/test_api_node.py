@@ -197,6 +197,67 @@ async def test_reads_of_each_consistency(http: httpx.AsyncClient, consistency: s
     assert (await http.get(f"/processors?consistency={consistency}")).status_code == 200
 
 
+# ── Components ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def component(component_id: str = "press-1", port: int = 9001, **extra: Any) -> dict[str, Any]:
+    return {"id": component_id, "address": f"http://127.0.0.1:{port}", **extra}
+
+
+async def test_a_component_from_registration_to_removal(http: httpx.AsyncClient) -> None:
+    made = await http.post("/v1/components", json=component(name="Press", groups=["line-a"]))
+    assert made.status_code == 201, made.text
+    assert made.headers["Location"] == "/v1/components/press-1"
+    assert (made.json()["state"], made.json()["presence"]) == ("READY", "ONLINE")
+    again = await http.post("/v1/components", json=component(name="Press", groups=["line-a"]))
+    assert again.status_code == 200
+    assert_problem(await http.post("/v1/components", json=component(port=9002)), 409, "component_exists")
+
+    assert [row["id"] for row in (await http.get("/v1/components")).json()] == ["press-1"]
+    assert len((await http.get("/v1/components?group=line-a&state=READY")).json()) == 1
+    assert (await http.get("/v1/components?group=line-b")).json() == []
+    assert (await http.get("/v1/components/press-1")).json()["groups"] == ["line-a"]
+
+    assert (await http.delete("/v1/components/press-1")).status_code == 204
+    assert_problem(await http.get("/v1/components/press-1"), 404, "component_unknown")
+    assert_problem(await http.delete("/v1/components/press-1"), 404, "component_unknown")
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        (component(""), "body.id"),
+        ({"id": "x"}, "body.address"),
+        ({"id": "x", "address": "ftp://x"}, "body.address"),
+        (component(groups=["a b"]), "body.groups.0"),
+        (component(misspelt=1), "body.misspelt"),
+    ],
+)
+async def test_an_invalid_component_names_the_field(http: httpx.AsyncClient, body: Any, location: str) -> None:
+    document = assert_problem(await http.post("/v1/components", json=body), 422, "invalid_request")
+    assert document["errors"][0]["location"] == location
+
+
+async def test_commands_that_reach_no_component(http: httpx.AsyncClient) -> None:
+    path = "/v1/components/nobody/commands"
+    assert_problem(await http.post(path, json={"command": "CMD_START"}), 404, "component_unknown")
+    document = assert_problem(await http.post(path, json={"command": "CMD_DANCE"}), 422, "invalid_request")
+    assert document["errors"][0]["location"] == "body.command"
+    assert "CMD_START" in document["detail"]
+    assert_problem(await http.post(path, json={}), 422, "invalid_request")
+
+
+async def test_events_that_nobody_takes(http: httpx.AsyncClient) -> None:
+    document = assert_problem(await http.post("/event", content=b"{}"), 422, "event_invalid")
+    assert "type" in document["detail"]
+    large = {"type": "a", "source": "b", "payload": {"x": "y" * 300_000}}
+    assert_problem(await http.post("/event", json=large), 413, "event_too_large")
+    unknown = {"type": "component.heartbeat", "source": "nobody", "payload": {"state": "READY"}}
+    assert_problem(await http.post("/event", json=unknown), 404, "component_unknown")
+    strange = {"type": "no.such_type", "source": "nobody"}
+    assert_problem(await http.post("/event", json=strange), 422, "unknown_event")
+
+
 # ── Idempotency ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
