@@ -315,6 +315,11 @@ class Cluster:
             for member in self.settings.members
         )
 
+    def epoch(self) -> Epoch | None:
+        """The newest leadership whose claim is applied here, whoever's it is; None before the first."""
+        claim = self._view().claim
+        return None if claim is None else claim.epoch
+
     def status(self) -> Status:
         """As of the latest tick (at most a heartbeat ago)."""
         view = self._view()

@@ -1,0 +1,115 @@
+"""`EventListener`: what every component, and the orchestrator's side of the protocol, is built on.
+
+An ASGI application with `POST /event` and `GET /health`, and a table from event type to a typed handler. What a
+handler returns becomes the body of the answer; what it raises from `orchestrator.errors` becomes a problem document
+(RFC 9457) with its stable `code`. A component in another language needs only this HTTP.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from orchestrator.errors import EventTooLarge, EventUnknown, OrchestratorError
+from orchestrator.events import EVENT_BYTES_MAX, Event, parse_event, parse_payload
+
+log = logging.getLogger(__name__)
+
+P = TypeVar("P", bound=BaseModel)
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Handler:
+    payload: type[BaseModel]
+    handle: Callable[[Event, Any], Awaitable[BaseModel | Mapping[str, Any] | None]]
+
+
+class EventListener:
+    """Listens to events. Add handlers with `on`, then serve it as an ASGI application.
+
+    `listener_id` is the id that events come from and that `target` must name when it is set.
+    """
+
+    def __init__(self, listener_id: str) -> None:
+        self.id = listener_id
+        self._handlers: dict[str, _Handler] = {}
+        self._app = Starlette(
+            routes=[
+                Route("/event", self._receive, methods=["POST"]),
+                Route("/health", self._health, methods=["GET"]),
+            ],
+            exception_handlers={OrchestratorError: _refused, Exception: self._failed},
+        )
+
+    def on(
+        self, event_type: str, payload: type[P], handle: Callable[[Event, P], Awaitable[BaseModel | Mapping[str, Any] | None]]
+    ) -> None:
+        """Have events of this type handled; their payload is validated as `payload` first. One handler a type."""
+        if event_type in self._handlers:
+            raise ValueError(f"{event_type} has a handler already")
+        self._handlers[event_type] = _Handler(payload, handle)
+
+    def health(self) -> Mapping[str, Any]:
+        """What `GET /health` answers."""
+        return {"id": self.id, "status": "ok"}
+
+    async def handle(self, event: Event) -> BaseModel | Mapping[str, Any] | None:
+        """Give an event to its handler. Errors: EventUnknown, EventInvalid, and the handler's own."""
+        handler = self._handlers.get(event.type)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers)) or "none"
+            raise EventUnknown(f"{self.id} takes no events of type {event.type}; it takes: {known}")
+        if event.target not in (None, self.id):
+            raise EventUnknown(f"the event is meant for {event.target}, this is {self.id}")
+        return await handler.handle(event, parse_payload(event, handler.payload))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def _receive(self, request: Request) -> Response:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > EVENT_BYTES_MAX:
+                raise EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
+        answer = await self.handle(parse_event(bytes(body)))
+        if answer is None:
+            return Response(status_code=204)
+        return JSONResponse(answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer))
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse(dict(self.health()))
+
+    async def _failed(self, request: Request, error: Exception) -> Response:
+        log.error("%s: handling %s failed", self.id, request.url.path, exc_info=error)
+        return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OrchestratorError)  # noqa: S101 - registered for this class only
+    # An error rebuilt from another process's answer keeps that process's code.
+    code = str(error.details.get("code", error.code))
+    members = {name: value for name, value in error.details.items() if name != "code"}
+    return _problem(code, error.status, error.message, request.url.path, **members)
+
+
+def _problem(code: str, status: int, detail: str, instance: str, **members: Any) -> Response:
+    document = {
+        **members,
+        "type": f"urn:triarch:problem:{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code,
+    }
+    return JSONResponse(document, status_code=status, media_type=PROBLEM_TYPE)

@@ -1,0 +1,276 @@
+"""One node, wired together: the only module that knows every part.
+
+    cluster ──leadership──▶ Leadership ──▶ duties of this epoch: plant, processors, dispatch
+       ▲  ▲                                   │
+       │  └──────── state ◀── PlantState      ▼ epoch on every effect
+    propose                              components, Redis
+       │
+      API (any node answers) ◀── NodeView ── Node
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from cluster import Applied, Cluster, Command, Epoch
+from framebuffer.embedded import EmbeddedServer
+from framebuffer.metrics import FrameMetrics
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import DispatchReport
+from orchestrator.api import build_app
+from orchestrator.config import NodeConfig
+from orchestrator.duties import Duties
+from orchestrator.errors import AddressInUse
+from orchestrator.leadership import Duty, Leadership
+from orchestrator.redis_link import RedisLink
+from orchestrator.state import PlantState
+from orchestrator.tasks import cancelled
+
+log = logging.getLogger(__name__)
+
+RATE_WINDOW_S = 5.0
+
+
+class Node:
+    """A node that takes part until ``stop``. It is the ``NodeView`` that the API serves."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self.config = config
+        self.state = PlantState()
+        self.cluster = Cluster(config.cluster_settings(), self.state)
+        self.registry = CollectorRegistry()
+        self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
+        self._embedded: EmbeddedServer | None = None
+        self._redis: RedisLink | None = None
+        self._leadership = Leadership(self.cluster.leadership, self._duties_of)
+        self._duties: Duties | None = None
+        self._api_of = {member.id: member.api for member in config.cluster.members}
+        self._rate = _Rate(RATE_WINDOW_S)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: uvicorn.Server | None = None
+
+    # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def streams(self) -> FrameStreams | None:
+        return None if self._redis is None else self._redis.streams()
+
+    async def propose(
+        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+    ) -> Applied:
+        """Replicate a typed body. A repeat under the same ``command_id`` answers what the first one did."""
+        command = Command(
+            kind=kind,
+            body=msgspec.msgpack.encode(body),
+            id=command_id or uuid.uuid4().hex,
+            time=time.time(),
+            epoch=epoch,
+        )
+        return await self.cluster.propose(command)
+
+    def leader_api(self) -> str | None:
+        leader = self.cluster.status().leader_id
+        return None if leader is None else self._api_of[leader]
+
+    def is_leader(self) -> bool:
+        return self._leadership.epoch is not None and self._duties is not None
+
+    def epoch(self) -> Epoch | None:
+        return self.cluster.epoch()
+
+    def duties(self) -> Duties | None:
+        return self._duties if self._leadership.epoch is not None else None
+
+    def redis_health(self) -> tuple[bool, str]:
+        if self._redis is None:
+            return False, "not connected yet"
+        ok, reason = self._redis.health()
+        fenced = None if self._duties is None else self._duties.dispatch.fenced
+        return (False, str(fenced)) if ok and fenced is not None else (ok, reason)
+
+    def control_status(self) -> Mapping[str, Any]:
+        leading = self.is_leader()
+        return {
+            "node": self.config.node.id,
+            "leading": leading,
+            "paused": False,
+            "consumption_rate": self._rate.per_second() if leading else 0.0,
+            "dispatched_total": self._rate.total,
+            "leaderships_total": self._leadership.changes_total,
+        }
+
+    # ── The leader ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _duties_of(self, epoch: Epoch) -> Sequence[Duty]:
+        self._duties = Duties(
+            self.config,
+            self.state,
+            epoch,
+            propose=self.propose,
+            streams=lambda: self.streams,
+            metrics=self.metrics,
+            dispatched=self.dispatched,
+        )
+        return self._duties.in_order
+
+    def dispatched(self, report: DispatchReport) -> None:
+        """What a dispatch call did: for the rate that the API shows."""
+        self._rate.add(report.moved)
+
+    # ── Life ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Listen, join, and begin to look for Redis. Errors: AddressInUse, StartFailed, EmbeddedFailure."""
+        listener = _listen(self.config.api_bind())
+        try:
+            await self._start_redis()
+            await self.cluster.start()
+        except BaseException:
+            listener.close()
+            await self.stop()
+            raise
+        self._server = _Server(
+            uvicorn.Config(
+                build_app(self),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=2,
+                timeout_keep_alive=5,
+                server_header=False,
+            )
+        )
+        self._spawn(self._server.serve(sockets=[listener]), "api")
+        self._spawn(self._leadership.run(), "leadership")
+
+    async def _start_redis(self) -> None:
+        settings, frames = self.config.redis, self.config.frames
+        url, password = settings.url, self.config.redis_password()
+        if settings.mode == "embedded":
+            self._embedded = EmbeddedServer(self.config.node.data_dir / "redis", settings.port)
+            await self._embedded.start()
+            url = self._embedded.url
+        self._redis = RedisLink(
+            url, password, inline_bytes_max=frames.inline_bytes_max, max_attempts=frames.max_attempts
+        )
+        await self._redis.start()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set. Raises what ended the node instead: then it must not go on."""
+        ending = [asyncio.create_task(stop.wait()), asyncio.create_task(self.cluster.wait_ended())]
+        try:
+            done, _ = await asyncio.wait({*ending, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in ending:
+                task.cancel()
+            await asyncio.wait(ending)
+
+    async def stop(self) -> None:
+        """In reverse: the API first, then the duties, then the cluster, then Redis."""
+        if self._server is not None:
+            self._server.should_exit = True
+        for task in self._tasks:
+            if task.get_name() == "api":
+                await asyncio.wait([task])
+            else:
+                await cancelled(task)
+        await self.cluster.stop()
+        if self._redis is not None:
+            await self._redis.stop()
+        if self._embedded is not None:
+            await self._embedded.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the node decides when to stop, and in which order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Rate:
+    """Events a second over a sliding window, in one-second buckets of the monotonic clock."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._buckets: dict[int, int] = {}
+        self.total = 0
+
+    def add(self, count: int) -> None:
+        second = int(time.monotonic())
+        self.total += count
+        if count and second not in self._buckets:
+            self._buckets = {at: n for at, n in self._buckets.items() if at > second - self._window_s}
+        if count:
+            self._buckets[second] = self._buckets.get(second, 0) + count
+
+    def per_second(self) -> float:
+        # Whole seconds only: the one that runs would pull the figure down.
+        now = int(time.monotonic())
+        return sum(n for at, n in self._buckets.items() if now - self._window_s <= at < now) / self._window_s
+
+
+def _listen(address: str) -> socket.socket:
+    """A bound socket, so that a port in use is found before anything else is started."""
+    parts = urlsplit(f"//{address}")
+    host, port = parts.hostname or "127.0.0.1", parts.port or 0
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise AddressInUse(
+            f"api.bind: cannot listen on {address}: {error.strerror}; is another node running, or the address wrong?"
+        ) from error
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def running(config: NodeConfig) -> AsyncIterator[Node]:
+    """A started node, stopped at the end."""
+    node = Node(config)
+    await node.start()
+    try:
+        yield node
+    finally:
+        await node.stop()
+
+
+async def _main(config: NodeConfig) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(config) as node:
+        log.info("node %s runs: API on %s", config.node.id, config.api_bind())
+        await node.run(stop)
+    log.info("node %s has stopped", config.node.id)
+
+
+def run(config: NodeConfig) -> int:
+    """Run a node until SIGTERM or SIGINT; 0 when it was told to stop.
+
+    Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
+    """
+    uvloop.run(_main(config))
+    return 0

@@ -1,0 +1,85 @@
+"""A node's way to Redis: one client, checked in the background, so that nobody else has to ask whether it is there."""
+
+import asyncio
+import logging
+from urllib.parse import urlsplit
+
+import redis.exceptions as redis_errors
+
+from framebuffer.connection import connect, execute, translate
+from framebuffer.errors import RedisFailure
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import ServerInfo
+from orchestrator.tasks import cancelled
+
+log = logging.getLogger(__name__)
+
+PROBE_S = 0.5
+PROBE_TIMEOUT_S = 2.0
+
+
+class RedisLink:
+    """Probes the server every ``PROBE_S``. Losing it and finding it again is one log line each.
+
+    Args:
+        url: of the server, without a password.
+        password: sent to it, if any.
+        inline_bytes_max, max_attempts: see ``FrameStreams``.
+    """
+
+    def __init__(self, url: str, password: str | None, *, inline_bytes_max: int, max_attempts: int) -> None:
+        self.url = url
+        self._redis = connect(url, password=password, timeout_s=PROBE_TIMEOUT_S)
+        self._streams = FrameStreams(self._redis, inline_bytes_max=inline_bytes_max, max_attempts=max_attempts)
+        self._where = urlsplit(url)._replace(query="").netloc.rpartition("@")[2]
+        self._task: asyncio.Task[None] | None = None
+        self._answered = False
+        self._trouble = f"Redis at {self._where} has not answered yet"
+        self.server: ServerInfo | None = None
+        """What the server said of itself when it was last checked."""
+
+    def streams(self) -> FrameStreams | None:
+        """The frame streams; None while the server has never passed its check."""
+        return self._streams if self._answered else None
+
+    def health(self) -> tuple[bool, str]:
+        """(answers now, why not)."""
+        return not self._trouble, self._trouble
+
+    async def start(self) -> None:
+        """Begin to probe. Does not wait for the server."""
+        self._task = asyncio.create_task(self._run(), name="redis-probe")
+
+    async def stop(self) -> None:
+        """Stop probing and close the connections."""
+        await cancelled(self._task)
+        await self._streams.aclose()
+        await self._redis.aclose()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._probe()
+            except RedisFailure as error:
+                self._lost(f"Redis at {self._where}: {error}")
+            await asyncio.sleep(PROBE_S)
+
+    async def _probe(self) -> None:
+        if self._trouble:
+            # The full check: after an outage another server, or a promoted replica, may answer at this address.
+            self.server = await self._streams.ready()
+            log.info("Redis at %s answers: %s %s", self._where, self.server.software, self.server.version)
+            if not self.server.append_only:
+                log.warning("Redis at %s has no append-only file: frames are lost when it dies", self._where)
+            self._trouble, self._answered = "", True
+            return
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await execute(self._redis, "PING")
+        except (redis_errors.RedisError, OSError, TimeoutError) as error:
+            raise translate(error) from error
+
+    def _lost(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
