@@ -1,7 +1,6 @@
 """A TCP link to a server that loses replies on demand: the server has done the work, the client never hears of it."""
 
 import asyncio
-import contextlib
 from collections import Counter
 from urllib.parse import urlsplit
 
@@ -84,9 +83,7 @@ class LossyLink:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            ahead.transport.abort()  # before anything is awaited: cut() may come while this link ends by itself
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            ahead.transport.abort()
-            with contextlib.suppress(OSError):
-                await ahead.wait_closed()
