@@ -29,7 +29,6 @@ from orchestrator.dev.directory import locked, new_run_directory
 from orchestrator.dev.errors import NotReached
 from orchestrator.dev.interrupt import run_interruptible
 from orchestrator.dev.local import LocalPlant
-from orchestrator.dev.ports import free_ports
 from orchestrator.dev.processes import Process
 from orchestrator.dev.topology import on_free_ports
 from orchestrator.dev.waiting import until
@@ -135,7 +134,7 @@ class Run:
 
     async def _start(self, monitor: Monitor) -> str:
         plant, display = self._plant, self._display
-        components = programs.components(self._topology, free_ports(len(programs.COMPONENTS)))
+        components = programs.components(self._topology)
         await plant.processes.start(*programs.processors(self._topology), *components)
         leader = await plant.wait_ready()
         display.event(f"three nodes are ready, {leader} leads: {' '.join(self._topology.apis)}")

@@ -1,6 +1,7 @@
 """Talking to the plant through the API of any node: who is registered, and commands to components."""
 
 import asyncio
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -60,7 +61,7 @@ async def command(plant: LocalPlant, component_id: str, name: str, state: str, n
 
     The same idempotency key is used again where the outcome is unknown. Raises PlantError, NotReached.
     """
-    key = f"demo-{component_id}-{name}"
+    key = uuid.uuid4().hex
 
     async def send() -> bool:
         try:

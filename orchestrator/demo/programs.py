@@ -50,15 +50,15 @@ def processors(topology: Topology) -> list[Program]:
     ]
 
 
-def components(topology: Topology, ports: Sequence[int]) -> list[Program]:
-    """The demo components, each on a port of its own."""
+def components(topology: Topology) -> list[Program]:
+    """The demo components, each on a free port of its own choice."""
     return [
         _program(
             component_id,
             "orchestrator.demo.component",
-            ["--id", component_id, "--group", group, "--port", str(port), *_orchestrators(topology)],
+            ["--id", component_id, "--group", group, *_orchestrators(topology)],
         )
-        for (component_id, group), port in zip(COMPONENTS, ports, strict=True)
+        for component_id, group in COMPONENTS
     ]
 
 

@@ -16,7 +16,6 @@ from orchestrator.dev.errors import PlantError
 from orchestrator.dev.interrupt import run_interruptible
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.options import DevOptions
-from orchestrator.dev.ports import free_ports
 from orchestrator.dev.processes import Process
 from orchestrator.dev.topology import Topology, on_ports
 from orchestrator.errors import OrchestratorError
@@ -68,8 +67,7 @@ async def supervise(options: DevOptions, display: Display) -> int:
 
 async def _start_parts(plant: LocalPlant, options: DevOptions, video: Path | None, display: Display) -> None:
     topology = plant.topology
-    ports = free_ports(len(programs.COMPONENTS))
-    await plant.processes.start(*programs.processors(topology), *programs.components(topology, ports))
+    await plant.processes.start(*programs.processors(topology), *programs.components(topology))
     await parts.healthy_processors(plant, [name for name, _ in programs.PROCESSORS], PARTS_S)
     names = [name for name, _ in programs.COMPONENTS]
     await parts.online_components(plant, names, PARTS_S)

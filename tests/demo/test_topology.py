@@ -47,7 +47,7 @@ def test_every_process_has_its_program(tmp_path: Path) -> None:
     assert [camera.name for camera in cameras] == ["cam1", "cam2", "cam3"]
     assert all(topology.redis_url in camera.argv for camera in cameras)
     assert {program.name for program in programs.processors(topology)} == {"faces-1", "people-1", "motion-1"}
-    components = programs.components(topology, [1, 2, 3])
+    components = programs.components(topology)
     assert {program.name for program in components} == {"conveyor", "lights", "arm"}
     for program in (*programs.processors(topology), *components):
         assert [part for part in program.argv if part.startswith("http")] == list(topology.apis)
