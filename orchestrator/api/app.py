@@ -95,9 +95,11 @@ def _document(app: FastAPI, *, secured: bool) -> None:
             parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
             if secured:
                 parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-                for path, operations in document["paths"].items():
-                    for operation in operations.values():
-                        operation["security"] = [] if path in OPEN_PATHS else [{"bearer": []}]
+                document["security"] = [{"bearer": []}]
+            for path in OPEN_PATHS:
+                for operation in document["paths"][path].values():
+                    operation["security"] = []
+                    del operation["responses"]["401"]
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from cluster import ClusterError
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
-from orchestrator.api.problems import Problem, refused
+from orchestrator.api.problems import Problem, outcome_unknown, refused
 from orchestrator.components import ComponentRegistration, Register, Unregister
 from orchestrator.events import CommandAnswer
 from orchestrator.lifecycle import Command, State, parse_command
@@ -125,7 +126,12 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     """The component's answer. Under one Idempotency-Key a component carries a command out once."""
     if await read(lambda plant: plant.components.get(component_id)) is None:
         raise _unknown(component_id)
-    answer = await (await ask.duties()).send_command(component_id, wanted.command, ask.key)
+    duties = await ask.duties()
+    try:
+        answer = await duties.send_command(component_id, wanted.command, ask.key)
+    except ClusterError as error:
+        # The component has answered by then; only what it said could not be replicated.
+        raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
     if not answer.ok:
         raise refused(answer.code, answer.message, component_id=component_id, state=answer.state)
     return answer

@@ -64,7 +64,7 @@ class Health(BaseModel):
     processors: Counted
 
 
-@router.get("/healthz", summary="The process lives")
+@router.get("/healthz", summary="The process lives", responses=problems())
 async def healthz(ask: Ask) -> Alive:
     return Alive(node=ask.node.config.node.id)
 

@@ -29,7 +29,7 @@ class Failure(click.ClickException):
     def __init__(self, code: str, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.exit_code = int(exit_of(code, status))
+        self.exit_code = int(exit_of(code, status))  # type: ignore[misc]  # click reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"{click.style('Error', fg='red')} [{self.code}]: {printable(self.message)}", err=True, file=file)
