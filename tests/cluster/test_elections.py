@@ -169,3 +169,39 @@ async def test_an_unborn_cluster_knows_no_leader(tmp_path: Path) -> None:
     with pytest.raises(NoLeader):
         await group.running["n1"].transfer()
     await group.stop()
+
+
+async def test_nobody_is_led_between_an_election_and_the_applied_claim(tmp_path: Path) -> None:
+    async with nodes(tmp_path, 1) as group:
+        node = group.running["n1"]
+        refusals: list[NotLeader | NoLeader] = []
+
+        async def ask() -> None:
+            """Keeps a read queued at every tick, so that one falls into the tick of the election."""
+            while node.status().epoch is None:
+                try:
+                    await node.read(lambda machine: machine.applied)
+                except (NotLeader, NoLeader) as error:
+                    refusals.append(error)
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            for _ in range(10):
+                tasks.create_task(ask())
+        assert {type(error) for error in refusals} == {NoLeader, NotLeader}
+        assert all(error.leader_id is None for error in refusals if isinstance(error, NotLeader))
+
+
+async def test_leadership_does_not_go_to_a_member_that_lags(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        lagging, other = await group.followers()
+        async with Freeze(lagging):
+            assert (await leader.propose(command())).outcome.ok
+            with pytest.raises(TransferFailed, match=r"no new leader's claim"):
+                await leader.transfer(lagging.settings.node_id, timeout=0.2)
+            assert (await leader.propose(command(key="after"))).outcome.ok  # released
+        await eventually(lambda: lagging.status().applied_index == leader.status().applied_index)
+        assert (
+            await leader.transfer(lagging.settings.node_id) == lagging.status().epoch or await group.leader() is lagging
+        )
+        await eventually(lambda: other.status().leader_id == lagging.settings.node_id)
