@@ -1,0 +1,160 @@
+"""The library gets into the server, by itself, and a newer one stays."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from framebuffer.connection import connect, execute
+from framebuffer.embedded import Binary, EmbeddedServer
+from framebuffer.errors import NotDurable, RedisRefused, RedisUnavailable, RedisUnsupported
+from framebuffer.library import ensure_library, library, revision_of
+from framebuffer.server import is_supported
+from framebuffer.streams import FrameStreams
+from tests.framebuffer.frames import frames, opened, table
+from tests.support import eventually, free_port
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_ready_says_what_the_server_is(streams: FrameStreams, binary: Binary) -> None:
+    info = await streams.ready()
+    assert (info.software, info.version, info.role) == (binary.software, binary.version, "master")
+    assert (info.persistent, info.append_only, info.replicas) == (True, True, 0)
+    assert info.library_revision == library().revision
+
+
+async def test_flushed_functions_are_loaded_again_by_the_next_call(streams: FrameStreams, redis: Redis) -> None:
+    session = await opened(streams)
+    await execute(redis, "FUNCTION", "FLUSH")
+    assert await streams.publish(session, frames(0, 1)) == ["ok"]
+    await execute(redis, "FUNCTION", "FLUSH")
+    assert (await streams.dispatch((3, 17), "n1", table(("p1", "default", 1)))).moved == 1
+    await execute(redis, "FUNCTION", "FLUSH")
+    streams._durable_wait_ms = 10
+    with pytest.raises(NotDurable):
+        await streams.publish(session, frames(1, 2), durability=1)
+    assert (await streams.stats()).capture_len == 1
+    await execute(redis, "FUNCTION", "FLUSH")
+    assert len(await streams.take("p1", "c")) == 1
+
+
+async def test_an_older_library_is_replaced_and_a_newer_one_stays(redis: Redis) -> None:
+    mine = library()
+    older = mine.code.replace(f"-- revision: {mine.revision}", "-- revision: 0", 1)
+    newer = mine.code.replace(f"-- revision: {mine.revision}", "-- revision: 999", 1)
+    try:
+        await execute(redis, "FUNCTION", "LOAD", "REPLACE", older)
+        assert await ensure_library(redis) == mine.revision
+        await execute(redis, "FUNCTION", "LOAD", "REPLACE", newer)
+        assert await ensure_library(redis) == 999
+        assert await ensure_library(redis) == 999
+    finally:
+        await execute(redis, "FUNCTION", "LOAD", "REPLACE", mine.code)
+    assert revision_of("-- nothing") == 0
+
+
+async def test_a_replica_is_refused_clearly(server: EmbeddedServer, redis: Redis, streams: FrameStreams) -> None:
+    session = await opened(streams)
+    try:
+        await execute(redis, "REPLICAOF", "127.0.0.1", free_port())
+        with pytest.raises(RedisUnavailable, match="read_only"):
+            await streams.ready()
+        with pytest.raises(RedisUnavailable, match="read_only"):
+            await streams.publish(session, frames(0, 1))
+    finally:
+        await execute(redis, "REPLICAOF", "NO", "ONE")
+    assert await streams.publish(session, frames(0, 1)) == ["ok"]
+
+
+async def test_nobody_there_and_a_wrong_password_are_told_apart(redis: Redis, server: EmbeddedServer) -> None:
+    nobody = FrameStreams(connect(f"redis://127.0.0.1:{free_port()}/0"))
+    with pytest.raises(RedisUnavailable) as caught:
+        await nobody.ready()
+    assert caught.value.reason == "connection"
+    try:
+        await execute(redis, "CONFIG", "SET", "requirepass", "right")
+        for password in (None, "wrong"):
+            stranger = FrameStreams(connect(server.url, password=password))
+            with pytest.raises(RedisRefused):
+                await stranger.ready()
+            with pytest.raises(RedisRefused):
+                await stranger.stats()
+            await stranger.redis.aclose()
+        friend = FrameStreams(connect(server.url, password="right"))
+        await friend.ready()
+        await friend.redis.aclose()
+    finally:
+        await execute(redis, "CONFIG", "SET", "requirepass", "")
+    with pytest.raises(RedisRefused):
+        connect("no url at all")
+
+
+async def test_a_full_server_is_worth_another_try(streams: FrameStreams, redis: Redis) -> None:
+    session = await opened(streams)
+    try:
+        await execute(redis, "CONFIG", "SET", "maxmemory", 1)
+        with pytest.raises(RedisUnavailable) as caught:
+            await streams.publish(session, frames(0, 1))
+        assert caught.value.reason == "out_of_memory"
+    finally:
+        await execute(redis, "CONFIG", "SET", "maxmemory", 0)
+    assert await streams.publish(session, frames(0, 1)) == ["ok"]
+
+
+async def test_a_server_without_functions_is_not_supported(valkey_binary: Binary, tmp_path: Path) -> None:
+    options = ("rename-command FUNCTION disabled",)
+    async with EmbeddedServer(tmp_path, free_port(), binary=valkey_binary, options=options) as old:
+        redis = connect(old.url)
+        with pytest.raises(RedisUnsupported):
+            await FrameStreams(redis).ready()
+        await redis.aclose()
+
+
+@pytest.mark.parametrize(
+    ("software", "version", "supported"),
+    [
+        ("redis", "6.2.14", False),
+        ("redis", "7.0.15", True),
+        ("redis", "10.0.0", True),
+        ("valkey", "7.2.4", True),
+        ("valkey", "7.0.0", False),
+        ("valkey", "9.1.2", True),
+        ("redis", "0", False),
+    ],
+)
+def test_supported_versions(software: str, version: str, supported: bool) -> None:
+    assert is_supported(software, version) is supported
+
+
+async def test_a_cancelled_call_leaves_no_half_read_reply(streams: FrameStreams, server: EmbeddedServer) -> None:
+    """On a pool of one connection: whoever comes next must not get the reply of the cancelled call."""
+    session = await opened(streams)
+    single = connect(server.url)
+    single.connection_pool.max_connections = 1
+    mine = FrameStreams(single)
+    for delay in (0.0, 0.0002, 0.0005, 0.001, 0.002):
+        for round_ in range(10):
+            call = asyncio.create_task(mine.publish(session, frames(0, 64)))
+            await asyncio.sleep(delay)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            token = f"{delay}-{round_}"
+            assert await execute(single, "ECHO", token) == token.encode()
+    await single.aclose()
+    assert (await streams.stats()).cameras["cam"].published in (0, 64)
+
+
+async def test_a_cancelled_wait_gives_its_connection_back(streams: FrameStreams) -> None:
+    for _ in range(20):
+        waiting = asyncio.create_task(streams.wait({streams.keys.capture: "0-0"}, 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert not await streams.wait({streams.keys.capture: "0-0"}, 0.02)
+
+    async def only_ours() -> bool:
+        return int((await streams.redis.info("clients"))["connected_clients"]) <= 3
+
+    await eventually(only_ours)
