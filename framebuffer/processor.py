@@ -18,7 +18,7 @@ import contextlib
 import inspect
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, ClassVar
@@ -33,16 +33,16 @@ from framebuffer.errors import (
     OrchestratorUnavailable,
     RedisUnavailable,
 )
-from framebuffer.models import InvalidTraceparent, ProcessorRegistration, TraceContext, problems
+from framebuffer.models import ProcessorRegistration, TraceContext, problems
 from framebuffer.outage import Outage
 from framebuffer.pipeline import Pipeline
 from framebuffer.registrar import Registrar
+from framebuffer.result import encoded, span_of
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import Settlement, TakenFrame
 
 log = logging.getLogger(__name__)
 
-RESULT_BYTES_MAX = 1 << 20
 _REASON_MAX = 500
 _GOODBYE_S = 2.0
 _FAILURE_LOG_EVERY_S = 1.0
@@ -279,13 +279,13 @@ class ProcessorClient:
 
     async def _handle(self, frame: TakenFrame) -> Settlement:
         """One frame to its settlement. Never raises, but for being cancelled."""
-        parent, span = _span(frame)
+        parent, span = span_of(frame)
         traceparent = span.format()
         if frame.payload_missing:
             return Settlement(frame.entry_id, "dead", reason="payload_missing", traceparent=traceparent)
         try:
             found = await self._call(frame, span)
-            result = _encoded(self.id, frame, parent, span, found)
+            result = encoded(self.id, frame, parent, span, found)
         except FrameRejected as error:
             self._errors += 1
             return Settlement(frame.entry_id, "dead", reason=_reason(error), traceparent=traceparent)
@@ -341,44 +341,6 @@ def _registration(processor_id: str, capabilities: Sequence[str], capacity: int)
     except ValidationError as error:
         first = problems(error)[0]
         raise InvalidRegistration(first.field, first.reason) from None
-
-
-def _span(frame: TakenFrame) -> tuple[TraceContext | None, TraceContext]:
-    """The frame's span and a new one below it. A frame without a valid one starts a trace of its own."""
-    try:
-        parent = TraceContext.parse(frame.traceparent)
-    except InvalidTraceparent:
-        return None, TraceContext.new()
-    return parent, parent.child()
-
-
-def _encoded(
-    processor_id: str, frame: TakenFrame, parent: TraceContext | None, span: TraceContext, found: object
-) -> bytes:
-    if found is not None and not isinstance(found, Mapping):
-        raise TypeError(f"process_frame must return a dict, returned {type(found).__name__}")
-    document = {
-        "frame_id": frame.frame_id,
-        "camera_id": frame.camera_id,
-        "sequence": frame.sequence,
-        "processor_id": processor_id,
-        "trace_context": span.model_dump(),
-        "parent_span_id": parent.span_id if parent else None,
-        "attempts": frame.attempts + 1,
-        "result": dict(found or {}),
-    }
-    result = msgspec.json.encode(document, enc_hook=_plain)
-    if len(result) > RESULT_BYTES_MAX:
-        raise ValueError(f"the result is {len(result)} bytes of JSON; at most {RESULT_BYTES_MAX} are allowed")
-    return result
-
-
-def _plain(value: object) -> object:
-    """What has `tolist`, as the arrays and numbers of numpy have, without importing it."""
-    to_list = getattr(value, "tolist", None)
-    if callable(to_list):
-        return to_list()
-    raise TypeError(f"process_frame returned a {type(value).__name__}, which is not JSON")
 
 
 def _reason(error: BaseException) -> str:
