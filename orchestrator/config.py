@@ -1,0 +1,391 @@
+"""The settings of one node as one frozen tree. `load_config` reads and checks them; nothing else reads the environment.
+
+What a single value must be stands here; what several must be together stands in `orchestrator.config_checks`.
+Durations are seconds. Secrets are `SecretStr`: no text form of the tree shows them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from cluster.settings import ClusterSettings, Member, split_address
+
+__all__ = [
+    "ApiSettings",
+    "ClusterSection",
+    "ComponentSettings",
+    "FrameSettings",
+    "NodeConfig",
+    "NodeMember",
+    "NodeSettings",
+    "RedisSettings",
+    "host_and_port",
+    "load_config",
+]
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What a URL may tell redis-py. The rest either holds secrets or would undo what the client relies on.
+_REDIS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
+
+
+def _default(name: str) -> Any:
+    """The cluster's own default, so that there is one only."""
+    return ClusterSettings.model_fields[name].default
+
+
+def _checked_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("an id is 1 to 64 letters, digits, '.', '_' or '-', and begins with a letter or digit")
+    return value
+
+
+def _checked_address(value: str) -> str:
+    host, _ = split_address(value)
+    _check_host(host, bracketed=value.startswith("["))
+    return value
+
+
+def _check_host(host: str, *, bracketed: bool) -> None:
+    if bracketed or ":" in host:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError("the host in brackets is not an IPv6 address") from None
+        if not bracketed:
+            raise ValueError(f"an IPv6 address stands in brackets: [{host}]:PORT")
+    elif not _HOST.fullmatch(host):
+        raise ValueError("the host is neither a name nor an address")
+
+
+def host_and_port(url: str) -> str:
+    """`http://host:port` → `host:port`, brackets of IPv6 kept."""
+    return urlsplit(url).netloc
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_booleans(cls, value: Any) -> Any:
+        # There is none to set, and pydantic would take `yes` for the number 1.
+        if isinstance(value, bool):
+            raise ValueError("true and false mean nothing here; text that looks like them belongs in quotes")  # noqa: TRY004 - pydantic collects ValueErrors
+        return value
+
+    @field_validator("secret_file", "token_file", "password_file", "data_dir", check_fields=False)
+    @classmethod
+    def _check_path(cls, value: Path | None) -> Path | None:
+        if value is not None and (not str(value).strip() or _CONTROL.search(str(value))):
+            raise ValueError("not a path")
+        return value
+
+    @field_validator("secret", "token", "password", check_fields=False)
+    @classmethod
+    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value():
+            raise ValueError("is empty")
+        return value
+
+
+class NodeSettings(_Section):
+    """This process: who it is, and where it keeps what must survive it."""
+
+    id: str = Field(description="Which of `cluster.members` this node is.")
+    data_dir: Path = Field(
+        description="Belongs to this node alone; made if absent. Relative to the configuration file; `~` is expanded."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is less severe is not logged."
+    )
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _check_not_empty(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("is empty")
+        return value
+
+    @field_validator("id")
+    @classmethod
+    def _check_id(cls, value: str) -> str:
+        return _checked_id(value)
+
+
+class NodeMember(_Section):
+    """One node as the others reach it."""
+
+    id: str = Field(description="Unique in the cluster: 1 to 64 letters, digits, `.`, `_`, `-`.")
+    raft: str = Field(description="`host:port` at which the other nodes reach its Raft; IPv6 in brackets.")
+    api: str = Field(description="`http://host:port` or `https://host:port` at which nodes and clients reach its API.")
+
+    @field_validator("id")
+    @classmethod
+    def _check_id(cls, value: str) -> str:
+        return _checked_id(value)
+
+    @field_validator("raft")
+    @classmethod
+    def _check_raft(cls, value: str) -> str:
+        return _checked_address(value)
+
+    @field_validator("api")
+    @classmethod
+    def _check_api(cls, value: str) -> str:
+        # The messages do not repeat the value: it might hold a password.
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise ValueError("not a URL") from None
+        if parts.scheme not in ("http", "https"):
+            raise ValueError("begins with neither http:// nor https://")
+        if "@" in parts.netloc:
+            raise ValueError("holds a user name or password; api.token is what opens the API")
+        if parts.path not in ("", "/") or "?" in value or "#" in value:
+            raise ValueError("is http://host:port alone, without a path")
+        try:
+            _checked_address(parts.netloc)
+        except ValueError as error:
+            raise ValueError(f"needs a host and a port: {error}") from None
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+class ClusterSection(_Section):
+    """The nodes and how they agree. All but `raft_bind` must be the same on every node."""
+
+    name: str = Field(
+        default="triarch",
+        min_length=1,
+        max_length=64,
+        description="Kept in the data directory: a node of another cluster does not start on it.",
+    )
+    mode: Literal["active-active", "active-passive"] = Field(
+        default="active-active",
+        description="Whether followers answer reads that allow it (`active-active`), or the leader answers everything.",
+    )
+    members: tuple[NodeMember, ...] = Field(description="All nodes: one, or an odd number.")
+    raft_bind: str | None = Field(
+        default=None, description="`host:port` to listen on, where that is not this node's `raft` address."
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Encrypts and authenticates what the nodes say to each other. At least 32 characters.",
+    )
+    secret_file: Path | None = Field(
+        default=None, description="File that holds the secret, closed to group and others. Relative as `node.data_dir`."
+    )
+    heartbeat_s: float = Field(
+        default=_default("heartbeat_s"), gt=0, description="Between two heartbeats of the leader."
+    )
+    election_min_s: float = Field(
+        default=_default("election_min_s"),
+        gt=0,
+        description="Shortest silence of the leader after which a node stands for election; over three heartbeats.",
+    )
+    election_max_s: float = Field(
+        default=_default("election_max_s"), gt=0, description="Longest such silence; nodes pick one in between."
+    )
+    step_down_s: float = Field(
+        default=_default("step_down_s"), gt=0, description="A leader no majority answered for so long steps down."
+    )
+    takeover_budget_s: float = Field(
+        default=_default("takeover_budget_s"),
+        gt=0,
+        description="What `election_max_s` and `step_down_s` together must stay within.",
+    )
+
+    @field_validator("raft_bind")
+    @classmethod
+    def _check_bind(cls, value: str | None) -> str | None:
+        return None if value is None else _checked_address(value)
+
+    def timings(self) -> dict[str, float]:
+        """The durations as `ClusterSettings` names them."""
+        names = ("heartbeat_s", "election_min_s", "election_max_s", "step_down_s", "takeover_budget_s")
+        found: dict[str, float] = {name: getattr(self, name) for name in names}
+        # Not a setting here: a connection is given up no sooner than the leader.
+        found["connection_timeout_s"] = max(_default("connection_timeout_s"), self.election_max_s)
+        return found
+
+
+class ApiSettings(_Section):
+    """The HTTP API of this node."""
+
+    bind: str | None = Field(
+        default=None, description="`host:port` to listen on, where that is not the host and port of its `api` URL."
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token of every request, the same on every node. Beyond loopback at least 32 characters.",
+    )
+    token_file: Path | None = Field(
+        default=None, description="File that holds the token, closed to group and others. Relative as `node.data_dir`."
+    )
+
+    @field_validator("bind")
+    @classmethod
+    def _check_bind(cls, value: str | None) -> str | None:
+        return None if value is None else _checked_address(value)
+
+    @field_validator("token")
+    @classmethod
+    def _check_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _VISIBLE_ASCII.fullmatch(value.get_secret_value()):
+            raise ValueError("a token is made of visible ASCII characters: it travels in an HTTP header")
+        return value
+
+    @property
+    def bearer_token(self) -> str | None:
+        """The token in the clear, whether it was given as a value or as a file."""
+        return None if self.token is None else self.token.get_secret_value()
+
+
+class RedisSettings(_Section):
+    """The server that carries the frames."""
+
+    mode: Literal["embedded", "url"] = Field(
+        default="embedded",
+        description="`embedded`: this node starts a server on 127.0.0.1, in a cluster of one. `url`: elsewhere.",
+    )
+    url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="`redis://host:port/database`, or `rediss://` for TLS. Without the password. For `mode: url`.",
+    )
+    password: SecretStr | None = Field(default=None, description="Password of the server.")
+    password_file: Path | None = Field(
+        default=None,
+        description="File that holds the password, closed to group and others. Relative as `node.data_dir`.",
+    )
+    port: int = Field(default=6390, ge=1, le=65535, description="Port of the embedded server. For `mode: embedded`.")
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        # The messages do not repeat the value: it might hold a password.
+        try:
+            parts = urlsplit(value)
+            _, port = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("not a URL redis://host:port/database") from None
+        if _CONTROL.search(value) or " " in value:
+            raise ValueError("holds white space")
+        if parts.scheme not in ("redis", "rediss"):
+            raise ValueError("begins with neither redis:// nor rediss://")
+        user, _, place = parts.netloc.rpartition("@")
+        options = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+        if ":" in user or "password" in options or "ssl_password" in options:
+            raise ValueError("holds a password, which would be shown to clients; redis.password is the place for it")
+        if options - _REDIS_OPTIONS:
+            raise ValueError(f"options that may stand after '?': {', '.join(sorted(_REDIS_OPTIONS))}")
+        if parts.fragment or not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
+            raise ValueError("what follows the port is the number of a database, as in redis://host:6379/0")
+        try:
+            _checked_address(place if port is not None else f"{place.removesuffix(':')}:6379")
+        except ValueError as error:
+            raise ValueError(f"needs a host: {error}") from None
+        return value
+
+    @property
+    def public_url(self) -> str:
+        """Where clients find the server, without credentials."""
+        if self.mode == "embedded":
+            return f"redis://127.0.0.1:{self.port}/0"
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+class FrameSettings(_Section):
+    """How frames are passed from the buffer to the processors."""
+
+    dispatch_batch: int = Field(default=64, ge=1, le=1000, description="Frames moved in one call to the server.")
+    heartbeat_timeout_s: float = Field(
+        default=3.0, gt=0, description="A processor silent for so long gets no more frames; its queue is returned."
+    )
+    inline_bytes_max: int = Field(
+        default=4096, ge=0, le=1 << 20, description="A larger payload is kept apart from its frame and fetched by key."
+    )
+    max_attempts: int = Field(
+        default=5, ge=1, le=100, description="A frame that failed so often is put aside as dead, with the reason."
+    )
+
+
+class ComponentSettings(_Section):
+    """The components of the plant."""
+
+    heartbeat_timeout_s: float = Field(
+        default=3.0, gt=0, description="A component silent for so long is shown as OFFLINE."
+    )
+    command_timeout_s: float = Field(default=5.0, gt=0, description="How long a component may take to do a command.")
+
+
+class NodeConfig(_Section):
+    """The whole tree. Made by `load_config`, which also checks what concerns several settings."""
+
+    node: NodeSettings
+    cluster: ClusterSection
+    api: ApiSettings = ApiSettings()
+    redis: RedisSettings = RedisSettings()
+    frames: FrameSettings = FrameSettings()
+    components: ComponentSettings = ComponentSettings()
+
+    def member(self) -> NodeMember:
+        """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""
+        for member in self.cluster.members:
+            if member.id == self.node.id:
+                return member
+        raise KeyError(self.node.id)
+
+    def api_bind(self) -> str:
+        """`host:port` on which this node's API listens."""
+        return self.api.bind or host_and_port(self.member().api)
+
+    def raft_bind(self) -> str:
+        """`host:port` on which this node's Raft listens."""
+        return self.cluster.raft_bind or self.member().raft
+
+    def api_token(self) -> str | None:
+        """The bearer token in the clear; None where the API is open."""
+        return self.api.bearer_token
+
+    def redis_password(self) -> str | None:
+        """The server's password in the clear, whether it was given as a value or as a file."""
+        return None if self.redis.password is None else self.redis.password.get_secret_value()
+
+    def cluster_settings(self) -> ClusterSettings:
+        """What the cluster is told. Errors: pydantic's ValidationError, which `load_config` has ruled out."""
+        section = self.cluster
+        return ClusterSettings(
+            node_id=self.node.id,
+            members=tuple(Member(id=member.id, address=member.raft) for member in section.members),
+            data_dir=self.node.data_dir / "cluster",
+            cluster_name=section.name,
+            bind=section.raft_bind,
+            secret=section.secret,
+            **section.timings(),
+        )
+
+
+def load_config(
+    path: Path, overrides: Mapping[str, str], *, environment: Mapping[str, str] | None = None
+) -> NodeConfig:
+    """Read, merge and check the settings of a node: the file, above it the environment, above that `overrides`.
+
+    Args:
+        path: the YAML file.
+        overrides: value by dotted field, `{"node.log_level": "debug"}`; the value of a list is YAML or JSON.
+        environment: of the process, if not given.
+
+    Errors: ConfigurationInvalid with every problem; RefusedInsecure where only secrets are missing.
+    """
+    # The loader stands on this module.
+    from orchestrator.config_load import load
+
+    return load(path, overrides, environment=environment)

@@ -1,0 +1,189 @@
+"""What settings must be together. Pure: the loader has read the files, and says where each setting was written."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from cluster.settings import SECRET_CHARS_MIN, ClusterSettings, Member, is_loopback, split_address
+from orchestrator.config import NodeConfig, host_and_port
+
+__all__ = ["Broken", "Complaint", "Loc", "complaints"]
+
+Loc = tuple[str | int, ...]
+"""Path of a setting in the tree, as pydantic gives it: `("cluster", "members", 0, "raft")`."""
+
+Broken = Callable[[str, str], bool]
+"""Whether a setting, or anything in it, has been found wrong already: then nothing is concluded from it."""
+
+_TIMINGS = ("heartbeat_s", "election_min_s", "election_max_s", "step_down_s", "takeover_budget_s")
+_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Something that does not go together. `insecure`: it would work, and must not."""
+
+    loc: Loc
+    message: str
+    hint: str = ""
+    insecure: bool = False
+
+
+def complaints(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    """Everything wrong between the settings that are not `broken`."""
+    for check in (_members, _own_place, _listening, _timing, _redis, _secret_length, _beyond_loopback):
+        yield from check(config, broken)
+
+
+def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if broken("cluster", "members"):
+        return
+    members = config.cluster.members
+    count = len(members)
+    if count == 0:
+        yield Complaint(("cluster", "members"), "is empty", "one node is a cluster of one; it lists itself")
+    elif count % 2 == 0:
+        reason = (
+            "two nodes survive no failure: each needs the other for a majority"
+            if count == 2
+            else f"{count} nodes survive no more failures than {count - 1}"
+        )
+        yield Complaint(
+            ("cluster", "members"), f"{count} members are an even number: {reason}", "list one node, three or five"
+        )
+    ids = Counter(member.id for member in members)
+    seen: dict[str, Loc] = {}
+    for at, member in enumerate(members):
+        if ids[member.id] > 1 and any(other.id == member.id for other in members[:at]):
+            yield Complaint(("cluster", "members", at, "id"), f"{member.id!r} is the id of another member already")
+        for name, address in (("raft", member.raft), ("api", host_and_port(member.api))):
+            loc: Loc = ("cluster", "members", at, name)
+            if split_address(address)[0] in _ANYWHERE:
+                bind = "cluster.raft_bind" if name == "raft" else "api.bind"
+                yield Complaint(
+                    loc,
+                    f"{address} is no address that other nodes could reach",
+                    f"give the address they use here, and {bind}: {address}",
+                )
+            first = seen.setdefault(_endpoint(address), loc)
+            if first != loc:
+                yield Complaint(loc, f"{address} is an address of members[{first[2]}] already ({first[3]})")
+
+
+def _endpoint(address: str) -> str:
+    host, port = split_address(address)
+    return f"{host.lower()} {port}"
+
+
+def _own_place(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if broken("cluster", "members") or broken("node", "id"):
+        return
+    ids = [member.id for member in config.cluster.members]
+    if ids and config.node.id not in ids:
+        yield Complaint(
+            ("node", "id"), f"{config.node.id!r} is not among cluster.members", f"members are {', '.join(ids)}"
+        )
+
+
+def _listening(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if _unplaced(config, broken) or broken("cluster", "raft_bind") or broken("api", "bind"):
+        return
+    # Two addresses of members that are equal are told about there.
+    if (config.api.bind or config.cluster.raft_bind) and _endpoint(config.api_bind()) == _endpoint(config.raft_bind()):
+        loc: Loc = ("api", "bind") if config.api.bind else ("cluster", "raft_bind")
+        yield Complaint(loc, f"Raft and API of this node would both listen on {config.api_bind()}")
+
+
+def _unplaced(config: NodeConfig, broken: Broken) -> bool:
+    return (
+        broken("cluster", "members")
+        or broken("node", "id")
+        or config.node.id not in {member.id for member in config.cluster.members}
+    )
+
+
+def _timing(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if any(broken("cluster", name) for name in _TIMINGS):
+        return
+    # The cluster's own rules, asked on a cluster of one, so that nothing but the durations can be wrong.
+    try:
+        ClusterSettings(
+            node_id="n1",
+            members=(Member(id="n1", address="127.0.0.1:1"),),
+            data_dir=config.node.data_dir,
+            **config.cluster.timings(),
+        )
+    except ValidationError as error:
+        for found in error.errors(include_input=False, include_url=False):
+            message = found["msg"].removeprefix("Value error, ")
+            name = next((name for name in _TIMINGS if message.startswith(name)), _TIMINGS[0])
+            yield Complaint(("cluster", name), message.removeprefix(name).lstrip())
+
+
+def _redis(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    redis = config.redis
+    if broken("redis", "mode"):
+        return
+    if redis.mode == "url":
+        if "port" in redis.model_fields_set:
+            yield Complaint(
+                ("redis", "port"), "is the embedded server's, and redis.mode is url", "the port stands in redis.url"
+            )
+        return
+    if "url" in redis.model_fields_set:
+        yield Complaint(
+            ("redis", "url"),
+            "contradicts redis.mode: embedded",
+            "redis.mode: url takes that server; without redis.url this node starts its own",
+        )
+    if not broken("cluster", "members") and len(config.cluster.members) > 1:
+        yield Complaint(
+            ("redis", "mode"),
+            "embedded is for a cluster of one: other nodes do not reach the server, and it ends with this node",
+            "redis.mode: url with redis.url",
+        )
+
+
+def _secret_length(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    secret = config.cluster.secret
+    if broken("cluster", "secret") or secret is None or _exposed(config, broken):
+        return
+    if len(secret.get_secret_value()) < SECRET_CHARS_MIN:
+        yield Complaint(("cluster", "secret"), f"at least {SECRET_CHARS_MIN} characters are required", _MAKE_ONE)
+
+
+_MAKE_ONE = "openssl rand -hex 32 makes one"
+
+
+def _exposed(config: NodeConfig, broken: Broken) -> str:
+    """The first setting by which this cluster is reached from other hosts; empty when there is none."""
+    places = [] if broken("cluster", "raft_bind") else [("cluster.raft_bind", config.cluster.raft_bind)]
+    places += [] if broken("api", "bind") else [("api.bind", config.api.bind)]
+    if not broken("cluster", "members"):
+        for member in config.cluster.members:
+            places += [(f"{member.id}'s raft", member.raft), (f"{member.id}'s api", urlsplit(member.api).netloc)]
+    return next((f"{name} ({at})" for name, at in places if at is not None and not is_loopback(at)), "")
+
+
+def _beyond_loopback(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    place = _exposed(config, broken)
+    if not place:
+        return
+    for section, name, value, least, purpose in (
+        ("cluster", "secret", config.cluster.secret, SECRET_CHARS_MIN, "whoever reaches Raft could run code here"),
+        ("api", "token", config.api.token, SECRET_CHARS_MIN, "whoever reaches the API could command the plant"),
+        ("redis", "password", config.redis.password, 1, "whoever reaches the server could take and forge frames"),
+    ):
+        if broken(section, name) or broken(section, f"{name}_file"):
+            continue
+        length = 0 if value is None else len(value.get_secret_value())
+        if length == 0:
+            needed = f"required, because {place} is reachable from other hosts: {purpose}"
+        elif length < least:
+            needed = f"at least {least} characters are required, because {place} is reachable from other hosts"
+        else:
+            continue
+        yield Complaint((section, name), needed, f"{_MAKE_ONE}; or {section}.{name}_file", insecure=True)
