@@ -72,8 +72,7 @@ class ForwardToLeader:
         self._app = app
         self._node = node
         self._client = client
-        config = node.config
-        self._own = next(m.api.rstrip("/") for m in config.cluster.members if m.id == config.node.id)
+        self._own = node.config.member().api.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._wants_leader(scope):

@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import logging
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -98,7 +97,7 @@ async def register(
     """409 `processor_exists` while another, healthy client holds the id."""
     applied = await ask.propose(Register.kind, Register.of(registration, token=token))
     response.headers["Location"] = f"/v1/processors/{registration.id}"
-    return Registered(**applied.outcome.value, group=registration.group, redis_url=_redis_url(ask))
+    return Registered(**applied.outcome.value, group=registration.group, redis_url=ask.node.config.redis.public_url)
 
 
 @router.get("/processors", summary="All processors", responses=problems(*READ))
@@ -178,11 +177,3 @@ async def _return_queue(ask: Asking, processor_id: str) -> None:
 
 def _unknown(processor_id: str) -> Problem:
     return Problem("processor_unknown", f"processor {processor_id} is not registered")
-
-
-def _redis_url(ask: Asking) -> str:
-    settings = ask.node.config.redis
-    if settings.mode == "embedded":
-        return f"redis://127.0.0.1:{settings.port}/0"
-    parts = urlsplit(settings.url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
