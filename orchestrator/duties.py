@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import httpx
 import msgspec
 
 from cluster import Applied, Epoch
@@ -38,6 +39,7 @@ class Duties:
         epoch: Epoch,
         *,
         propose: Proposer,
+        http: httpx.AsyncClient,
         streams: Callable[[], FrameStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
@@ -53,6 +55,7 @@ class Duties:
             state.components,
             epoch,
             propose_component,
+            http=http,
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
         )

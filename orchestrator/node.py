@@ -20,6 +20,7 @@ from importlib import metadata
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 import uvicorn
 import uvloop
@@ -58,6 +59,8 @@ class Node:
         self._leadership = Leadership(self.cluster.leadership, self._duties_of)
         self._duties: Duties | None = None
         self._api_of = {member.id: member.api for member in config.cluster.members}
+        # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
+        self._http = httpx.AsyncClient(trust_env=False)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
@@ -120,6 +123,7 @@ class Node:
             self.state,
             epoch,
             propose=self.propose,
+            http=self._http,
             streams=lambda: self.streams,
             metrics=self.metrics,
             dispatched=self.dispatched,
@@ -191,6 +195,7 @@ class Node:
                 await asyncio.wait([task])
             else:
                 await cancelled(task)
+        await self._http.aclose()
         await self.cluster.stop()
         if self._redis is not None:
             await self._redis.stop()
@@ -272,5 +277,20 @@ def run(config: NodeConfig) -> int:
 
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
+    _log_to_stderr(config)
     uvloop.run(_main(config))
     return 0
+
+
+def _log_to_stderr(config: NodeConfig) -> None:
+    """One line a record, with the node's id, in UTC. Libraries are heard from warnings on."""
+    form = logging.Formatter(f"%(asctime)s.%(msecs)03dZ {config.node.id} %(levelname)s %(name)s: %(message)s")
+    form.converter = time.gmtime
+    form.datefmt = "%Y-%m-%dT%H:%M:%S"
+    handler = logging.StreamHandler()
+    handler.setFormatter(form)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for package in ("cluster", "framebuffer", "orchestrator"):
+        logging.getLogger(package).setLevel(config.node.log_level.upper())

@@ -62,6 +62,7 @@ class PlantDuty:
         registry: the replicated registry; read only.
         epoch: goes with every command; the components refuse an older one.
         propose: replicates a command under the epoch.
+        http: client for the components. It outlives the duty: making one takes longer than an election may.
         heartbeat_timeout_s: silence after which a component is OFFLINE.
         command_timeout_s: how long an answer to a command is waited for.
     """
@@ -74,6 +75,7 @@ class PlantDuty:
         epoch: Epoch,
         propose: Callable[[ComponentCommand], Awaitable[Applied]],
         *,
+        http: httpx.AsyncClient,
         heartbeat_timeout_s: float,
         command_timeout_s: float,
     ) -> None:
@@ -81,7 +83,8 @@ class PlantDuty:
         self._epoch = epoch
         self._propose = propose
         self._heartbeat_timeout_s = heartbeat_timeout_s
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(command_timeout_s, connect=1.0), trust_env=False)
+        self._http = http
+        self._timeout = httpx.Timeout(command_timeout_s, connect=1.0)
         self._heard: dict[str, Observation] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -90,7 +93,6 @@ class PlantDuty:
 
     async def lay_down(self) -> None:
         await cancelled(self._task)
-        await self._http.aclose()
 
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
@@ -126,7 +128,9 @@ class PlantDuty:
     async def _post(self, row: ComponentRow, event: Event) -> CommandAnswer:
         where = f"{row.address}/event"
         try:
-            response = await self._http.post(where, json=event.model_dump(mode="json", exclude_none=True))
+            response = await self._http.post(
+                where, json=event.model_dump(mode="json", exclude_none=True), timeout=self._timeout
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(f"component {row.id} does not listen on {row.address}: {error}") from error
         except httpx.HTTPError as error:
