@@ -84,9 +84,16 @@ class Envelope:
         self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # there are none yet; closed before anyone has to be asked for a token
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # Balancers ask so; the server itself, which keeps the first scope, leaves the body out.
+            scope = {**scope, "method": "GET"}
         started = time.monotonic()
         status = 0
 

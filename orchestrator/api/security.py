@@ -23,7 +23,7 @@ class BearerToken:
         self._digest = None if token is None else _digest(token.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._digest is not None and scope["type"] != "lifespan" and scope["path"] not in OPEN_PATHS:
+        if self._digest is not None and scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             self._check(self._digest, Headers(scope=scope).getlist("authorization"))
         await self._app(scope, receive, send)
 

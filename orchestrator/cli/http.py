@@ -121,4 +121,6 @@ def _failure(answer: Any) -> Failure:
         code, detail = str(problem["code"]), str(problem["detail"])
     except (ValueError, KeyError, TypeError):
         return Failure("unexpected_answer", f"{answer.url} answered {answer.status_code}", status=answer.status_code)
-    return Failure(code, detail, status=answer.status_code)
+    key = problem.get("idempotency_key")
+    hint = f" (here: --key {key})" if key else ""
+    return Failure(code, detail + hint, status=answer.status_code)

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
+from starlette.types import Message
 
 from framebuffer.producer import FrameProducer
+from orchestrator.api import build_app
 from orchestrator.api.envelope import BODY_BYTES_MAX
-from tests.orchestrator.api_nodes import Nodes, serving
+from orchestrator.node import Node
+from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +56,27 @@ async def test_health(http: httpx.AsyncClient) -> None:
     health = (await http.get("/health")).json()
     assert health["status"] == "healthy", health
     assert health["members"] == {"total": 1, "reachable": 1, "has_quorum": True}
+
+
+async def test_balancers_may_ask_with_head(http: httpx.AsyncClient) -> None:
+    for path in ("/healthz", "/readyz", "/leader", "/processors"):
+        answer = await http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["X-Triarch-Node"] == "n1"
+    assert (await http.head("/nowhere")).status_code == 404
+
+
+async def test_web_sockets_are_refused(nodes: Nodes) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await build_app(Node(nodes.nodes[0].config))({"type": "websocket", "path": "/v1/watch"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 async def test_every_answer_says_who_gave_it(http: httpx.AsyncClient) -> None:
@@ -357,6 +383,44 @@ async def test_openapi_documents_every_route_and_its_refusals(http: httpx.AsyncC
                             assert example["value"]["status"] == int(status)
     assert len(names) == len(set(names))
     assert (await http.get("/docs")).status_code == 200
+    assert "security" not in document
+
+
+async def test_openapi_says_where_the_token_is_needed(nodes: Nodes) -> None:
+    api = nodes.nodes[0].config.api.model_copy(update={"token": SecretStr(TOKEN)})
+    document = build_app(Node(nodes.nodes[0].config.model_copy(update={"api": api}))).openapi()
+    assert document["security"] == [{"bearer": []}]
+    assert document["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
+    assert document["paths"]["/readyz"]["get"]["security"] == []
+    assert "security" not in document["paths"]["/metrics"]["get"]
+
+
+async def test_without_redis(tmp_path: Path) -> None:
+    async with serving(1, tmp_path) as nodes:
+        http = nodes.clients[0]
+        body = registration("kept")
+        assert (await http.post("/processors/register", json=body)).status_code == 201
+        await nodes.redis.kill()
+
+        async def noticed() -> bool:
+            return (await http.get("/readyz")).status_code == 503
+
+        await eventually(noticed, deadline_s=10)
+        document = assert_problem(await http.get("/readyz"), 503, "not_ready")
+        assert "Redis does not answer" in document["reasons"][0]
+        for path in ("/v1/frames/stats", "/v1/frames/ledger"):
+            assert_problem(await http.get(path), 503, "redis_unavailable")
+        health = await http.get("/health")
+        assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
+        # What needs no Redis goes on: the removal is replicated, its queue is returned later.
+        assert (await http.delete("/processors/kept")).status_code == 204
+        await nodes.redis.restart()
+
+        async def ready() -> bool:
+            return (await http.get("/readyz")).status_code == 200
+
+        await eventually(ready, deadline_s=15)
+        assert (await http.get("/v1/frames/stats")).status_code == 200
 
 
 async def test_many_at_once(http: httpx.AsyncClient) -> None:
