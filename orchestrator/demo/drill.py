@@ -150,6 +150,7 @@ class Run:
         plant, options = self._plant, self._options
         cameras = await plant.processes.start(*(programs.camera(self._topology, plan) for plan in self._plans))
         monitor.expected_dead.update(camera.name for camera in cameras)
+        await self._first_frame(cameras, monitor)
         monitor.started = time.monotonic()
         self._display.event(f"{len(cameras)} cameras publish {options.fps:g} frames a second each")
         kill = Kill(plant, self._display.event, monitor.expected_dead, started=monitor.started, seconds=options.seconds)
@@ -159,6 +160,18 @@ class Run:
                 group.create_task(self._ended(camera, monitor))
         self._display.event("cameras are done")
         return kill
+
+    async def _first_frame(self, cameras: list[Process], monitor: Monitor) -> None:
+        """Wait until frames come: the kill in the middle is to be in the middle of them."""
+
+        async def published() -> bool:
+            for camera in cameras:
+                if not camera.running and camera.returncode != 0:
+                    raise camera.ended()
+            stats = await monitor.stats()
+            return stats is not None and any(camera.published for camera in stats.cameras.values())
+
+        await until(published, seconds=PARTS_S, what="the first frame")
 
     async def _strike(self, kill: Kill, monitor: Monitor) -> None:
         try:

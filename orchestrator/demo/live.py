@@ -68,13 +68,20 @@ class Display(Protocol):
         ...
 
 
+def clock(snapshot: Snapshot) -> str:
+    """How long the cameras have been at it, and of how long; a run without an end has the first part only."""
+    if not snapshot.seconds:
+        return f"{snapshot.elapsed_s:.1f} s"
+    return f"{min(snapshot.elapsed_s, snapshot.seconds):.1f}/{snapshot.seconds:g} s"
+
+
 def line(snapshot: Snapshot) -> str:
     """One line of text about a snapshot."""
     queues = " ".join(f"{name}={waiting}+{working}" for name, (waiting, working) in sorted(snapshot.queues.items()))
     seen = " ".join(f"{kind}={count}" for kind, count in sorted(snapshot.detections.items())) or "nothing yet"
     leader = f"{snapshot.leader} ({snapshot.epoch})" if snapshot.leader else "none"
     return (
-        f"{snapshot.elapsed_s:5.1f}/{snapshot.seconds:g} s  "
+        f"{clock(snapshot)}  "
         f"in {snapshot.fps_in:5.1f} fps  out {snapshot.fps_out:5.1f} fps  "
         f"published {snapshot.published}  settled {snapshot.settled}  undispatched {snapshot.undispatched}  "
         f"queues {queues or '-'}  leader {leader}  seen {seen}"
@@ -145,7 +152,7 @@ class Table:
         grid = Grid.grid(padding=(0, 2))
         grid.add_column(style="bold")
         grid.add_column()
-        grid.add_row("time", f"{now.elapsed_s:.1f} of {now.seconds:g} s")
+        grid.add_row("time", clock(now))
         grid.add_row("frames", f"in {now.fps_in:.1f} fps · out {now.fps_out:.1f} fps")
         grid.add_row("", f"{now.published} published · {now.settled} settled · {now.undispatched} not dispatched")
         leader = Text(f"{now.leader} (epoch {now.epoch})", "green") if now.leader else Text("none", "bold red")

@@ -46,6 +46,8 @@ class Ledger(Protocol):
     def duplicates(self) -> int: ...
     @property
     def ledger_ok(self) -> bool: ...
+    @property
+    def problems(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ def broken_promises(facts: Facts, report: Mapping[str, Any]) -> list[str]:
         named = ", ".join(facts.tally.twice())
         broken.append(f"{report['duplicates']} results came twice" + (f": {named}" if named else ""))
     if not report["ledger_ok"]:
-        broken.append("the ledger does not add up")
+        broken.append("the ledger does not add up" + "".join(f"; {problem}" for problem in facts.ledger.problems))
     if report["in_flight"] or not facts.drained:
         broken.append(f"{report['in_flight']} frames were still in flight when the time to drain was over")
     if report["dead"]:

@@ -67,6 +67,7 @@ def test_a_directory_in_use_is_an_error_with_its_exit_code(tmp_path: Path, capsy
     assert "another run works there" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_frames_are_measured_beside_their_ceiling(tmp_path: Path) -> None:
     report = measured("frames", tmp_path, seconds=5)
     assert report["ok"]
@@ -76,9 +77,28 @@ def test_frames_are_measured_beside_their_ceiling(tmp_path: Path) -> None:
     assert (report["end_to_end_lost"], report["end_to_end_duplicates"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_raft_is_measured_beside_the_stock_library(tmp_path: Path) -> None:
     report = measured("raft", tmp_path, seconds=5)
     assert report["ok"]
     for prefix in ("", "stock_batched_", "stock_unbatched_"):
         assert report[f"{prefix}commits_per_s"] > 0
+        assert 0 < report[f"{prefix}p50_ms"] <= report[f"{prefix}p99_ms"]
+
+
+@pytest.mark.slow
+def test_failover_is_measured_by_killing_leaders(tmp_path: Path) -> None:
+    report = measured("failover", tmp_path, seconds=20, runs=1)
+    assert report["ok"]
+    assert (report["runs"], report["lost"], report["duplicates"]) == (1, 0, 0)
+    assert 0 < report["gap_p50_ms"] <= report["gap_max_ms"] < 10_000
+    assert report["published"] == report["acknowledged"] == report["settled"] > 0
+
+
+@pytest.mark.slow
+def test_the_api_is_measured_beside_plain_http(tmp_path: Path) -> None:
+    report = measured("api", tmp_path, seconds=6)
+    assert report["ok"]
+    for prefix in ("", "ceiling_", "read_", "write_"):
+        assert report[f"{prefix}requests_per_s"] > 0
         assert 0 < report[f"{prefix}p50_ms"] <= report[f"{prefix}p99_ms"]

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from orchestrator.demo.live import Lines, Rate, Snapshot, Table, line, open_display
+from orchestrator.demo.live import Lines, Rate, Snapshot, Table, clock, line, open_display
 
 SNAPSHOT = Snapshot(
     elapsed_s=12.3,
@@ -76,7 +76,7 @@ def test_the_table_shows_queues_leader_events_and_detections() -> None:
     console.print(table.render())
     text = stream.getvalue()
     for part in (
-        "12.3 of 30 s",
+        "12.3/30 s",
         "in 60.2 fps",
         "n2 (epoch 3.17)",
         "faces-1",
@@ -86,6 +86,11 @@ def test_the_table_shows_queues_leader_events_and_detections() -> None:
         "n1 is killed",
     ):
         assert part in text
+
+
+def test_the_clock_stops_with_the_cameras_and_runs_on_where_there_is_no_end() -> None:
+    assert clock(Snapshot(elapsed_s=31.4, seconds=30)) == "30.0/30 s"
+    assert clock(Snapshot(elapsed_s=3_600.04)) == "3600.0 s"
 
 
 def test_a_rate_is_the_growth_a_second() -> None:

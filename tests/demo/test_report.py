@@ -31,6 +31,7 @@ class Sums:
     lost: int = 0
     duplicates: int = 0
     ledger_ok: bool = True
+    problems: tuple[str, ...] = ()
 
 
 OLD = Record(1, 2, "n1", first_us=1_000_000, last_us=15_000_000, frames=60)
@@ -89,6 +90,7 @@ def test_a_good_run_has_every_field_and_no_broken_promise() -> None:
         ({"ledger": Sums(lost=2)}, "2 frames were lost"),
         ({"ledger": Sums(duplicates=3)}, "3 results came twice"),
         ({"ledger": Sums(ledger_ok=False)}, "does not add up"),
+        ({"ledger": Sums(ledger_ok=False, problems=("cam1/7 vanished",))}, "does not add up; cam1/7 vanished"),
         ({"ledger": Sums(dead=1)}, "1 frames were given up"),
         ({"ledger": Sums(in_flight=4)}, "4 frames were still in flight"),
         ({"drained": False}, "still in flight"),
