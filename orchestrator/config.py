@@ -1,19 +1,20 @@
 """The settings of one node as one frozen tree. `load_config` reads and checks them; nothing else reads the environment.
 
-What a single value must be stands here; what several must be together stands in `orchestrator.config_checks`.
+What a single value must be stands here and in `orchestrator.config_values`; what several must be together, in
+`orchestrator.config_checks`.
 Durations are seconds. Secrets are `SecretStr`: no text form of the tree shows them.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from cluster.settings import ClusterSettings, Member, split_address
+from cluster.settings import ClusterSettings, Member
+from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_redis_url, host_and_port
 
 __all__ = [
     "ApiSettings",
@@ -24,50 +25,16 @@ __all__ = [
     "NodeMember",
     "NodeSettings",
     "RedisSettings",
-    "host_and_port",
     "load_config",
 ]
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# What a URL may tell redis-py. The rest either holds secrets or would undo what the client relies on.
-_REDIS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
 
 
 def _default(name: str) -> Any:
     """The cluster's own default, so that there is one only."""
     return ClusterSettings.model_fields[name].default
-
-
-def _checked_id(value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise ValueError("an id is 1 to 64 letters, digits, '.', '_' or '-', and begins with a letter or digit")
-    return value
-
-
-def _checked_address(value: str) -> str:
-    host, _ = split_address(value)
-    _check_host(host, bracketed=value.startswith("["))
-    return value
-
-
-def _check_host(host: str, *, bracketed: bool) -> None:
-    if bracketed or ":" in host:
-        try:
-            ipaddress.IPv6Address(host)
-        except ValueError:
-            raise ValueError("the host in brackets is not an IPv6 address") from None
-        if not bracketed:
-            raise ValueError(f"an IPv6 address stands in brackets: [{host}]:PORT")
-    elif not _HOST.fullmatch(host):
-        raise ValueError("the host is neither a name nor an address")
-
-
-def host_and_port(url: str) -> str:
-    """`http://host:port` → `host:port`, brackets of IPv6 kept."""
-    return urlsplit(url).netloc
 
 
 class _Section(BaseModel):
@@ -81,10 +48,10 @@ class _Section(BaseModel):
             raise ValueError("true and false mean nothing here; text that looks like them belongs in quotes")  # noqa: TRY004 - pydantic collects ValueErrors
         return value
 
-    @field_validator("secret_file", "token_file", "password_file", "data_dir", check_fields=False)
+    @field_validator("secret_file", "token_file", "password_file", "data_dir", mode="before", check_fields=False)
     @classmethod
-    def _check_path(cls, value: Path | None) -> Path | None:
-        if value is not None and (not str(value).strip() or _CONTROL.search(str(value))):
+    def _check_path(cls, value: Any) -> Any:
+        if isinstance(value, str | Path) and (not str(value).strip() or _CONTROL.search(str(value))):
             raise ValueError("not a path")
         return value
 
@@ -107,17 +74,10 @@ class NodeSettings(_Section):
         default="info", description="What is less severe is not logged."
     )
 
-    @field_validator("data_dir", mode="before")
-    @classmethod
-    def _check_not_empty(cls, value: Any) -> Any:
-        if value == "":
-            raise ValueError("is empty")
-        return value
-
     @field_validator("id")
     @classmethod
     def _check_id(cls, value: str) -> str:
-        return _checked_id(value)
+        return checked_id(value)
 
 
 class NodeMember(_Section):
@@ -130,32 +90,17 @@ class NodeMember(_Section):
     @field_validator("id")
     @classmethod
     def _check_id(cls, value: str) -> str:
-        return _checked_id(value)
+        return checked_id(value)
 
     @field_validator("raft")
     @classmethod
     def _check_raft(cls, value: str) -> str:
-        return _checked_address(value)
+        return checked_address(value)
 
     @field_validator("api")
     @classmethod
     def _check_api(cls, value: str) -> str:
-        # The messages do not repeat the value: it might hold a password.
-        try:
-            parts = urlsplit(value)
-        except ValueError:
-            raise ValueError("not a URL") from None
-        if parts.scheme not in ("http", "https"):
-            raise ValueError("begins with neither http:// nor https://")
-        if "@" in parts.netloc:
-            raise ValueError("holds a user name or password; api.token is what opens the API")
-        if parts.path not in ("", "/") or "?" in value or "#" in value:
-            raise ValueError("is http://host:port alone, without a path")
-        try:
-            _checked_address(parts.netloc)
-        except ValueError as error:
-            raise ValueError(f"needs a host and a port: {error}") from None
-        return f"{parts.scheme}://{parts.netloc.lower()}"
+        return checked_api_url(value)
 
 
 class ClusterSection(_Section):
@@ -205,7 +150,7 @@ class ClusterSection(_Section):
     @field_validator("raft_bind")
     @classmethod
     def _check_bind(cls, value: str | None) -> str | None:
-        return None if value is None else _checked_address(value)
+        return None if value is None else checked_address(value)
 
     def timings(self) -> dict[str, float]:
         """The durations as `ClusterSettings` names them."""
@@ -233,7 +178,7 @@ class ApiSettings(_Section):
     @field_validator("bind")
     @classmethod
     def _check_bind(cls, value: str | None) -> str | None:
-        return None if value is None else _checked_address(value)
+        return None if value is None else checked_address(value)
 
     @field_validator("token")
     @classmethod
@@ -269,29 +214,7 @@ class RedisSettings(_Section):
     @field_validator("url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        # The messages do not repeat the value: it might hold a password.
-        try:
-            parts = urlsplit(value)
-            _, port = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("not a URL redis://host:port/database") from None
-        if _CONTROL.search(value) or " " in value:
-            raise ValueError("holds white space")
-        if parts.scheme not in ("redis", "rediss"):
-            raise ValueError("begins with neither redis:// nor rediss://")
-        user, _, place = parts.netloc.rpartition("@")
-        options = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-        if ":" in user or "password" in options or "ssl_password" in options:
-            raise ValueError("holds a password, which would be shown to clients; redis.password is the place for it")
-        if options - _REDIS_OPTIONS:
-            raise ValueError(f"options that may stand after '?': {', '.join(sorted(_REDIS_OPTIONS))}")
-        if parts.fragment or not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
-            raise ValueError("what follows the port is the number of a database, as in redis://host:6379/0")
-        try:
-            _checked_address(place if port is not None else f"{place.removesuffix(':')}:6379")
-        except ValueError as error:
-            raise ValueError(f"needs a host: {error}") from None
-        return value
+        return checked_redis_url(value)
 
     @property
     def public_url(self) -> str:

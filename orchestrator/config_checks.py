@@ -1,14 +1,15 @@
 """What settings must be together. Pure: the loader has read the files, and says where each setting was written."""
 
+import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from cluster.settings import SECRET_CHARS_MIN, ClusterSettings, Member, is_loopback, split_address
-from orchestrator.config import NodeConfig, host_and_port
+from orchestrator.config import NodeConfig
+from orchestrator.config_values import host_and_port
 
 __all__ = ["Broken", "Complaint", "Loc", "complaints"]
 
@@ -19,7 +20,6 @@ Broken = Callable[[str, str], bool]
 """Whether a setting, or anything in it, has been found wrong already: then nothing is concluded from it."""
 
 _TIMINGS = ("heartbeat_s", "election_min_s", "election_max_s", "step_down_s", "takeover_budget_s")
-_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             yield Complaint(("cluster", "members", at, "id"), f"{member.id!r} is the id of another member already")
         for name, address in (("raft", member.raft), ("api", host_and_port(member.api))):
             loc: Loc = ("cluster", "members", at, name)
-            if split_address(address)[0] in _ANYWHERE:
+            if _is_every_interface(address):
                 bind = "cluster.raft_bind" if name == "raft" else "api.bind"
                 yield Complaint(
                     loc,
@@ -73,9 +73,22 @@ def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
                 yield Complaint(loc, f"{address} is an address of members[{first[2]}] already ({first[3]})")
 
 
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(split_address(address)[0])
+    except ValueError:
+        return None
+
+
+def _is_every_interface(address: str) -> bool:
+    ip = _ip(address)
+    return ip is not None and ip.is_unspecified
+
+
 def _endpoint(address: str) -> str:
+    """Equal for two ways to write one address."""
     host, port = split_address(address)
-    return f"{host.lower()} {port}"
+    return f"{_ip(address) or host.lower()} {port}"
 
 
 def _own_place(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
@@ -119,8 +132,10 @@ def _timing(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     except ValidationError as error:
         for found in error.errors(include_input=False, include_url=False):
             message = found["msg"].removeprefix("Value error, ")
-            name = next((name for name in _TIMINGS if message.startswith(name)), _TIMINGS[0])
-            yield Complaint(("cluster", name), message.removeprefix(name).lstrip())
+            # Of the settings that it names, the one that was written: the others have their defaults.
+            named = [name for name in _TIMINGS if name.removesuffix("_s") in message] or list(_TIMINGS[:1])
+            written = [name for name in named if name in config.cluster.model_fields_set]
+            yield Complaint(("cluster", (written or named)[0]), message)
 
 
 def _redis(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
@@ -164,7 +179,7 @@ def _exposed(config: NodeConfig, broken: Broken) -> str:
     places += [] if broken("api", "bind") else [("api.bind", config.api.bind)]
     if not broken("cluster", "members"):
         for member in config.cluster.members:
-            places += [(f"{member.id}'s raft", member.raft), (f"{member.id}'s api", urlsplit(member.api).netloc)]
+            places += [(f"{member.id}'s raft", member.raft), (f"{member.id}'s api", host_and_port(member.api))]
     return next((f"{name} ({at})" for name, at in places if at is not None and not is_loopback(at)), "")
 
 

@@ -68,7 +68,9 @@ def _by_variable(environment: Mapping[str, str], problems: list[Problem]) -> Ite
         if name in known:
             yield known[name], environment[name], name
         else:
-            problems.append(Problem("", "no setting has this variable", _meant(name.upper(), known), name))
+            # Without the prefix, which would make any two of them alike.
+            meant = _meant(name.removeprefix(PREFIX).upper(), [one.removeprefix(PREFIX) for one in known], PREFIX)
+            problems.append(Problem("", "no setting has this variable", meant, name))
 
 
 def _by_flag(overrides: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[Loc, str, str]]:
@@ -98,9 +100,9 @@ def _merge(source: Source, settings: Iterable[tuple[Loc, str, str]]) -> None:
             source.tree[section][name] = value
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
+def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f"did you mean {close[0]}?" if close else ""
+    return f"did you mean {prefix}{close[0]}?" if close else ""
 
 
 # ── Checks ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -115,7 +117,6 @@ class _Loading:
         self._tree = source.tree
         self._places = source.places
         self._problems = source.problems
-        self._wrong: set[Loc] = set()
 
     def finish(self) -> NodeConfig:
         for name in _sections():
@@ -124,7 +125,7 @@ class _Loading:
         self._read_secrets()
         config = self._validated()
         secure: list[Problem] = []
-        for complaint in complaints(config, self._broken):
+        for complaint in tuple(complaints(config, self._broken)):
             problem = Problem(dotted(complaint.loc), complaint.message, complaint.hint, self._where(complaint.loc))
             (secure if complaint.insecure else self._problems).append(problem)
         if self._problems:
@@ -134,7 +135,11 @@ class _Loading:
         return config
 
     def _broken(self, section: str, name: str) -> bool:
-        return any(loc[:2] == (section, name) or loc == (section,) for loc in self._wrong)
+        field = f"{section}.{name}"
+        return any(
+            problem.field in (section, field) or problem.field.startswith((f"{field}.", f"{field}["))
+            for problem in self._problems
+        )
 
     def _where(self, loc: Loc) -> str:
         """Of the setting; where it is not given, of what it belongs into."""
@@ -144,7 +149,6 @@ class _Loading:
         return f"{self._path}:1"
 
     def _complain(self, loc: Loc, message: str, hint: str = "") -> None:
-        self._wrong.add(loc)
         self._problems.append(Problem(dotted(loc), message, hint, self._where(loc)))
 
     # Files
@@ -160,16 +164,13 @@ class _Loading:
                 continue
             if settings.get(name) is not None:
                 self._complain(file_loc, f"{section}.{name} is given too, at {self._where(loc)}", "keep one of the two")
-                self._wrong.add(loc)
                 continue
             path = self._absolute(file, file_loc)
             if path is None:
                 continue
             settings[f"{name}_file"] = path
             secret = self._read_secret(path, file_loc)
-            if secret is None:
-                self._wrong.add(loc)
-            else:
+            if secret is not None:
                 settings[name] = secret
                 self._places.setdefault(loc, str(path))
         node = self._tree.get("node")
@@ -181,7 +182,7 @@ class _Loading:
         if not isinstance(value, str) or not value.strip() or "\0" in value:
             return None
         try:
-            return Path(os.path.normpath(self._folder / Path(value).expanduser()))
+            return self._folder / Path(value).expanduser()
         except RuntimeError:
             self._complain(loc, "the home directory that ~ stands for is not known", "write the whole path")
             return None
@@ -191,7 +192,7 @@ class _Loading:
         try:
             # Not blocking: opening a pipe would wait for somebody to write.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
+            try:
                 facts = os.fstat(descriptor)
                 if not stat.S_ISREG(facts.st_mode):
                     self._complain(loc, f"{path} is not a regular file")
@@ -202,7 +203,10 @@ class _Loading:
                         loc, f"{path} is open to group or others (mode {mode:04o})", f"chmod 600 {path.name}"
                     )
                     return None
-                content = file.read(_SECRET_BYTES_MAX + 1)
+                with open(descriptor, "rb", closefd=False) as file:
+                    content = file.read(_SECRET_BYTES_MAX + 1)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             self._complain(loc, f"{path} cannot be read: {error.strerror}")
             return None
@@ -241,10 +245,9 @@ class _Loading:
 
     def _translate(self, detail: ErrorDetails) -> None:
         loc, kind, message = detail["loc"], detail["type"], detail["msg"]
-        # A problem with the value of this setting has been told already, by who read it.
-        if any(problem.field == dotted(loc) for problem in self._problems) and kind != "extra_forbidden":
-            self._wrong.add(loc)
-        elif kind == "extra_forbidden":
+        if kind != "extra_forbidden" and any(problem.field == dotted(loc) for problem in self._problems):
+            return  # told already, by who read it
+        if kind == "extra_forbidden":
             self._complain(loc, "is not a setting", self._meant(loc))
         elif kind == "missing":
             self._complain(loc, "is required", f"also as {variable_of(dotted(loc))}" if dotted(loc) in _FIELDS else "")
