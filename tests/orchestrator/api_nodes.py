@@ -14,6 +14,8 @@ from orchestrator.config import NodeConfig, load_config
 from orchestrator.node import Node, running
 from tests.support import eventually, free_port
 
+PATIENT = {"heartbeat_s": 0.1, "election_min_s": 0.7, "election_max_s": 1.1, "step_down_s": 0.8}
+"""Three nodes share one process here, and perhaps a busy machine: what is tested is not how fast they elect."""
 TOKEN = "t" * 20 + "0123456789abcdef"
 
 
@@ -47,6 +49,17 @@ class Nodes:
         leader = await self.leader()
         return next(at for at in range(len(self.nodes)) if at != leader)
 
+    async def transfer(self, to: int) -> None:
+        """Have the node at position `to` lead, however often leadership moves meanwhile."""
+
+        async def leads() -> bool:
+            leader = await self.leader()
+            if leader != to:
+                await self.clients[leader].post("/v1/cluster/transfer", json={"to": f"n{to + 1}"})
+            return leader == to
+
+        await eventually(leads, deadline_s=20)
+
     async def stop(self, at: int) -> None:
         """Stop one node; the others go on."""
         await self.stacks[at].aclose()
@@ -62,7 +75,8 @@ def settings(
             "members": [
                 {"id": f"n{k + 1}", "raft": f"127.0.0.1:{raft}", "api": f"http://127.0.0.1:{api}"}
                 for k, (raft, api) in enumerate(ports)
-            ]
+            ],
+            **PATIENT,
         },
         "redis": {"mode": "url", "url": f"redis://127.0.0.1:{redis_port}/0"},
     }

@@ -172,11 +172,7 @@ async def misled(directory: Path, first: str, second: str) -> AsyncIterator[Node
             tree["cluster"]["members"][1]["api"] = second
 
     async with serving(3, directory, rewrite=rewrite) as nodes:
-        leader = await nodes.leader()
-        if leader != 0:
-            moved = await nodes.clients[leader].post("/v1/cluster/transfer", json={"to": "n1"})
-            assert moved.status_code == 200, moved.text
-            await nodes.leader()
+        await nodes.transfer(0)
         yield nodes
 
 
@@ -215,8 +211,7 @@ async def test_an_answer_that_is_not_the_leaders_is_passed_on_or_asked_again(tmp
 async def test_nobody_waits_for_a_leader_that_was_replaced(tmp_path: Path) -> None:
     async with strange_leader(None) as address, misled(tmp_path, address, nowhere()) as nodes:
         waiting = asyncio.create_task(nodes.clients[2].post("/processors/register", json=registration("x")))
-        moved = await nodes.clients[0].post("/v1/cluster/transfer", json={"to": "n2"})
-        assert moved.status_code == 200, moved.text
+        await nodes.transfer(1)
         started = time.monotonic()
         answer = await waiting
         assert time.monotonic() - started < 3
