@@ -5,17 +5,15 @@
 
     await Conveyor("conveyor", orchestrator_url="http://127.0.0.1:8101").serve()
 
-A command is done once per idempotency key, however often it arrives; a repeat gets the first answer. A command under an
-older epoch than one seen before is refused: its sender leads no more.
+A command is done once per idempotency key, however often it arrives; a repeat gets the first answer. A command that was
+refused has done nothing, and is judged anew when it is repeated. A command under an older epoch than one seen before is
+refused: its sender leads no more.
 """
 
 import asyncio
 import logging
-import os
-import resource
+import math
 import socket
-import sys
-import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +35,7 @@ from orchestrator.events import (
 )
 from orchestrator.lifecycle import PASSAGES, Command, Refusal, Signal, State, transition
 from orchestrator.listener import EventListener
+from orchestrator.load import Load
 from orchestrator.reporting import Reporter
 
 log = logging.getLogger(__name__)
@@ -45,6 +44,10 @@ KEYS_MAX = 1_000
 """Idempotency keys remembered; the oldest is forgotten first."""
 ANSWER_WITHIN_S = 2.0
 """A command that works longer is answered with `completed` false, and goes on."""
+STOP_WITHIN_S = 10.0
+"""A component that leaves gives each piece of work this long, then cancels it."""
+KEEPALIVE_S = 30
+"""Longer than the orchestrator's clients keep a connection: a command is never sent on one that is being closed."""
 
 
 class Component(EventListener):
@@ -56,6 +59,8 @@ class Component(EventListener):
         groups: the component belongs to these.
         heartbeat_s: seconds between heartbeats.
         token: bearer token of the orchestrator's API, if it wants one.
+
+    Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse.
     """
 
     def __init__(
@@ -80,8 +85,11 @@ class Component(EventListener):
         self._epoch = (0, 0)
         self._commands: OrderedDict[str, tuple[Command, asyncio.Task[CommandAnswer]]] = OrderedDict()
         self._working: asyncio.Task[CommandAnswer] | None = None
-        self._leaving = False
-        self._load = _Load()
+        self._faults = 0
+        self._leaving: asyncio.Task[None] | None = None
+        self._load = Load()
+        # What would be refused with every attempt to register is refused here.
+        ComponentRegistration(id=self.id, name=name, groups=self.groups, address="http://localhost")
         urls = orchestrator_url.split(",") if isinstance(orchestrator_url, str) else orchestrator_url
         self._reporter = Reporter(
             component_id,
@@ -110,34 +118,71 @@ class Component(EventListener):
 
     # ── Life ────────────────────────────────
 
-    async def serve(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen, register, and run until `stop` is called or this is cancelled. Port 0 picks a free one.
+    async def serve(self, host: str = "127.0.0.1", port: int = 0, *, advertised: str | None = None) -> None:
+        """Listen, register, and run until `stop` is called or this is cancelled. Once in a component's life.
 
-        Raises OSError when the address cannot be listened on.
+        Port 0 picks a free one. `advertised` is the base URL where the orchestrator reaches the component; it must be
+        given when `host` is a wildcard. Raises OSError when the address cannot be listened on.
         """
+        if self._leaving is not None:
+            return  # told to stop before it began
+        if self._server is not None:
+            raise RuntimeError("a component serves once; make another one")
+        if advertised is None and host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused, not bound
+            raise ValueError(f"advertised: nobody can reach a component at {host or 'every address'}; say where")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family)
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{listener.getsockname()[1]}"
-        self._server = _Server(
-            uvicorn.Config(self, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2)
-        )
-        await self._reporter.start()
-        try:
-            await self._server.serve(sockets=[listener])
-        finally:
-            await self._reporter.stop()
-            listener.close()
+        with socket.create_server((host, port), family=family) as listener:
+            shown = f"[{host}]" if ":" in host else host
+            self.address = advertised or f"http://{shown}:{listener.getsockname()[1]}"
+            self._registration()  # raises ValueError here rather than at every attempt to register
+            server = self._server = _Server(
+                uvicorn.Config(
+                    self,
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    lifespan="off",
+                    timeout_keep_alive=KEEPALIVE_S,
+                    timeout_graceful_shutdown=math.ceil(ANSWER_WITHIN_S) + 1,
+                )
+            )
+            serving = asyncio.create_task(server.serve(sockets=[listener]), name=f"{self.id}-server")
+            try:
+                await self._reporter.start()
+                await asyncio.shield(serving)
+            finally:
+                # Also when cancelled: uvicorn closes its connections only when it is asked to.
+                server.should_exit = True
+                await self._end_work(0)
+                await asyncio.wait([serving])
+                await self._reporter.stop()
 
     async def stop(self) -> None:
-        """Leave gracefully: what is running is finished, and a started component stops first."""
-        self._leaving = True
-        if self._working is not None:
-            await asyncio.wait({self._working})
+        """Leave gracefully: what is running is finished, and a started component stops first.
+
+        Work that takes longer than `STOP_WITHIN_S` is cancelled. Any number of calls make one departure.
+        """
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave(), name=f"{self.id}-leave")
+        await asyncio.shield(self._leaving)
+
+    async def _leave(self) -> None:
+        await self._end_work(STOP_WITHIN_S)
         if self.state in (State.STARTED, State.INIT_COMPLETE):
-            await self._work(Command.GRACEFUL_STOP, f"leaving-{self.incarnation}", State.STOPPING)
+            work = self._work(Command.GRACEFUL_STOP, f"leaving-{self.incarnation}", State.STOPPING)
+            self._working = asyncio.create_task(work, name=f"{self.id}-leaving")
+            await self._end_work(STOP_WITHIN_S)
         if self._server is not None:
             self._server.should_exit = True
+
+    async def _end_work(self, within_s: float) -> None:
+        """Wait for the command that runs; cancel it when it takes longer. It ends in FAULT then."""
+        if self._working is None or self._working.done():
+            return
+        _, late = await asyncio.wait({self._working}, timeout=within_s)
+        for task in late:
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
 
     async def wait_registered(self) -> None:
         """Until the orchestrator has taken the registration."""
@@ -145,6 +190,7 @@ class Component(EventListener):
 
     def fault(self, reason: str) -> None:
         """Go into FAULT: the component has found out by itself that it cannot go on."""
+        self._faults += 1
         self._enter(State.FAULT, reason)
 
     def health(self) -> Mapping[str, Any]:
@@ -179,7 +225,7 @@ class Component(EventListener):
         self._epoch = epoch
 
     def _begin(self, command: Command, key: str) -> asyncio.Task[CommandAnswer]:
-        if self._leaving:
+        if self._leaving is not None:
             raise ComponentStopping(f"{self.id} is going away and takes no new work")
         if self._working is not None and not self._working.done():
             raise ComponentBusy(f"{self.id} is busy with another command; its state is {self.state}")
@@ -200,18 +246,21 @@ class Component(EventListener):
             Command.GRACEFUL_STOP: self.on_stop,
             Command.RESET: self.on_reset,
         }
+        faults = self._faults
         if target in PASSAGES:
             self._enter(target, "")
         try:
             await hooks[command]()
+        except asyncio.CancelledError:
+            # This task's own cancellation or one inside the hook: the state must not stay a passage for ever. The task
+            # ends here either way, so nothing is held up by not raising it again.
+            self.fault(f"{command} was cancelled")
         except Exception as error:
             log.exception("component %s: %s failed", self.id, command)
-            self._enter(State.FAULT, f"{command} failed: {type(error).__name__}: {error}")
+            self.fault(f"{command} failed: {type(error).__name__}: {error}")
+        if self._faults != faults:  # here, or by the component's own call while the command worked
             return self._answer(command, key, code="command_failed", message=self.reason)
         reached = transition(target, Signal.DONE) if target in PASSAGES else target
-        if self.state is State.FAULT and command is not Command.RESET:
-            # `fault` was called while the command worked.
-            return self._answer(command, key, code="command_failed", message=self.reason)
         assert isinstance(reached, State)  # noqa: S101 - each passage has a row for DONE
         self._enter(reached, "")
         return self._answer(command, key)
@@ -276,28 +325,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Load:
-    """CPU and memory of this process."""
-
-    def __init__(self) -> None:
-        self._at = time.monotonic()
-        self._spent = time.process_time()
-
-    def cpu(self) -> float:
-        """Share of one core since the last call."""
-        now, spent = time.monotonic(), time.process_time()
-        share = (spent - self._spent) / max(now - self._at, 1e-3)
-        self._at, self._spent = now, spent
-        return max(0.0, share)
-
-    @staticmethod
-    def memory() -> int:
-        """Resident bytes (the peak, where the system does not tell the present)."""
-        try:
-            with open("/proc/self/statm", encoding="ascii") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            return peak if sys.platform == "darwin" else peak * 1024

@@ -6,7 +6,7 @@ proposer (`ComponentRegistration`), and not again here: a later, stricter rule m
 
 Which report counts: a component process has an `incarnation` and numbers its changes. A registration makes its
 incarnation the one that counts; a report of another one is refused (`component_superseded`), and one that is not newer
-than what is known changes nothing. So a report that was held up cannot undo a later one.
+than what is known changes nothing. So a report, or a registration, that was held up cannot undo a later one.
 
 Codes: `component_exists`, `component_unknown`, `component_superseded`, `component_changed`, `registry_full`,
 `invalid_command`.
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import Field, field_validator
 
-from orchestrator.events import Frozen, Id
+from orchestrator.events import SEQUENCE_MAX, Frozen, Id
 from orchestrator.lifecycle import State
 
 COMPONENTS_MAX = 10_000
@@ -38,11 +38,14 @@ class ComponentRegistration(Frozen):
     groups: tuple[Id, ...] = Field(default=(), max_length=100)
     state: State = State.READY
     incarnation: str = Field(default="", max_length=64)
-    sequence: int | None = Field(default=None, ge=0)
+    sequence: int | None = Field(default=None, ge=0, le=SEQUENCE_MAX)
 
     @field_validator("address")
     @classmethod
     def _base_url(cls, value: str) -> str:
+        # urlsplit would drop some of these without a word.
+        if any(character.isspace() or not character.isprintable() for character in value):
+            raise ValueError("an address has no spaces and no control characters")
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("an address is http://host:port or https://host:port")
@@ -116,7 +119,10 @@ class ComponentEvent(NamedTuple):
 
 
 class ComponentRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One component as every node knows it. `registered_time` is unix seconds of the proposer's clock, for display."""
+    """One component as every node knows it. `registered_time` is unix seconds of the proposer's clock, for display.
+
+    `reason` belongs to `state`, `absence` says why the component is not `online`: one does not overwrite the other.
+    """
 
     id: str
     name: str
@@ -129,19 +135,25 @@ class ComponentRow(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int | None
     registered_time: float
     position: Position
+    absence: str = ""
 
     def public(self) -> dict[str, Any]:
-        """As the API shows it; `presence` is ONLINE or OFFLINE."""
+        """As the API shows it; `presence` is ONLINE or OFFLINE, `reason` why it is OFFLINE, else that of its state."""
         shown: dict[str, Any] = msgspec.to_builtins(self)
-        del shown["incarnation"], shown["sequence"]
-        return {**shown, "presence": "ONLINE" if self.online else "OFFLINE", "position": list(self.position)}
+        del shown["incarnation"], shown["sequence"], shown["absence"]
+        return {
+            **shown,
+            "presence": "ONLINE" if self.online else "OFFLINE",
+            "reason": self.reason if self.online else self.absence,
+            "position": list(self.position),
+        }
 
 
 Applied = tuple[Result, list[ComponentEvent]]
 
 
 class ComponentRegistry:
-    """Rows by component id. `rows` is replaced on change and never altered, so any thread may read it without a lock."""
+    """Rows by component id. `rows` is replaced on change and never altered: any thread may read it without a lock."""
 
     def __init__(self) -> None:
         self.rows: Mapping[str, ComponentRow] = {}
@@ -164,7 +176,8 @@ class ComponentRegistry:
         """Apply one command; `body` is its msgpack. A refusal has a code and changes nothing."""
         try:
             command = msgspec.msgpack.decode(body, type=KINDS[kind])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            # RecursionError: a member that this release does not know, nested without end.
             return Result(code="invalid_command", message=f"{kind}: {error}"), []
         match command:
             case Register():
@@ -183,26 +196,27 @@ class ComponentRegistry:
         if held is not None and held.online and held.address != command.address:
             message = f"component {command.id} is registered at {held.address} and heard there"
             return Result(code="component_exists", message=message), []
-        if (
-            held is not None
-            and held.online
-            and held.incarnation == command.incarnation
-            and (held.name, held.groups) == (command.name, command.groups)
-        ):
-            return Result(value=held.public()), []
+        state, reason, sequence = command.state, "registered", command.sequence
+        if held is not None and not _newer(command, held):
+            state, reason, sequence = held.state, held.reason, held.sequence
         row = ComponentRow(
             id=command.id,
             name=command.name,
             address=command.address,
             groups=command.groups,
-            state=command.state,
+            state=state,
             online=True,
-            reason="registered",
+            reason=reason,
             incarnation=command.incarnation,
-            sequence=command.sequence,
+            sequence=sequence,
             registered_time=time,
             position=position,
         )
+        if (
+            held is not None
+            and msgspec.structs.replace(row, registered_time=held.registered_time, position=held.position) == held
+        ):
+            return Result(value=held.public()), []
         return self._stored(row, "component.registered" if held is None else "component.registered_again")
 
     def _unregister(self, command: Unregister) -> Applied:
@@ -215,12 +229,11 @@ class ComponentRegistry:
         held = self.rows.get(command.id)
         if held is None:
             return _unknown(command.id)
-        if command.sequence is not None:
-            if command.incarnation != held.incarnation:
-                message = f"another process has registered as component {command.id} since"
-                return Result(code="component_superseded", message=message), []
-            if held.sequence is not None and command.sequence <= held.sequence:
-                return Result(value=held.public()), []
+        if command.incarnation != held.incarnation:
+            message = f"another process has registered as component {command.id} since"
+            return Result(code="component_superseded", message=message), []
+        if not _newer(command, held):
+            return Result(value=held.public()), []
         sequence = held.sequence if command.sequence is None else command.sequence
         row = msgspec.structs.replace(held, state=command.state, reason=command.reason, sequence=sequence)
         if row == held:
@@ -236,13 +249,21 @@ class ComponentRegistry:
             return Result(code="component_changed", message=message), []
         if held.online == command.online:
             return Result(value=held.public()), []
-        row = msgspec.structs.replace(held, online=command.online, reason=command.reason)
+        absence = "" if command.online else command.reason
+        row = msgspec.structs.replace(held, online=command.online, absence=absence)
         return self._stored(row, "component.online" if command.online else "component.offline")
 
     def _stored(self, row: ComponentRow, event: str) -> Applied:
         self.rows = {**self.rows, row.id: row}
         public = row.public()
         return Result(value=public), [ComponentEvent(event, row.id, public)]
+
+
+def _newer(command: Register | Observe, held: ComponentRow) -> bool:
+    """Whether what `command` says of the state counts: not when the same process has said something later."""
+    if command.incarnation != held.incarnation or command.sequence is None or held.sequence is None:
+        return True
+    return command.sequence > held.sequence
 
 
 def _unknown(component_id: str) -> Applied:

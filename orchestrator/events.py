@@ -19,6 +19,10 @@ P = TypeVar("P", bound=BaseModel)
 
 EVENT_BYTES_MAX = 256 * 1024
 REASON_CHARS_MAX = 500
+SEQUENCE_MAX = 2**63 - 1
+"""What MessagePack carries on every platform."""
+FIELDS_AT_FAULT_MAX = 20
+"""A body may hold ten thousand mistakes; the answer names the first few."""
 
 COMMAND = "component.command"
 HEARTBEAT = "component.heartbeat"
@@ -27,6 +31,7 @@ STATE_CHANGED = "component.state_changed"
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 EventType = Annotated[str, Field(max_length=100, pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
+Sequence = Annotated[int, Field(ge=0, le=SEQUENCE_MAX)]
 EpochText = Annotated[str, Field(max_length=42, pattern=r"^[0-9]{1,20}\.[0-9]{1,20}$")]
 
 
@@ -77,7 +82,7 @@ class StateReport(Frozen):
     state: State
     reason: Annotated[str, Field(max_length=REASON_CHARS_MAX)] = ""
     incarnation: Annotated[str, Field(max_length=64)] = ""
-    sequence: Annotated[int, Field(ge=0)] | None = None
+    sequence: Sequence | None = None
 
 
 class StateChangedPayload(StateReport):
@@ -97,8 +102,11 @@ class CommandAnswer(Frozen):
     """What a component answers to a command.
 
     `completed` is false when the work goes on after the answer (`state` is then a passage such as INITIALIZING).
-    `code` is empty for success, else `command_refused` or `command_failed`, with the reason in `message`.
+    `code` is empty for success, else `command_refused` or `command_failed`, with the reason in `message`. Members that
+    are unknown here are ignored: what a newer component adds must not turn its answer into an unknown outcome.
     """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     component_id: Id
     command: Command
@@ -106,7 +114,7 @@ class CommandAnswer(Frozen):
     state: State
     completed: bool
     incarnation: Annotated[str, Field(max_length=64)] = ""
-    sequence: Annotated[int, Field(ge=0)] | None = None
+    sequence: Sequence | None = None
     code: Literal["", "command_refused", "command_failed"] = ""
     message: Annotated[str, Field(max_length=2 * REASON_CHARS_MAX)] = ""
     repeated: bool = False
@@ -117,11 +125,12 @@ class CommandAnswer(Frozen):
 
 
 def fields_at_fault(error: ValidationError) -> list[dict[str, str]]:
-    """`[{"field": "payload.command", "message": …}]`, without the values that were sent."""
+    """`[{"field": "payload.command", "message": …}]`, the first few, without the values that were sent."""
     problems = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        field = ".".join(str(part) for part in problem["loc"]) or "body"
-        problems.append({"field": field, "message": problem["msg"]})
+    for problem in error.errors(include_url=False, include_input=False, include_context=False)[:FIELDS_AT_FAULT_MAX]:
+        # The name of a member that is too many is the sender's, of any length.
+        field = ".".join(str(part)[:100] for part in problem["loc"]) or "body"
+        problems.append({"field": field, "message": problem["msg"].removeprefix("Value error, ")})
     return problems
 
 

@@ -62,7 +62,7 @@ TABLE: dict[tuple[State, Trigger], State] = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A trigger that the table has no row for. `allowed` are the commands that `state` takes, `states` where it fits."""
+    """A trigger without a row in the table. `allowed` are the commands that `state` takes, `states` where it fits."""
 
     state: State
     trigger: Trigger
@@ -85,7 +85,7 @@ def parse_command(text: str) -> Command:
         return Command(text)
     except ValueError:
         known = ", ".join([*Command, *ALIASES])
-        raise ValueError(f"unknown command {text!r}; known: {known}") from None
+        raise ValueError(f"unknown command {text[:60]!r}; known: {known}") from None
 
 
 def allowed_commands(state: State) -> tuple[Command, ...]:
@@ -98,4 +98,6 @@ def transition(state: State, trigger: Trigger) -> State | Refusal:
     target = TABLE.get((state, trigger))
     if target is not None:
         return target
-    return Refusal(state, trigger, allowed_commands(state), tuple(source for source, known in TABLE if known == trigger))
+    return Refusal(
+        state, trigger, allowed_commands(state), tuple(source for source, known in TABLE if known == trigger)
+    )

@@ -5,6 +5,7 @@ handler returns becomes the body of the answer; what it raises from `orchestrato
 (RFC 9457) with its stable `code`. A component in another language needs only this HTTP.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.errors import EventTooLarge, EventUnknown, OrchestratorError
+from orchestrator.errors import EventInvalid, EventTooLarge, EventUnknown, OrchestratorError
 from orchestrator.events import EVENT_BYTES_MAX, Event, parse_event, parse_payload
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 P = TypeVar("P", bound=BaseModel)
 
 PROBLEM_TYPE = "application/problem+json"
+DRAINED_BYTES_MAX = 8 << 20
+"""A body that is too large is read to its end up to here: a sender that is cut off while it sends sees no answer."""
+BODY_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,14 @@ class EventListener:
                 Route("/event", self._receive, methods=["POST"]),
                 Route("/health", self._health, methods=["GET"]),
             ],
-            exception_handlers={OrchestratorError: _refused, Exception: self._failed},
+            exception_handlers={OrchestratorError: _refused, HTTPException: _http},
         )
 
     def on(
-        self, event_type: str, payload: type[P], handle: Callable[[Event, P], Awaitable[BaseModel | Mapping[str, Any] | None]]
+        self,
+        event_type: str,
+        payload: type[P],
+        handle: Callable[[Event, P], Awaitable[BaseModel | Mapping[str, Any] | None]],
     ) -> None:
         """Have events of this type handled; their payload is validated as `payload` first. One handler a type."""
         if event_type in self._handlers:
@@ -76,22 +84,42 @@ class EventListener:
         await self._app(scope, receive, send)
 
     async def _receive(self, request: Request) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > EVENT_BYTES_MAX:
-                raise EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
-        answer = await self.handle(parse_event(bytes(body)))
-        if answer is None:
-            return Response(status_code=204)
-        return JSONResponse(answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer))
+        try:
+            event = parse_event(await _body(request))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        try:
+            answer = await self.handle(event)
+            if answer is None:
+                return Response(status_code=204)
+            return JSONResponse(answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer))
+        except OrchestratorError:
+            raise
+        except Exception:
+            log.exception("%s: handling %s failed", self.id, event.type)
+            return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse(dict(self.health()))
 
-    async def _failed(self, request: Request, error: Exception) -> Response:
-        log.error("%s: handling %s failed", self.id, request.url.path, exc_info=error)
-        return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
+
+async def _body(request: Request) -> bytes:
+    """The request's body, bounded in size and in time."""
+    body = bytearray()
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= EVENT_BYTES_MAX:
+                    body += chunk
+                elif size > DRAINED_BYTES_MAX:
+                    break
+    except TimeoutError:
+        raise EventInvalid(f"body: it did not arrive within {BODY_WITHIN_S:g} s") from None
+    if size > EVENT_BYTES_MAX:
+        raise EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
+    return bytes(body)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -100,6 +128,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     code = str(error.details.get("code", error.code))
     members = {name: value for name, value in error.details.items() if name != "code"}
     return _problem(code, error.status, error.message, request.url.path, **members)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """No such path, or no such method on it."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    response = _problem(code, error.status_code, str(error.detail), request.url.path)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _problem(code: str, status: int, detail: str, instance: str, **members: Any) -> Response:

@@ -5,10 +5,11 @@ gets a full timeout from the moment it takes the duty up.
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -17,11 +18,13 @@ from pydantic import ValidationError
 from cluster import Applied, ClusterError, Epoch
 from orchestrator.components import ComponentCommand, ComponentRegistry, ComponentRow, Observe, Position, Presence
 from orchestrator.errors import (
+    ComponentStopping,
     ComponentSuperseded,
     ComponentUnknown,
     EventInvalid,
     EventUnknown,
     OutcomeUnknown,
+    Refused,
     Unreachable,
     from_code,
 )
@@ -42,6 +45,10 @@ from orchestrator.tasks import cancelled
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+STALL_S = 1.0
+"""A tick that comes later than this was held up together with the heartbeats: nobody's silence is counted then."""
+ANSWER_BYTES_MAX = 64 * 1024
+PROPOSALS_AT_ONCE = 32
 SOURCE = "orchestrator"
 
 
@@ -84,7 +91,8 @@ class PlantDuty:
         self._propose = propose
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._http = http
-        self._timeout = httpx.Timeout(command_timeout_s, connect=1.0)
+        self._command_timeout_s = command_timeout_s
+        self._timeout = httpx.Timeout(command_timeout_s, connect=min(1.0, command_timeout_s / 2))
         self._heard: dict[str, Observation] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -121,34 +129,46 @@ class PlantDuty:
             idempotency_key=key,
             epoch=str(self._epoch),
         )
-        answer = await self._post(row, event)
-        await self._observe(component_id, answer.state, answer.incarnation, answer.sequence, answer.message)
+        answer = await self._post(row, event, key)
+        reason = answer.message if answer.code == "command_failed" else ""
+        await self._observe(component_id, answer.state, answer.incarnation, answer.sequence, reason)
         return answer
 
-    async def _post(self, row: ComponentRow, event: Event) -> CommandAnswer:
-        where = f"{row.address}/event"
+    async def _post(self, row: ComponentRow, event: Event, key: str) -> CommandAnswer:
         try:
-            response = await self._http.post(
-                where, json=event.model_dump(mode="json", exclude_none=True), timeout=self._timeout
-            )
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unreachable(f"component {row.id} does not listen on {row.address}: {error}") from error
-        except httpx.HTTPError as error:
-            raise OutcomeUnknown(
-                f"component {row.id} did not answer ({type(error).__name__}); repeat it under the same key",
-                idempotency_key=event.idempotency_key,
-            ) from error
-        if response.is_success:
+            async with asyncio.timeout(self._command_timeout_s):
+                status, body = await self._exchange(row, event)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
+            raise Unreachable(f"component {row.id} cannot be reached at {row.address}: {error}") from error
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise _unknown(row, key, f"did not answer ({type(error).__name__})") from error
+        if 200 <= status < 300:
             try:
-                return CommandAnswer.model_validate_json(response.content)
+                answer = CommandAnswer.model_validate_json(body)
             except ValidationError as error:
-                raise OutcomeUnknown(f"component {row.id} answered what is no answer to a command") from error
-        document = _document(response)
-        code = str(document.get("code", "refused"))
-        detail = str(document.get("detail", response.text[:300]))
-        if response.status_code >= 500 and code != "component_stopping":
-            raise OutcomeUnknown(f"component {row.id}: {response.status_code} {detail}")
-        raise from_code(code, f"component {row.id}: {detail}")
+                raise _unknown(row, key, "answered what is no answer to a command") from error
+            if (answer.component_id, answer.key) != (row.id, key):
+                raise _unknown(row, key, f"answered as {answer.component_id} for key {answer.key}")
+            return answer
+        document = _document(body)
+        code = str(document.get("code", "refused"))[:100]
+        detail = str(document.get("detail", f"status {status}"))[:1000]
+        if status >= 500 and code != ComponentStopping.code:
+            raise _unknown(row, key, f"failed: {status} {detail}")
+        refusal = from_code(code, f"component {row.id}: {detail}")
+        # What a component cannot know of (who leads, who is registered) is not taken from it.
+        raise refusal if isinstance(refusal, Refused) else Refused(refusal.message)
+
+    async def _exchange(self, row: ComponentRow, event: Event) -> tuple[int, bytes]:
+        """(status, body) of the component's answer; the body bounded."""
+        document = event.model_dump(mode="json", exclude_none=True)
+        body = bytearray()
+        async with self._http.stream("POST", f"{row.address}/event", json=document, timeout=self._timeout) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > ANSWER_BYTES_MAX:
+                    break  # cut short it is no valid answer
+        return response.status_code, bytes(body[:ANSWER_BYTES_MAX])
 
     # ── Events ────────────────────────────────
 
@@ -195,8 +215,11 @@ class PlantDuty:
 
     async def _watch(self) -> None:
         trouble = ""
+        stalled = False
         while True:
             try:
+                if stalled:
+                    self._forgive()
                 await self._judge()
                 trouble = ""
             except ClusterError as error:
@@ -204,26 +227,47 @@ class PlantDuty:
                 if str(error) != trouble:
                     log.info("presence of components not proposed now: %s", error)
                 trouble = str(error)
+            slept_at = time.monotonic()
             await asyncio.sleep(TICK_S)
+            stalled = time.monotonic() - slept_at > TICK_S + STALL_S
+
+    def _forgive(self) -> None:
+        """Count everyone's silence from now on."""
+        now = time.monotonic()
+        self._heard = {key: replace(heard, heard_at=now) for key, heard in self._heard.items()}
 
     async def _judge(self) -> None:
         now = time.monotonic()
         rows = self._registry.rows
         for gone in self._heard.keys() - rows.keys():
             del self._heard[gone]
+        absent: list[Presence] = []
         for component_id, row in sorted(rows.items()):
             heard = self._heard.get(component_id)
             if heard is None or heard.position != row.position:
                 self._heard[component_id] = Observation(row.position, now)
             elif row.online and (silent := now - heard.heard_at) > self._heartbeat_timeout_s:
                 reason = f"no heartbeat for {silent:.1f} s"
-                log.info("component %s is OFFLINE: %s", component_id, reason)
-                await self._propose(Presence(id=component_id, online=False, reason=reason, position=row.position))
+                absent.append(Presence(id=component_id, online=False, reason=reason, position=row.position))
+        for start in range(0, len(absent), PROPOSALS_AT_ONCE):
+            some = [self._declare_absent(each) for each in absent[start : start + PROPOSALS_AT_ONCE]]
+            # Waits for all of them: none may go on in the background when the duty is laid down.
+            for ended in await asyncio.gather(*some, return_exceptions=True):
+                if ended is not None:
+                    raise ended
+
+    async def _declare_absent(self, presence: Presence) -> None:
+        if (await self._propose(presence)).outcome.ok:
+            log.info("component %s is OFFLINE: %s", presence.id, presence.reason)
 
 
-def _document(response: httpx.Response) -> dict[str, Any]:
+def _unknown(row: ComponentRow, key: str, what: str) -> OutcomeUnknown:
+    return OutcomeUnknown(f"component {row.id} {what}; repeat it under the same key", idempotency_key=key)
+
+
+def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = response.json()
-    except ValueError:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

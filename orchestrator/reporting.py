@@ -5,6 +5,7 @@ that could not be delivered is superseded by it.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,9 +18,13 @@ from orchestrator.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+TIMEOUT = httpx.Timeout(2.0, connect=1.0)
+"""Shorter than the silence after which a component is OFFLINE: a node that hangs must not take its callers with it."""
+LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
+"""Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
+REGISTER_AGAIN_S = 0.5
 
 
 class Reporter:
@@ -45,16 +50,21 @@ class Reporter:
     ) -> None:
         if not urls:
             raise ValueError("a component needs the URL of at least one node of the orchestrator")
+        if not heartbeat_s > 0:
+            raise ValueError("heartbeat_s: seconds between heartbeats, more than 0")
         self._id = component_id
-        self._urls = [url.rstrip("/") for url in urls]
+        self._urls = [_base_url(url) for url in urls]
+        self._preferred = 0
         self._registration = registration
         self._heartbeat = heartbeat
         self._heartbeat_s = heartbeat_s
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, headers=headers, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, headers=headers, trust_env=False)
         self._newest: StateChangedPayload | None = None
         self._changed = asyncio.Event()
-        self._registering = asyncio.Lock()
+        self._delivered = asyncio.Event()
+        self._delivered.set()
+        self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
         self.registered = asyncio.Event()
@@ -68,29 +78,32 @@ class Reporter:
         ]
 
     async def stop(self, *, flush_s: float = 1.0) -> None:
-        """Deliver the newest state if that works within `flush_s` seconds, then end."""
-        if self.registered.is_set():
-            loop = asyncio.get_running_loop()
-            deadline = loop.time() + flush_s
-            while self._newest is not None and loop.time() < deadline:
-                await asyncio.sleep(0.02)
-        for task in self._tasks:
-            await cancelled(task)
-        await self._http.aclose()
+        """Deliver the newest state if that works within `flush_s` seconds, then end for good."""
+        self._leaving = True
+        async with contextlib.AsyncExitStack() as ending:
+            ending.push_async_callback(self._http.aclose)
+            for task in self._tasks:
+                ending.push_async_callback(cancelled, task)
+            if self.registered.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(flush_s):
+                        await self._delivered.wait()
 
     def state_changed(self, payload: StateChangedPayload) -> None:
         """Have this change delivered, unless a newer one comes first."""
         self._newest = payload
+        self._delivered.clear()
         self._changed.set()
 
     async def _beat(self) -> None:
         while True:
             if self.registered.is_set():
-                event = Event(type=HEARTBEAT, source=self._id, payload=self._heartbeat().model_dump(mode="json"))
-                await self._send(event)
-            else:
+                payload = self._heartbeat().model_dump(mode="json")
+                await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload))
+            elif not self._leaving:
                 await self._register()
-            await asyncio.sleep(self._heartbeat_s if self.registered.is_set() else min(self._heartbeat_s, 0.5))
+            registered = self.registered.is_set()
+            await asyncio.sleep(self._heartbeat_s if registered else min(self._heartbeat_s, REGISTER_AGAIN_S))
 
     async def _report(self) -> None:
         wait_s = RETRY_FIRST_S
@@ -106,20 +119,20 @@ class Reporter:
                 wait_s = RETRY_FIRST_S
                 if self._newest is payload:  # a newer one may have come while this was on its way
                     self._newest = None
+                    self._delivered.set()
             else:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, RETRY_MAX_S)
 
     async def _register(self) -> None:
-        async with self._registering:
-            answer = await self._post("/v1/components", self._registration().model_dump(mode="json"))
-            if answer is None:
-                return
-            if answer.status_code in (200, 201):
-                self._note("")
-                self.registered.set()
-            else:
-                self._note(f"registration refused: {answer.status_code} {answer.text[:300]}")
+        answer = await self._post("/v1/components", self._registration().model_dump(mode="json"))
+        if answer is None:
+            return
+        if answer.status_code in (200, 201):
+            self._note("")
+            self.registered.set()
+        else:
+            self._note("refused", f"registration refused: {answer.status_code} {answer.text[:300]}")
 
     async def _send(self, event: Event) -> bool:
         """Whether the event was taken, or can never be."""
@@ -130,36 +143,49 @@ class Reporter:
             self._note("")
             return True
         if answer.status_code == 404 or _code(answer) == "component_superseded":
-            self.registered.clear()  # unknown there, or another process took the id: say who is here
-            return False
-        self._note(f"{event.type} refused: {answer.status_code} {answer.text[:300]}")
+            # Unknown there, or another process took the id: say who is here. One that leaves does not take it back.
+            self.registered.clear()
+            return self._leaving
+        self._note("refused", f"{event.type} refused: {answer.status_code} {answer.text[:300]}")
         # A refused event would be refused again; 5xx says that it may be taken later.
         return answer.status_code < 500
 
     async def _post(self, path: str, document: dict[str, Any]) -> httpx.Response | None:
         """The first answer of any node that can answer; None when none can now."""
-        last: httpx.Response | None = None
+        first = self._preferred
         reason = ""
-        for _ in range(len(self._urls)):
+        for offset in range(len(self._urls)):
+            at = (first + offset) % len(self._urls)
             try:
-                last = await self._http.post(self._urls[0] + path, json=document)
+                answer = await self._http.post(self._urls[at] + path, json=document)
             except httpx.HTTPError as error:
-                reason = f"{self._urls[0]}: {type(error).__name__} {error}"
+                reason = f"{self._urls[at]}: {type(error).__name__} {error}"
             else:
-                if last.status_code not in (502, 503, 504):
-                    return last
-                reason = f"{self._urls[0]}: {last.status_code} {_code(last)}"
-            self._urls.append(self._urls.pop(0))
-        self._note(f"no node of the orchestrator answers ({reason})")
+                if answer.status_code not in (502, 503, 504):
+                    self._preferred = at
+                    return answer
+                reason = f"{self._urls[at]}: {answer.status_code} {_code(answer)}"
+        self._preferred = (first + 1) % len(self._urls)
+        self._note("unreachable", f"no node of the orchestrator answers ({reason})")
         return None
 
-    def _note(self, trouble: str) -> None:
+    def _note(self, trouble: str, text: str = "") -> None:
         """Say what is wrong once, and once that it is over."""
-        if trouble and not self._trouble:
-            log.warning("component %s: %s", self._id, trouble)
+        if trouble and trouble != self._trouble:
+            log.warning("component %s: %s", self._id, text)
         elif self._trouble and not trouble:
             log.info("component %s: the orchestrator answers again", self._id)
         self._trouble = trouble
+
+
+def _base_url(text: str) -> str:
+    try:
+        url = httpx.URL(text.rstrip("/"))
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{text!r} is no base URL of a node: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{text!r} is no base URL of a node: it is http://host:port or https://host:port")
+    return str(url).rstrip("/")
 
 
 def _code(answer: httpx.Response) -> str:

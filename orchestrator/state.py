@@ -1,4 +1,4 @@
-"""The replicated state of the plant: what all nodes agree on. Pure; the cluster applies every command to it in order."""
+"""The replicated state of the plant: what all nodes agree on. Pure; the cluster applies each command to it in order."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,8 +21,8 @@ VERSION = 1
 class PlantState:
     """A `cluster.StateMachine` over the registries of components and of processors.
 
-    Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know); the others are
-    the registries'.
+    Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
+    `invalid_command`; the others are the registries'.
     """
 
     def __init__(self) -> None:
@@ -37,9 +37,13 @@ class PlantState:
                 result, events = self.components.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
             if command.kind in processors.KINDS:
-                answer, news = processors.apply(
-                    self.processors, command.kind, command.body, time=command.time, position=place
-                )
+                try:
+                    answer, news = processors.apply(
+                        self.processors, command.kind, command.body, time=command.time, position=place
+                    )
+                except RecursionError as error:
+                    # A body nested without end: met while it is decoded, so nothing has changed.
+                    return Outcome(code="invalid_command", message=f"{command.kind}: {error}"), ()
                 return Outcome(answer.value, answer.code, answer.message), [Event(*event) for event in news]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
@@ -64,7 +68,7 @@ class PlantState:
                 raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows {FORMAT}")
             components.restore(tree["components"])
             registry.restore(tree["processors"])
-        except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
+        except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
         self.components.rows = components.rows
