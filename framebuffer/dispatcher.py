@@ -15,6 +15,7 @@ from framebuffer.errors import RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
+from framebuffer.tasks import ended
 from framebuffer.wire import DispatchReport, RoutingTable
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,4 @@ class Dispatcher:
     async def _end_waiter(self) -> None:
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None
-            waiter.cancel()
-            await asyncio.wait({waiter})
-            if not waiter.cancelled():
-                waiter.exception()  # retrieved, so that asyncio does not warn: nobody waits for it any more
+            await ended(waiter)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from framebuffer.errors import RedisFailure
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
+from framebuffer.tasks import ended
 from framebuffer.wire import Settlement, SettleOutcome, TakenFrame
 
 log = logging.getLogger(__name__)
@@ -86,10 +87,7 @@ class Pipeline:
                     self._drain_s,
                 )
         finally:
-            tasks = {puller, *others, *([] if drained is None else [drained])}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(puller, *others, drained)
 
     async def _pull(self) -> None:
         outage = Outage(f"processor {self._processor_id}: taking frames", log)
@@ -142,8 +140,7 @@ class Pipeline:
             return False
         finally:
             if not waiter.done():
-                waiter.cancel()
-                await asyncio.wait({waiter})
+                await ended(waiter)
 
     async def _work(self) -> None:
         while True:

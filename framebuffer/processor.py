@@ -39,6 +39,7 @@ from framebuffer.pipeline import Pipeline
 from framebuffer.registrar import Registrar
 from framebuffer.result import encoded, span_of
 from framebuffer.streams import FrameStreams
+from framebuffer.tasks import ended
 from framebuffer.wire import Settlement, TakenFrame
 
 log = logging.getLogger(__name__)
@@ -180,14 +181,12 @@ class ProcessorClient:
             if self._pipeline is not None:
                 self._pipeline.stop()
             elif self._stopping.is_set():
-                running.cancel()  # nothing was taken yet
+                await ended(running)  # nothing was taken yet
             await asyncio.wait({running})
             if not running.cancelled():
                 running.result()
         finally:
-            stop.cancel()
-            running.cancel()
-            await asyncio.wait({running})
+            await ended(stop, running)
             if self._own_executor is not None:
                 self._own_executor.shutdown(wait=False, cancel_futures=True)
             await self._registrar.aclose()
@@ -250,9 +249,7 @@ class ProcessorClient:
             for task in done:
                 task.result()
         finally:
-            work.cancel()
-            beats.cancel()
-            await asyncio.gather(work, beats, return_exceptions=True)
+            await ended(work, beats)
 
     async def _heartbeats(self) -> None:
         """For ever. Errors: RegistrationRefused when another client has taken the id."""

@@ -24,6 +24,7 @@ from framebuffer.errors import RedisUnavailable as Unavailable
 from framebuffer.keys import Keys, check_name
 from framebuffer.models import FrameReadyEvent, TraceContext, problems
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX, FrameStreams
+from framebuffer.tasks import ended
 from framebuffer.wire import CameraSession, OutgoingFrame
 
 __all__ = ["FrameProducer", "ProducerCounters"]
@@ -138,9 +139,7 @@ class FrameProducer:
             if self._sender is not None:
                 await asyncio.wait({self._sender}, timeout=self._drain_s if drain_s is None else drain_s)
         finally:
-            if self._sender is not None:
-                self._sender.cancel()
-                await asyncio.gather(self._sender, return_exceptions=True)
+            await ended(self._sender)
             await self._streams.aclose()
             await self._redis.aclose()
         return len(self._pending)

@@ -163,7 +163,7 @@ class Node:
         settings, frames = self.config.redis, self.config.frames
         url, password = settings.url, self.config.redis_password()
         if settings.mode == "embedded":
-            self._embedded = EmbeddedServer(self.config.node.data_dir / "redis", settings.port)
+            self._embedded = EmbeddedServer(self.config.node.data_dir / "redis", settings.port, password=password)
             await self._embedded.start()
             url = self._embedded.url
         self._redis = RedisLink(

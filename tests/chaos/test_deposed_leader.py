@@ -1,0 +1,104 @@
+"""A leader that is stopped, replaced, and resumed: it still believes that it leads, and the fence refuses it."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from framebuffer import ledger
+from framebuffer.errors import Fenced
+from framebuffer.producer import FrameProducer
+from framebuffer.wire import RoutingRow, RoutingTable
+from orchestrator.dev.local import LocalPlant
+from tests.support import eventually
+from tests.system.working import Echo, publish_until, started, streams_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+
+
+def state_of(pid: int) -> str:
+    """The kernel's word for it: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+
+
+async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    pid = plant.node(first.node_id).pid
+    processor = Echo("echo-1", plant.topology)
+    async with started(processor), streams_of(plant.topology) as streams:
+        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
+            enough = asyncio.Event()
+            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
+            await eventually(lambda: len(processor.seen) > 50, deadline_s=20)
+
+            plant.send(first.node_id, signal.SIGSTOP)
+            await eventually(lambda: state_of(pid) == "T", deadline_s=5)
+            second = await plant.other_leader(first)
+            seen = len(processor.seen)
+            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
+            # What the stopped leader will call when it wakes, under its epoch: refused, and nothing moves.
+            table = RoutingTable(rows=(RoutingRow("echo-1", ("echo",), 1000),))
+            with pytest.raises(Fenced) as refusal:
+                await streams.dispatch(first.epoch, first.node_id, table)
+            assert refusal.value.current == second.epoch
+            assert refusal.value.node_id == second.node_id
+            with pytest.raises(Fenced):
+                await streams.return_queue(first.epoch, "echo-1")
+            with pytest.raises(Fenced):
+                await streams.fence(first.epoch, first.node_id)
+
+            plant.send(first.node_id, signal.SIGCONT)
+            await eventually(lambda: state_of(pid) != "T", deadline_s=5)
+            await plant.wait_ready(first.node_id)  # it knows by now that another leads
+            assert (await plant.ask(first.node_id, "/leader")).status_code == 503  # type: ignore[union-attr]
+            seen = len(processor.seen)
+            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
+            enough.set()
+            published = await publishing
+            await producer.flush()
+
+        async def all_settled() -> bool:
+            return (await streams.stats()).cameras["cam1"].in_flight == 0
+
+        await eventually(all_settled, deadline_s=20)
+        report = await ledger.verify(streams)
+        stats = await streams.stats()
+
+    old = next(reign for reign in stats.leaders if reign.epoch == first.epoch)
+    assert stats.fence is not None
+    assert stats.fence.epoch >= second.epoch
+    # By the server's own clock: the old leader's last frame left before the new one's first.
+    assert old.frames > 0
+    assert old.last_us < min(r.first_us for r in [*stats.leaders, stats.fence] if r.epoch > first.epoch and r.first_us)
+    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
+    assert len(processor.seen) == published == len(set(processor.seen))
+
+
+async def test_a_minority_leader_serves_and_changes_nothing(plant: LocalPlant) -> None:
+    """Both followers are stopped: the leader must step down by itself, refuse writes, and recover when they return."""
+    first = await plant.current_leader(5)
+    others = [node.id for node in plant.topology.nodes if node.id != first.node_id]
+    for node_id in others:
+        plant.send(node_id, signal.SIGSTOP)
+        await eventually(lambda pid=plant.node(node_id).pid: state_of(pid) == "T", deadline_s=5)
+
+    async def stepped_down() -> bool:
+        answer = await plant.ask(first.node_id, "/leader")
+        return answer is not None and answer.status_code == 503
+
+    await eventually(stepped_down, deadline_s=5)
+    document = {"id": "press", "address": "http://127.0.0.1:9"}
+    answer = await plant.call("POST", "/v1/components", json=document, node_id=first.node_id)
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "no_leader"
+    assert answer.headers["Retry-After"]
+    for path in ("/v1/components?consistency=leader", "/v1/components?consistency=linearizable"):
+        read = await plant.call("GET", path, node_id=first.node_id)
+        assert read.status_code == 503, path
+
+    for node_id in others:
+        plant.send(node_id, signal.SIGCONT)
+    await plant.wait_ready()
+    listed = await plant.call("GET", "/v1/components")
+    assert listed.json() == []  # what was refused was not done

@@ -1,0 +1,140 @@
+"""Three real nodes lose their leader while frames flow: another one goes on, and each frame has one result."""
+
+import asyncio
+import signal
+
+import pytest
+
+from framebuffer import ledger
+from framebuffer.producer import FrameProducer
+from orchestrator.dev.local import LocalPlant
+from tests.support import eventually
+from tests.system.working import Echo, publish_until, started, streams_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
+
+
+async def test_no_frame_is_lost_or_done_twice_when_the_leader_is_killed(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    processors = [Echo("echo-1", plant.topology), Echo("echo-2", plant.topology)]
+    async with started(*processors), streams_of(plant.topology) as streams:
+        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
+            enough = asyncio.Event()
+            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
+            await eventually(lambda: len(processors[0].seen) + len(processors[1].seen) > 100, deadline_s=20)
+
+            assert await plant.kill(first.node_id) == -signal.SIGKILL
+            second = await plant.other_leader(first)
+            seen = sum(len(processor.seen) for processor in processors)
+            await eventually(lambda: sum(len(p.seen) for p in processors) > seen + 100, deadline_s=20)
+
+            enough.set()
+            published = await publishing
+            await producer.flush()
+
+        async def all_settled() -> bool:
+            return (await streams.stats()).cameras["cam1"].in_flight == 0
+
+        await eventually(all_settled, deadline_s=20)
+        report = await ledger.verify(streams)
+        stats = await streams.stats()
+
+    assert second.node_id != first.node_id
+    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
+    assert report.ledger_ok
+    # Nobody is given a frame twice when only the leader dies: it holds none.
+    assert sorted(processors[0].seen + processors[1].seen) == [("cam1", sequence) for sequence in range(published)]
+    reigns = [*stats.leaders, stats.fence]
+    assert {reign.node for reign in reigns if reign is not None and reign.frames} == {first.node_id, second.node_id}
+
+
+async def test_a_killed_node_comes_back_as_a_follower_with_the_state(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    document = {"id": "press", "address": "http://127.0.0.1:9"}
+    assert (await plant.call("POST", "/v1/components", json=document)).status_code == 201
+    await plant.kill(first.node_id)
+    second = await plant.other_leader(first)
+
+    await plant.restart(first.node_id)
+    await plant.wait_ready(first.node_id)
+    assert await plant.current_leader(5) == second  # coming back deposes nobody
+
+    async def there() -> bool:
+        answer = await plant.ask(first.node_id, "/v1/components/press?consistency=stale")
+        return answer is not None and answer.status_code == 200
+
+    await eventually(there, deadline_s=5)
+
+
+async def test_leadership_moves_on_demand_and_the_answer_names_the_new_epoch(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    to = next(node.id for node in plant.topology.nodes if node.id != first.node_id)
+    answer = await plant.call("POST", "/v1/cluster/transfer", json={"to": to})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["leader"] == to
+    second = await plant.other_leader(first)
+    assert second.node_id == to
+    assert answer.json()["epoch"] == f"{second.epoch[0]}.{second.epoch[1]}"
+
+
+async def test_the_server_dies_and_comes_back_from_its_log_with_nothing_lost(plant: LocalPlant) -> None:
+    processor = Echo("echo-1", plant.topology)
+    async with started(processor), streams_of(plant.topology) as streams:
+        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
+            enough = asyncio.Event()
+            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
+            await eventually(lambda: len(processor.seen) > 50, deadline_s=20)
+            pid = plant.server.pid
+            await plant.server.kill()
+            assert plant.server.pid is None
+            any_node = plant.topology.nodes[0].id
+
+            async def unready() -> bool:
+                answer = await plant.ask(any_node, "/readyz")
+                return answer is not None and answer.status_code == 503 and "Redis" in answer.text
+
+            await eventually(unready, deadline_s=10)
+            await plant.server.restart()
+            assert plant.server.pid not in (None, pid)
+            seen = len(processor.seen)
+            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
+            enough.set()
+            published = await publishing
+            await producer.flush()
+
+        async def all_settled() -> bool:
+            return (await streams.stats()).cameras["cam1"].in_flight == 0
+
+        await eventually(all_settled, deadline_s=20)
+        report = await ledger.verify(streams)
+    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
+    assert report.ledger_ok
+
+
+async def test_frames_of_a_processor_that_dies_go_to_another(plant: LocalPlant) -> None:
+    stuck = _Stuck("echo-1", plant.topology, capacity=8)
+    dying = asyncio.create_task(stuck.start())
+    async with streams_of(plant.topology) as streams:
+        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
+            enough = asyncio.Event()
+            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.02, capability="echo"))
+            await eventually(lambda: len(stuck.seen) > 0, deadline_s=20)
+            dying.cancel()  # as a crash: no goodbye, its frames stay in its queue
+            await asyncio.wait({dying})
+            assert (await streams.stats()).ready["echo-1"].length > 0
+            rescuer = Echo("echo-2", plant.topology)
+            async with started(rescuer):
+                await eventually(lambda: set(stuck.seen) <= set(rescuer.seen), deadline_s=30)
+                enough.set()
+                published = await publishing
+                await producer.flush()
+                await eventually(lambda: len(rescuer.seen) == published, deadline_s=20)
+        report = await ledger.verify(streams)
+    assert (report.settled, report.lost, report.duplicates) == (published, 0, 0)
+
+
+class _Stuck(Echo):
+    async def process_frame(self, frame: object) -> dict[str, int]:
+        self.seen.append((frame.camera_id, frame.sequence))  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+        return {}
