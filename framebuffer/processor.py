@@ -38,7 +38,7 @@ from framebuffer.outage import Outage
 from framebuffer.pipeline import Pipeline
 from framebuffer.registrar import Registrar
 from framebuffer.result import encoded, span_of
-from framebuffer.streams import FrameStreams
+from framebuffer.streams import DEFAULT_MAX_ATTEMPTS, FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.wire import Settlement, TakenFrame
 
@@ -111,6 +111,7 @@ class ProcessorClient:
         self.consumer = consumer or f"{processor_id}-1"
         self._redis_url = redis_url
         self._redis_password = redis_password
+        self._max_attempts = DEFAULT_MAX_ATTEMPTS
         self._batch = batch
         self._concurrency = concurrency
         self._heartbeat_s = heartbeat_s
@@ -164,6 +165,7 @@ class ProcessorClient:
     async def _register(self, exists_wait_s: float) -> str | None:
         enrolment = await self._registrar.register(exists_wait_s=exists_wait_s)
         log.info("processor %s: registered, queue %s", self.id, enrolment.queue)
+        self._max_attempts = enrolment.max_attempts or DEFAULT_MAX_ATTEMPTS
         return self._redis_url or enrolment.redis_url
 
     async def start(self) -> None:
@@ -210,7 +212,7 @@ class ProcessorClient:
             async with contextlib.AsyncExitStack() as stack:
                 redis = connect(redis_url, password=self._redis_password)
                 stack.push_async_callback(redis.aclose)
-                streams = FrameStreams(redis)
+                streams = FrameStreams(redis, max_attempts=self._max_attempts)
                 stack.push_async_callback(streams.aclose)
                 await self._ready(streams)
                 await self._process(streams)

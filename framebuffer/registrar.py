@@ -55,6 +55,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     queue: str
     group: str
     redis_url: str | None = None
+    max_attempts: int | None = None
 
 
 class Registrar:
@@ -225,9 +226,10 @@ def _detail(response: httpx.Response) -> str:
 
 def _enrolment(response: httpx.Response, registration: ProcessorRegistration) -> Enrolment:
     body = _problem(response)
-    redis_url = body.get("redis_url")
+    redis_url, attempts = body.get("redis_url"), body.get("max_attempts")
     return Enrolment(
         queue=str(body.get("queue") or registration.queue),
         group=str(body.get("group") or registration.group),
         redis_url=redis_url if isinstance(redis_url, str) and redis_url else None,
+        max_attempts=attempts if isinstance(attempts, int) and attempts > 0 else None,
     )

@@ -21,9 +21,9 @@ async def ended(*tasks: asyncio.Task[Any] | None) -> None:
             task.cancel()
         # wait() does not raise the tasks' own cancellation, so one of the caller's cannot be mistaken for it.
         _, left = await asyncio.wait(left, timeout=_AGAIN_S)
-    for task in tasks:
-        if task is not None and not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not warn: whoever wants it asks the task
+    for one in tasks:
+        if one is not None and not one.cancelled():
+            one.exception()  # looked at, so that asyncio does not warn: whoever wants it asks the task
 
 
 async def cancelled(task: asyncio.Task[Any] | None) -> None:

@@ -75,6 +75,7 @@ class Duties:
             propose_health,
             heartbeat_timeout_s=config.frames.heartbeat_timeout_s,
             on_change=self.dispatch.wake,
+            metrics=metrics,
         )
         self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""

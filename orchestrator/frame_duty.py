@@ -124,6 +124,7 @@ class ProcessorDuty:
         *,
         heartbeat_timeout_s: float,
         on_change: Callable[[], None],
+        metrics: FrameMetrics | None = None,
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
@@ -131,6 +132,7 @@ class ProcessorDuty:
         self._propose = propose
         self._tracker = HeartbeatTracker(heartbeat_timeout_s)
         self._on_change = on_change
+        self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
         self._rows = registry.rows
         self._watch_until = 0.0
@@ -170,7 +172,8 @@ class ProcessorDuty:
             self._watch_until = time.monotonic() + WATCH_S
             self._on_change()
         for verdict in self._tracker.verdicts(self._rows, time.monotonic()):
-            log.info("processor %s is %s: %s", verdict.id, "healthy" if verdict.healthy else "unhealthy", verdict.reason)
+            health = "healthy" if verdict.healthy else "unhealthy"
+            log.info("processor %s is %s: %s", verdict.id, health, verdict.reason)
             await self._propose(verdict)
 
     async def _sweep(self) -> None:
@@ -179,7 +182,11 @@ class ProcessorDuty:
         if streams is None or (now > self._watch_until and now < self._sweep_at):
             return
         self._sweep_at = now + SWEEP_S
-        lengths = {name: queue.length for name, queue in (await streams.stats()).ready.items()}
+        stats = await streams.stats()
+        if self._metrics is not None:
+            self._metrics.keep(processors=self._registry.rows, cameras=stats.cameras)
+            self._metrics.set_waiting(stats.lanes)
+        lengths = {name: queue.length for name, queue in stats.ready.items()}
         for processor_id in stranded(self._registry.rows, lengths):
             returned = await self.return_queue(processor_id)
             log.info("%d frames of processor %s returned to dispatch", returned, processor_id)

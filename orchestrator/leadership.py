@@ -64,7 +64,10 @@ class Leadership:
             await self.revoke("this node stops")
 
     async def establish(self, epoch: Epoch) -> None:
-        """Take up the duties of ``epoch``, in order. A duty that cannot start is a defect: the term ends, and the error is raised."""
+        """Take up the duties of ``epoch``, in order.
+
+        A duty that cannot start is a defect: the term ends, and the error is raised.
+        """
         await self.revoke("a new term of office begins")
         started = time.monotonic()
         self._term = contextlib.AsyncExitStack()

@@ -1,11 +1,11 @@
 """One node, wired together: the only module that knows every part.
 
-    cluster ──leadership──▶ Leadership ──▶ duties of this epoch: plant, processors, dispatch
-       ▲  ▲                                   │
-       │  └──────── state ◀── PlantState      ▼ epoch on every effect
-    propose                              components, Redis
-       │
-      API (any node answers) ◀── NodeView ── Node
+cluster ──leadership──▶ Leadership ──▶ duties of this epoch: plant, processors, dispatch
+   ▲  ▲                                   │
+   │  └──────── state ◀── PlantState      ▼ epoch on every effect
+propose                              components, Redis
+   │
+  API (any node answers) ◀── NodeView ── Node
 """
 
 import asyncio

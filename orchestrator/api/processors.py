@@ -67,10 +67,14 @@ class Processor(BaseModel):
 
 
 class Registered(Processor):
-    """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password)."""
+    """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password).
+
+    A frame that failed `max_attempts` times is dead.
+    """
 
     group: str
     redis_url: str
+    max_attempts: int
 
 
 class Report(BaseModel):
@@ -97,7 +101,13 @@ async def register(
     """409 `processor_exists` while another, healthy client holds the id."""
     applied = await ask.propose(Register.kind, Register.of(registration, token=token))
     response.headers["Location"] = f"/v1/processors/{registration.id}"
-    return Registered(**applied.outcome.value, group=registration.group, redis_url=ask.node.config.redis.public_url)
+    config = ask.node.config
+    return Registered(
+        **applied.outcome.value,
+        group=registration.group,
+        redis_url=config.redis.public_url,
+        max_attempts=config.frames.max_attempts,
+    )
 
 
 @router.get("/processors", summary="All processors", responses=problems(*READ))

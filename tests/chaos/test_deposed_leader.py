@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,11 @@ def state_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has taken effect."""
+    return state_of(pid) == "T"
+
+
 async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
     pid = plant.node(first.node_id).pid
@@ -33,7 +39,7 @@ async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
             await eventually(lambda: len(processor.seen) > 50, deadline_s=20)
 
             plant.send(first.node_id, signal.SIGSTOP)
-            await eventually(lambda: state_of(pid) == "T", deadline_s=5)
+            await eventually(partial(is_stopped, pid), deadline_s=5)
             second = await plant.other_leader(first)
             seen = len(processor.seen)
             await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
@@ -81,7 +87,7 @@ async def test_a_minority_leader_serves_and_changes_nothing(plant: LocalPlant) -
     others = [node.id for node in plant.topology.nodes if node.id != first.node_id]
     for node_id in others:
         plant.send(node_id, signal.SIGSTOP)
-        await eventually(lambda pid=plant.node(node_id).pid: state_of(pid) == "T", deadline_s=5)
+        await eventually(partial(is_stopped, plant.node(node_id).pid), deadline_s=5)
 
     async def stepped_down() -> bool:
         answer = await plant.ask(first.node_id, "/leader")

@@ -9,7 +9,18 @@ import pytest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(150)]
 
-FIELDS = "published settled dead dropped in_flight lost duplicates detections takeover_ms ledger_ok".split()
+FIELDS = [
+    "published",
+    "settled",
+    "dead",
+    "dropped",
+    "in_flight",
+    "lost",
+    "duplicates",
+    "detections",
+    "takeover_ms",
+    "ledger_ok",
+]
 
 
 @pytest.mark.parametrize("kill", ["leader", "primary", "none"])

@@ -135,7 +135,9 @@ async def test_a_node_without_redis_stays_up_and_says_what_it_lacks(tmp_path: Pa
 
         async def says_so() -> bool:
             answers = [await plant.ask(node.id, "/readyz") for node in plant.topology.nodes]
-            return all(answer is not None and answer.status_code == 503 and "Redis" in answer.text for answer in answers)
+            return all(
+                answer is not None and answer.status_code == 503 and "Redis" in answer.text for answer in answers
+            )
 
         await eventually(says_so, deadline_s=10)
         document = {"id": "press", "address": "http://127.0.0.1:9"}

@@ -11,7 +11,6 @@ from framebuffer.streams import FrameStreams
 from framebuffer.wire import TakenFrame
 from orchestrator.dev.topology import Topology
 
-
 PAYLOAD_BYTES = 6000
 """Above the inline limit: the payload has a key of its own."""
 
