@@ -1,5 +1,6 @@
 """Calling the functions: the error replies of the library, and loading it where it is missing."""
 
+import asyncio
 from typing import Any
 
 import redis.exceptions as redis_errors
@@ -11,6 +12,7 @@ from framebuffer.library import ensure_library
 
 __all__ = ["Superseded", "call", "call_and_wait"]
 
+_SLACK_S = 1.0  # for everything about a call but the waiting for replicas
 _MISSING = "Function not found"
 
 
@@ -57,7 +59,7 @@ async def call_and_wait(
 
 async def _pipelined(redis: Redis, command: tuple[str | bytes | int, ...], replicas: int, wait_ms: int) -> list[Any]:
     try:
-        async with redis.pipeline(transaction=False) as pipe:
+        async with asyncio.timeout(_SLACK_S + wait_ms / 1000), redis.pipeline(transaction=False) as pipe:
             pipe.execute_command(*command)
             pipe.execute_command("WAIT", replicas, wait_ms)
             return await pipe.execute(raise_on_error=False)

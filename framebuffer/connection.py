@@ -2,6 +2,10 @@
 
 redis-py's own retries are off: by default it repeats a command whose reply was lost, up to ten times, and writes it
 twice. Whoever repeats here does it knowingly, with a call that de-duplicates.
+
+Its socket timeout is off too, and ``Client`` has one in its place: with a socket timeout redis-py sends through
+``asyncio.wait_for``, which on Python 3.11 swallows a cancellation that arrives in the moment the sending is done. A
+loop that is cancelled then runs on for ever. (It also costs a task per command.)
 """
 
 import asyncio
@@ -15,7 +19,7 @@ from redis.backoff import NoBackoff
 
 from framebuffer.errors import RedisFailure, RedisRefused, RedisUnavailable
 
-__all__ = ["Backoff", "blocking_twin", "connect", "execute", "translate"]
+__all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "translate"]
 
 _POOL_SIZE = 256
 
@@ -34,13 +38,25 @@ _REASONS = {
 }
 
 
-def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) -> Redis:
+class Client(Redis):
+    """A client whose replies must come within ``reply_s`` seconds, connecting included."""
+
+    reply_s: float = 2.0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """One command. A late reply raises TimeoutError, and its connection is closed."""
+        async with asyncio.timeout(self.reply_s):
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) -> Client:
     """A client for ``url`` (``redis://``, ``rediss://`` or ``unix://``). Nothing is sent yet.
 
-    ``timeout_s`` bounds connecting and each reply. Replies are bytes. Errors: RedisRefused (the URL is not one).
+    ``timeout_s`` bounds connecting and each reply; pipelines are bounded by whoever runs them. Replies are bytes.
+    Errors: RedisRefused (the URL is not one).
     """
     options: dict[str, Any] = {
-        "socket_timeout": timeout_s,
+        "socket_timeout": None,
         "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
@@ -50,13 +66,15 @@ def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) ->
     if password is not None:
         options["password"] = password
     try:
-        return Redis.from_url(url, **options)
+        client = cast("Client", Client.from_url(url, **options))
     except ValueError as error:  # its text does not repeat the URL, which may hold a password
         raise RedisRefused(f"not a Redis URL: {error}") from None
+    client.reply_s = timeout_s
+    return client
 
 
 def blocking_twin(redis: Redis) -> Redis:
-    """A second client with a pool of its own for reads that block: no reply timeout, the caller sets a deadline."""
+    """A second client with a pool of its own for reads that block: the caller sets the deadline."""
     pool = redis.connection_pool
     options = {**pool.connection_kwargs, "socket_timeout": None}
     return Redis(connection_pool=ConnectionPool(pool.connection_class, max_connections=_POOL_SIZE, **options))

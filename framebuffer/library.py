@@ -17,6 +17,8 @@ from framebuffer.errors import RedisUnsupported
 
 __all__ = ["Library", "ensure_library", "library", "revision_of"]
 
+# In the order in which they use one another; together they are one library.
+_PARTS = ("streams", "ledger", "publish", "fence", "router", "dispatch", "processor", "look", "register")
 _HEAD = re.compile(r"#!lua name=(\w+)\n-- revision: (\d+)\n")
 
 
@@ -31,10 +33,11 @@ class Library(msgspec.Struct, frozen=True):
 @cache
 def library() -> Library:
     """The library of this version of the package."""
-    code = files("framebuffer").joinpath("functions/triarch_frames.lua").read_text("utf-8")
+    folder = files("framebuffer").joinpath("functions")
+    code = "\n".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in _PARTS)
     head = _HEAD.match(code)
     if head is None:
-        raise AssertionError("triarch_frames.lua must open with its name and its revision")
+        raise AssertionError("streams.lua must open with its name and its revision")
     return Library(head[1], int(head[2]), code)
 
 

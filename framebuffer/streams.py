@@ -22,6 +22,7 @@ DEFAULT_INLINE_BYTES_MAX = 4096
 DEFAULT_MAX_ATTEMPTS = 5
 DEFAULT_RESULTS_MAXLEN = 100_000
 
+_REPLY_S = 2.0
 _WAIT_GRACE_S = 1.0  # a blocking read that is this late has lost its connection
 _RETURN_BATCH = 256
 _ANY_NODE = "-"
@@ -62,9 +63,8 @@ class FrameStreams:
         self.results_maxlen = results_maxlen
         self.segment_size = segment_size
         self._blocking: Redis | None = None
-        timeout_s = redis.connection_pool.connection_kwargs.get("socket_timeout") or 2.0
-        # WAIT must answer before the socket gives up on it.
-        self._durable_wait_ms = max(1, int(timeout_s * 500))
+        self._reply_s: float = getattr(redis, "reply_s", _REPLY_S)
+        self._durable_wait_ms = max(1, int(self._reply_s * 500))
 
     async def aclose(self) -> None:
         """Close the connections for blocking reads. Calls that wait end with RedisUnavailable."""
@@ -288,13 +288,13 @@ class FrameStreams:
 
     async def existing(self, entries: Iterable[tuple[str, str]]) -> list[bool]:
         """Which (stream, entry id) exist, all at one instant."""
-        async with self.redis.pipeline(transaction=True) as pipe:
-            for stream, entry in entries:
-                pipe.execute_command("XRANGE", f"{self.keys.prefix}:{stream}", entry, entry)
-            try:
+        try:
+            async with asyncio.timeout(self._reply_s), self.redis.pipeline(transaction=True) as pipe:
+                for stream, entry in entries:
+                    pipe.execute_command("XRANGE", f"{self.keys.prefix}:{stream}", entry, entry)
                 return [bool(found) for found in await pipe.execute()]
-            except (redis_errors.RedisError, OSError) as error:
-                raise translate(error) from error
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
 
 
 def _taken(row: list[Any]) -> wire.TakenFrame:

@@ -146,6 +146,37 @@ async def test_a_cancelled_call_leaves_no_half_read_reply(streams: FrameStreams,
     assert (await streams.stats()).cameras["cam"].published in (0, 64)
 
 
+async def test_no_cancellation_is_swallowed(streams: FrameStreams) -> None:
+    """Whatever it interrupts: redis-py's own timeout would swallow one that comes when a command was just sent."""
+
+    async def look_for_ever() -> None:
+        while True:
+            await streams.stats()
+
+    for steps in range(60):
+        looking = asyncio.create_task(look_for_ever())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        looking.cancel()
+        done, _ = await asyncio.wait({looking}, timeout=2)
+        assert done, f"cancelled after {steps} steps of the loop, and it runs on"
+
+
+async def test_a_late_reply_is_a_timeout(server: EmbeddedServer, redis: Redis) -> None:
+    hasty = connect(server.url, timeout_s=0.1)
+    blocked = FrameStreams(hasty)
+    await blocked.ready()
+    await execute(redis, "CLIENT", "PAUSE", 400, "ALL")
+    with pytest.raises(RedisUnavailable) as caught:
+        await blocked.stats()
+    assert caught.value.reason == "timeout"
+    with pytest.raises(RedisUnavailable):
+        await blocked.existing([("capture", "0-1")])
+    await eventually(lambda: execute(redis, "PING"))
+    assert (await blocked.stats()).capture_len == 0  # not the late reply of before
+    await hasty.aclose()
+
+
 async def test_a_cancelled_wait_gives_its_connection_back(streams: FrameStreams) -> None:
     for _ in range(20):
         waiting = asyncio.create_task(streams.wait({streams.keys.capture: "0-0"}, 30))

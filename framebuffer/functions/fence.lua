@@ -1,0 +1,51 @@
+-- The fence: one epoch is in force, and older ones are refused.
+
+-- Refuses an older epoch, installs a newer one (the closed record goes to the list of leaders). Returns an error reply,
+-- or nil and whether this epoch has routed a frame already.
+local function check_fence(prefix, term, index, node)
+  local key = prefix .. ':fence'
+  local row = redis.call('HMGET', key, 'term', 'index', 'node', 'first_us', 'last_us', 'frames')
+  if row[1] then
+    local have_term, have_index = tonumber(row[1]), tonumber(row[2])
+    if have_term > term or (have_term == term and have_index > index) then
+      return redis.error_reply('FENCED ' .. row[1] .. '.' .. row[2] .. ' ' .. row[3])
+    end
+    if have_term == term and have_index == index then
+      if row[3] == ANY_NODE then
+        redis.call('HSET', key, 'node', node)
+      elseif node ~= ANY_NODE and row[3] ~= node then
+        return redis.error_reply('FENCED ' .. row[1] .. '.' .. row[2] .. ' ' .. row[3])
+      end
+      return nil, row[4] ~= '0'
+    end
+    -- Written by hand: cjson would round the microseconds.
+    redis.call('LPUSH', prefix .. ':leaders', string.format(
+      '{"term":%s,"index":%s,"node":%s,"first_us":%s,"last_us":%s,"frames":%s}',
+      row[1], row[2], cjson.encode(row[3]), row[4], row[5], row[6]))
+    redis.call('LTRIM', prefix .. ':leaders', 0, LEADERS_KEPT - 1)
+  end
+  redis.call('HSET', key, 'term', text(term), 'index', text(index), 'node', node,
+    'first_us', '0', 'last_us', '0', 'frames', '0')
+  return nil, false
+end
+
+local function stamp(prefix, started, frames)
+  local key, now = prefix .. ':fence', redis.call('TIME')
+  local micros = text(tonumber(now[1]) * 1000000 + tonumber(now[2]))
+  if started then
+    redis.call('HSET', key, 'last_us', micros)
+  else
+    redis.call('HSET', key, 'first_us', micros, 'last_us', micros)
+  end
+  redis.call('HINCRBY', key, 'frames', frames)
+end
+
+-- ARGV: term, index, node.
+local function fence(keys, argv)
+  local refused = check_fence(keys[1], tonumber(argv[1]), tonumber(argv[2]), argv[3])
+  if refused then
+    return refused
+  end
+  read_group(keys[1] .. ':capture', CAPTURE_GROUP, argv[3], 1, '0') -- creates the group when it is missing
+  return redis.status_reply('OK')
+end
