@@ -9,18 +9,10 @@ import pytest
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(150)]
 
-FIELDS = [
-    "published",
-    "settled",
-    "dead",
-    "dropped",
-    "in_flight",
-    "lost",
-    "duplicates",
-    "detections",
-    "takeover_ms",
-    "ledger_ok",
-]
+FIELDS = {
+    *("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates"),
+    *("detections", "takeover_ms", "ledger_ok"),
+}
 
 
 @pytest.mark.parametrize("kill", ["leader", "primary", "none"])
@@ -40,7 +32,7 @@ async def test_every_promise_of_the_demo_holds(tmp_path: Path, kill: str) -> Non
             await process.wait()
     assert process.returncode == 0, output.decode()
     report = json.loads(report_file.read_text())
-    assert set(FIELDS) <= set(report)
+    assert set(report) >= FIELDS
     assert report["published"] == report["settled"] == 2 * 8 * 10
     assert report["lost"] == report["duplicates"] == report["dead"] == report["in_flight"] == 0
     assert report["ledger_ok"]
