@@ -49,6 +49,8 @@ class Inbound:
             self.refused_messages += 1
             return
         kind, term = message["type"], message["term"]
+        if kind == "alive":
+            return  # that it was read is all it is for: see Raft._show_life
         if kind == "next_node_idx":
             if self._SyncObj__raftState == LEADER and term == self._SyncObj__raftCurrentTerm:
                 self._on_acknowledgement(node, message)

@@ -148,7 +148,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._barrier_reads: list[Read] = []
         self.refused_messages = 0
         self._claim_due = False
-        self._hold_until = 0.0
+        self._hold_until = self._show_life_at = 0.0
         self._cause = NO_MAJORITY
         self._sent_commit = 0
         instant = now()
@@ -278,7 +278,17 @@ class Raft(Leading, pysyncobj.SyncObj):
         if instant - self._ticked_at > self._settings.election_min_s and self._SyncObj__raftState != LEADER:
             self._postpone_election()  # this process was paused: hear the leader before standing against it
         self._ticked_at = instant
+        if instant >= self._show_life_at:
+            self._show_life_at = instant + self._settings.connection_timeout_s / 3
+            self._show_life()
         self.doTick(0.0)
+
+    def _show_life(self) -> None:
+        """Followers have nothing to say to each other, and pysyncobj closes a connection when it is about to send and
+        has long read nothing: the first request for a vote after a leader's death would be lost, always.
+        """
+        for node in self._SyncObj__otherNodes:
+            self._SyncObj__transport.send(node, {"type": "alive", "term": self._SyncObj__raftCurrentTerm})
 
     def close(self, error: ClusterError | None = None) -> None:
         """Leave the network, release files, answer everyone who still waits."""

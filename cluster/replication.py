@@ -71,6 +71,7 @@ def match(
 
 _INT = (int,)
 _SHAPES: dict[str, dict[str, tuple[type, ...]]] = {
+    "alive": {"term": _INT},
     "append_entries": {"term": _INT, "commit_index": _INT},
     "next_node_idx": {"term": _INT, "next_node_idx": _INT, "reset": (bool,), "success": (bool,)},
     "request_vote": {"term": _INT, "last_log_index": _INT, "last_log_term": _INT},

@@ -88,6 +88,20 @@ async def test_a_node_that_dies_is_followed_by_another_within_the_budget(tmp_pat
         assert await leader.read(lambda m: m.values["k"], consistency="linearizable") == 1
 
 
+async def test_followers_that_had_nothing_to_say_for_long_still_hear_each_other(tmp_path: Path) -> None:
+    async with nodes(tmp_path, connection_timeout_s=1.0) as group:
+        leader = await group.leader()
+        term = leader.status().term
+        voter, candidate = await group.followers()
+        await asyncio.sleep(1.2)  # longer than a silent connection is kept
+        async with Freeze(voter) as freeze:  # or both might stand for election
+            await group.stop(leader.settings.node_id)
+            await eventually(lambda: candidate.status().role == "candidate", every_s=0.005)
+            freeze.thaw()
+            assert await group.leader() is candidate
+        assert candidate.status().term == term + 1
+
+
 async def test_leadership_goes_to_the_wanted_member_under_load(tmp_path: Path) -> None:
     async with nodes(tmp_path) as group:
         leader = await group.leader()

@@ -85,6 +85,7 @@ def test_after_acceptance_the_log_is_the_leaders_up_to_matched(
 
 
 GOOD: list[dict[str, Any]] = [
+    {"type": "alive", "term": 1},
     {
         "type": "append_entries",
         "term": 1,
