@@ -169,6 +169,7 @@ class ForwardToLeader:
                     raise _Broken("another node leads now")
         finally:
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # its connection is closed before anyone asks again
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:

@@ -33,17 +33,20 @@ class Nodes:
         return [str(client.base_url).rstrip("/") for client in self.clients]
 
     async def leader(self) -> int:
-        """The position of the node that leads, once every node knows it and is ready."""
+        """The position of the node that leads, once it is ready and every node knows it."""
 
-        async def known() -> bool:
+        async def known() -> str:
             try:
                 answers = [await client.get("/readyz") for client in self.clients]
             except httpx.TransportError:
-                return False
-            return all(answer.status_code == 200 for answer in answers)
+                return ""
+            leaders = {answer.json()["leader"] for answer in answers}
+            ready = [answer.json()["node"] for answer in answers if answer.status_code == 200]
+            leader = leaders.pop()
+            return leader if not leaders and leader in ready else ""
 
-        await eventually(known, deadline_s=15)
-        return next(at for at, node in enumerate(self.nodes) if node.is_leader())
+        leader = await eventually(known, deadline_s=15)
+        return next(at for at, node in enumerate(self.nodes) if node.config.node.id == leader)
 
     async def follower(self) -> int:
         leader = await self.leader()

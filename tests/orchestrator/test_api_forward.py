@@ -210,10 +210,11 @@ async def test_an_answer_that_is_not_the_leaders_is_passed_on_or_asked_again(tmp
 
 async def test_nobody_waits_for_a_leader_that_was_replaced(tmp_path: Path) -> None:
     async with strange_leader(None) as address, misled(tmp_path, address, nowhere()) as nodes:
-        waiting = asyncio.create_task(nodes.clients[2].post("/processors/register", json=registration("x")))
-        await nodes.transfer(1)
-        started = time.monotonic()
-        answer = await waiting
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(nodes.clients[2].post("/processors/register", json=registration("x")))
+            await nodes.transfer(1)
+            started = time.monotonic()
+        answer = waiting.result()
         assert time.monotonic() - started < 3
         assert answer.status_code in (503, 504)  # 503 when it had not been sent before the leader changed
 
