@@ -1,6 +1,12 @@
-"""Exit codes, and the one table that maps the stable codes of problems and errors to them."""
+"""Exit codes, and which stable code of a problem or an error leads to which.
+
+This package's errors carry theirs (`orchestrator.errors`). The table here holds the codes that come from elsewhere: from the
+other packages' errors, the outcomes of replicated commands, and the command line itself.
+"""
 
 from enum import IntEnum
+
+from orchestrator.errors import BY_CODE
 
 
 class Exit(IntEnum):
@@ -15,31 +21,29 @@ class Exit(IntEnum):
     DEGRADED = 8
 
 
-_CODES: dict[Exit, tuple[str, ...]] = {
+_ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
-        *("internal", "snapshot_unreadable", "address_in_use", "port_in_use", "address_unusable"),
-        *("data_dir_unwritable", "data_dir_unreadable", "server_missing", "server_failed", "node_failed"),
+        *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
+        *("server_missing", "server_failed", "node_failed"),
     ),
-    Exit.USAGE: ("config_invalid", "usage"),
-    Exit.NOT_FOUND: ("not_found", "component_unknown", "processor_unknown", "member_unknown"),
+    Exit.USAGE: ("usage",),
+    Exit.NOT_FOUND: ("processor_unknown", "member_unknown"),
     Exit.REFUSED: (
-        *("invalid_request", "unauthorised", "method_not_allowed", "body_too_large", "command_too_large"),
-        *("queue_full", "too_stale", "fenced", "stale_epoch", "registry_full", "refused_insecure"),
-        *("command_refused", "command_failed", "component_busy", "component_stopping", "key_reused"),
-        *("event_invalid", "unknown_event", "event_too_large", "transfer_failed", "unknown_command"),
+        *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
+        *("fenced", "registry_full", "transfer_failed", "unknown_command"),
     ),
     Exit.CONFLICT: (
-        *("processor_exists", "processor_changed", "component_exists", "component_superseded", "component_changed"),
-        *("data_dir_in_use", "data_dir_foreign"),
+        *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
     ),
-    Exit.NO_LEADER: ("no_leader", "not_leader", "no_node"),
-    Exit.UNKNOWN: ("outcome_unknown", "read_timed_out"),
+    Exit.NO_LEADER: ("not_leader", "no_node"),
+    Exit.UNKNOWN: ("read_timed_out",),
     Exit.DEGRADED: (
-        *("unreachable", "redis_unavailable", "redis_unsupported", "redis_refused", "redis_failure"),
-        *("not_ready", "node_stopped"),
+        *("redis_unavailable", "redis_unsupported", "redis_refused", "redis_failure", "not_ready", "node_stopped"),
     ),
 }
-EXITS: dict[str, Exit] = {code: exit_code for exit_code, codes in _CODES.items() for code in codes}
+EXITS: dict[str, Exit] = {code: Exit(kind.exit_code) for code, kind in BY_CODE.items()} | {
+    code: exit_code for exit_code, codes in _ELSEWHERE.items() for code in codes
+}
 
 _STATUSES: dict[int, Exit] = {
     401: Exit.REFUSED,
