@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import eventually_sync
+from orchestrator.dev import ports
+from tests.support import eventually_sync, port_range
 
 # A developer's own settings must not reach a node or a command under test.
 for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
     del os.environ[name]
+
+# Tests that run side by side take ports from ranges that do not meet; plants are given theirs by the code under test.
+_range = port_range(os.environ.get("PYTEST_XDIST_WORKER", ""))
+ports.FIRST, ports.LAST = _range.start, _range.stop
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ eventually_sync(lambda: log.exists(), deadline_s=2)                            #
 """
 
 import inspect
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -97,14 +98,23 @@ def eventually_sync(check: Callable[[], T], deadline_s: float = 5.0, every_s: fl
 _given: set[int] = set()
 
 
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now, and that this run has not given out before.
+def port_range(worker: str) -> range:
+    """The TCP ports of a test worker (pytest-xdist's "gw0", "gw1", …; "" without it): of four in a row, none shares any.
 
-    Ports the kernel picks for outgoing connections are avoided where it can be: they start at 32768 on Linux.
+    They lie below those that the kernel picks for outgoing connections, which start at 32768 on Linux.
     """
-    start = 20_000 + (time.monotonic_ns() // 1000) % 10_000
-    for offset in range(12_000):
-        port = 20_000 + (start - 20_000 + offset) % 12_000
+    if not worker:
+        return range(20_000, 32_000)
+    first = 20_000 + int(worker.removeprefix("gw")) % 4 * 3_000
+    return range(first, first + 3_000)
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now, and that this run has not given out before."""
+    ports = port_range(os.environ.get("PYTEST_XDIST_WORKER", ""))
+    start = (time.monotonic_ns() // 1000) % len(ports)
+    for offset in range(len(ports)):
+        port = ports[(start + offset) % len(ports)]
         if port in _given:
             continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -114,4 +124,4 @@ def free_port() -> int:
                 continue
         _given.add(port)
         return port
-    raise AssertionError("no free port between 20000 and 32000")
+    raise AssertionError(f"no free port in {ports}")

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.support import eventually, eventually_sync, free_port
+from tests.support import eventually, eventually_sync, free_port, port_range
 
 
 def test_a_missed_deadline_names_the_last_value() -> None:
@@ -38,3 +38,9 @@ def never() -> bool:
 def test_ports_are_given_out_once() -> None:
     ports = {free_port() for _ in range(50)}
     assert len(ports) == 50
+
+
+def test_workers_that_run_side_by_side_share_no_port() -> None:
+    ranges = [set(port_range(f"gw{number}")) for number in range(4)]
+    assert len(set().union(*ranges)) == sum(len(ports) for ports in ranges)
+    assert set().union(*ranges) <= set(port_range(""))
