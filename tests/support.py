@@ -99,7 +99,7 @@ _given: set[int] = set()
 
 
 def port_range(worker: str) -> range:
-    """The TCP ports of a test worker (pytest-xdist's "gw0", "gw1", …; "" without it): of four in a row, none shares any.
+    """The TCP ports of a test worker (pytest-xdist's "gw0", "gw1", …; "" without it); four in a row share none.
 
     They lie below those that the kernel picks for outgoing connections, which start at 32768 on Linux.
     """

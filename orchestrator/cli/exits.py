@@ -1,7 +1,7 @@
 """Exit codes, and which stable code of a problem or an error leads to which.
 
-This package's errors carry theirs (`orchestrator.errors`). The table here holds the codes that come from elsewhere: from the
-other packages' errors, the outcomes of replicated commands, and the command line itself.
+The errors of this package carry theirs (`orchestrator.errors`). The table here holds the codes that come from elsewhere:
+errors of the other packages, outcomes of replicated commands, and the command line itself.
 """
 
 from enum import IntEnum
