@@ -1,6 +1,6 @@
 """Exit codes, and which stable code of a problem or an error leads to which.
 
-The errors of this package carry theirs (`orchestrator.errors`). The table here holds the codes that come from elsewhere:
+The errors of this package carry theirs (`orchestrator.errors`). The table here holds those that come from elsewhere:
 errors of the other packages, outcomes of replicated commands, and the command line itself.
 """
 
