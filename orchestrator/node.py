@@ -101,7 +101,8 @@ class Node:
         if self._redis is None:
             return False, "not connected yet"
         ok, reason = self._redis.health()
-        fenced = None if self._duties is None else self._duties.dispatch.fenced
+        duties = self.duties()  # a deposed leader that was fenced is as it should be
+        fenced = None if duties is None else duties.dispatch.fenced
         return (False, str(fenced)) if ok and fenced is not None else (ok, reason)
 
     def control_status(self) -> Mapping[str, Any]:
