@@ -26,7 +26,7 @@ import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from cluster import Applied, Cluster, Command, Epoch
+from cluster import Applied, Cluster, ClusterError, Command, Epoch
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.metrics import FrameMetrics
 from framebuffer.streams import FrameStreams
@@ -43,6 +43,8 @@ from orchestrator.tasks import cancelled
 log = logging.getLogger(__name__)
 
 RATE_WINDOW_S = 5.0
+HAND_OVER_S = 1.0
+"""How long a leader that stops looks for a successor. When all nodes stop together there may be none."""
 
 
 class Node:
@@ -188,7 +190,8 @@ class Node:
             await asyncio.wait(ending)
 
     async def stop(self) -> None:
-        """In reverse: the API first, then the duties, then the cluster, then Redis."""
+        """Hand leadership over, then end in reverse: the API, the duties, the cluster, Redis."""
+        await self._hand_over()
         if self._server is not None:
             self._server.should_exit = True
         for task in self._tasks:
@@ -202,6 +205,18 @@ class Node:
             await self._redis.stop()
         if self._embedded is not None:
             await self._embedded.stop()
+
+
+    async def _hand_over(self) -> None:
+        """A planned stop costs milliseconds without a leader, not an election."""
+        if not self.is_leader() or len(self._api_of) == 1:
+            return
+        try:
+            epoch = await self.cluster.transfer(timeout=HAND_OVER_S)
+        except ClusterError as error:
+            log.info("leadership is not handed over: %s", error)
+        else:
+            log.info("leadership is handed over: epoch %s", epoch)
 
 
 class _Server(uvicorn.Server):

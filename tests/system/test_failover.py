@@ -77,6 +77,14 @@ async def test_leadership_moves_on_demand_and_the_answer_names_the_new_epoch(pla
     assert answer.json()["epoch"] == f"{second.epoch[0]}.{second.epoch[1]}"
 
 
+async def test_a_leader_that_is_told_to_stop_hands_over_first(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    assert await plant.node(first.node_id).stop() == 0
+    second = await plant.other_leader(first)
+    assert second.node_id != first.node_id
+    assert f"leadership is handed over: epoch {second.epoch[0]}.{second.epoch[1]}" in plant.node(first.node_id).tail()
+
+
 async def test_the_server_dies_and_comes_back_from_its_log_with_nothing_lost(plant: LocalPlant) -> None:
     processor = Echo("echo-1", plant.topology)
     async with started(processor), streams_of(plant.topology) as streams:
