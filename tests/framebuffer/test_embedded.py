@@ -1,6 +1,8 @@
 """The embedded server: its life, its crashes, and what stands in its way."""
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -67,7 +69,7 @@ async def test_a_password_is_asked_for_and_not_shown(valkey_binary: Binary, tmp_
 
 
 def _command_line(pid: int | None) -> str:
-    shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return shown.stdout
 
 
@@ -145,6 +147,25 @@ async def test_a_cancelled_start_leaves_no_process(valkey_binary: Binary, tmp_pa
     start.cancel()
     await asyncio.gather(start, return_exceptions=True)
     assert server.pid is None
+
+
+@pytest.mark.parametrize("how", ["too slow", "cancelled"])
+async def test_a_server_that_does_not_stop_is_killed(
+    valkey_binary: Binary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(embedded, "_STOP_S", 0.1 if how == "too slow" else 10)
+    server = EmbeddedServer(tmp_path, free_port(), binary=valkey_binary)
+    await server.start()
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    stopping = asyncio.create_task(server.stop())
+    if how == "cancelled":
+        await eventually(lambda: server.pid is None)
+        stopping.cancel()
+    await asyncio.wait({stopping})
+    assert stopping.cancelled() == (how == "cancelled")
+    await eventually(lambda: _command_line(pid) == "")
 
 
 async def test_starting_twice_is_one_server(valkey_binary: Binary, tmp_path: Path) -> None:

@@ -253,6 +253,19 @@ async def test_one_call_moves_no_more_than_its_limit_and_says_there_is_more(stre
     assert [n for n in sequences if n < 30] == list(range(30))
 
 
+async def test_a_new_frame_does_not_overtake_its_lane_although_there_is_room(streams: FrameStreams) -> None:
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 10))
+    await streams.dispatch(EPOCH, NODE, table())
+    await streams.publish(session, frames(10, 12))
+    rows = table(("p1", "default", 100))
+    report = await streams.dispatch(EPOCH, NODE, rows, limit=4)
+    assert (report.drained, report.parked, report.more) == (3, [("default", 1)], True)
+    while report.more:
+        report = await streams.dispatch(EPOCH, NODE, rows, limit=4)
+    assert [one.sequence for one in await streams.take("p1", "c", count=100)] == list(range(12))
+
+
 async def test_lanes_take_turns(streams: FrameStreams) -> None:
     session = await opened(streams)
     for start, capability in ((0, "a"), (40, "b"), (80, "c")):

@@ -157,7 +157,7 @@ STEPS = st.lists(
 )
 
 
-@settings(SETTINGS, max_examples=40)
+@settings(SETTINGS, max_examples=50)
 @given(steps=STEPS, capacity=st.integers(1, 12))
 def test_a_capability_is_first_in_first_out_for_one_consumer(
     server: EmbeddedServer, steps: list[tuple[str, str, int]], capacity: int
