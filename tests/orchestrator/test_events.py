@@ -1,0 +1,161 @@
+"""The event protocol: what is taken, and what a refusal names."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import EventInvalid
+from orchestrator.events import (
+    COMMAND,
+    FIELDS_AT_FAULT_MAX,
+    HEARTBEAT,
+    CommandAnswer,
+    CommandPayload,
+    Event,
+    HeartbeatPayload,
+    StateChangedPayload,
+    parse_event,
+    parse_payload,
+)
+from orchestrator.lifecycle import Command, State
+
+
+def event(**members: Any) -> dict[str, Any]:
+    return {"type": "component.heartbeat", "source": "press-1", **members}
+
+
+def refused(body: Any) -> EventInvalid:
+    with pytest.raises(EventInvalid) as caught:
+        parse_event(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return caught.value
+
+
+def fields(error: EventInvalid) -> list[str]:
+    return [problem["field"] for problem in error.details["errors"]]
+
+
+def test_a_short_event_gets_an_id_and_a_time() -> None:
+    first, second = (parse_event(json.dumps(event()).encode()) for _ in range(2))
+    assert first.id != second.id
+    assert first.time.tzinfo is not None
+    assert (first.target, first.idempotency_key, first.epoch, first.payload) == (None, None, None, {})
+
+
+def test_an_event_survives_the_wire() -> None:
+    sent = Event(
+        type=COMMAND,
+        source="orchestrator",
+        target="press-1",
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        payload={"command": "CMD_START"},
+        idempotency_key="k",
+        epoch="3.17",
+    )
+    assert parse_event(sent.model_dump_json().encode()) == sent
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"type": ""}, "type"),
+        ({"type": "Component.Heartbeat"}, "type"),
+        ({"type": "a" * 101}, "type"),
+        ({"source": "-press"}, "source"),
+        ({"source": "press 1"}, "source"),
+        ({"source": "press-1\n"}, "source"),
+        ({"target": ""}, "target"),
+        ({"time": "2026-01-01T00:00:00"}, "time"),
+        ({"time": "yesterday"}, "time"),
+        ({"payload": [1]}, "payload"),
+        ({"payload": None}, "payload"),
+        ({"idempotency_key": ""}, "idempotency_key"),
+        ({"idempotency_key": "k" * 201}, "idempotency_key"),
+        ({"epoch": "3"}, "epoch"),
+        ({"epoch": "-1.2"}, "epoch"),
+        ({"epoch": "1" * 21 + ".1"}, "epoch"),
+        ({"id": 5}, "id"),
+        ({"tpye": "x"}, "tpye"),
+    ],
+)
+def test_a_member_at_fault_is_named(members: dict[str, Any], field: str) -> None:
+    error = refused(event(**members))
+    assert fields(error) == [field]
+    assert error.message.startswith(f"{field}: ")
+
+
+def test_all_members_at_fault_are_named_at_once() -> None:
+    assert fields(refused({"target": "", "surplus": 1})) == ["type", "source", "target", "surplus"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"\xff\xfe", b'{"type":' + b"[" * 5_000])
+def test_what_is_no_event_at_all(body: bytes) -> None:
+    assert fields(refused(body)) == ["body"]
+
+
+def test_a_refusal_is_bounded_and_repeats_no_value() -> None:
+    error = refused(event(**{f"x{n}" * 50_000: 1 for n in range(2)}, **{f"y{n}": "hush" for n in range(5_000)}))
+    assert len(error.details["errors"]) == FIELDS_AT_FAULT_MAX
+    assert len(json.dumps(error.details)) < 10_000
+    assert "hush" not in json.dumps(error.details)
+
+
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode)
+)
+def test_any_bytes_are_an_event_or_a_refusal_that_names_a_field(body: bytes) -> None:
+    fault: EventInvalid | None = None
+    try:
+        parse_event(body)
+    except EventInvalid as error:
+        fault = error
+    assert fault is None or fault.details["errors"]
+
+
+def test_the_payload_of_a_command_knows_the_alias() -> None:
+    def parse(command: object) -> Command:
+        return parse_payload(Event(type=COMMAND, source="o", payload={"command": command}), CommandPayload).command
+
+    assert parse("CMD_STOP") is Command.GRACEFUL_STOP
+    assert parse("CMD_RESET") is Command.RESET
+    for wrong in ("CMD_JUMP", 5, None, ["CMD_START"]):
+        with pytest.raises(EventInvalid, match=r"^payload\.command: "):
+            parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({}, "payload.state"),
+        ({"state": "ASLEEP"}, "payload.state"),
+        ({"state": "READY", "reason": "x" * 501}, "payload.reason"),
+        ({"state": "READY", "sequence": -1}, "payload.sequence"),
+        ({"state": "READY", "sequence": 2**63}, "payload.sequence"),
+        ({"state": "READY", "incarnation": "i" * 65}, "payload.incarnation"),
+        ({"state": "READY", "cpu": -0.1}, "payload.cpu"),
+        ({"state": "READY", "cpu": float("nan")}, "payload.cpu"),
+        ({"state": "READY", "memory": -1}, "payload.memory"),
+        ({"state": "READY", "load": 1}, "payload.load"),
+    ],
+)
+def test_a_heartbeat_at_fault(payload: dict[str, Any], field: str) -> None:
+    with pytest.raises(EventInvalid) as caught:
+        parse_payload(Event(type=HEARTBEAT, source="press-1", payload=payload), HeartbeatPayload)
+    assert fields(caught.value) == [field]
+
+
+def test_a_change_of_state_says_where_it_came_from() -> None:
+    payload = {"state": "STARTED", "previous": "INIT_COMPLETE", "sequence": 4, "incarnation": "i"}
+    found = parse_payload(Event(type="component.state_changed", source="p", payload=payload), StateChangedPayload)
+    assert (found.state, found.previous, found.sequence) == (State.STARTED, State.INIT_COMPLETE, 4)
+
+
+def test_an_answer_of_a_newer_component_is_still_an_answer() -> None:
+    body = {"component_id": "p", "command": "CMD_START", "key": "k", "state": "STARTED", "completed": True, "warmth": 3}
+    answer = CommandAnswer.model_validate_json(json.dumps(body))
+    assert answer.ok
+    assert not answer.model_copy(update={"code": "command_failed"}).ok

@@ -1,0 +1,172 @@
+"""The replicated state of the plant. Pure, but for its vocabulary."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster import Command, Outcome, Position
+from framebuffer import registry as processors
+from framebuffer.models import ProcessorRegistration
+from orchestrator.components import KINDS, Observe, Presence, Register, Unregister
+from orchestrator.errors import SnapshotUnreadable
+from orchestrator.lifecycle import State
+from orchestrator.state import FORMAT, VERSION, PlantState
+
+PROCESSOR = processors.Register.of(ProcessorRegistration(id="faces", capabilities=("face",), capacity=4), token="t")
+
+
+def apply(state: PlantState, kind: str, body: bytes, index: int = 1, version: int = VERSION) -> tuple[Outcome, int]:
+    command = Command(kind, body, id=str(index), time=float(index), version=version)
+    outcome, events = state.apply(command, Position(1, index))
+    return outcome, len(events)
+
+
+def encoded(body: Any) -> tuple[str, bytes]:
+    return body.kind, msgspec.msgpack.encode(body)
+
+
+def filled() -> PlantState:
+    state = PlantState()
+    apply(state, *encoded(Register(id="press", address="http://127.0.0.1:1", incarnation="i", sequence=0)), index=1)
+    apply(state, *encoded(PROCESSOR), index=2)
+    apply(state, *encoded(Observe(id="press", state=State.FAULT, reason="torn", incarnation="i", sequence=1)), index=3)
+    return state
+
+
+def test_components_and_processors_stand_side_by_side() -> None:
+    state = filled()
+    assert set(state.components.rows) == {"press"}
+    assert set(state.processors.rows) == {"faces"}
+    outcome, events = apply(state, *encoded(Unregister(id="press")), index=4)
+    assert (outcome.ok, events) == (True, 1)
+    outcome, events = apply(state, *encoded(processors.Unregister(id="nobody")), index=5)
+    assert (outcome.code, events) == ("processor_unknown", 0)
+
+
+def test_an_outcome_and_its_events_can_be_replicated() -> None:
+    state = PlantState()
+    body = Register(id="press", address="http://127.0.0.1:1")
+    outcome, events = state.apply(Command(*encoded(body), id="1", time=0.0), Position(1, 1))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(outcome))["value"]["id"] == "press"
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(events))[0]["kind"] == "component.registered"
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("plant.explode", 1), ("", 1), ("component.register", 2), ("processor.register", 0)]
+)
+def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> None:
+    state = filled()
+    before = state.snapshot()
+    outcome, events = apply(state, kind, encoded(PROCESSOR)[1], version=version)
+    assert (outcome.code, events) == ("unknown_command", 0)
+    assert state.snapshot() == before
+
+
+ALL_KINDS = [*KINDS, *processors.KINDS]
+BODIES = st.binary(max_size=80) | st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.binary(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "address", "state", "sequence", "online", "position", "type", "capacity", "labels"])
+            | st.text(max_size=8),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=12,
+).map(msgspec.msgpack.encode)
+TYPED = st.one_of(
+    st.builds(Register, id=st.text(max_size=5), address=st.text(max_size=5), sequence=st.none() | st.integers(0, 9)),
+    st.builds(
+        Observe, id=st.text(max_size=5), state=st.sampled_from(list(State)), sequence=st.none() | st.integers(0, 9)
+    ),
+    st.builds(Presence, id=st.text(max_size=5), online=st.booleans()),
+    st.builds(Unregister, id=st.text(max_size=5)),
+    st.just(PROCESSOR),
+    st.builds(processors.Health, id=st.just("faces"), healthy=st.booleans()),
+    st.builds(processors.Unregister, id=st.just("faces")),
+).map(encoded)
+COMMANDS = TYPED | st.tuples(st.sampled_from(ALL_KINDS) | st.text(max_size=20), BODIES)
+
+
+@given(st.lists(st.tuples(COMMANDS, st.sampled_from([1, 1, 1, 0, 2, -1])), max_size=15))
+def test_nothing_that_a_command_holds_makes_it_raise(commands: list[tuple[tuple[str, bytes], int]]) -> None:
+    one, other = PlantState(), PlantState()
+    for index, ((kind, body), version) in enumerate(commands, 1):
+        before = one.snapshot()
+        found = apply(one, kind, body, index, version)
+        assert found == apply(other, kind, body, index, version)
+        msgspec.msgpack.encode(found[0])
+        if not found[0].ok:
+            assert one.snapshot() == before
+    assert one.snapshot() == other.snapshot()
+    restored = PlantState()
+    restored.restore(one.snapshot())
+    assert restored.snapshot() == one.snapshot()
+    assert restored.components.rows == one.components.rows
+
+
+@pytest.mark.parametrize("kind", ["component.unregister", "processor.unregister"])
+def test_a_body_nested_without_end_is_refused(kind: str) -> None:
+    tag = b"\x83\xa4type" + msgspec.msgpack.encode(kind)
+    nested = tag + b"\xa2id\xa1x\xa7surplus" + b"\x91" * 100_000 + b"\xc0"
+    outcome, _ = apply(filled(), kind, nested)
+    assert outcome.code == "invalid_command"
+
+
+def test_a_restore_keeps_the_registries_that_others_hold_on_to() -> None:
+    state = PlantState()
+    components, registry = state.components, state.processors
+    state.restore(filled().snapshot())
+    assert state.components is components
+    assert state.processors is registry
+    assert (set(components.rows), set(registry.rows)) == ({"press"}, {"faces"})
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        None,
+        [],
+        {},
+        {"format": FORMAT + 1},
+        {"format": FORMAT},
+        {"format": FORMAT, "components": None, "processors": None},
+        {"format": FORMAT, "components": {"version": 2}, "processors": {"version": 1, "processors": []}},
+        {"format": FORMAT, "components": {"version": 1, "components": [{}]}, "processors": {}},
+        {
+            "format": FORMAT,
+            "components": {"version": 1, "components": []},
+            "processors": {"version": 1, "processors": [1]},
+        },
+        {"format": FORMAT, "components": {"version": 1, "components": []}, "processors": {"version": 9}},
+    ],
+)
+def test_a_snapshot_that_is_none_is_refused_and_changes_nothing(tree: Any) -> None:
+    state = filled()
+    before = state.snapshot()
+    with pytest.raises(SnapshotUnreadable):
+        state.restore(msgspec.msgpack.encode(tree))
+    assert state.snapshot() == before
+
+
+@given(st.binary(max_size=60) | BODIES)
+def test_any_bytes_are_a_snapshot_or_unreadable(data: bytes) -> None:
+    with pytest.raises(SnapshotUnreadable):
+        PlantState().restore(data)
+
+
+def test_a_cut_snapshot_is_unreadable() -> None:
+    whole = filled().snapshot()
+    for length in range(len(whole)):
+        with pytest.raises(SnapshotUnreadable):
+            PlantState().restore(whole[:length])
