@@ -62,8 +62,9 @@ class DispatchDuty:
         self.fenced: Fenced | None = None
         """Set while the streams refuse this leader: a newer one is there, or the server belongs to another cluster."""
 
-    async def take_up(self) -> None:
+    async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="dispatch")
+        return self._task
 
     async def lay_down(self) -> None:
         await cancelled(self._task)
@@ -138,8 +139,9 @@ class ProcessorDuty:
         self._watch_until = 0.0
         self._sweep_at = 0.0
 
-    async def take_up(self) -> None:
+    async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="processors")
+        return self._task
 
     async def lay_down(self) -> None:
         await cancelled(self._task)

@@ -9,12 +9,14 @@ effect: effects carry the epoch, and their receivers refuse an older one.
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 from cluster import Epoch, Gained, Lost
+from orchestrator.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +26,12 @@ class Duty(Protocol):
 
     name: str
 
-    async def take_up(self) -> None:
-        """Start. Must return soon: what has to wait for the outside goes on in a task of the duty's own."""
+    async def take_up(self) -> asyncio.Task[None] | None:
+        """Start. Must return soon: what has to wait for the outside goes on in a task, which is returned.
+
+        It ends by being cancelled in ``lay_down``. If it fails before, the node ends: a leader that neglects a duty
+        is worse than none, as nobody takes over from it.
+        """
 
     async def lay_down(self) -> None:
         """Stop, and undo what ``take_up`` began, also after only a part of it. Never waits for the outside."""
@@ -49,19 +55,36 @@ class Leadership:
         self._term: contextlib.AsyncExitStack | None = None
         self.epoch: Epoch | None = None
         """The epoch whose duties run here; None while this node does not lead."""
+        self._failed: asyncio.Future[BaseException] | None = None
         self.changes_total = 0
         """How many terms of office began here since the process started."""
 
     async def run(self) -> None:
-        """Follow leadership until cancelled; the duties that run then are laid down before it returns."""
+        """Follow leadership until cancelled; the duties that run then are laid down before it returns.
+
+        Raises what a duty raised, and what ended the changes.
+        """
+        self._failed = asyncio.get_running_loop().create_future()
+        following = asyncio.create_task(self._follow(), name="leadership-changes")
         try:
-            async for change in self._changes():
-                if isinstance(change, Gained):
-                    await self.establish(change.epoch)
-                else:
-                    await self.revoke(change.reason)
+            first: set[asyncio.Future[Any]] = {following, self._failed}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                raise self._failed.result()
+            following.result()
         finally:
-            await self.revoke("this node stops")
+            await _outlasting_cancellation(self._leave(following))
+
+    async def _leave(self, following: asyncio.Task[None]) -> None:
+        await ended(following)
+        await self.revoke("this node stops")
+
+    async def _follow(self) -> None:
+        async for change in self._changes():
+            if isinstance(change, Gained):
+                await self.establish(change.epoch)
+            else:
+                await self.revoke(change.reason)
 
     async def establish(self, epoch: Epoch) -> None:
         """Take up the duties of ``epoch``, in order.
@@ -77,11 +100,13 @@ class Leadership:
             # Registered before it starts: what a duty began before it failed is undone as well.
             self._term.push_async_callback(self._lay_down, duty)
             try:
-                await duty.take_up()
+                task = await duty.take_up()
             except Exception:
                 log.exception("duty %s of epoch %s could not be taken up", duty.name, epoch)
                 await self.revoke(f"duty {duty.name} could not be taken up")
                 raise
+            if task is not None:
+                task.add_done_callback(functools.partial(self._on_ended, duty.name, epoch))
         log.info("leading since epoch %s: duties taken up in %.0f ms", epoch, (time.monotonic() - started) * 1e3)
 
     async def revoke(self, reason: str) -> None:
@@ -91,8 +116,15 @@ class Leadership:
         if term is None:
             return
         log.info("no longer leading epoch %s: %s", epoch, reason)
-        # Shielded: a node that is cancelled while it steps down still lays everything down.
-        await asyncio.shield(asyncio.ensure_future(term.aclose()))
+        # A node that is cancelled while it steps down still lays everything down.
+        await _outlasting_cancellation(term.aclose())
+
+    def _on_ended(self, name: str, epoch: Epoch, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None or self.epoch != epoch:
+            return  # laid down, which reports it
+        log.error("duty %s of epoch %s failed", name, epoch, exc_info=error)
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(error)
 
     @staticmethod
     async def _lay_down(duty: Duty) -> None:
@@ -101,3 +133,17 @@ class Leadership:
         except Exception:
             # The other duties are still laid down; this one is reported, not hidden.
             log.exception("duty %s was not laid down cleanly", duty.name)
+
+
+async def _outlasting_cancellation(work: Coroutine[Any, Any, None]) -> None:
+    """Finish ``work`` however often the caller is cancelled meanwhile; raises that cancellation afterwards."""
+    task = asyncio.create_task(work)
+    cancellation: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancellation = error
+    task.result()
+    if cancellation is not None:
+        raise cancellation

@@ -96,8 +96,9 @@ class PlantDuty:
         self._heard: dict[str, Observation] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def take_up(self) -> None:
+    async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._watch(), name="plant")
+        return self._task
 
     async def lay_down(self) -> None:
         await cancelled(self._task)

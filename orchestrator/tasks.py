@@ -1,5 +1,5 @@
 """Ending tasks, in the way that the frame buffer does."""
 
-from framebuffer.tasks import cancelled
+from framebuffer.tasks import cancelled, ended
 
-__all__ = ["cancelled"]
+__all__ = ["cancelled", "ended"]

@@ -20,13 +20,23 @@ class Recorded:
         self.epoch = epoch
         self.diary = diary
         self.fails = fails
+        self.task: asyncio.Task[None] | None = None
+        self.may_end = asyncio.Event()
+        self.may_end.set()
 
-    async def take_up(self) -> None:
+    async def take_up(self) -> asyncio.Task[None] | None:
         self.diary.append(f"+{self.name}@{self.epoch}")
         if self.fails == "take_up":
             raise RuntimeError(f"{self.name} cannot start")
+        if self.fails == "later":
+            self.task = asyncio.create_task(self.fail())
+        return self.task
+
+    async def fail(self) -> None:
+        raise RuntimeError(f"{self.name} has a defect")
 
     async def lay_down(self) -> None:
+        await self.may_end.wait()
         self.diary.append(f"-{self.name}@{self.epoch}")
         if self.fails == "lay_down":
             raise RuntimeError(f"{self.name} cannot stop")
@@ -47,7 +57,8 @@ class Office:
             yield change
 
     def duties(self, epoch: Epoch) -> Sequence[Duty]:
-        return [Recorded(name, epoch, self.diary, fails=self.fails.get(name, "")) for name in ("a", "b", "c")]
+        self.held = [Recorded(name, epoch, self.diary, fails=self.fails.get(name, "")) for name in ("a", "b", "c")]
+        return self.held
 
     async def reads(self, *expected: str) -> None:
         await eventually(lambda: self.diary == list(expected))
@@ -116,5 +127,41 @@ async def test_a_duty_that_cannot_stop_does_not_keep_the_others(caplog: pytest.L
     office.queue.put_nowait(Lost(FIRST, "stepped down"))
     await office.reads(*UP, *DOWN)
     assert "duty c was not laid down cleanly" in caplog.text
+    office.queue.put_nowait(None)
+    await office.task
+
+
+async def test_a_node_that_is_cancelled_while_it_steps_down_still_lays_everything_down() -> None:
+    office = Office()
+    office.queue.put_nowait(Gained(FIRST))
+    await office.reads(*UP)
+    office.held[1].may_end.clear()
+    office.queue.put_nowait(Lost(FIRST, "stepped down"))
+    await office.reads(*UP, "-c@1.2")
+    for _ in range(3):
+        office.task.cancel()
+        await asyncio.sleep(0.01)
+        assert not office.task.done()
+    office.held[1].may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await office.task
+    assert office.diary == [*UP, *DOWN]
+
+
+async def test_a_duty_that_fails_later_ends_the_term_and_is_raised(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office(a="later", b="later")
+    office.queue.put_nowait(Gained(FIRST))
+    with pytest.raises(RuntimeError, match="a has a defect"):
+        await office.task
+    assert office.diary == [*UP, *DOWN]
+    assert office.leadership.epoch is None
+    assert "duty a of epoch 1.2 failed" in caplog.text
+
+
+async def test_a_duty_that_fails_while_it_is_laid_down_ends_nothing_else() -> None:
+    office = Office(c="later")
+    office.queue.put_nowait(Gained(FIRST))
+    office.queue.put_nowait(Lost(FIRST, "stepped down"))
+    await office.reads(*UP, *DOWN)
     office.queue.put_nowait(None)
     await office.task
