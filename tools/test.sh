@@ -1,10 +1,11 @@
 #!/bin/sh
-# The whole suite without what needs root, and the coverage gates. With arguments: only those tests, without the gates.
+# The whole suite without what needs root, and the coverage gates. With arguments: only those tests, one by one, without the gates.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi
 .venv/bin/python -m coverage erase
-.venv/bin/python -m pytest -m "not root" --cov --cov-report=
+# A worker a core: most tests wait, for elections and for processes that start. More than four would share ports (tests/support.py).
+.venv/bin/python -m pytest -m "not root" -n auto --maxprocesses 4 --dist worksteal --durations=10 --cov --cov-report=
 .venv/bin/python tools/coverage_gate.py
