@@ -85,9 +85,15 @@ class EventListener:
 
     async def _receive(self, request: Request) -> Response:
         try:
-            event = parse_event(await _body(request))
+            body = await _body(request)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
+        except OrchestratorError as error:
+            response = await _refused(request, error)
+            # What may still be on its way would be read for as long as it comes.
+            response.headers["Connection"] = "close"
+            return response
+        event = parse_event(body)
         try:
             answer = await self.handle(event)
             if answer is None:
@@ -127,7 +133,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     # An error rebuilt from another process's answer keeps that process's code.
     code = str(error.details.get("code", error.code))
     members = {name: value for name, value in error.details.items() if name != "code"}
-    return _problem(code, error.status, error.message, request.url.path, **members)
+    return _problem(code, error.status, error.message, request.url.path, members)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -139,9 +145,9 @@ async def _http(request: Request, error: Exception) -> Response:
     return response
 
 
-def _problem(code: str, status: int, detail: str, instance: str, **members: Any) -> Response:
+def _problem(code: str, status: int, detail: str, instance: str, members: Mapping[str, Any] | None = None) -> Response:
     document = {
-        **members,
+        **(members or {}),
         "type": f"urn:triarch:problem:{code}",
         "title": code.replace("_", " "),
         "status": status,
