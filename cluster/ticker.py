@@ -51,6 +51,9 @@ class Ticker:
                 self._ticking.tick()
         except Exception as raised:  # noqa: BLE001 - fail-stop: going on after a defect or a disk error may diverge
             error = raised
-        self._ticking.close(error)
+        try:
+            self._ticking.close(error)
+        except Exception as raised:  # noqa: BLE001 - what went wrong first is what counts
+            error = error or raised
         if error is not None:
             self._failed(error)

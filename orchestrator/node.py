@@ -38,7 +38,7 @@ from orchestrator.errors import AddressInUse
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
-from orchestrator.tasks import cancelled
+from orchestrator.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -191,21 +191,21 @@ class Node:
 
     async def stop(self) -> None:
         """Hand leadership over, then end in reverse: the API, the duties, the cluster, Redis."""
-        await self._hand_over()
-        if self._server is not None:
-            self._server.should_exit = True
-        for task in self._tasks:
-            if task.get_name() == "api":
-                await asyncio.wait([task])
-            else:
-                await cancelled(task)
-        await self._http.aclose()
-        await self.cluster.stop()
-        if self._redis is not None:
-            await self._redis.stop()
-        if self._embedded is not None:
-            await self._embedded.stop()
-
+        async with contextlib.AsyncExitStack() as stack:  # whatever one part raises, the others are ended
+            if self._embedded is not None:
+                stack.push_async_callback(self._embedded.stop)
+            if self._redis is not None:
+                stack.push_async_callback(self._redis.stop)
+            stack.push_async_callback(self.cluster.stop)
+            stack.push_async_callback(self._http.aclose)
+            await self._hand_over()
+            if self._server is not None:
+                self._server.should_exit = True
+            for task in self._tasks:
+                if task.get_name() == "api":
+                    await asyncio.wait([task])
+                else:
+                    await ended(task)  # what it raised has ended `run`
 
     async def _hand_over(self) -> None:
         """A planned stop costs milliseconds without a leader, not an election."""

@@ -1,0 +1,42 @@
+"""How a node ends when a part of it has failed."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import OutcomeUnknown, StateMachineFailed
+from framebuffer.registry import Health
+from orchestrator.node import running
+from tests.orchestrator.api_nodes import configured, settings
+from tests.support import eventually, free_port
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_node_whose_cluster_fails_ends_everything_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    tree = settings(0, [(free_port(), free_port())], tmp_path, 0, redis={"mode": "embedded", "port": port})
+    tree["redis"].pop("url")
+
+    def broken(*_: Any) -> None:
+        raise ValueError("a defect")
+
+    async def live() -> None:
+        async with asyncio.timeout(20), running(configured(tree, tmp_path)) as node:
+            await eventually(node.is_leader, deadline_s=10)
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+            monkeypatch.setattr(node.state, "apply", broken)
+            with pytest.raises(OutcomeUnknown, match="this node failed"):
+                await node.propose("processor.health", Health(id="p", healthy=True))
+            await node.run(asyncio.Event())
+
+    with pytest.raises(StateMachineFailed, match="a defect"):
+        await live()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
