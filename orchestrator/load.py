@@ -6,6 +6,7 @@ import sys
 import time
 
 LOAD_EVERY_S = 0.5
+STATM = "/proc/self/statm"
 
 
 class Load:
@@ -28,7 +29,7 @@ class Load:
     def memory() -> int:
         """Resident bytes (the peak, where the system does not tell the present)."""
         try:
-            with open("/proc/self/statm", encoding="ascii") as file:
+            with open(STATM, encoding="ascii") as file:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         except OSError:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
