@@ -2,7 +2,7 @@
 
 lock        flock'd while the node runs; holds the process id, for people
 node.json   {"format", "cluster", "node"}: whose directory this is
-journal     log entries (pysyncobj's format)
+journal     log entries, see wal.py
 vote        term and vote, see ballot.py
 snapshot    see snapshots.py
 """

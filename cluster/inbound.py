@@ -33,6 +33,7 @@ class Inbound:
     _replica: Any
     _sink: Any
     _store: Any
+    _acknowledgements: list[tuple[Any, dict[str, Any]]]
     _arrived_after: float
     _cause: str
     _fresh_at: float | None
@@ -136,22 +137,18 @@ class Inbound:
             if position > 1:
                 entries.deleteEntriesTo(position - 1)
             return
-        entries.clear()
-        entries.add(*snapshot.previous)
-        entries.add(*snapshot.last)
+        entries.replace(snapshot.previous, snapshot.last)
 
     def _acknowledge(self, node: Any, next_index: int, *, success: bool, reset: bool = False) -> None:
         """With the term, so that a later leadership does not count it (R13)."""
-        self._SyncObj__transport.send(
-            node,
-            {
-                "type": "next_node_idx",
-                "term": self._SyncObj__raftCurrentTerm,
-                "next_node_idx": next_index,
-                "reset": reset,
-                "success": success,
-            },
-        )
+        message = {
+            "type": "next_node_idx",
+            "term": self._SyncObj__raftCurrentTerm,
+            "next_node_idx": next_index,
+            "reset": reset,
+            "success": success,
+        }
+        self._acknowledgements.append((node, message))  # sent when the log is on disk: see Raft._sync
 
     def _on_acknowledgement(self, node: Any, message: dict[str, Any]) -> None:
         next_index = min(message["next_node_idx"], self._SyncObj__raftLog[-1][1] + 1)

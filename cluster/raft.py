@@ -6,7 +6,6 @@ out as a batch at the end of each tick. What is overridden, and the defect it cl
 
 import logging
 import os
-import struct
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pysyncobj
-from pysyncobj.journal import FileJournal
+from pysyncobj.journal import Journal
 from pysyncobj.monotonic import monotonic
 from pysyncobj.transport import TCPTransport
 from pysyncobj.version import VERSION
@@ -37,7 +36,8 @@ from cluster.inbound import LEADER, NO_MAJORITY
 from cluster.leadership import Leadership, LeadershipChange
 from cluster.leading import Leading
 from cluster.settings import ClusterSettings
-from cluster.snapshots import SnapshotStore
+from cluster.snapshots import Entry, SnapshotStore
+from cluster.wal import WriteAheadLog
 
 log = logging.getLogger(__name__)
 
@@ -86,14 +86,37 @@ class _Transport(TCPTransport):
         conn.disconnect()
 
 
-class _Journal(FileJournal):
-    """The log is pysyncobj's; term and vote are kept safely; the commit index is not kept: it would be a guess (R6)."""
+class _Journal(Journal):
+    """The log, term and vote, as pysyncobj asks for them. The commit index is not kept: it would be a guess (R6)."""
 
-    def __init__(self, data: DataDir) -> None:
+    def __init__(self, data: DataDir, *, record_bytes_max: int) -> None:
         self._ballot = Ballot(data.vote)
-        super().__init__(str(data.journal))
-        if len(self) == 0:
-            self.add(NO_OP, 1, 0)
+        self.wal = WriteAheadLog(data.journal, record_bytes_max=record_bytes_max)
+        if len(self.wal) == 0:
+            self.wal.add(NO_OP, 1, 0)
+            self.wal.sync()
+
+    def __getitem__(self, position: Any) -> Any:
+        return self.wal[position]
+
+    def __len__(self) -> int:
+        return len(self.wal)
+
+    def add(self, data: bytes, index: int, term: int) -> None:
+        self.wal.add(data, index, term)
+
+    def deleteEntriesFrom(self, position: int) -> None:  # noqa: N802
+        self.wal.cut_from(position)
+
+    def deleteEntriesTo(self, position: int) -> None:  # noqa: N802
+        self.wal.begin_at(position)
+
+    def replace(self, *entries: Entry) -> None:
+        """Begin anew behind a snapshot."""
+        self.wal.replace(entries)
+
+    def _destroy(self) -> None:
+        self.wal.close()
 
     def setCurrentTerm(self, term: int, voted_for: str | None) -> None:  # noqa: N802
         self._ballot.store(Vote(term, voted_for))
@@ -144,6 +167,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._proposals: deque[tuple[bytes, str, Answer]] = deque()
         self._calls: deque[Callable[[], None]] = deque()
         self._waiting: dict[int, tuple[int, str, Answer]] = {}
+        self._acknowledgements: list[tuple[Any, dict[str, Any]]] = []
         self._barriers: dict[int, tuple[int, list[Read]]] = {}
         self._barrier_reads: list[Read] = []
         self.refused_messages = 0
@@ -192,7 +216,7 @@ class Raft(Leading, pysyncobj.SyncObj):
             password=settings.secret.get_secret_value() if settings.secret else None,
         )
         others = [member.address for member in settings.members if member.id != settings.node_id]
-        journal = _open_journal(data)
+        journal = _Journal(data, record_bytes_max=settings.command_bytes_max + 1024)
         try:
             super().__init__(settings.address, others, conf=conf, transportClass=_Transport)
         except pysyncobj.SyncObjException as error:
@@ -214,8 +238,6 @@ class Raft(Leading, pysyncobj.SyncObj):
         """Fit snapshot and log together. The commit index on disk is a guess: a leader tells it anew (R6)."""
         entries = self._SyncObj__raftLog
         first, last = entries[0][1], entries[-1][1]
-        if any(entries[i][1] != first + i or entries[i][2] < entries[max(i - 1, 0)][2] for i in range(len(entries))):
-            raise DataDirUnreadable(data.journal, f"the log's entries are out of order; {_REBUILD}")
         if entries.getCurrentTerm() < entries[-1][2]:
             raise DataDirUnreadable(
                 data.journal,
@@ -281,7 +303,16 @@ class Raft(Leading, pysyncobj.SyncObj):
         if instant >= self._show_life_at:
             self._show_life_at = instant + self._settings.connection_timeout_s / 3
             self._show_life()
+        self._sync()  # what a vote won in the last poll has appended counts from here on
         self.doTick(0.0)
+
+    def _sync(self) -> None:
+        """Put the log on disk, and only then say so to the leader. One fdatasync for all that a tick has brought."""
+        self._SyncObj__raftLog.wal.sync()
+        if self._acknowledgements:
+            ready, self._acknowledgements = self._acknowledgements, []
+            for node, message in ready:
+                self._SyncObj__transport.send(node, message)
 
     def _show_life(self) -> None:
         """Followers have nothing to say to each other, and pysyncobj closes a connection when it is about to send and
@@ -316,6 +347,7 @@ class Raft(Leading, pysyncobj.SyncObj):
             self._sink.batch(batch)
 
     def _before_poll(self) -> float:
+        self._sync()
         self._publish()
         self._flush()
         instant = now()
@@ -351,13 +383,3 @@ class Raft(Leading, pysyncobj.SyncObj):
             if self._SyncObj__raftState == LEADER
             else {},
         )
-
-
-def _open_journal(data: DataDir) -> _Journal:
-    """Looks first, because pysyncobj reads what it finds as entries, whatever it is."""
-    if data.journal.exists() and data.journal.read_bytes()[:9] != b"PYSYNCOBJ":
-        raise DataDirUnreadable(data.journal, f"the log is damaged (its header is gone); {_REBUILD}")
-    try:
-        return _Journal(data)
-    except (ValueError, struct.error, IndexError) as error:
-        raise DataDirUnreadable(data.journal, f"the log is damaged ({error}); {_REBUILD}") from error

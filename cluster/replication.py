@@ -14,7 +14,7 @@ from cluster.snapshots import Entry
 
 
 class Log(Protocol):
-    """pysyncobj's journal, as far as it is read here: consecutive entries, never empty."""
+    """The log, as far as it is read here: consecutive entries, never empty."""
 
     def __getitem__(self, position: int, /) -> Entry:
         """The entry at a position, not at an index."""

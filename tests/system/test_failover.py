@@ -66,6 +66,22 @@ async def test_a_killed_node_comes_back_as_a_follower_with_the_state(plant: Loca
     await eventually(there, deadline_s=5)
 
 
+async def test_acknowledged_changes_survive_the_death_of_all_nodes_at_once(plant: LocalPlant) -> None:
+    first = await plant.current_leader(5)
+    names = [f"press-{number}" for number in range(20)]
+    for name in names:
+        document = {"id": name, "address": "http://127.0.0.1:9"}
+        assert (await plant.call("POST", "/v1/components", json=document)).status_code == 201
+    for node in plant.topology.nodes:
+        assert await plant.kill(node.id) == -signal.SIGKILL
+    for node in plant.topology.nodes:
+        await plant.restart(node.id)
+    second = await plant.wait_ready()
+    assert second.epoch > first.epoch
+    listed = await plant.call("GET", "/v1/components?consistency=linearizable")
+    assert sorted(row["id"] for row in listed.json()) == sorted(names)
+
+
 async def test_leadership_moves_on_demand_and_the_answer_names_the_new_epoch(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
     to = next(node.id for node in plant.topology.nodes if node.id != first.node_id)
