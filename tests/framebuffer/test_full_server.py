@@ -4,7 +4,7 @@ import pytest
 from redis.asyncio import Redis
 
 from framebuffer.connection import execute
-from framebuffer.errors import RedisUnavailable
+from framebuffer.errors import RedisUnavailable, RedisUnsupported
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
 from tests.framebuffer.frames import EPOCH, frames, opened, settle_all, table
@@ -31,3 +31,17 @@ async def test_a_full_server_takes_no_frames_and_finishes_those_it_has(streams: 
     assert await streams.publish(session, frames(20, 21)) == ["ok"]
     report = await verify(streams)
     assert (report.ledger_ok, report.settled, report.in_flight) == (True, 20, 1)
+
+
+async def test_a_server_that_evicts_keys_without_expiry_is_refused(streams: FrameStreams, redis: Redis) -> None:
+    try:
+        await execute(redis, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        await streams.ready()  # without a limit nothing is evicted
+        await execute(redis, "CONFIG", "SET", "maxmemory", "1gb")
+        with pytest.raises(RedisUnsupported, match="use noeviction"):
+            await streams.ready()
+        await execute(redis, "CONFIG", "SET", "maxmemory-policy", "volatile-lru")  # no frame's key has an expiry
+        await streams.ready()
+    finally:
+        await execute(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await execute(redis, "CONFIG", "SET", "maxmemory", "0")
