@@ -91,6 +91,12 @@ class Dispatcher:
                     self._metrics.observe(report, time.monotonic() - began)
                 if self._on_report is not None:
                     self._on_report(report)
+                if report.malformed:
+                    log.warning(
+                        "%d entries that no producer published were set aside in %s",
+                        report.malformed,
+                        self._streams.keys.malformed,
+                    )
                 progress = report.read > 0 or report.drained > 0
                 self._idle_passes = 0 if progress else self._idle_passes + 1
                 if report.more and progress:

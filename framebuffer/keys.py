@@ -56,6 +56,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:dead"
 
     @property
+    def malformed(self) -> str:
+        """Stream of entries that somebody wrote past ``publish``, trimmed to the newest."""
+        return f"{self.prefix}:malformed"
+
+    @property
     def wake(self) -> str:
         """Stream that wakes a waiting dispatcher when capacity became free while frames wait in lanes."""
         return f"{self.prefix}:wake"

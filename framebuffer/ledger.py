@@ -272,7 +272,8 @@ async def _entries(streams: FrameStreams, stream: str) -> AsyncIterator[tuple[Fr
     after = ""
     while page := await streams.scan(stream, after, count=_PAGE):
         for entry, camera, sequence in page:
-            yield (camera, sequence), (stream, entry)
+            if sequence >= 0:  # else it is not a frame
+                yield (camera, sequence), (stream, entry)
         after = page[-1][0]
 
 

@@ -37,6 +37,9 @@ async def inspect_server(redis: Redis) -> ServerInfo:
     role = str(info.get("role", ""))
     if role != "master":
         raise RedisUnavailable("read_only", f"this {software} server is a replica (role {role}), not the primary")
+    policy = str(info.get("maxmemory_policy", ""))
+    if policy.startswith("allkeys") and int(info.get("maxmemory", 0)) > 0:
+        raise RedisUnsupported(f"maxmemory-policy is {policy}: frames would be dropped when it is full; use noeviction")
     append_only = bool(int(info.get("aof_enabled", 0)))
     return ServerInfo(
         software=software,

@@ -155,6 +155,7 @@ class FrameStreams:
             more=raw.more,
             last_capture_id=raw.last_capture_id,
             last_wake_id=raw.last_wake_id,
+            malformed=raw.malformed,
         )
 
     async def return_queue(self, epoch: tuple[int, int], processor_id: str) -> int:
@@ -278,7 +279,7 @@ class FrameStreams:
 
     async def scan(self, stream: str, after: str = "", *, count: int = 1000) -> list[tuple[str, str, int]]:
         """A page of a stream (``capture``, ``lane:<capability>``, ``ready:<processor>``, ``results``, ``dead``) as
-        (entry id, camera, sequence), from behind entry ``after``.
+        (entry id, camera, sequence), from behind entry ``after``; ("", -1) for an entry that is not a frame.
         """
         flat = await self._call("scan", stream, f"({after}" if after else "-", count)
         return [
@@ -307,7 +308,7 @@ def _taken(row: list[Any]) -> wire.TakenFrame:
         capability=capability.decode(),
         priority=int(priority),
         attempts=int(attempts),
-        traceparent=traceparent.decode(),
+        traceparent=traceparent.decode("ascii", "replace"),  # any producer's: an invalid one starts a new trace
         event=event,
         payload=payload,
         payload_missing=bool(missing),

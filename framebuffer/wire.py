@@ -124,6 +124,7 @@ class DispatchReport(msgspec.Struct, frozen=True):
     more: bool  # calling again at once would move more
     last_capture_id: str  # wait on the capture stream from here
     last_wake_id: str  # wait on the wake stream from here
+    malformed: int = 0  # entries that no producer's publish wrote, set aside in the stream of malformed ones
 
     @property
     def moved(self) -> int:
@@ -224,6 +225,7 @@ class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
     more: bool
     last_capture_id: str
     last_wake_id: str
+    malformed: int = 0
 
 
 class RawStats(msgspec.Struct, frozen=True, array_like=True):

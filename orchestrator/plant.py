@@ -161,15 +161,15 @@ class PlantDuty:
         raise refusal if isinstance(refusal, Refused) else Refused(refusal.message)
 
     async def _exchange(self, row: ComponentRow, event: Event) -> tuple[int, bytes]:
-        """(status, body) of the component's answer; the body bounded."""
+        """(status, body) of the component's answer; no body when it is too large."""
         document = event.model_dump(mode="json", exclude_none=True)
         body = bytearray()
         async with self._http.stream("POST", f"{row.address}/event", json=document, timeout=self._timeout) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > ANSWER_BYTES_MAX:
-                    break  # cut short it is no valid answer
-        return response.status_code, bytes(body[:ANSWER_BYTES_MAX])
+                    return response.status_code, b""
+        return response.status_code, bytes(body)
 
     # ── Events ────────────────────────────────
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from cluster import Command, Event, Outcome, Position
+from cluster.commands import Command, Event, Outcome, Position
 from framebuffer import registry as processors
 from orchestrator.components import KINDS as COMPONENT_KINDS
 from orchestrator.components import ComponentRegistry

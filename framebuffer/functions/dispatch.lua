@@ -25,7 +25,7 @@ local function dispatch(keys, argv)
   end
   local router = new_router(prefix, argv[6])
   local capture = prefix .. ':capture'
-  local moved, drained, read = 0, 0, 0
+  local moved, drained, read, malformed = 0, 0, 0, 0
   local routed, routed_at, parked, parked_at, waiting = {}, {}, {}, {}, {}
 
   local function note_routed(processor, fields)
@@ -49,12 +49,18 @@ local function dispatch(keys, argv)
     local take = math.min(budget, free_capacity(router, capability))
     if take > 0 then
       for _, entry in ipairs(redis.call('XRANGE', lane, '-', '+', 'COUNT', take)) do
-        local processor = route(router, entry[2])
-        if not processor then
+        if is_frame(prefix, entry[2]) then
+          local processor = route(router, entry[2])
+          if not processor then
+            break
+          end
+          note_routed(processor, entry[2])
+        elseif set_aside(prefix, entry[2], 'malformed') then
+          malformed = malformed + 1
+        else
           break
         end
         redis.call('XDEL', lane, entry[1])
-        note_routed(processor, entry[2])
         drained = drained + 1
         budget = budget - 1
       end
@@ -69,10 +75,14 @@ local function dispatch(keys, argv)
   local function move(entries)
     for _, entry in ipairs(entries) do
       local fields = entry[2]
+      local sound = is_frame(prefix, fields)
       local capability = fields[CAPABILITY]
-      local processor = not waiting[capability] and route(router, fields)
+      local processor = sound and not waiting[capability] and route(router, fields)
       local kept = true
-      if processor then
+      if not sound then
+        kept = set_aside(prefix, fields, 'malformed')
+        malformed = malformed + 1
+      elseif processor then
         note_routed(processor, fields)
       elseif park(prefix, capability, fields) then
         waiting[capability] = true
@@ -135,7 +145,7 @@ local function dispatch(keys, argv)
   if #woken > 0 then
     last_wake = woken[1][1]
   end
-  return cmsgpack.pack({ read, drained, routed, parked, depths, in_lanes, more, last_capture, last_wake })
+  return cmsgpack.pack({ read, drained, routed, parked, depths, in_lanes, more, last_capture, last_wake, malformed })
 end
 
 -- ARGV: term, index, node, processor, limit. Frames of its queue, taken ones included, go back to their lanes.
@@ -148,7 +158,13 @@ local function give_back(keys, argv)
   end
   local key, moved = stream_key(prefix, 'ready', processor), 0
   for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', argv[5])) do
-    if park(prefix, entry[2][CAPABILITY], entry[2]) then
+    local kept
+    if is_frame(prefix, entry[2]) then
+      kept = park(prefix, entry[2][CAPABILITY], entry[2])
+    else
+      kept = set_aside(prefix, entry[2], 'malformed')
+    end
+    if kept then
       redis.pcall('XACK', key, processor .. '-group', entry[1])
       redis.call('XDEL', key, entry[1])
       moved = moved + 1

@@ -49,6 +49,11 @@ local function is_final(ledger, sequence)
   return is_complete(ledger, segment) or redis.call('GETBIT', bitmap(ledger, 'final', segment), bit) == 1
 end
 
+local function is_published(ledger, sequence)
+  local segment, bit = place(ledger, sequence)
+  return is_complete(ledger, segment) or redis.call('GETBIT', bitmap(ledger, 'published', segment), bit) == 1
+end
+
 local function set_final(ledger, sequence, outcome)
   local segment, bit = place(ledger, sequence)
   redis.call('SETBIT', bitmap(ledger, 'final', segment), bit, 1)

@@ -85,13 +85,15 @@ local function bits(keys, argv)
 end
 
 -- ARGV: stream (without the prefix), start ("-" or "(" and an id), count. Returns {id, camera, sequence, ...}, flat:
--- the frames of a page without their bytes.
+-- the frames of a page without their bytes. What is not a frame has no camera and sequence -1.
 local function scan(keys, argv)
   local out = {}
   for _, entry in ipairs(redis.call('XRANGE', keys[1] .. ':' .. argv[1], argv[2], '+', 'COUNT', argv[3])) do
+    local camera, sequence = entry[2][CAMERA] or '', entry[2][SEQUENCE] or ''
+    local sound = is_name(camera) and is_count(sequence)
     out[#out + 1] = entry[1]
-    out[#out + 1] = entry[2][CAMERA]
-    out[#out + 1] = entry[2][SEQUENCE]
+    out[#out + 1] = sound and camera or ''
+    out[#out + 1] = sound and sequence or '-1'
   end
   return out
 end

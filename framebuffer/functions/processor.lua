@@ -12,6 +12,11 @@ local function take(keys, argv)
       local fields = entry[2]
       if not fields then
         redis.call('XACK', key, group, entry[1]) -- pending, but its entry is gone: nothing to hand out
+      elseif not is_frame(prefix, fields) then
+        if set_aside(prefix, fields, 'malformed') then
+          redis.call('XACK', key, group, entry[1])
+          redis.call('XDEL', key, entry[1])
+        end
       else
         local payload, missing = fields[PAYLOAD], 0
         if fields[REF] ~= '' then
@@ -62,6 +67,9 @@ end
 local function settle(keys, argv)
   local prefix, processor, consumer = keys[1], argv[1], argv[2]
   local attempts_max, results_kept = tonumber(argv[3]), argv[4]
+  if not attempts_max or not tonumber(results_kept) or #argv % 5 ~= 4 then
+    return redis.error_reply('ERR wrong number of arguments')
+  end
   local key, group = stream_key(prefix, 'ready', processor), argv[1] .. '-group'
   local results = prefix .. ':results'
   local cache, outcomes = {}, {}
@@ -78,10 +86,15 @@ local function settle(keys, argv)
       return 'not-owner'
     end
     local fields = entry[2]
-    local sequence = tonumber(fields[SEQUENCE])
-    local ledger = open_camera(prefix, fields[CAMERA], cache)
+    local sound = is_frame(prefix, fields)
+    local sequence = sound and tonumber(fields[SEQUENCE])
+    local ledger = sound and open_camera(prefix, fields[CAMERA], cache)
     local outcome
-    if is_final(ledger, sequence) then
+    if not sound or not is_published(ledger, sequence) then
+      -- It never went through `publish`: a result of it would be one that no ledger owes.
+      set_aside(prefix, fields, sound and 'not_published' or 'malformed')
+      outcome = 'not-owner'
+    elseif is_final(ledger, sequence) then
       count(ledger, 'duplicate_settles')
       outcome = 'duplicate'
     elseif status == 'ok' then
@@ -118,10 +131,19 @@ local function settle(keys, argv)
     return outcome
   end
 
+  local failed
   for at = 5, #argv, 5 do
-    outcomes[#outcomes + 1] = one(argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4])
+    local fine, outcome = pcall(one, argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4])
+    if not fine then
+      failed = outcome
+      break
+    end
+    outcomes[#outcomes + 1] = outcome
   end
-  close_cameras(cache)
+  close_cameras(cache) -- also after a failure: the frames before it are final
+  if failed then
+    return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. failed)
+  end
   if redis.call('EXISTS', prefix .. ':lanes') == 1 then
     wake(prefix) -- capacity became free, or a frame came back, while frames wait
   end

@@ -4,6 +4,9 @@
 local function open(keys, argv)
   local prefix, camera, token = keys[1], argv[1], argv[2]
   local resume = tonumber(argv[4]) or -1
+  if not is_name(camera) then
+    return redis.error_reply('ERR invalid camera')
+  end
   local key = stream_key(prefix, 'ledger', camera)
   local row = redis.call('HMGET', key, 'session', 'previous', 'highest')
   local previous = row[1] or ''
@@ -24,6 +27,9 @@ end
 -- traceparent, event, payload. Returns a status per frame: "ok", "duplicate" or "refused:<reason>".
 local function publish(keys, argv)
   local prefix, camera, inline_max = keys[1], argv[1], tonumber(argv[3])
+  if not inline_max or #argv % 7 ~= 3 then
+    return redis.error_reply('ERR wrong number of arguments') -- half a frame would be marked and then not appended
+  end
   local cache = {}
   local ledger = open_camera(prefix, camera, cache)
   if not ledger.known or ledger.session ~= argv[2] then
@@ -36,13 +42,13 @@ local function publish(keys, argv)
   for at = 4, #argv, 7 do
     local sequence, capability, priority = tonumber(argv[at + 1]), argv[at + 2], tonumber(argv[at + 3])
     local status
-    if argv[at] == '' then
+    if not is_frame_id(argv[at]) then
       status = 'refused:frame_id'
     elseif not sequence or sequence < 0 or sequence > SEQUENCE_MAX or sequence % 1 ~= 0 then
       status = 'refused:sequence'
     elseif sequence > limit then
       status = 'refused:sequence_jump'
-    elseif capability == '' or #capability > CAPABILITY_BYTES_MAX then
+    elseif not is_name(capability) then
       status = 'refused:capability'
     elseif not priority or priority < 0 or priority > 10 or priority % 1 ~= 0 then
       status = 'refused:priority'
@@ -56,7 +62,7 @@ local function publish(keys, argv)
       else
         local number, payload, ref = text(sequence), argv[at + 6], ''
         if #payload > inline_max then
-          ref = prefix .. ':payload:' .. camera .. ':' .. number
+          ref = payload_key(prefix, camera, number)
           redis.call('SET', ref, payload)
           payload = ''
         end

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v1
--- revision: 1
+-- revision: 2
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -15,12 +15,15 @@ local LEADERS_KEPT = 1000
 local WAKE_KEPT = 16
 local JUMP_MAX = 1048576 -- a sequence further ahead than this is a mistake, not a gap
 local SEQUENCE_MAX = 9007199254740991 -- 2^53 - 1: beyond, Lua's numbers are not exact
-local CAPABILITY_BYTES_MAX = 64
+local MALFORMED_KEPT = 10000
 local ANY_NODE = '-' -- a caller that knows its epoch but does not say its name
 
 -- Positions of the values in a stream entry; XADD writes the fields in this order, always.
 local FRAME_ID, CAMERA, SEQUENCE, CAPABILITY, PRIORITY = 2, 4, 6, 8, 10
 local ATTEMPTS, TRACEPARENT, EVENT, PAYLOAD, REF = 12, 14, 16, 18, 20
+local FIELDS = {
+  'frame_id', 'camera_id', 'sequence', 'capability', 'priority', 'attempts', 'traceparent', 'event', 'payload', 'ref',
+}
 
 -- Lua prints 1e15 as "1e+15": numbers that are stored or returned as text go through this.
 local function text(number)
@@ -29,6 +32,45 @@ end
 
 local function stream_key(prefix, kind, name)
   return prefix .. ':' .. kind .. ':' .. name
+end
+
+-- Cameras and capabilities become parts of keys.
+local function is_name(value)
+  return #value <= 64 and string.find(value, '^%w[%w._-]*$') ~= nil
+end
+
+local function is_frame_id(value)
+  return #value <= 128 and string.find(value, '^[!-~]+$') ~= nil
+end
+
+local function is_count(value)
+  return #value <= 16 and string.find(value, '^%d+$') ~= nil and tonumber(value) <= SEQUENCE_MAX
+end
+
+local function payload_key(prefix, camera, number)
+  return prefix .. ':payload:' .. camera .. ':' .. number
+end
+
+-- Whether the entry looks as `publish` writes it: anybody can XADD anything.
+local function is_frame(prefix, fields)
+  if #fields ~= 2 * #FIELDS then
+    return false
+  end
+  for at, name in ipairs(FIELDS) do
+    if fields[2 * at - 1] ~= name then
+      return false
+    end
+  end
+  return is_frame_id(fields[FRAME_ID]) and is_name(fields[CAMERA]) and is_name(fields[CAPABILITY])
+    and is_count(fields[SEQUENCE]) and is_count(fields[PRIORITY]) and is_count(fields[ATTEMPTS])
+    and (fields[REF] == '' or fields[REF] == payload_key(prefix, fields[CAMERA], fields[SEQUENCE]))
+end
+
+-- Keeps an entry that did not come from `publish` for people to look at. No ledger knows it, so it is not a dead frame.
+local function set_aside(prefix, fields, reason)
+  local id = redis.pcall('XADD', prefix .. ':malformed', 'MAXLEN', '~', MALFORMED_KEPT, '*',
+    'reason', reason, 'entry', cmsgpack.pack(fields))
+  return type(id) ~= 'table'
 end
 
 -- Adds an entry; nil when the key holds something that is not a stream.

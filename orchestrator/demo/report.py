@@ -96,14 +96,18 @@ def ordered(reigns: Sequence[Reign]) -> list[Reign]:
     return sorted((one for one in reigns if one.frames > 0), key=lambda one: (one.term, one.index))
 
 
+def successor(reigns: Sequence[Reign], epoch: tuple[int, int]) -> Reign | None:
+    """The first leader after the one of `epoch` that dispatched something."""
+    return next((one for one in ordered(reigns) if (one.term, one.index) > epoch), None)
+
+
 def takeover_ms(reigns: Sequence[Reign], epoch: tuple[int, int]) -> float | None:
     """From the last frame that the leader of `epoch` dispatched to the first one of the next leader, in milliseconds.
 
     Both times are the server's: no clock of another host is compared. None where either of them is missing.
     """
-    line = ordered(reigns)
-    old = next((one for one in line if (one.term, one.index) == epoch), None)
-    new = next((one for one in line if (one.term, one.index) > epoch), None)
+    old = next((one for one in ordered(reigns) if (one.term, one.index) == epoch), None)
+    new = successor(reigns, epoch)
     if old is None or new is None:
         return None
     return round((new.first_us - old.last_us) / 1_000, 1)
@@ -198,6 +202,8 @@ def broken_promises(facts: Facts, report: Mapping[str, Any]) -> list[str]:
         broken.append(f"{report['in_flight']} frames were still in flight when the time to drain was over")
     if report["dead"]:
         broken.append(f"{report['dead']} frames were given up")
+    if report["dropped"]:
+        broken.append(f"{report['dropped']} frames were dropped")
     if report["frames_with_result"] != report["settled"]:
         broken.append(f"{report['settled']} frames are settled, {report['frames_with_result']} have a result")
     broken.extend(
@@ -219,7 +225,7 @@ def _broken_by_fault(facts: Facts, report: Mapping[str, Any]) -> list[str]:
     if fault is None:
         return [f"the {facts.options.kill} was not killed"]
     broken = []
-    if fault.exit_status not in (-9, None):
+    if fault.exit_status != -9 and (fault.what == "leader" or fault.exit_status is not None):
         broken.append(f"{fault.victim} (pid {fault.pid}) did not die by SIGKILL: exit status {fault.exit_status}")
     if fault.rejoined_s is None or fault.new_pid in (None, fault.pid):
         broken.append(f"{fault.victim} did not come back")
@@ -231,8 +237,13 @@ def _broken_by_fault(facts: Facts, report: Mapping[str, Any]) -> list[str]:
         broken.append("no second node has led")
     if report["takeover_ms"] is None:
         broken.append("no other leader dispatched a frame after the kill")
+    elif report["takeover_ms"] < 0:
+        broken.append(f"takeover took {report['takeover_ms']:g} ms: the server's clock was set back")
     elif report["takeover_ms"] >= TAKEOVER_BUDGET_MS:
         broken.append(f"takeover took {report['takeover_ms']:g} ms, {TAKEOVER_BUDGET_MS} is the budget")
+    next_leader = None if fault.epoch is None else successor(facts.reigns, fault.epoch)
+    if next_leader is not None and next_leader.first_us < fault.server_ms * 1_000:
+        broken.append(f"{fault.victim} did not lead any more when it was killed: {next_leader.node} dispatched already")
     return broken
 
 

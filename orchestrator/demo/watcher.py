@@ -52,7 +52,7 @@ class ResultWatcher:
             try:
                 if await self._read() == COUNT:
                     continue
-            except RedisError:
+            except (RedisError, OSError):  # OSError: also the client's own TimeoutError, of a server that stalls
                 pass  # the server is away; what it stored meanwhile is read when it is back
             await asyncio.sleep(IDLE_S)
 

@@ -108,6 +108,19 @@ async def test_dev_starts_everything_and_keeps_it_up(tmp_path: Path) -> None:
         pid_in(tmp_path, str(tmp_path / "dev"))
 
 
+async def test_dev_can_forget_its_last_run_and_do_without_frames(tmp_path: Path) -> None:
+    stale = tmp_path / "dev" / "nodes" / "n1" / "stale"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of another time")
+    async with Processes(tmp_path / "logs", grace=15.0) as processes:
+        (running,) = await processes.start(dev(tmp_path, "--fresh", "--no-frames"))
+        await says(running, r"frames redis://.* Ctrl-C ends it all", 40)
+        assert not stale.exists()
+        assert not (tmp_path / "dev" / "logs" / "cam1.log").exists()
+        running.send(signal.SIGTERM)
+        assert await running.wait(20) == 0
+
+
 async def says(process: Process, pattern: str, deadline_s: float) -> None:
     def look() -> bool:
         assert process.running, process.tail()

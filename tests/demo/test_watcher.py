@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from framebuffer.connection import execute
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import OutgoingFrame, RoutingRow, RoutingTable, Settlement
@@ -59,6 +60,15 @@ async def test_an_outage_is_waited_out(server: EmbeddedServer, streams: FrameStr
         await server.restart()
         await settle(streams, "cam1", 10)
         await eventually(lambda: watcher.tally.results == 20, deadline_s=10)
+    assert watcher.tally.duplicates == 0
+
+
+async def test_a_server_that_stalls_is_waited_out(server: EmbeddedServer, streams: FrameStreams) -> None:
+    async with ResultWatcher(server.url) as watcher:
+        watcher._redis.reply_s = 0.05
+        await execute(streams.redis, "CLIENT", "PAUSE", 600, "ALL")  # longer than the watcher's pause between reads
+        await settle(streams, "cam1", 10)
+        await eventually(lambda: watcher.tally.results == 10, deadline_s=10)
     assert watcher.tally.duplicates == 0
 
 

@@ -163,10 +163,10 @@ async def test_no_cancellation_is_swallowed(streams: FrameStreams) -> None:
 
 
 async def test_a_late_reply_is_a_timeout(server: EmbeddedServer, redis: Redis) -> None:
-    hasty = connect(server.url, timeout_s=0.1)
+    hasty = connect(server.url, timeout_s=0.5)
     blocked = FrameStreams(hasty)
     await blocked.ready()
-    await execute(redis, "CLIENT", "PAUSE", 400, "ALL")
+    await execute(redis, "CLIENT", "PAUSE", 1300, "ALL")
     with pytest.raises(RedisUnavailable) as caught:
         await blocked.stats()
     assert caught.value.reason == "timeout"

@@ -133,7 +133,10 @@ class Orchestrator:
         async with client(self.url) as http:
 
             async def leads() -> bool:
-                return (await http.get("/leader")).status_code == 200
+                try:
+                    return (await http.get("/leader")).status_code == 200
+                except httpx.TransportError:
+                    return False
 
             await eventually(leads, deadline_s=10)
 

@@ -78,7 +78,7 @@ def test_a_name_that_no_file_has() -> None:
         (GOOD + "---\n" + GOOD, 9, "not YAML"),
         (GOOD + "api: {token: \x01}\n", 9, "not YAML"),
         (b"node:\n  id: \xff\n", 2, "not YAML"),
-        ("[" * 5000, 1, "nested too deeply"),
+        ("[" * 1000, 1, "nested too deeply"),
     ],
 )
 def test_what_is_no_file_of_settings(tmp_path: Path, content: str | bytes, line: int, message: str) -> None:

@@ -40,7 +40,8 @@ async def test_every_promise_of_the_demo_holds(tmp_path: Path, kill: str) -> Non
     leaders = [reign["node"] for reign in report["leaders"]]
     if kill == "leader":
         assert report["takeover_ms"] > 0
-        assert len(set(leaders)) == 2
+        assert report["fault"]["victim"] in leaders
+        assert len(set(leaders)) >= 2  # on a busy machine there may be one more election
         assert report["fault"]["exit_status"] == -9
     if kill == "primary":
         assert report["primary_gap_ms"] > 0
