@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from cluster.durable import put_in_place
 from cluster.errors import DataDirUnreadable
 
 _HEADER = struct.Struct("<8sI")
@@ -56,10 +57,5 @@ class Ballot:
             file.write(_HEADER.pack(MAGIC, zlib.crc32(record)) + record)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        put_in_place(temporary, self._path)
         self.vote = vote

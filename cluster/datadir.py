@@ -14,6 +14,7 @@ from typing import Self
 
 import msgspec
 
+from cluster.durable import put_in_place
 from cluster.errors import DataDirForeign, DataDirInUse, DataDirUnreadable, DataDirUnwritable
 
 FORMAT = 1
@@ -131,11 +132,6 @@ def _write_identity(path: Path, file: Path, identity: Identity) -> None:
             out.write(msgspec.json.encode(identity) + b"\n")
             out.flush()
             os.fsync(out.fileno())
-        os.replace(temporary, file)
-        directory = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        put_in_place(temporary, file)
     except OSError as error:
         raise DataDirUnwritable(path, f"cannot be written ({error.strerror})") from error

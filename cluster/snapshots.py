@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from cluster.durable import put_in_place
 from cluster.errors import SnapshotUnreadable
 
 MAGIC = b"TRIARCH\x01"
@@ -168,12 +169,7 @@ class SnapshotStore:
         self._place(self._incoming_path)
 
     def _place(self, path: Path) -> None:
-        os.replace(path, self._path)
-        directory = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        put_in_place(path, self._path)
         # Copies under way are of the former file, which no longer fits the log.
         for file in self._outgoing.values():
             file.close()

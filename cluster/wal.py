@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, overload
 
+from cluster.durable import put_in_place
 from cluster.errors import DataDirUnreadable
 from cluster.snapshots import Entry
 
@@ -126,12 +127,7 @@ class WriteAheadLog:
                 content += _entry(*entry)
             _write_all(file.fileno(), content)
             os.fsync(file.fileno())
-            os.replace(temporary, self._path)
-            directory = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            put_in_place(temporary, self._path)
         except BaseException:
             file.close()
             raise

@@ -1,19 +1,16 @@
 """A leader that is stopped, replaced, and resumed: it still believes that it leads, and the fence refuses it."""
 
-import asyncio
 import signal
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from framebuffer import ledger
 from framebuffer.errors import Fenced
-from framebuffer.producer import FrameProducer
 from framebuffer.wire import RoutingRow, RoutingTable
 from orchestrator.dev.local import LocalPlant
 from tests.support import eventually
-from tests.system.working import Echo, publish_until, started, streams_of
+from tests.system.working import Echo, flowing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
@@ -31,45 +28,29 @@ def is_stopped(pid: int) -> bool:
 async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
     pid = plant.node(first.node_id).pid
-    processor = Echo("echo-1", plant.topology)
-    async with started(processor), streams_of(plant.topology) as streams:
-        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
-            enough = asyncio.Event()
-            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
-            await eventually(lambda: len(processor.seen) > 50, deadline_s=20)
+    async with flowing(plant.topology, Echo("echo-1", plant.topology)) as flow:
+        plant.send(first.node_id, signal.SIGSTOP)
+        await eventually(partial(is_stopped, pid), deadline_s=5)
+        second = await plant.other_leader(first)
+        await flow.moves()
+        # What the stopped leader will call when it wakes, under its epoch: refused, and nothing moves.
+        table = RoutingTable(rows=(RoutingRow("echo-1", ("echo",), 1000),))
+        with pytest.raises(Fenced) as refusal:
+            await flow.streams.dispatch(first.epoch, first.node_id, table)
+        assert refusal.value.current == second.epoch
+        assert refusal.value.node_id == second.node_id
+        with pytest.raises(Fenced):
+            await flow.streams.return_queue(first.epoch, "echo-1")
+        with pytest.raises(Fenced):
+            await flow.streams.fence(first.epoch, first.node_id)
 
-            plant.send(first.node_id, signal.SIGSTOP)
-            await eventually(partial(is_stopped, pid), deadline_s=5)
-            second = await plant.other_leader(first)
-            seen = len(processor.seen)
-            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
-            # What the stopped leader will call when it wakes, under its epoch: refused, and nothing moves.
-            table = RoutingTable(rows=(RoutingRow("echo-1", ("echo",), 1000),))
-            with pytest.raises(Fenced) as refusal:
-                await streams.dispatch(first.epoch, first.node_id, table)
-            assert refusal.value.current == second.epoch
-            assert refusal.value.node_id == second.node_id
-            with pytest.raises(Fenced):
-                await streams.return_queue(first.epoch, "echo-1")
-            with pytest.raises(Fenced):
-                await streams.fence(first.epoch, first.node_id)
-
-            plant.send(first.node_id, signal.SIGCONT)
-            await eventually(lambda: state_of(pid) != "T", deadline_s=5)
-            await plant.wait_ready(first.node_id)  # it knows by now that another leads
-            assert (await plant.ask(first.node_id, "/leader")).status_code == 503  # type: ignore[union-attr]
-            seen = len(processor.seen)
-            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
-            enough.set()
-            published = await publishing
-            await producer.flush()
-
-        async def all_settled() -> bool:
-            return (await streams.stats()).cameras["cam1"].in_flight == 0
-
-        await eventually(all_settled, deadline_s=20)
-        report = await ledger.verify(streams)
-        stats = await streams.stats()
+        plant.send(first.node_id, signal.SIGCONT)
+        await eventually(lambda: not is_stopped(pid), deadline_s=5)
+        await plant.wait_ready(first.node_id)  # it knows by now that another leads
+        assert (await plant.call("GET", "/leader", node_id=first.node_id)).status_code == 503
+        await flow.moves()
+        report = await flow.settled()
+        stats = await flow.streams.stats()
 
     old = next(reign for reign in stats.leaders if reign.epoch == first.epoch)
     assert stats.fence is not None
@@ -77,8 +58,8 @@ async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
     # By the server's own clock: the old leader's last frame left before the new one's first.
     assert old.frames > 0
     assert old.last_us < min(r.first_us for r in [*stats.leaders, stats.fence] if r.epoch > first.epoch and r.first_us)
-    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
-    assert len(processor.seen) == published == len(set(processor.seen))
+    assert (report.published, report.settled, report.lost, report.duplicates) == (flow.published, flow.published, 0, 0)
+    assert flow.seen == [("cam1", sequence) for sequence in range(flow.published)]
 
 
 async def test_a_minority_leader_serves_and_changes_nothing(plant: LocalPlant) -> None:

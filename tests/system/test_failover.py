@@ -5,45 +5,28 @@ import signal
 
 import pytest
 
-from framebuffer import ledger
-from framebuffer.producer import FrameProducer
+from framebuffer.wire import TakenFrame
 from orchestrator.dev.local import LocalPlant
 from tests.support import eventually
-from tests.system.working import Echo, publish_until, started, streams_of
+from tests.system.working import Echo, flowing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
 
 async def test_no_frame_is_lost_or_done_twice_when_the_leader_is_killed(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
-    processors = [Echo("echo-1", plant.topology), Echo("echo-2", plant.topology)]
-    async with started(*processors), streams_of(plant.topology) as streams:
-        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
-            enough = asyncio.Event()
-            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
-            await eventually(lambda: len(processors[0].seen) + len(processors[1].seen) > 100, deadline_s=20)
-
-            assert await plant.kill(first.node_id) == -signal.SIGKILL
-            second = await plant.other_leader(first)
-            seen = sum(len(processor.seen) for processor in processors)
-            await eventually(lambda: sum(len(p.seen) for p in processors) > seen + 100, deadline_s=20)
-
-            enough.set()
-            published = await publishing
-            await producer.flush()
-
-        async def all_settled() -> bool:
-            return (await streams.stats()).cameras["cam1"].in_flight == 0
-
-        await eventually(all_settled, deadline_s=20)
-        report = await ledger.verify(streams)
-        stats = await streams.stats()
+    async with flowing(plant.topology, Echo("echo-1", plant.topology), Echo("echo-2", plant.topology)) as flow:
+        assert await plant.kill(first.node_id) == -signal.SIGKILL
+        second = await plant.other_leader(first)
+        await flow.moves(100)
+        report = await flow.settled()
+        stats = await flow.streams.stats()
 
     assert second.node_id != first.node_id
-    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
+    assert (report.published, report.settled, report.lost, report.duplicates) == (flow.published, flow.published, 0, 0)
     assert report.ledger_ok
     # Nobody is given a frame twice when only the leader dies: it holds none.
-    assert sorted(processors[0].seen + processors[1].seen) == [("cam1", sequence) for sequence in range(published)]
+    assert flow.seen == [("cam1", sequence) for sequence in range(flow.published)]
     reigns = [*stats.leaders, stats.fence]
     assert {reign.node for reign in reigns if reign is not None and reign.frames} == {first.node_id, second.node_id}
 
@@ -102,63 +85,44 @@ async def test_a_leader_that_is_told_to_stop_hands_over_first(plant: LocalPlant)
 
 
 async def test_the_server_dies_and_comes_back_from_its_log_with_nothing_lost(plant: LocalPlant) -> None:
-    processor = Echo("echo-1", plant.topology)
-    async with started(processor), streams_of(plant.topology) as streams:
-        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
-            enough = asyncio.Event()
-            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.01, capability="echo"))
-            await eventually(lambda: len(processor.seen) > 50, deadline_s=20)
-            pid = plant.server.pid
-            await plant.server.kill()
-            assert plant.server.pid is None
-            any_node = plant.topology.nodes[0].id
+    async with flowing(plant.topology, Echo("echo-1", plant.topology)) as flow:
+        pid = plant.server.pid
+        await plant.server.kill()
+        assert plant.server.pid is None
+        any_node = plant.topology.nodes[0].id
 
-            async def unready() -> bool:
-                answer = await plant.ask(any_node, "/readyz")
-                return answer is not None and answer.status_code == 503 and "Redis" in answer.text
+        async def unready() -> bool:
+            answer = await plant.ask(any_node, "/readyz")
+            return answer is not None and answer.status_code == 503 and "Redis" in answer.text
 
-            await eventually(unready, deadline_s=10)
-            await plant.server.restart()
-            assert plant.server.pid not in (None, pid)
-            seen = len(processor.seen)
-            await eventually(lambda: len(processor.seen) > seen + 50, deadline_s=20)
-            enough.set()
-            published = await publishing
-            await producer.flush()
-
-        async def all_settled() -> bool:
-            return (await streams.stats()).cameras["cam1"].in_flight == 0
-
-        await eventually(all_settled, deadline_s=20)
-        report = await ledger.verify(streams)
-    assert (report.published, report.settled, report.lost, report.duplicates) == (published, published, 0, 0)
+        await eventually(unready, deadline_s=10)
+        await plant.server.restart()
+        assert plant.server.pid not in (None, pid)
+        await flow.moves()
+        report = await flow.settled()
+    assert (report.published, report.settled, report.lost, report.duplicates) == (flow.published, flow.published, 0, 0)
     assert report.ledger_ok
 
 
 async def test_frames_of_a_processor_that_dies_go_to_another(plant: LocalPlant) -> None:
     stuck = _Stuck("echo-1", plant.topology, capacity=8)
     dying = asyncio.create_task(stuck.start())
-    async with streams_of(plant.topology) as streams:
-        async with FrameProducer("cam1", plant.topology.redis_url) as producer:
-            enough = asyncio.Event()
-            publishing = asyncio.create_task(publish_until(producer, enough, every_s=0.02, capability="echo"))
-            await eventually(lambda: len(stuck.seen) > 0, deadline_s=20)
-            dying.cancel()  # as a crash: no goodbye, its frames stay in its queue
-            await asyncio.wait({dying})
-            assert (await streams.stats()).ready["echo-1"].length > 0
-            rescuer = Echo("echo-2", plant.topology)
-            async with started(rescuer):
-                await eventually(lambda: set(stuck.seen) <= set(rescuer.seen), deadline_s=30)
-                enough.set()
-                published = await publishing
-                await producer.flush()
-                await eventually(lambda: len(rescuer.seen) == published, deadline_s=20)
-        report = await ledger.verify(streams)
-    assert (report.settled, report.lost, report.duplicates) == (published, 0, 0)
+    rescuer = Echo("echo-2", plant.topology)
+    async with flowing(plant.topology, rescuer) as flow:
+        await eventually(lambda: len(stuck.seen) > 0, deadline_s=20)
+        dying.cancel()  # as a crash: no goodbye, its frames stay in its queue
+        await asyncio.wait({dying})
+        assert (await flow.streams.stats()).ready["echo-1"].length > 0
+        await eventually(lambda: set(stuck.seen) <= set(rescuer.seen), deadline_s=30)
+        report = await flow.settled()
+    assert (report.settled, report.lost, report.duplicates) == (flow.published, 0, 0)
+    assert flow.seen == [("cam1", sequence) for sequence in range(flow.published)]
 
 
 class _Stuck(Echo):
-    async def process_frame(self, frame: object) -> dict[str, int]:
-        self.seen.append((frame.camera_id, frame.sequence))  # type: ignore[attr-defined]
+    """Takes frames and never finishes one."""
+
+    async def process_frame(self, frame: TakenFrame) -> dict[str, int]:
+        self.seen.append((frame.camera_id, frame.sequence))
         await asyncio.Event().wait()
         return {}
