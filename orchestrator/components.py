@@ -4,6 +4,9 @@ Rows say who is registered, in which state a component last was known to be, and
 High-rate heartbeats stay out; only transitions are proposed. What may stand in a registration is checked once, at the
 proposer (`ComponentRegistration`), and not again here: a later, stricter rule must not change what an old log says.
 
+A member of a body that this release does not know is refused, not skipped: how deeply nested a value can be skipped
+depends on the caller's stack, and two nodes would then differ on one command. A new member takes a new version.
+
 Which report counts: a component process has an `incarnation` and numbers its changes. A registration makes its
 incarnation the one that counts; a report of another one is refused (`component_superseded`), and one that is not newer
 than what is known changes nothing. So a report, or a registration, that was held up cannot undo a later one.
@@ -55,7 +58,7 @@ class ComponentRegistration(Frozen):
         return value.rstrip("/")
 
 
-class Register(msgspec.Struct, frozen=True, kw_only=True):
+class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make with `Register.of`. A component that is registered elsewhere and heard keeps its id."""
 
     kind: ClassVar[str] = "component.register"
@@ -72,12 +75,12 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**registration.model_dump())
 
 
-class Unregister(msgspec.Struct, frozen=True, kw_only=True):
+class Unregister(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: ClassVar[str] = "component.unregister"
     id: str
 
 
-class Observe(msgspec.Struct, frozen=True, kw_only=True):
+class Observe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A state that a component reported. Without `sequence` it counts as it comes."""
 
     kind: ClassVar[str] = "component.observe"
@@ -88,7 +91,7 @@ class Observe(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int | None = None
 
 
-class Presence(msgspec.Struct, frozen=True, kw_only=True):
+class Presence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The leader's verdict whether a component is heard; it holds for the registration at `position` only."""
 
     kind: ClassVar[str] = "component.presence"
@@ -176,8 +179,7 @@ class ComponentRegistry:
         """Apply one command; `body` is its msgpack. A refusal has a code and changes nothing."""
         try:
             command = msgspec.msgpack.decode(body, type=KINDS[kind])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            # RecursionError: a member that this release does not know, nested without end.
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Result(code="invalid_command", message=f"{kind}: {error}"), []
         match command:
             case Register():

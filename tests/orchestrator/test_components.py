@@ -380,6 +380,21 @@ def test_a_body_nested_without_end_is_refused() -> None:
     assert (result.code, events) == ("invalid_command", [])
 
 
+@pytest.mark.parametrize("levels", [0, 10, 500, 900])
+@pytest.mark.parametrize("depth", [0, 300, 700])
+def test_what_a_body_means_does_not_depend_on_who_applies_it(levels: int, depth: int) -> None:
+    """A log is applied from different depths of the stack, live and at a restart: every node must decide alike."""
+    nested = b"\x82\xa2id\xa5press\xa7surplus" + b"\x91" * levels + b"\xc0"
+
+    def applied(remaining: int) -> str:
+        if remaining:
+            return applied(remaining - 1)
+        result, _ = ComponentRegistry().apply("component.unregister", nested, time=0.0, position=(1, 1))
+        return result.code
+
+    assert applied(depth) == "invalid_command"
+
+
 def test_a_snapshot_of_a_newer_format_is_refused() -> None:
     with pytest.raises(ValueError, match="version 2"):
         ComponentRegistry().restore({"version": 2, "components": []})
