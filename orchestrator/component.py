@@ -7,7 +7,7 @@
 
 A command is done once per idempotency key, however often it arrives; a repeat gets the first answer. A command that was
 refused has done nothing, and is judged anew when it is repeated. A command under an older epoch than one seen before is
-refused: its sender leads no more.
+refused: its sender leads no more. So is one without an epoch, once a leader has spoken: silence does not pass.
 """
 
 import asyncio
@@ -215,13 +215,12 @@ class Component(EventListener):
         return answer if known is None else answer.model_copy(update={"repeated": True})
 
     def _check_epoch(self, text: str | None) -> None:
-        if text is None:
-            return
-        term, _, index = text.partition(".")
+        # No epoch is older than any.
+        term, _, index = (text or "0.0").partition(".")
         epoch = (int(term), int(index))
         if epoch < self._epoch:
             newest = f"{self._epoch[0]}.{self._epoch[1]}"
-            raise StaleEpoch(f"a leader of epoch {newest} has spoken, this command is of {text}")
+            raise StaleEpoch(f"a leader of epoch {newest} has spoken, this command is of {text or 'none'}")
         self._epoch = epoch
 
     def _begin(self, command: Command, key: str) -> asyncio.Task[CommandAnswer]:

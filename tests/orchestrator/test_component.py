@@ -193,6 +193,15 @@ async def test_a_leader_that_was_deposed_is_not_obeyed() -> None:
         assert press.calls == ["initialize", "start"]
 
 
+async def test_no_epoch_at_all_does_not_pass_the_fence() -> None:
+    press = Press()
+    async with working(press) as http:
+        assert (await command(http, "CMD_INITIALIZE", "a")).status_code == 200, "no leader has spoken yet"
+        assert (await command(http, "CMD_START", "b", epoch="1.1")).status_code == 200
+        assert problem(await command(http, "CMD_STOP", "c")) == (409, "stale_epoch")
+        assert press.calls == ["initialize", "start"]
+
+
 # ── Failure ────────────────────────────────
 
 
