@@ -9,8 +9,11 @@ Who owns an id: each client instance sends a token of its own with its registrat
 refresh. Another token is refused with `processor_exists` while the owner is healthy, and takes the id over once the
 owner's heartbeats are missing.
 
-Codes: `processor_exists`, `processor_unknown`, `processor_changed`, `registry_full`, `command_unknown`,
-`command_invalid`.
+Unknown members of a command are refused: skipping them would recurse, and then what a command means would depend on
+the stack it is applied from. A new member needs a new version of the command.
+
+Codes: `processor_exists`, `processor_unknown`, `processor_changed`, `registry_full`, `unknown_command`,
+`invalid_command`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +36,7 @@ Position = tuple[int, int]
 """(term, index): where in the replicated log a row was last registered. It tells two registrations of one id apart."""
 
 
-class Register(msgspec.Struct, frozen=True, kw_only=True, tag=REGISTER):
+class Register(msgspec.Struct, frozen=True, kw_only=True, tag=REGISTER, forbid_unknown_fields=True):
     """Make with `Register.of`, which takes a validated registration."""
 
     kind: ClassVar[str] = REGISTER
@@ -53,7 +56,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True, tag=REGISTER):
         return _registration(self.id, self.capabilities, self.capacity, self.queue, self.health_url, dict(self.labels))
 
 
-class Update(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=UPDATE):
+class Update(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=UPDATE, forbid_unknown_fields=True):
     """Changes only the fields that are set."""
 
     kind: ClassVar[str] = UPDATE
@@ -73,7 +76,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
         return cls(id=processor_id, **fields)
 
 
-class Unregister(msgspec.Struct, frozen=True, kw_only=True, tag=UNREGISTER):
+class Unregister(msgspec.Struct, frozen=True, kw_only=True, tag=UNREGISTER, forbid_unknown_fields=True):
     """With a token, only the owner's registration is removed: a late goodbye does not remove its successor."""
 
     kind: ClassVar[str] = UNREGISTER
@@ -81,7 +84,7 @@ class Unregister(msgspec.Struct, frozen=True, kw_only=True, tag=UNREGISTER):
     token: str = ""
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True, tag=HEALTH):
+class Health(msgspec.Struct, frozen=True, kw_only=True, tag=HEALTH, forbid_unknown_fields=True):
     """The leader's verdict. With a position it holds only for that registration, not for a newer one of the same id."""
 
     kind: ClassVar[str] = HEALTH
@@ -187,12 +190,12 @@ def apply(
     """Apply one command; `body` is the command or its msgpack. A refusal has a code and changes nothing."""
     wanted = KINDS.get(kind)
     if wanted is None:
-        return RegistryResult(code="command_unknown", message=f"no such processor command: {kind}"), []
+        return RegistryResult(code="unknown_command", message=f"no such processor command: {kind}"), []
     if isinstance(body, bytes):
         try:
             body = msgspec.msgpack.decode(body, type=wanted)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return RegistryResult(code="command_invalid", message=f"{kind}: {error}"), []
+            return RegistryResult(code="invalid_command", message=f"{kind}: {error}"), []
     match body:
         case Register() if kind == REGISTER:
             return _register(registry, body, time, position)
@@ -202,7 +205,7 @@ def apply(
             return _unregister(registry, body)
         case Health() if kind == HEALTH:
             return _health(registry, body)
-    return RegistryResult(code="command_invalid", message=f"{kind}: the body is a {type(body).__name__}"), []
+    return RegistryResult(code="invalid_command", message=f"{kind}: the body is a {type(body).__name__}"), []
 
 
 _Applied = tuple[RegistryResult, list[RegistryEvent]]

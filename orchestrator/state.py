@@ -37,13 +37,9 @@ class PlantState:
                 result, events = self.components.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
             if command.kind in processors.KINDS:
-                try:
-                    answer, news = processors.apply(
-                        self.processors, command.kind, command.body, time=command.time, position=place
-                    )
-                except RecursionError as error:
-                    # A body nested without end: met while it is decoded, so nothing has changed.
-                    return Outcome(code="invalid_command", message=f"{command.kind}: {error}"), ()
+                answer, news = processors.apply(
+                    self.processors, command.kind, command.body, time=command.time, position=place
+                )
                 return Outcome(answer.value, answer.code, answer.message), [Event(*event) for event in news]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()

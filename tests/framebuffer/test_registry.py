@@ -150,11 +150,11 @@ def test_an_update_changes_only_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "code"),
     [
-        ("processor.fly", b"", "command_unknown"),
-        ("processor.register", b"\xc1 not msgpack", "command_invalid"),
-        ("processor.register", msgspec.msgpack.encode({"type": "processor.register", "id": 7}), "command_invalid"),
-        ("processor.register", msgspec.msgpack.encode(Unregister(id="a")), "command_invalid"),
-        ("processor.register", Unregister(id="a"), "command_invalid"),
+        ("processor.fly", b"", "unknown_command"),
+        ("processor.register", b"\xc1 not msgpack", "invalid_command"),
+        ("processor.register", msgspec.msgpack.encode({"type": "processor.register", "id": 7}), "invalid_command"),
+        ("processor.register", msgspec.msgpack.encode(Unregister(id="a")), "invalid_command"),
+        ("processor.register", Unregister(id="a"), "invalid_command"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_an_answer_not_an_exception(kind: str, body: Any, code: str) -> None:
@@ -228,3 +228,12 @@ def test_a_replica_restored_in_the_middle_agrees(history: list[RegistryCommand],
 
 def test_every_kind_names_its_struct() -> None:
     assert all(struct.kind == kind for kind, struct in KINDS.items())
+
+
+@pytest.mark.parametrize("depth", [1, 400, 700, 950])
+def test_unknown_members_are_refused_however_deep_they_are_nested(depth: int) -> None:
+    """Skipping them would recurse: the answer would depend on the depth of the stack."""
+    unknown = b"\x91" * depth + b"\xc0"
+    body = b"\x82\xa2id\xa2p1\xa1x" + unknown  # {"id": "p1", "x": [[[…nil…]]]}
+    result, events = apply(ProcessorRegistry(), Unregister.kind, body)
+    assert (result.code, events) == ("invalid_command", [])
