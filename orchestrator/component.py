@@ -11,6 +11,7 @@ refused: its sender leads no more. So is one without an epoch, once a leader has
 """
 
 import asyncio
+import ipaddress
 import logging
 import math
 import socket
@@ -58,7 +59,7 @@ class Component(EventListener):
         orchestrator_url: base URL of one node, or of several: any of them answers.
         groups: the component belongs to these.
         heartbeat_s: seconds between heartbeats.
-        token: bearer token of the orchestrator's API, if it wants one.
+        token: bearer token, shared with the orchestrator: sent to its API, and demanded of whoever sends commands.
 
     Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse.
     """
@@ -73,7 +74,7 @@ class Component(EventListener):
         heartbeat_s: float = 1.0,
         token: str | None = None,
     ) -> None:
-        super().__init__(component_id)
+        super().__init__(component_id, token=token)
         self.name = name
         self.groups = tuple(groups)
         self.state = State.READY
@@ -122,7 +123,8 @@ class Component(EventListener):
         """Listen, register, and run until `stop` is called or this is cancelled. Once in a component's life.
 
         Port 0 picks a free one. `advertised` is the base URL where the orchestrator reaches the component; it must be
-        given when `host` is a wildcard. Raises OSError when the address cannot be listened on.
+        given when `host` is a wildcard. Raises OSError when the address cannot be listened on, ValueError
+        when it is beyond loopback and there is no token.
         """
         if self._leaving is not None:
             return  # told to stop before it began
@@ -130,6 +132,8 @@ class Component(EventListener):
             raise RuntimeError("a component serves once; make another one")
         if advertised is None and host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused, not bound
             raise ValueError(f"advertised: nobody can reach a component at {host or 'every address'}; say where")
+        if self._token is None and not _is_loopback(host):
+            raise ValueError(f"token: on {host} anyone could send commands; beyond loopback a component needs a token")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.create_server((host, port), family=family) as listener:
             shown = f"[{host}]" if ":" in host else host
@@ -316,6 +320,13 @@ class Component(EventListener):
             cpu=self._load.cpu(),
             memory=self._load.memory(),
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _Server(uvicorn.Server):

@@ -6,6 +6,8 @@ handler returns becomes the body of the answer; what it raises from `orchestrato
 """
 
 import asyncio
+import hashlib
+import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from orchestrator.errors import EventInvalid, EventTooLarge, EventUnknown, OrchestratorError
+from orchestrator.errors import EventInvalid, EventTooLarge, EventUnknown, OrchestratorError, Unauthorised
 from orchestrator.events import EVENT_BYTES_MAX, Event, parse_event, parse_payload
 
 log = logging.getLogger(__name__)
@@ -41,11 +43,13 @@ class _Handler:
 class EventListener:
     """Listens to events. Add handlers with `on`, then serve it as an ASGI application.
 
-    `listener_id` is the id that events come from and that `target` must name when it is set.
+    `listener_id` is the id that events come from and that `target` must name when it is set. With `token`, an event
+    must come with it.
     """
 
-    def __init__(self, listener_id: str) -> None:
+    def __init__(self, listener_id: str, *, token: str | None = None) -> None:
         self.id = listener_id
+        self._token = None if token is None else _digest(token)
         self._handlers: dict[str, _Handler] = {}
         self._app = Starlette(
             routes=[
@@ -85,6 +89,7 @@ class EventListener:
 
     async def _receive(self, request: Request) -> Response:
         try:
+            self._check_token(request.headers.get("authorization", ""))
             body = await _body(request)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
@@ -105,8 +110,19 @@ class EventListener:
             log.exception("%s: handling %s failed", self.id, event.type)
             return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
 
+    def _check_token(self, sent: str) -> None:
+        scheme, _, token = sent.partition(" ")
+        # Digests have one length, so the comparison tells nothing of the token's own.
+        valid = self._token is None or hmac.compare_digest(_digest(token.strip()), self._token)
+        if not valid or (self._token is not None and scheme.lower() != "bearer"):
+            raise Unauthorised(f"{self.id} takes events under its token only: Authorization: Bearer TOKEN")
+
     async def _health(self, _request: Request) -> Response:
         return JSONResponse(dict(self.health()))
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 async def _body(request: Request) -> bytes:

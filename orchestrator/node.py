@@ -62,7 +62,10 @@ class Node:
         self._duties: Duties | None = None
         self._api_of = {member.id: member.api for member in config.cluster.members}
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        self._http = httpx.AsyncClient(trust_env=False)
+        token = config.api.bearer_token
+        self._http = httpx.AsyncClient(
+            trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
+        )
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None

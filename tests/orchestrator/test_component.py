@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from orchestrator.component import KEYS_MAX
+from orchestrator.component import KEYS_MAX, Component
 from orchestrator.errors import KeyReused
-from orchestrator.events import CommandAnswer, Event
+from orchestrator.events import COMMAND, CommandAnswer, Event
 from orchestrator.lifecycle import Command, State, transition
 from orchestrator.load import Load
-from tests.orchestrator.plant_parts import Press, client, command, problem, working
+from tests.orchestrator.api_nodes import TOKEN, serving
+from tests.orchestrator.plant_parts import NOWHERE, Press, client, command, problem, working
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
@@ -376,7 +378,7 @@ async def test_a_wildcard_needs_an_address_to_be_reached_at(host: str) -> None:
 
 async def test_an_advertised_address_is_what_is_registered() -> None:
     port = free_port()
-    press = Press()
+    press = Press(token="t" * 32)
     async with working(press, host="0.0.0.0", port=port, advertised=f"http://127.0.0.1:{port}") as http:  # noqa: S104
         assert press.address == f"http://127.0.0.1:{port}"
         assert (await http.get("/health")).status_code == 200
@@ -431,3 +433,32 @@ async def test_load_is_measured_over_a_while(monkeypatch: pytest.MonkeyPatch) ->
     assert load.memory() > 1 << 20
     monkeypatch.setattr("orchestrator.load.STATM", "/nowhere")
     assert load.memory() > 1 << 20
+
+
+async def test_with_a_token_only_the_orchestrator_commands_it(tmp_path: Path) -> None:
+    """The node sends its token; whoever has none, or another, is refused, and the component is as it was."""
+    async with serving(1, tmp_path, token=TOKEN) as nodes:
+        component = Component("press-1", orchestrator_url=nodes.urls, token=TOKEN)
+        task = asyncio.create_task(component.serve())
+        try:
+            await eventually(lambda: component.address)
+            await component.wait_registered()
+            event = {"type": COMMAND, "source": "me", "payload": {"command": "CMD_INITIALIZE"}, "idempotency_key": "k"}
+            async with client(component.address) as stranger:
+                for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
+                    answer = await stranger.post("/event", json=event, headers=headers)
+                    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorised")
+            assert component.health()["state"] == State.READY
+            answer = await nodes.clients[0].post("/v1/components/press-1/commands", json={"command": "CMD_INITIALIZE"})
+            assert answer.status_code == 200, answer.text
+            assert component.health()["state"] == State.INIT_COMPLETE
+        finally:
+            await component.stop()
+            await task
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::", "plant.example"])
+async def test_beyond_loopback_a_component_needs_a_token(host: str) -> None:
+    component = Component("press-1", orchestrator_url=NOWHERE)
+    with pytest.raises(ValueError, match="token: on"):
+        await component.serve(host, advertised="http://plant.example:9000")
