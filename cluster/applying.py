@@ -12,7 +12,7 @@ from cluster.errors import ClusterError, EntryUnreadable, OutcomeUnknown, StateM
 from cluster.inbound import Inbound
 from cluster.leadership import Leadership
 from cluster.machine import StateMachine
-from cluster.snapshots import Snapshot, encode_snapshot
+from cluster.snapshot_codec import Snapshot, encode_snapshot
 
 REGULAR, NO_OP = b"\x00", b"\x01"
 

@@ -10,7 +10,7 @@ import msgspec
 from cluster.commands import Applied, Command, Epoch, Event, Outcome, Position, plain
 from cluster.errors import SnapshotUnreadable
 from cluster.machine import StateMachine
-from cluster.snapshots import decode_snapshot
+from cluster.snapshot_codec import decode_snapshot
 
 CLAIM = "cluster.claim"
 RESTORE = "cluster.restore"

@@ -6,7 +6,8 @@ from typing import Any
 from cluster.clock import now
 from cluster.errors import SnapshotUnreadable
 from cluster.replication import Refuse, match, well_formed
-from cluster.snapshots import Chunk, Snapshot
+from cluster.snapshot_codec import Snapshot
+from cluster.snapshots import Chunk
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from cluster.listening import probe
 from cluster.machine import StateMachine
 from cluster.raft import Batch, Raft, Sink, View
 from cluster.settings import ClusterSettings
-from cluster.snapshots import decode_snapshot
+from cluster.snapshot_codec import decode_snapshot
 from cluster.ticker import Ticker
 from cluster.watching import Changes, Ending, LeadershipWatch, Pulse
 

@@ -36,7 +36,8 @@ from cluster.inbound import LEADER, NO_MAJORITY
 from cluster.leadership import Leadership, LeadershipChange
 from cluster.leading import Leading
 from cluster.settings import ClusterSettings
-from cluster.snapshots import Entry, SnapshotStore
+from cluster.snapshot_codec import Entry
+from cluster.snapshots import SnapshotStore
 from cluster.wal import WriteAheadLog
 
 log = logging.getLogger(__name__)

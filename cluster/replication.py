@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from cluster.errors import LogDiverged
-from cluster.snapshots import Entry
+from cluster.snapshot_codec import Entry
 
 
 class Log(Protocol):

@@ -1,75 +1,21 @@
-"""Snapshot files: one CRC-framed MessagePack record, written whole, fsynced, then renamed into place.
-
-    magic (8 bytes) · crc32 of the rest (4) · length of the record (8) · record
+"""Snapshot files: written whole, fsynced, then renamed into place. What is in them: snapshot_codec.py.
 
 `SnapshotStore` has the interface that pysyncobj expects of its serializer, without what that one does wrong: it
 swallows the reason of a failure, never fsyncs, and puts a received file into place before anything has looked at it.
 """
 
 import os
-import struct
-import zlib
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from cluster.durable import put_in_place
-from cluster.errors import SnapshotUnreadable
+from cluster.snapshot_codec import Entry, Snapshot, decode_snapshot, encode_snapshot
 
-MAGIC = b"TRIARCH\x01"
-_HEADER = struct.Struct("<8sIQ")
 CHUNK_BYTES = 1 << 16
 
-Entry = tuple[bytes, int, int]
-"""(data, index, term): a log entry as pysyncobj keeps it"""
 Chunk = tuple[bytes, bool, bool]
 """(data, is first, is last) of a snapshot on its way to a lagging member"""
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """The state as of `last`, the latest applied entry; `previous` is the one before it."""
-
-    last: Entry
-    previous: Entry
-    state: bytes
-    machine: bytes
-    format: int = 1
-
-    @property
-    def index(self) -> int:
-        """Of the latest applied entry."""
-        return self.last[1]
-
-    @property
-    def term(self) -> int:
-        """Of the latest applied entry."""
-        return self.last[2]
-
-
-def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """The bytes of a snapshot file."""
-    record = msgspec.msgpack.encode(snapshot)
-    return _HEADER.pack(MAGIC, zlib.crc32(record), len(record)) + record
-
-
-def decode_snapshot(data: bytes) -> Snapshot:
-    """The snapshot in `data`. SnapshotUnreadable names what is wrong."""
-    if len(data) < _HEADER.size:
-        raise SnapshotUnreadable(f"not a snapshot: only {len(data)} bytes")
-    magic, crc, length = _HEADER.unpack_from(data)
-    if magic != MAGIC:
-        raise SnapshotUnreadable("not a snapshot of this release: it begins otherwise")
-    record = memoryview(data)[_HEADER.size :]
-    if len(record) != length:
-        raise SnapshotUnreadable(f"the snapshot is cut: {len(record)} bytes of {length}")
-    if zlib.crc32(record) != crc:
-        raise SnapshotUnreadable("the snapshot is damaged: its checksum does not match")
-    try:
-        return msgspec.msgpack.decode(record, type=Snapshot)
-    except msgspec.MsgspecError as error:
-        raise SnapshotUnreadable(f"the snapshot cannot be read: {error}") from error
 
 
 class SnapshotStore:

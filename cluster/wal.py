@@ -24,7 +24,7 @@ from typing import BinaryIO, overload
 
 from cluster.durable import put_in_place
 from cluster.errors import DataDirUnreadable
-from cluster.snapshots import Entry
+from cluster.snapshot_codec import Entry
 
 MAGIC = b"TRIWAL\x01\n"
 _FRAME = struct.Struct("<III")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cluster import Command, Epoch, Event, Outcome, Position, SnapshotUnreadable
 from cluster.commands import decode, encode, plain
 from cluster.core import CLAIM, RESTORE, ClaimBody, Replica, RestoreBody, encode_body
-from cluster.snapshots import Snapshot, encode_snapshot
+from cluster.snapshot_codec import Snapshot, encode_snapshot
 from tests.cluster.machines import Register, command
 
 

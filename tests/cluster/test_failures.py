@@ -37,7 +37,8 @@ from cluster import (
 )
 from cluster.ballot import Ballot, Vote
 from cluster.datadir import DataDir
-from cluster.snapshots import SnapshotStore, decode_snapshot
+from cluster.snapshot_codec import decode_snapshot
+from cluster.snapshots import SnapshotStore
 from tests.cluster.machines import Freeze, Nodes, Register, command, nodes, value_of
 from tests.support import eventually, free_port
 

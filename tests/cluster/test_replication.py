@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cluster import LogDiverged
 from cluster.replication import Accept, Refuse, match, well_formed
-from cluster.snapshots import Entry
+from cluster.snapshot_codec import Entry
 
 
 def entries(first: int, *terms: int) -> list[Entry]:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import SnapshotUnreadable
-from cluster.snapshots import CHUNK_BYTES, MAGIC, Snapshot, SnapshotStore, decode_snapshot, encode_snapshot
+from cluster.snapshot_codec import MAGIC, Snapshot, decode_snapshot, encode_snapshot
+from cluster.snapshots import CHUNK_BYTES, SnapshotStore
 
 SNAPSHOT = Snapshot((b"\x00b", 9, 2), (b"\x00a", 8, 2), b"state", b"machine")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.errors import DataDirUnreadable
-from cluster.snapshots import Entry
+from cluster.snapshot_codec import Entry
 from cluster.wal import WriteAheadLog
 
 LIMIT = 1 << 20
