@@ -143,8 +143,9 @@ class Replica:
         except Exception as error:  # noqa: BLE001 - bad input must not stop every node: each refuses it alike
             self.machine.restore(before)
             return Outcome(code="restore_refused", message=f"{type(error).__name__}: {error}"), ()
-        # The claim stays: who leads is a fact of this log, not of the restored one.
-        self._remembered = dict(saved.remembered)
+        # The claim stays: who leads is a fact of this log, not of the restored one. Its claims' ids must not come along
+        # either: a claim of this log with the same term and index would pass for a duplicate.
+        self._remembered = {key: first for key, first in saved.remembered if not key.startswith(f"{CLAIM}/")}
         return Outcome(value=snapshot.index), (Event("cluster.restored", "cluster", {"index": snapshot.index}),)
 
 

@@ -34,7 +34,7 @@ from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
-from orchestrator.errors import AddressInUse
+from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
@@ -187,6 +187,9 @@ class Node:
             done, _ = await asyncio.wait({*ending, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            if not stop.is_set():
+                names = ", ".join(sorted(task.get_name() for task in done))
+                raise OrchestratorError(f"{names} ended without being told to")
         finally:
             for task in ending:
                 task.cancel()

@@ -143,6 +143,18 @@ def test_a_restore_in_parts_replaces_the_state_but_not_the_claim() -> None:
     assert state.capture() == copy.capture()
 
 
+def test_the_claims_of_a_restored_log_do_not_answer_for_those_of_this_one() -> None:
+    """Their ids name term and index, and a rebuilt cluster counts from the beginning again."""
+    source, state = replica(), replica()
+    source.apply(claim("n1", f"{CLAIM}/n1/2/5"), Position(2, 5))
+    state.apply(claim("n1", f"{CLAIM}/n1/1/2"), Position(1, 2))
+    assert state.apply(restore_part("s", 0, 1, backup(source)), Position(1, 3))[0].outcome.ok
+    applied, _ = state.apply(claim("n1", f"{CLAIM}/n1/2/5"), Position(2, 5))
+    assert not applied.duplicate
+    assert state.claim is not None
+    assert state.claim.epoch == Epoch(2, 5)
+
+
 def test_a_restore_that_the_machine_does_not_take_changes_nothing() -> None:
     state = replica()
     state.apply(command(id="a"), Position(1, 2))

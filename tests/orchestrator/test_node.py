@@ -8,6 +8,7 @@ import pytest
 
 from cluster import OutcomeUnknown, StateMachineFailed
 from framebuffer.registry import Health
+from orchestrator.errors import OrchestratorError
 from orchestrator.node import running
 from tests.orchestrator.api_nodes import configured, settings
 from tests.support import eventually, free_port
@@ -40,3 +41,26 @@ async def test_a_node_whose_cluster_fails_ends_everything_it_began(
         await live()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_part_that_ends_untold_ends_the_node(tmp_path: Path) -> None:
+    """A node whose API is gone would lead on, unseen."""
+    tree = settings(0, [(free_port(), free_port())], tmp_path, free_port())
+    async with asyncio.timeout(20), running(configured(tree, tmp_path)) as node:
+        running_on = asyncio.create_task(node.run(asyncio.Event()))
+        await eventually(node.is_leader, deadline_s=10)
+        server = node._server
+        assert server is not None
+        server.should_exit = True  # as uvicorn does by itself when its lifespan fails
+        with pytest.raises(OrchestratorError, match="api ended without being told to"):
+            await running_on
+
+
+async def test_a_node_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
+    tree = settings(0, [(free_port(), free_port())], tmp_path, free_port())
+    stop = asyncio.Event()
+    async with asyncio.timeout(20), running(configured(tree, tmp_path)) as node:
+        running_on = asyncio.create_task(node.run(stop))
+        await eventually(node.is_leader, deadline_s=10)
+        stop.set()
+        await running_on
