@@ -8,7 +8,7 @@ from typing import Any
 from framebuffer.errors import FrameBufferError
 from orchestrator.bench.figures import say, write
 from orchestrator.bench.options import BenchOptions
-from orchestrator.dev.directory import locked, new_run_directory
+from orchestrator.dev.directory import check_report, locked, new_run_directory
 from orchestrator.dev.errors import MeasurementFailed
 from orchestrator.dev.interrupt import run_interruptible
 from orchestrator.dev.processes import Process
@@ -23,6 +23,7 @@ def run_bench(name: str, options: BenchOptions, bench: Bench) -> int:
     """Run a bench in a directory of its own, write its report, return the exit code."""
 
     async def command() -> int:
+        check_report(options.report)
         directory = new_run_directory(f"bench-{name}") if options.directory is None else options.directory.absolute()
         with locked(directory):
             say(f"bench {name}: logs in {directory}")
@@ -32,10 +33,10 @@ def run_bench(name: str, options: BenchOptions, bench: Bench) -> int:
     try:
         return run_interruptible(command)
     except OrchestratorError as error:
-        say(f"error: {error}")
+        say(f"Error [{error.code}]: {error}")
         return error.exit_code
     except FrameBufferError as error:
-        say(f"error: {error}")
+        say(f"Error [{error.code}]: {error}")
         return 1
 
 

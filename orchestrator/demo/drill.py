@@ -25,7 +25,7 @@ from orchestrator.demo.options import DemoOptions
 from orchestrator.demo.report import Facts, build, summary
 from orchestrator.demo.schedule import frames_in
 from orchestrator.demo.watcher import ResultWatcher
-from orchestrator.dev.directory import locked, new_run_directory
+from orchestrator.dev.directory import check_report, locked, new_run_directory
 from orchestrator.dev.errors import NotReached
 from orchestrator.dev.interrupt import run_interruptible
 from orchestrator.dev.local import LocalPlant
@@ -45,16 +45,17 @@ def main(options: DemoOptions) -> int:
     try:
         return run_interruptible(lambda: _report(options, display))
     except OrchestratorError as error:
-        display.event(f"error: {error}")
+        display.event(f"Error [{error.code}]: {error}")
         return error.exit_code
     except FrameBufferError as error:
-        display.event(f"error: {error}")
+        display.event(f"Error [{error.code}]: {error}")
         return 1
     finally:
         display.close()
 
 
 async def _report(options: DemoOptions, display: Display) -> int:
+    check_report(options.report)
     report = await drill(options, display)
     display.close()
     if options.report is not None and str(options.report) != "-":

@@ -29,7 +29,7 @@ class DemoOptions:
         if not 1 <= self.cameras <= 64:
             raise ValueError(f"cameras: {self.cameras} is not within 1..64")
         if not 0 < self.fps <= 240:
-            raise ValueError(f"fps: {self.fps} is not within 0..240")
+            raise ValueError(f"fps: {self.fps} is not above 0 and up to 240")
         if not 1 <= self.seconds <= 86_400:
             raise ValueError(f"seconds: {self.seconds} is not within 1..86400")
         if self.kill not in KILLS:

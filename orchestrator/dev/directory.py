@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orchestrator.dev.errors import DirectoryTaken
+from orchestrator.dev.errors import DirectoryTaken, NotWritable
 
 HOME = Path(".triarch")
 LOCK = ".lock"
@@ -34,7 +34,7 @@ def new_run_directory(kind: str) -> Path:
 def forget_old_runs(home: Path, kind: str, kept: int = RUNS_KEPT) -> None:
     """Remove all but the last `kept` run directories of a kind, except those in use."""
     for directory in sorted(home.glob(f"{kind}-*T*-*"))[:-kept]:
-        with suppress(DirectoryTaken, OSError), locked(directory):
+        with suppress(DirectoryTaken, NotWritable), locked(directory):
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -42,12 +42,32 @@ def forget_old_runs(home: Path, kind: str, kept: int = RUNS_KEPT) -> None:
 def locked(directory: Path) -> Iterator[None]:
     """Hold the directory for the length of a with block; the kernel lets go of it when the process ends.
 
-    Raises DirectoryTaken.
+    Raises DirectoryTaken, NotWritable.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / LOCK).open("w") as file:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / LOCK).open("w")
+    except OSError as error:
+        raise NotWritable(directory, error) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DirectoryTaken(directory) from error
         yield
+
+
+def check_report(report: Path | None) -> None:
+    """Make the directory of a report (`-` is standard output) and see that it can be written there: before the run that
+    it will tell of, not after it. Raises NotWritable.
+    """
+    if report is None or str(report) == "-":
+        return
+    there = report.exists()
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.open("a").close()
+        if not there:
+            report.unlink()
+    except OSError as error:
+        raise NotWritable(report, error) from error

@@ -6,6 +6,7 @@ OrchestratorError            (orchestrator.errors)
 │   ├── VideoUnreadable      video_unreadable     1   a file, but no frame can be read from it
 │   ├── FrameUndecodable     frame_undecodable    1   a payload that is no image
 │   ├── ProcessDied          process_died         1   a process of the plant ended by itself
+│   ├── NotWritable          not_writable         1   a directory or a report that cannot be made
 │   ├── NotReached           not_reached          7   a state was not reached by its deadline
 │   └── MeasurementFailed    measurement_failed   1   a bench could not measure what it promises
 ├── NotFound
@@ -69,6 +70,15 @@ class ProcessDied(PlantError):
     code = "process_died"
 
 
+class NotWritable(PlantError):
+    """A directory or a report cannot be made where it was asked for."""
+
+    code = "not_writable"
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"{path} cannot be written: {error.strerror or error}")
+
+
 class NotReached(PlantError):
     """A state was not reached in time."""
 
@@ -85,7 +95,7 @@ class DirectoryTaken(Conflict):
     code = "directory_taken"
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"{directory}: another run works there")
+        super().__init__(f"{directory}: another run works there; end it, or give this one another --directory")
 
 
 class MeasurementFailed(PlantError):

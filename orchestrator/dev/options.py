@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+NODES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class DevOptions:
@@ -27,7 +29,12 @@ class DevOptions:
         if not 0 <= self.cameras <= 64:
             raise ValueError(f"cameras: {self.cameras} is not within 0..64")
         if not 0 < self.fps <= 240:
-            raise ValueError(f"fps: {self.fps} is not within 0..240")
+            raise ValueError(f"fps: {self.fps} is not above 0 and up to 240")
         for name, port in (("api_port", self.api_port), ("raft_port", self.raft_port), ("redis_port", self.redis_port)):
             if not 1 <= port <= 65_533:
                 raise ValueError(f"{name}: {port} is not within 1..65533")
+        if abs(self.api_port - self.raft_port) < NODES:
+            raise ValueError(f"raft_port: {self.raft_port} and the two after it meet the API's, from {self.api_port}")
+        for name, port in (("api_port", self.api_port), ("raft_port", self.raft_port)):
+            if port <= self.redis_port < port + NODES:
+                raise ValueError(f"redis_port: {self.redis_port} is among those from --{name.replace('_', '-')} {port}")

@@ -11,6 +11,7 @@ from orchestrator.errors import AddressInUse
 # killed node left for some seconds must not become the local end of somebody's connection.
 FIRST, LAST = 20_000, 32_000
 TRIES = 2_000
+ADVICE = "stop what listens there, or choose others: --api-port, --raft-port, --redis-port"
 
 
 def is_free(port: int) -> bool:
@@ -41,4 +42,4 @@ def require_free(ports: Iterable[int]) -> None:
     """Raise AddressInUse for the first of `ports` that something else listens on."""
     for port in ports:
         if not is_free(port):
-            raise AddressInUse(f"port {port} of 127.0.0.1 is in use; stop what listens there or ask for another")
+            raise AddressInUse(f"port {port} of 127.0.0.1 is in use; {ADVICE}")

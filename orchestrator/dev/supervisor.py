@@ -32,10 +32,10 @@ def main(options: DevOptions) -> int:
         code = run_interruptible(lambda: supervise(options, display))
         return 0 if code > 128 else code
     except OrchestratorError as error:
-        display.event(f"error: {error}")
+        display.event(f"Error [{error.code}]: {error}")
         return error.exit_code
     except FrameBufferError as error:
-        display.event(f"error: {error}")
+        display.event(f"Error [{error.code}]: {error}")
         return 1
     finally:
         display.close()

@@ -51,14 +51,14 @@ async def test_a_worker_that_fails_says_why(tmp_path: Path, code: str, error: ty
     ("error", "code"), [(NotReached("a leader", 3.0), 7), (RedisUnavailable("connection", "nobody listens"), 1)]
 )
 def test_a_bench_that_fails_has_an_exit_code(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, code: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: NotReached | RedisUnavailable, code: int
 ) -> None:
     async def bench(options: BenchOptions, directory: Path) -> dict[str, Any]:
         raise error
 
     assert run_bench("raft", BenchOptions(directory=tmp_path / "run"), bench) == code
     said = capsys.readouterr()
-    assert f"error: {error}" in said.err
+    assert f"Error [{error.code}]: {error}" in said.err
     assert said.out == ""
 
 

@@ -97,6 +97,8 @@ def test_unknown_command_is_a_usage_error() -> None:
         (["demo", "--seconds", "0"], "--seconds"),
         (["demo", "--kill", "everyone"], "--kill"),
         (["dev", "--api-port", "70000"], "--api-port"),
+        (["dev", "--api-port", "8101", "--raft-port", "8103"], "--raft-port"),
+        (["dev", "--redis-port", "7102"], "--redis-port"),
         (["bench", "frames", "--runs", "0"], "--runs"),
         (["bench", "nothing"], "nothing"),
         (["cluster", "status", "--url", "ftp://x"], "--url"),
@@ -116,7 +118,17 @@ def test_bad_flags_are_usage_errors_that_name_the_flag(arguments: list[str], hin
 def test_the_outcome_of_the_work_is_the_exit_code(tmp_path: Path) -> None:
     result = run("demo", "--video", str(tmp_path / "missing.mp4"), "--directory", str(tmp_path / "run"))
     assert result.returncode == Exit.NOT_FOUND
+    assert "Error [video_missing]: video" in result.stderr
     assert "missing.mp4" in result.stderr
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for command in (["demo"], ["bench", "raft"]):
+        result = run(*command, "--report", str(tmp_path / "file" / "r.json"), "--directory", str(tmp_path / "run"))
+        assert result.returncode == Exit.FAILED
+        assert "Error [not_writable]" in result.stderr
+    assert not (tmp_path / "run" / "logs").exists()
 
 
 def test_nobody_answers() -> None:
