@@ -25,6 +25,7 @@ class Snapshot:
     seconds: float = 0.0
     published: int = 0
     settled: int = 0
+    dead: int = 0
     fps_in: float = 0.0
     fps_out: float = 0.0
     undispatched: int = 0
@@ -80,10 +81,11 @@ def line(snapshot: Snapshot) -> str:
     queues = " ".join(f"{name}={waiting}+{working}" for name, (waiting, working) in sorted(snapshot.queues.items()))
     seen = " ".join(f"{kind}={count}" for kind, count in sorted(snapshot.detections.items())) or "nothing yet"
     leader = f"{snapshot.leader} ({snapshot.epoch})" if snapshot.leader else "none"
+    dead = f"dead {snapshot.dead}  " if snapshot.dead else ""
     return (
         f"{clock(snapshot)}  "
         f"in {snapshot.fps_in:5.1f} fps  out {snapshot.fps_out:5.1f} fps  "
-        f"published {snapshot.published}  settled {snapshot.settled}  undispatched {snapshot.undispatched}  "
+        f"published {snapshot.published}  settled {snapshot.settled}  {dead}undispatched {snapshot.undispatched}  "
         f"queues {queues or '-'}  leader {leader}  seen {seen}"
     )
 
@@ -154,7 +156,10 @@ class Table:
         grid.add_column()
         grid.add_row("time", clock(now))
         grid.add_row("frames", f"in {now.fps_in:.1f} fps · out {now.fps_out:.1f} fps")
-        grid.add_row("", f"{now.published} published · {now.settled} settled · {now.undispatched} not dispatched")
+        counts = Text(f"{now.published} published · {now.settled} settled · {now.undispatched} not dispatched")
+        if now.dead:
+            counts.append(f" · {now.dead} dead", "bold red")
+        grid.add_row("", counts)
         leader = Text(f"{now.leader} (epoch {now.epoch})", "green") if now.leader else Text("none", "bold red")
         grid.add_row("leader", leader)
         for name, (waiting, working) in sorted(now.queues.items()):

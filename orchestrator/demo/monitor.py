@@ -86,6 +86,7 @@ class Monitor:
             seconds=self._seconds,
             published=published,
             settled=settled,
+            dead=sum(camera.dead for camera in stats.cameras.values()),
             fps_in=self._in.update(published, now),
             fps_out=self._out.update(settled, now),
             undispatched=stats.capture_len + sum(stats.lanes.values()),

@@ -1,6 +1,7 @@
 """Progress is a table on a terminal and plain lines elsewhere."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -28,6 +29,16 @@ def test_a_line_names_the_figures() -> None:
     for part in ("12.3/30 s", "in  60.2 fps", "out  59.4 fps", "faces-1=3+1", "leader n2 (3.17)", "faces=120"):
         assert part in text
     assert "leader none" in line(Snapshot())
+
+
+def test_frames_that_were_given_up_are_shown_where_there_are_any() -> None:
+    stream = io.StringIO()
+    table = Table(Console(file=stream, width=100))
+    table.show(replace(SNAPSHOT, dead=9))
+    table.close()
+    assert "9 dead" in stream.getvalue()
+    assert "dead 9" in line(replace(SNAPSHOT, dead=9))
+    assert "dead" not in line(SNAPSHOT)
 
 
 def test_without_a_terminal_there_are_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
