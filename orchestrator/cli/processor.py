@@ -32,4 +32,5 @@ def list_(capability: str | None, urls: str, timeout_s: float, output: str) -> N
     params = {"capability": capability} if capability else {}
     with Api.of(urls, timeout_s) as api:
         rows = api.get("/v1/processors", **params)
-    emit_rows(rows, COLUMNS, output, empty="no processor is registered")
+    offers = f" that offers {capability}" if capability else ""
+    emit_rows(rows, COLUMNS, output, empty=f"no processor{offers} is registered")

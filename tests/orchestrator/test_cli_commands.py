@@ -129,6 +129,7 @@ async def test_processors(nodes: Nodes) -> None:
     assert (await nodes.clients[0].post("/processors/register", json=body)).status_code == 201
     assert [row["id"] for row in await data(nodes, "processor", "list")] == ["faces-1"]
     assert await data(nodes, "processor", "list", "--capability", "motion") == []
+    assert "offers motion" in (await ask(nodes, "processor", "list", "--capability", "motion"))[2]
     _, out, _ = await ask(nodes, "processor", "list")
     assert "face_detection" in out
 
