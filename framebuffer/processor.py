@@ -1,10 +1,12 @@
-"""The SDK for processors: subclass `ProcessorClient`, write `process_frame`, and `await client.start()`.
+"""The SDK for processors: subclass `ProcessorClient`, write `process_frame`, and call `run()`.
 
     class Faces(ProcessorClient):
         def process_frame(self, frame: TakenFrame) -> dict[str, Any]:      # plain: runs in a thread; or `async def`
             return {"faces": detect(frame.payload)}
 
-    await Faces("faces-1", ["face_detection"], "http://10.0.0.1:8101,http://10.0.0.2:8101").start()
+    Faces("faces-1", ["face_detection"], "http://10.0.0.1:8101,http://10.0.0.2:8101").run()
+
+`run` is a program of its own; inside one that has an event loop it is `await client.start()`, and `stop()` to end it.
 
 Each frame's result is published once, whatever breaks on the way: `process_frame` may see a frame again (after a
 crash, or when its settlement came too late), but only one of its results counts.
@@ -17,6 +19,7 @@ import asyncio
 import contextlib
 import inspect
 import logging
+import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -193,6 +196,15 @@ class ProcessorClient:
                 self._own_executor.shutdown(wait=False, cancel_futures=True)
             await self._registrar.aclose()
             self._ended.set()
+
+    def run(self) -> None:
+        """`start` as a whole program: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`. Errors: its own."""
+        asyncio.run(self._until_signalled())
+
+    async def _until_signalled(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self.request_stop)
+        await self.start()
 
     def request_stop(self) -> None:
         """Stop soon: for signal handlers, and for `process_frame` itself. Call it on the event loop."""

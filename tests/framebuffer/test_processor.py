@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -344,6 +346,36 @@ async def test_a_client_can_be_stopped_before_it_ever_reached_anything() -> None
     await asyncio.wait_for(task, 10)
     with pytest.raises(RuntimeError, match="started before"):
         await client.start()
+
+
+PROGRAM = """
+import sys
+from framebuffer.processor import ProcessorClient
+
+class Sizes(ProcessorClient):
+    def process_frame(self, frame):
+        return {"bytes": len(frame.payload)}
+
+Sizes("face-1", ["face"], sys.argv[1], heartbeat_s=0.1).run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_a_program_in_order(plant: Plant, node: TinyOrchestrator, number: signal.Signals) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, node.url), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        await plant.give("face-1", 1)
+        await settled(plant, 1)
+        process.send_signal(number)
+        _, err = await asyncio.wait_for(process.communicate(), 10)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert (process.returncode, err) == (0, b"")
+    assert node.registry.rows == {}
 
 
 async def test_it_registers_again_when_it_is_forgotten(plant: Plant, node: TinyOrchestrator) -> None:
