@@ -189,7 +189,7 @@ async def test_a_node_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPat
         async with working(press := Press(orchestrator_url=[one, two])):
             await asyncio.wait_for(press.wait_registered(), 5)
             await eventually(lambda: leading.beats() >= 3)
-        assert hanging.registrations() == 1
+        assert hanging.registrations() <= 1  # 0: on a busy machine it is given up before it has looked
 
 
 async def test_the_token_goes_along() -> None:
