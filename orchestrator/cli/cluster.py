@@ -59,7 +59,7 @@ def status(urls: str, timeout_s: float, output: str) -> None:
 
 @cluster.command(epilog="\b\nExamples:\n  triarch cluster transfer\n  triarch cluster transfer --to n2")
 @click.option("--to", metavar="NODE", help="The member that shall lead. [default: the cluster chooses]")
-@click.option("--key", help="Repeat an earlier attempt whose outcome is unknown.")
+@click.option("--key", help="Repeat an earlier attempt whose outcome is unknown. Together with --to it is done once.")
 @api_options
 @output_option
 def transfer(to: str | None, key: str | None, urls: str, timeout_s: float, output: str) -> None:
