@@ -124,14 +124,14 @@ class Table:
         from rich.live import Live
 
         self._started = time.monotonic()
-        self._events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+        self._events: deque[tuple[str, str]] = deque(maxlen=EVENTS_SHOWN)
         self._snapshot = Snapshot()
         self._live = Live(self.render(), console=console, refresh_per_second=4, transient=False)
         self._live.start()
 
     def event(self, text: str) -> None:
         """Add it to the timeline."""
-        self._events.append(f"{time.monotonic() - self._started:6.1f} s  {text}")
+        self._events.append((f"{time.monotonic() - self._started:6.1f} s", text))
         self._live.update(self.render())
 
     def show(self, snapshot: Snapshot) -> None:
@@ -166,7 +166,12 @@ class Table:
             seen = now.detections.get(name.partition("-")[0], 0)
             grid.add_row(name, f"{waiting:4} waiting · {working:3} in work · {seen:6} detected")
         grid.add_row("last seen", now.latest or "nothing yet")
-        return Group(Panel(grid, title="triarch", title_align="left"), *(Text(event, "dim") for event in self._events))
+        events = Grid.grid(padding=(0, 2))  # a column of its own for the text: a long one goes on below its beginning
+        events.add_column(style="dim", no_wrap=True)
+        events.add_column(style="dim", overflow="fold")
+        for at, text in self._events:
+            events.add_row(at, Text(text))
+        return Group(Panel(grid, title="triarch", title_align="left"), events)
 
 
 def open_display(stream: TextIO | None = None) -> Display:

@@ -99,6 +99,21 @@ def test_the_table_shows_queues_leader_events_and_detections() -> None:
         assert part in text
 
 
+def test_a_long_event_goes_on_below_its_beginning() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=40)
+    table = Table(console)
+    table.event("n1 of [three] is killed and " + "x" * 60)
+    table.close()
+    stream.truncate(0)
+    console.print(table.render())
+    first, *rest = stream.getvalue().split("╯\n")[-1].splitlines()
+    assert "n1 of [three] is killed" in first
+    indent = first.index("n1")
+    assert rest
+    assert all(line.startswith(" " * indent) for line in rest)
+
+
 def test_the_clock_stops_with_the_cameras_and_runs_on_where_there_is_no_end() -> None:
     assert clock(Snapshot(elapsed_s=31.4, seconds=30)) == "30.0/30 s"
     assert clock(Snapshot(elapsed_s=3_600.04)) == "3600.0 s"
