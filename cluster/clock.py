@@ -1,12 +1,40 @@
-"""The clock of everything that is timed here: the one that pysyncobj uses, which is not time.monotonic().
+"""The clocks of everything that is timed here, pysyncobj included: `raft.py` gives it this one.
 
-CLOCK_MONOTONIC_RAW is not slewed by NTP, so the two drift apart, by seconds over days; a deadline made by one and
-checked against the other comes early or late by that much. pinned.py checks at start that it still is the same clock.
+Deadlines are made by one clock and checked against the same one, or they come early or late by the drift between two.
+A simulation puts its own `source` in place, before it makes a node.
 """
 
 import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back; not comparable between hosts."""
+        ...
+
+    def wall(self) -> float:
+        """Unix seconds: for people and records, never compared."""
+        ...
+
+
+class SystemClock:
+    """This host's."""
+
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
+
+
+source: Clock = SystemClock()
 
 
 def now() -> float:
-    """Seconds since some moment; never goes back; not comparable between hosts, nor with time.monotonic()."""
-    return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+    """See Clock.now."""
+    return source.now()
+
+
+def wall() -> float:
+    """See Clock.wall."""
+    return source.wall()

@@ -22,6 +22,7 @@
     │   ├── DataDirUnreadable       data_dir_unreadable   its contents are damaged or of a newer format
     │   └── LibraryMismatch         library_mismatch      pysyncobj is not the release this package was built on
     └── NodeFailed                  node_failed           the node stopped itself rather than diverge
+        ├── DiskFailed              disk_failed           full, read-only, broken: nothing written to it is believed any more
         ├── StateMachineFailed      state_machine_failed
         ├── EntryUnreadable         entry_unreadable
         └── LogDiverged             log_diverged
@@ -29,6 +30,7 @@
 `code` is stable: the API and the command line map from it.
 """
 
+import errno
 from pathlib import Path
 from typing import ClassVar
 
@@ -218,6 +220,26 @@ class NodeFailed(ClusterError):
     """The node stopped itself: going on could make its state differ from the others'."""
 
     code = "node_failed"
+
+
+class DiskFailed(NodeFailed):
+    """The disk did not do what was asked. What it holds now is not known: the node stops, and nothing is tried again."""
+
+    code = "disk_failed"
+
+    def __init__(self, path: Path, what: str, error: OSError) -> None:
+        super().__init__(f"{path}: cannot {what}: {error.strerror or error}; {_REMEDY.get(error.errno or 0, _CHECK)}")
+        self.path = path
+        self.errno = error.errno
+
+
+_CHECK = "check the disk and its permissions, then start the node again"
+_REMEDY = {
+    errno.ENOSPC: "the disk is full: free some space, then start the node again",
+    errno.EDQUOT: "the quota is used up: raise it, then start the node again",
+    errno.EROFS: "it is mounted read-only (after an error of the disk?): mend that, then start the node again",
+    errno.EACCES: "give data_dir to the user that the node runs as",
+}
 
 
 class StateMachineFailed(NodeFailed):
