@@ -92,10 +92,10 @@ class Invariants:
     def __init__(self) -> None:
         self.leaders: dict[int, tuple[str, int]] = {}
         """term → (member, its incarnation)"""
-        self.committed = 0
-        """the highest index that anybody took for committed"""
+        self.committed = 1
+        """the highest index that anybody took for committed; entry 1 is the same in every new log"""
         self._entries: dict[tuple[int, int], tuple[int, int | None]] = {}
-        self._committed: dict[int, tuple[int, str]] = {}
+        self._committed: dict[int, tuple[int, str]] = {1: (0, "everybody")}
         self._digests: dict[int, tuple[bytes, str, str]] = {}
         self._effects: dict[str, int] = {}
 
@@ -128,7 +128,7 @@ class Invariants:
             again = " before it was restarted" if first[0] == member else ""
             raise Violation("election safety", f"{member} leads term {term}, which {first[0]} led{again}")
         index = self.committed
-        if index < log.first or not index:
+        if index < log.first:
             return
         if log.term(index) != self._committed[index][0]:
             what = f"holds term {log.term(index)} there" if log.term(index) else f"its log ends at {log.last}"
@@ -140,9 +140,12 @@ class Invariants:
     # ── Commits ────────────────────────────────
 
     def took_for_committed(
-        self, member: str, commit: int, former: int, logs: dict[str, tuple[LogShadow, Kept]], voters: Sequence[str]
+        self, member: str, commit: int, former: int, logs: dict[str, tuple[LogShadow, Kept]], electorates: Sequence[Sequence[str]]
     ) -> None:
-        """`member` takes everything up to `commit` for committed; up to `former` it did so before."""
+        """`member` takes everything up to `commit` for committed; up to `former` it did so before.
+
+        `electorates`: whose majority counts; several where the voters changed meanwhile.
+        """
         own = logs[member][0]
         for index in range(max(former + 1, own.first), commit + 1):
             term = own.term(index)
@@ -159,12 +162,16 @@ class Invariants:
         term = own.term(commit)
         if term is None:  # from a snapshot: whoever made it had taken it for committed
             raise Violation("committed entries", f"{member} takes {commit} for committed, which nobody else did before")
-        holders = [voter for voter in voters if voter in logs and _holds(*logs[voter], commit, term)]
-        if len(holders) * 2 <= len(voters):
+        found: list[str] = []
+        for voters in electorates:
+            holders = [voter for voter in voters if voter in logs and _holds(*logs[voter], commit, term)]
+            if len(holders) * 2 > len(voters):
+                break
+            found.append(f"of {', '.join(voters)} only {', '.join(holders) or 'nobody'}")
+        else:
             raise Violation(
                 "committed entries",
-                f"{member} takes entry {commit} of term {term} for committed, but of {', '.join(voters)} only "
-                f"{', '.join(holders) or 'nobody'} has it on disk",
+                f"{member} takes entry {commit} of term {term} for committed, but {' and '.join(found)} has it on disk",
             )
         self.committed = commit
 

@@ -9,6 +9,7 @@ from cluster import ClusterSettings
 from cluster.core import Replica
 from cluster.errors import ClusterError, DiskFailed, StartFailed
 from cluster.host import Host
+from cluster.membership import Membership
 from cluster.raft import Batch, Raft, Sink
 from tests.simulation.agenda import Agenda, Clocks, HostClock
 from tests.simulation.disk import Crashed, SimDisk
@@ -56,15 +57,16 @@ class Member:
         watcher: Watcher,
         settings: Callable[[], ClusterSettings],
         *,
-        id: str,
+        number: int,
         clock: HostClock,
         sync_s: float,
         seed: str,
     ) -> None:
-        self.id = id
-        self.address = f"{id}:4711"
+        self.number = number
+        self.id = f"n{number}"
+        self.address = f"{self.id}:4711"
         self.clock = clock
-        self.disk = SimDisk(id, Random(f"disk {seed}"), clock.spend, sync_s=sync_s)
+        self.disk = SimDisk(self.id, Random(f"disk {seed}"), clock.spend, sync_s=sync_s)
         self.raft: Raft | None = None
         self.machine: Registers | None = None
         self.log: LogShadow | None = None
@@ -73,6 +75,9 @@ class Member:
         self.restart_after_s = 0.5
         """when it ends by itself"""
         self.down_until = 0.0
+        self.retired = False
+        self.membership: Membership | None = None
+        """as of its latest turn"""
         self.role, self.term, self.commit, self.applied = "", 0, 0, 0
         self.ready_at = 0.0
         """until then it is busy"""
@@ -96,7 +101,7 @@ class Member:
         """Start the process; False where a disk that failed keeps it from starting. Anything else is a violation."""
         self.incarnation += 1
         self.paused_until = 0.0
-        self.ready_at = self._agenda.now
+        self.ready_at, self._due = self._agenda.now, None
         reactor = self._reactor = SimReactor(self._network, self.id, self.clock, self._ring)
         self.machine = Registers(lambda machine, command_id: self._watcher.applied(self, machine, command_id))
         replica = Replica(self.machine, dedup_entries=DEDUP_ENTRIES)
@@ -116,8 +121,6 @@ class Member:
             return False
         except StartFailed as error:
             raise Violation("restart", f"{self.id} refuses to start: {error}") from error
-        finally:
-            self._clocks.host = None
         self.raft = raft
         self.commit = 0
         self._watch_log(raft)
@@ -145,8 +148,20 @@ class Member:
         if was_up:
             self._watcher.ended(self, "lost power" if power else "was killed")
 
+    def retire(self) -> None:
+        """The host is gone for good, and its disk with it."""
+        self.retired = True
+        self.disk.wipe()
+
+    @property
+    def last_index(self) -> int:
+        """Of its log."""
+        return self.log.last if self.log is not None else 0
+
     def boot(self) -> bool:
-        """Power is back, if it was gone; start the process."""
+        """Power is back, if it was gone; start the process. False where it did not start."""
+        if self.retired:
+            return True
         self._network.off.discard(self.id)
         return self.up or self.start()
 
@@ -214,7 +229,7 @@ class Member:
         finally:
             self.clock.spend(TURN_S)
             self.ready_at = self.clock.virtual()
-            self.clock.spent, self._clocks.host = 0.0, None
+            self.clock.spent = 0.0
         self._schedule(self.ready_at + reactor.timeout_s / self.clock.rate)
 
     power_at_crash = False

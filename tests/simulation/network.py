@@ -16,7 +16,9 @@ from tests.simulation.agenda import Agenda, HostClock
 
 WINDOW_BYTES = 128 << 10
 """what the kernels of both sides hold of a stream that nobody reads"""
-DIAL_TIMEOUT_S = 3.0
+DIALS = 8
+DIALLED_AGAIN_S = 0.25
+"""a kernel repeats what opens a connection so often, at such intervals (in life: after 1 s; all times here are short)"""
 RESENT_AFTER_S = 0.2
 
 
@@ -120,13 +122,16 @@ class Network:
         """Ends in `opened` or `closed` at the receiver."""
         end = End(self, dialler, address)
         end.receiver = receiver
-        self._way(end, address.rpartition(":")[0], self._connect, end, address)
+        self._way(end, address.rpartition(":")[0], self._connect, end, address, DIALS)
         return end
 
-    def _connect(self, end: End, address: str) -> None:
+    def _connect(self, end: End, address: str, more: int) -> None:
         host, source = address.rpartition(":")[0], end.reactor.host
         if self.link(source, host).cuts or self.link(host, source).cuts or self.is_off(host):
-            self._agenda.after(DIAL_TIMEOUT_S, end.reactor.deliver, end, "closed", "timed out")
+            if more and end.open:
+                self._agenda.after(DIALLED_AGAIN_S, self._connect, end, address, more - 1)
+            else:
+                end.reactor.deliver(end, "closed", "timed out")
             return
         target = self._listening.get(address)
         if target is None or address in self.refusing:

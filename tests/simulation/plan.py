@@ -66,7 +66,7 @@ class Scenario(msgspec.Struct, frozen=True):
     client_gap_s: float = 0.12
     """between two operations of a client, on average"""
     compaction: tuple[int, int] = (20, 60)
-    turbulence_s: tuple[float, float] = (1.0, 3.0)
+    turbulence_s: tuple[float, float] = (1.0, 2.5)
     windows: int = 3
     members: tuple[int, ...] = (3, 3, 3, 3, 5)
     read_share: float = 0.35
@@ -84,20 +84,20 @@ def _only(**weights: float) -> dict[str, float]:
 
 
 SCENARIOS = (
-    Scenario("mixed", 8, 4.0, _ALL),
-    Scenario("crashes", 3, 5.0, _only(crash=3, crash_inside=4, power=2, power_inside=5, power_all=3, crash_all=2, compact=3, reset=1)),
-    Scenario("elections", 3, 5.0, _only(isolate=4, one_way=4, cut=3, transfer=4, pause=4, crash=2, late=2, jump=1, power_inside=2)),
-    Scenario("network", 3, 6.0, _only(late=5, reset=5, silence=3, delay=4, narrow=1, cut=3, one_way=3, isolate=2, refuse=1)),
+    Scenario("mixed", 8, 2.5, _ALL),
+    Scenario("crashes", 3, 2.5, _only(crash=3, crash_inside=4, power=2, power_inside=5, power_all=3, crash_all=2, compact=3, reset=1)),
+    Scenario("elections", 3, 3.0, _only(isolate=4, one_way=4, cut=3, transfer=4, pause=4, crash=2, late=2, jump=1, power_inside=2)),
+    Scenario("network", 3, 4.0, _only(late=5, reset=5, silence=3, delay=4, narrow=1, cut=3, one_way=3, isolate=2, refuse=1)),
     Scenario(
-        "snapshots", 3, 5.0, _only(isolate=5, crash=3, power=3, compact=5, crash_inside=3, power_inside=4, reset=3, narrow=2, power_all=2),
+        "snapshots", 3, 3.0, _only(isolate=5, crash=3, power=3, compact=5, crash_inside=3, power_inside=4, reset=3, narrow=2, power_all=2),
         client_gap_s=0.07, compaction=(8, 24),
     ),
-    Scenario("members", 2, 4.0, _only(replace=5, add=4, remove=4, isolate=3, transfer=3, crash=2, power=1, reset=1, pause=1, crash_inside=1)),
-    Scenario("disks", 2, 4.0, _only(full=4, broken=3, slow_disk=4, power_inside=4, power_all=3, power=3, crash_inside=2, compact=2)),
+    Scenario("members", 2, 2.5, _only(replace=5, add=4, remove=4, isolate=3, transfer=3, crash=2, power=1, reset=1, pause=1, crash_inside=1)),
+    Scenario("disks", 2, 2.5, _only(full=4, broken=3, slow_disk=4, power_inside=4, power_all=3, power=3, crash_inside=2, compact=2)),
     # A leader that is cut off while clients write to it, again and again, with a log that it must give up afterwards.
     Scenario(
-        "deposed", 3, 4.0, _only(isolate=8, one_way=3, compact=3, pause=3, transfer=1, reset=1), client_gap_s=0.08, compaction=(8, 30),
-        turbulence_s=(2.0, 4.0),
+        "deposed", 3, 2.5, _only(isolate=8, one_way=3, compact=3, pause=3, transfer=1, reset=1), client_gap_s=0.08, compaction=(8, 30),
+        turbulence_s=(1.5, 3.0),
     ),
 )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _two(random: Random, conditions: Conditions) -> tuple[int, int]:
 
 
 def _short(random: Random) -> float:
-    return round(random.choice((0.02, 0.1, 0.3, 0.6, 1.2)) * random.uniform(0.5, 1.5), 4)
+    return round(random.choice((0.02, 0.1, 0.2, 0.4, 0.9)) * random.uniform(0.5, 1.5), 4)
 
 
 def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions) -> Step:  # noqa: C901 - one table

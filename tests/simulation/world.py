@@ -2,18 +2,20 @@
 
 import hashlib
 import logging
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import msgspec
-import pysyncobj.node
 from pydantic import SecretStr
 
 import cluster.clock
 from cluster import ClusterSettings
+from cluster.membership import Membership
 from cluster.settings import Member as MemberSettings
 from tests.simulation.agenda import Agenda, Clocks, HostClock
+from tests.simulation.changes import MemberChanges
 from tests.simulation.clients import Client
 from tests.simulation.faults import Faults
 from tests.simulation.histories import History
@@ -26,6 +28,7 @@ from tests.simulation.plan import OPERATIONS, Plan, Step
 CALM_S = 10.0
 """after the heal the members must agree within so long"""
 LAST_LUCK = 7
+_SEEN = struct.Struct("<dBIIII")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -40,11 +43,6 @@ class Result(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     """of what happened, so that a run in which nothing did is noticed"""
     trace: tuple[str, ...] = ()
-
-
-def _stable_hash(node: "pysyncobj.node.Node") -> int:
-    """Members are kept in sets there; the order of a set of strings would differ from process to process."""
-    return int.from_bytes(hashlib.blake2b(node.id.encode(), digest_size=7).digest(), "big")
 
 
 class World:
@@ -73,13 +71,21 @@ class World:
         self._leading_since: dict[str, float] = {}
         self._patience = conditions.step_down_s + 3 * conditions.election_max_s + 0.3
         """a leader that has been heard undisturbed for so long has no reason to go"""
-        for slot in range(conditions.members):
-            self.slots.append(self._member(f"n{slot + 1}"))
+        self.members: dict[str, Member] = {}
+        self.leaving: list[Member] = []
+        """removed, and not told"""
+        self._changes = MemberChanges(self)
+        for _ in range(conditions.members):
+            self.slots.append(self.new_member())
+        self._founders = tuple(MemberSettings(id=member.id, address=member.address) for member in self.slots)
         self._clients = [
             Client(self.agenda, self, self.history, number, value_bytes=conditions.value_bytes) for number in range(4)
         ]
 
-    def _member(self, id: str) -> Member:
+    def new_member(self) -> Member:
+        """See changes.Cluster."""
+        number = len(self.members) + 1
+        id = f"n{number}"
         drift = self._plan.conditions.drift
         clock = HostClock(
             self.agenda,
@@ -87,24 +93,28 @@ class World:
             wall=1.7e9 + self._random.uniform(-1000, 1000),
             rate=1 + self._random.uniform(-drift, drift),
         )
-        return Member(
+        member = self.members[id] = Member(
             self.agenda,
             self._clocks,
             self.network,
             self,
             lambda: self._settings_of(id),
-            id=id,
+            number=number,
             clock=clock,
             sync_s=self._plan.conditions.sync_s,
             seed=f"{self._plan.seed} {id}",
         )
+        return member
 
     def _settings_of(self, id: str) -> ClusterSettings:
         if id not in self._settings:
             conditions = self._plan.conditions
+            own = MemberSettings(id=id, address=self.members[id].address)
+            founder = own in self._founders
             self._settings[id] = ClusterSettings(
                 node_id=id,
-                members=tuple(MemberSettings(id=member.id, address=member.address) for member in self.slots),
+                members=self._founders if founder else (*self._founders, own),
+                join=not founder,
                 data_dir=Path("/disk") / id,
                 secret=SecretStr("a secret that every member knows, of more than 32 characters"),
                 heartbeat_s=conditions.heartbeat_s,
@@ -123,9 +133,9 @@ class World:
 
     def run(self) -> Result:
         """Run the plan to its end, or to the first violation."""
-        former_clock, former_hash = cluster.clock.source, pysyncobj.node.Node.__hash__
+        former_clock = cluster.clock.source
         former_level = logging.root.manager.disable
-        cluster.clock.source, pysyncobj.node.Node.__hash__ = self._clocks, _stable_hash
+        cluster.clock.source = self._clocks
         logging.disable(logging.CRITICAL)
         invariant = what = ""
         try:
@@ -134,7 +144,7 @@ class World:
             invariant, what = violation.invariant, violation.what
             self.note("check", str(violation))
         finally:
-            cluster.clock.source, pysyncobj.node.Node.__hash__ = former_clock, former_hash
+            cluster.clock.source = former_clock
             logging.disable(former_level)
         return Result(
             seed=self._plan.seed,
@@ -146,7 +156,7 @@ class World:
                 **self.history.counts,
                 "terms": len(self.invariants.leaders),
                 "committed": self.invariants.committed,
-                "starts": sum(member.incarnation for member in self.slots),
+                "starts": sum(member.incarnation for member in self.members.values()),
                 "actions": self.agenda.done,
             },
             trace=tuple(self._trace or ()),
@@ -169,6 +179,9 @@ class World:
         self.healed = True
         self.note("heal", "everything works from here on")
         self.network.heal_all()
+        for member in self.leaving:
+            member.crash(power=True)
+            member.retire()
         for member in self.slots:
             member.disk.full = member.disk.broken = False
             member.disk.slow_s = 0.0
@@ -181,8 +194,9 @@ class World:
     def _agree(self) -> None:
         """A leader, then a write of every client, then the same state everywhere."""
         ends = self.agenda.now + CALM_S
-        self._until(ends, lambda: self._established() is not None, "no leader was found")
+        self._until(ends, lambda: self.established() is not None, "no leader was found")
         self._until(ends, lambda: all(client.idle for client in self._clients), "clients still wait for an answer")
+        self._until(ends, lambda: not self._changes.under_way, "a change of the members does not come to an end")
         for client in self._clients:
             client.do(Step(self.agenda.now, "write", (client.number, "a", 1_000_000 + client.number, LAST_LUCK)))
         self._until(ends, lambda: all(client.idle for client in self._clients), "a last write is not answered")
@@ -197,7 +211,8 @@ class World:
                 raise Violation("liveness", f"{otherwise} within {CALM_S:g} s after everything was healed ({self._state()})")
             self.agenda.run(self.agenda.now + 0.05)
 
-    def _established(self) -> Member | None:
+    def established(self) -> Member | None:
+        """See changes.Cluster."""
         leader = self.leader()
         return leader if leader is not None and leader.raft is not None and leader.raft.view.epoch is not None else None
 
@@ -238,14 +253,14 @@ class World:
         if raft is None or log is None:
             return
         view = raft.view
-        self._hash.update(
-            b"%b %r %b %d %d %d %d;"
-            % (member.id.encode(), self.agenda.now, view.role.encode(), view.term, view.commit_index, view.applied_index, log.last)
-        )
+        seen = (self.agenda.now, member.number, view.term, view.commit_index, view.applied_index, log.last)
+        self._hash.update(_SEEN.pack(*seen))
         if view.role != member.role or view.term != member.term:
             self._changed_role(member, view.role, view.term, log)
+        former = member.membership
         if view.commit_index != member.commit:
-            self._committed(member, view.commit_index, log)
+            self._committed(member, view.commit_index, (former, view.membership) if former else (view.membership,))
+        member.membership = view.membership
         member.applied = view.applied_index
 
     def _changed_role(self, member: Member, role: str, term: int, log: LogShadow) -> None:
@@ -258,12 +273,13 @@ class World:
         if led and (role != "leader" or term != former_term):
             self._deposed(member, former_term)
 
-    def _committed(self, member: Member, commit: int, log: LogShadow) -> None:
+    def _committed(self, member: Member, commit: int, memberships: tuple[Membership, ...]) -> None:
         logs: dict[str, tuple[LogShadow, Kept]] = {
-            other.id: (other.log, other) for other in self.slots if other.log is not None
+            other.id: (other.log, other) for other in self.members.values() if other.log is not None
         }
         former, member.commit = member.commit, commit
-        self.invariants.took_for_committed(member.id, commit, former, logs, self.voters())
+        electorates = [[record.id for record in membership.voters] for membership in memberships]
+        self.invariants.took_for_committed(member.id, commit, former, logs, electorates)
         self.note(member.id, f"commit {commit}")
 
     def ended(self, member: Member, why: str) -> None:
@@ -298,7 +314,7 @@ class World:
         since = self.agenda.now - self._patience
         if self._leading_since[member.id] > since or self._quiet_from.get(member.id, 0.0) > since:
             return
-        voters = self.voters()
+        voters = [record.id for record in member.membership.voters] if member.membership else []
         followers = [
             other.id
             for other in self.slots
@@ -324,10 +340,11 @@ class World:
         """See clients.Members."""
         return self.slots
 
-    def voters(self) -> list[str]:
-        """The ids of the members that vote."""
-        return [member.id for member in self.slots]
+    def boot(self, member: Member) -> None:
+        """See changes.Cluster."""
+        self._faults.boot(member)
 
     def change_members(self, kind: str, slot: int) -> str:
         """See faults.Site."""
-        return f"{kind} {slot}: not yet"
+        self.disturb_all(self.agenda.now + 0.5)
+        return self._changes.begin(kind, slot)
