@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import random
 import time
 import uuid
 import weakref
@@ -13,25 +14,29 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from cluster.clock import now
-from cluster.commands import Applied, Change, Command, Epoch, encode
+from cluster.commands import Applied, Change, Command, Epoch, Outcome, Position, encode
 from cluster.core import RESTORE, Claim, Replica, RestoreBody, encode_body
 from cluster.datadir import DataDir
 from cluster.errors import (
     ClusterError,
     CommandTooLarge,
+    KindUnsupported,
     NodeStopped,
     OutcomeUnknown,
     ReadTimedOut,
     StartFailed,
     TransferFailed,
 )
+from cluster.host import Host
 from cluster.leadership import Gained, LeadershipChange, LeadershipFeed, Lost
-from cluster.listening import probe
-from cluster.machine import StateMachine
-from cluster.raft import Batch, Raft, Sink, View
-from cluster.settings import ClusterSettings
+from cluster.machine import Levelled, StateMachine
+from cluster.membership import MemberRecord
+from cluster.raft import Raft
+from cluster.settings import ClusterSettings, Member
 from cluster.snapshot_codec import decode_snapshot
+from cluster.sockets import SocketReactor
 from cluster.ticker import Ticker
+from cluster.view import Batch, Counters, Sink, View
 from cluster.watching import Changes, Ending, LeadershipWatch, Pulse
 
 log = logging.getLogger(__name__)
@@ -49,6 +54,10 @@ class MemberStatus(msgspec.Struct, frozen=True):
     address: str
     connected: bool
     match_index: int | None = None
+    api: str = ""
+    voter: bool = True
+    release: str = ""
+    """that it ran when it was last met; empty when it never was"""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -70,6 +79,20 @@ class Status(msgspec.Struct, frozen=True):
     last_contact_s: float | None
     """since a leader was heard (on the leader: since a majority answered); None: never"""
     members: tuple[MemberStatus, ...]
+    last_index: int = 0
+    """of the log here; what of it is behind `commit_index` may still be cut"""
+    log_bytes: int = 0
+    syncs: int = 0
+    sync_seconds: float = 0.0
+    """spent in them, since the start"""
+    snapshots: int = 0
+    """taken since the start"""
+    refused: dict[str, int] = {}
+    """connections to the Raft port that were turned away, by kind"""
+    listening: bool = False
+    """others can connect to the Raft port"""
+    is_member: bool = True
+    """False: this node waits to be added, or was removed"""
 
 
 class Cluster:
@@ -116,12 +139,12 @@ class Cluster:
         self._ticker.start()
 
     def _open(self, sink: Sink) -> Raft:
-        settings = self.settings
-        self._data = DataDir.open(settings.data_dir, cluster=settings.cluster_name, node=settings.node_id)
+        self._data = DataDir.open(self.settings.data_dir)
+        reactor = SocketReactor()
         try:
-            probe(settings.listen_address)
-            return Raft(settings, self._data, self._replica, sink)
+            return Raft(self.settings, Host(self._data.disk, reactor, random.Random()), self._replica, sink)  # noqa: S311
         except BaseException:
+            reactor.close()
             self._data.close()
             raise
 
@@ -177,6 +200,7 @@ class Cluster:
         """
         if command.kind.startswith("cluster."):
             raise ValueError(f"{command.kind} is this package's own kind")
+        self._check_known(command)
         return await self._propose(command, timeout)
 
     async def _propose(self, command: Command, timeout: float) -> Applied:
@@ -190,6 +214,17 @@ class Cluster:
                 return await answer
         except TimeoutError:
             raise OutcomeUnknown(command.id, f"not committed within {timeout:g} s") from None
+
+    def _check_known(self, command: Command) -> None:
+        """Every member must be able to apply it, or those that cannot would diverge or stop. KindUnsupported."""
+        machine = self._replica.machine
+        if not isinstance(machine, Levelled) or (needed := machine.level_of(command.kind, command.version)) <= 1:
+            return
+        view, own = self._view(), self.settings.node_id
+        others = [member.id for member in view.membership.members if member.id != own]
+        behind = [member for member in others if member not in view.met or view.met[member].level < needed]
+        if behind:
+            raise KindUnsupported(command.kind, command.version, behind)
 
     async def read(
         self,
@@ -275,7 +310,7 @@ class Cluster:
         Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped; TransferFailed: nobody,
         or somebody else, took over in time.
         """
-        if to is not None and to not in {member.id for member in self.settings.members}:
+        if to is not None and to not in {member.id for member in self.members()}:
             raise TransferFailed(f"{to} is not a member")
         before = self._epoch
         if before is not None and to == self.settings.node_id:
@@ -303,17 +338,73 @@ class Cluster:
     # ── Status ────────────────────────────────
 
     def members(self) -> tuple[MemberStatus, ...]:
-        """All members, in the settings' order."""
+        """All members, in the order in which they were added. Before the start, the settings'."""
         view = self._view()
+        records = view.membership.members or tuple(
+            MemberRecord(member.id, member.address, member.api) for member in self.settings.members
+        )
         return tuple(
             MemberStatus(
                 id=member.id,
                 address=member.address,
                 connected=self._running and (member.id == self.settings.node_id or member.id in view.connected),
                 match_index=view.match_index.get(member.id),
+                api=member.api,
+                voter=member.voter,
+                release=view.met[member.id].release if member.id in view.met else "",
             )
-            for member in self.settings.members
+            for member in records
         )
+
+    def counters(self) -> Counters:
+        """What was counted since the start; it goes on counting."""
+        return self._raft.counters if self._raft is not None else Counters()
+
+    async def add_member(self, member: Member, *, timeout: float = 30.0) -> Applied:
+        """Add a member, on the leader only. It gets the log first and votes once it has caught up.
+
+        Returns when it votes. Start it with `join`, an empty data_dir and an id that was never a member's. A member
+        that is there already, at that address, is waited for. NotLeader, NoLeader, QueueFull, NodeStopped,
+        MemberChangeRefused: nothing has changed. OutcomeUnknown: it may be added, and may not vote yet; call it again.
+        """
+        record = MemberRecord(member.id, member.address, member.api)
+        ends = time.monotonic() + timeout
+        applied: Applied | None = None
+        known = next((row for row in self.members() if row.id == member.id), None)
+        if known is None or known.address != member.address:
+            applied = await self._changed(lambda raft, answer: raft.add_member(record, answer), member.id, timeout)
+        while not any(row.id == member.id and row.voter for row in self.members()):
+            if time.monotonic() > ends:
+                raise OutcomeUnknown(f"add {member.id}", f"it is added, and has not caught up within {timeout:g} s")
+            await asyncio.sleep(self.settings.heartbeat_s)
+        # Its vote counts once that change is committed, too; what is committed after it says so.
+        await self.read(lambda _: None, consistency="linearizable", timeout=max(1.0, ends - time.monotonic()))
+        status = self.status()
+        return applied or Applied(Outcome(), Position(status.term, status.applied_index), duplicate=True)
+
+    async def remove_member(self, member_id: str, *, timeout: float = 5.0) -> Applied:
+        """Remove a member, on the leader only; its id is never given again. Returns when that is committed.
+
+        The leader itself is removed after a transfer. Errors as of add_member; OutcomeUnknown: look at `members`.
+        """
+        return await self._changed(lambda raft, answer: raft.remove_member(member_id, answer), member_id, timeout)
+
+    async def _changed(self, change: Callable[[Raft, Any], None], member_id: str, timeout: float) -> Applied:
+        raft = self._live()
+        answer: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
+
+        def run() -> None:
+            try:
+                change(raft, lambda result: _settle(answer, result))
+            except ClusterError as error:
+                raft.post(lambda raised: _settle(answer, None, raised), error)
+
+        raft.call(run)
+        try:
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise OutcomeUnknown(f"change of {member_id}", f"not committed within {timeout:g} s") from None
 
     def epoch(self) -> Epoch | None:
         """The newest leadership whose claim is applied here, whoever's it is; None before the first."""
@@ -341,6 +432,14 @@ class Cluster:
             has_quorum=in_touch,
             last_contact_s=age,
             members=self.members(),
+            last_index=view.last_index,
+            log_bytes=view.log_bytes,
+            syncs=view.syncs,
+            sync_seconds=view.sync_seconds,
+            snapshots=view.snapshots,
+            refused=view.refused,
+            listening=self._running and view.listening,
+            is_member=not view.membership.members or view.membership.get(self.settings.node_id) is not None,
         )
 
     def _view(self) -> View:
