@@ -38,6 +38,7 @@ from cluster.errors import (
 from cluster.leadership import Gained, Lost
 from cluster.machine import Levelled, StateMachine
 from cluster.node import Cluster, Consistency, MemberStatus, Status
+from cluster.recovery import Survivor, inspect, recover
 from cluster.settings import ClusterSettings, Member
 from cluster.view import Counters
 
@@ -87,6 +88,9 @@ __all__ = [
     "StateMachine",
     "StateMachineFailed",
     "Status",
+    "Survivor",
     "TooStale",
     "TransferFailed",
+    "inspect",
+    "recover",
 ]

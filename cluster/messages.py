@@ -96,6 +96,12 @@ class Alive(_Message, frozen=True, tag=11):
     """Nothing but that the connection stands."""
 
 
+class Farewell(_Message, frozen=True, tag=12):
+    """The sender closes the connection: this node may not take part, for `reason`."""
+
+    reason: str
+
+
 Message = (
     Hello
     | Append
@@ -109,6 +115,7 @@ Message = (
     | TimeoutNow
     | Newer
     | Alive
+    | Farewell
 )
 
 _encoder = msgspec.msgpack.Encoder()

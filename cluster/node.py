@@ -89,6 +89,8 @@ class Status(msgspec.Struct, frozen=True):
     """taken since the start"""
     refused: dict[str, int] = {}
     """connections to the Raft port that were turned away, by kind"""
+    farewells: dict[str, str] = {}
+    """members that refuse this node, and why: it lost its disk, or was removed"""
     listening: bool = False
     """others can connect to the Raft port"""
     is_member: bool = True
@@ -438,6 +440,7 @@ class Cluster:
             sync_seconds=view.sync_seconds,
             snapshots=view.snapshots,
             refused=view.refused,
+            farewells=view.farewells,
             listening=self._running and view.listening,
             is_member=not view.membership.members or view.membership.get(self.settings.node_id) is not None,
         )

@@ -309,5 +309,6 @@ class Raft(Leading, pysyncobj.SyncObj):
             membership=self.membership(),
             met=dict(self._transport.peers.met),
             refused=dict(self._transport.strangers.counts),
+            farewells=dict(self._transport.farewells),
             listening=self._reactor.listening,
         )

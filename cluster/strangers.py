@@ -21,13 +21,15 @@ class Strangers:
     def refuse(self, kind: str, who: str, reason: str) -> None:
         """`who`: the host, without its port, which changes with each attempt; or the member."""
         self.counts[kind] += 1
+        self.name(f"refused {who}", reason)
+
+    def name(self, who: str, reason: str) -> None:
+        """Log it, unless that was done lately."""
         at, unnamed = self._named.pop((who, reason), (None, 0))
         if at is not None and now() - at < AGAIN_S:
             self._named[who, reason] = (at, unnamed + 1)
             return
-        log.warning(
-            "refused %s: %s%s", who, reason, f" ({unnamed} more times since this was last said)" if unnamed else ""
-        )
+        log.warning("%s: %s%s", who, reason, f" ({unnamed} more times since this was last said)" if unnamed else "")
         self._named[who, reason] = (now(), 0)
         while len(self._named) > NAMED_MAX:
             del self._named[next(iter(self._named))]

@@ -14,7 +14,7 @@ from pysyncobj.transport import Transport
 from cluster.clock import now
 from cluster.host import Host
 from cluster.identity import Identity
-from cluster.messages import Alive, Append, Hello, Message, consecutive, decode_messages, encode_messages
+from cluster.messages import Alive, Append, Farewell, Hello, Message, consecutive, decode_messages, encode_messages
 from cluster.peers import Met, Peers
 from cluster.reactor import Receiver, Stream
 from cluster.session import Session, SessionRefused, session_key
@@ -27,6 +27,9 @@ HANDSHAKE_S = 2.0
 HANDSHAKES_MAX = 32
 """Connections that have not proved themselves; with more, the oldest goes."""
 RECORD_SPARE = 1 << 19
+SHORT_S = 1.0
+"""A connection that did not last longer is tried again later and later, after up to `PAUSE_MAX_S`."""
+PAUSE_MAX_S = 3.0
 OUTBOX_MAX = 64
 BATCH_BYTES = 1 << 18
 PAYLOADS_UNSENT_MAX = 8
@@ -134,7 +137,10 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         self._links: dict[str, Link] = {}
         self._dialling: dict[str, Link] = {}
         self._shaking: list[Link] = []
-        self._dialled_at: dict[str, float] = {}
+        self._dial_at: dict[str, float] = {}
+        self._pause_s: dict[str, float] = {}
+        self.farewells: dict[str, str] = {}
+        """members that refuse this node, and why"""
         self._waited_from = now()
 
     # ── What pysyncobj asks for ────────────────────────────────
@@ -148,7 +154,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
     def dropNode(self, node: PeerNode) -> None:  # noqa: N802
         """A member less."""
         self._nodes.pop(node.id, None)
-        self._dialled_at.pop(node.id, None)
+        for table in (self._dial_at, self._pause_s, self.farewells):
+            table.pop(node.id, None)
         for link in (self._links.get(node.id), self._dialling.get(node.id)):
             if link is not None:
                 self._drop(link, "it was removed")
@@ -221,9 +228,9 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
 
     def _dial(self, node: PeerNode) -> None:
         instant = now()
-        if instant - self._dialled_at.get(node.id, -1e9) < self._settings.connection_retry_s:
+        if instant < self._dial_at.get(node.id, instant):
             return
-        self._dialled_at[node.id] = instant
+        self._dial_at[node.id] = instant + self._pause_s.get(node.id, self._settings.connection_retry_s)
         link = Link(self, self._session(node.id), dialled=True)
         self._dialling[node.id] = link
         link.stream = self._host.reactor.dial(node.address, link)
@@ -265,7 +272,10 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         if isinstance(message, Append) and not consecutive(message):
             self.refuse(link, "protocol", f"{peer} sent log entries with a gap")
             return
-        if not isinstance(message, Hello | Alive):
+        if isinstance(message, Farewell):
+            self.strangers.name(peer, f"it refuses this node: {message.reason}")
+            self.farewells[peer] = message.reason
+        elif not isinstance(message, Hello | Alive):
             self._onMessageReceived(self._nodes.get(peer) or PeerNode(peer), message)
 
     def _meet(self, link: Link, hello: Hello) -> None:
@@ -278,6 +288,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self.refuse(link, "member", stranger)
             return
         link.met = True
+        link.began_at = now()
         former = self._links.get(peer)
         if former is not None:
             if self._rightly_dialled(former) and not self._rightly_dialled(link):
@@ -286,10 +297,13 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self._drop(former, "a newer connection takes its place")
         self._forget(link)
         self._links[peer] = link
-        log.info("connected to %s (%s, release %s)", peer, hello.address, hello.release)
+        log.log(self._loudness(peer), "connected to %s (%s, release %s)", peer, hello.address, hello.release)
         node = self._nodes.get(peer)
         if node is not None:
             self._onNodeConnected(node)
+
+    def _loudness(self, peer: str) -> int:
+        return logging.DEBUG if peer in self._pause_s else logging.INFO
 
     def _rightly_dialled(self, link: Link) -> bool:
         return link.dialled == (self._own > link.session.peer)
@@ -302,6 +316,9 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         if link.stream is not None and not who:
             who = link.stream.remote if link.dialled else link.stream.remote.rpartition(":")[0]
         self.strangers.refuse(kind, who or "a peer", reason)
+        if kind == "member" and link.session.established:
+            link.outbox = [Farewell(0, reason)]
+            link.flush()
         self._drop(link, reason)
 
     def _drop(self, link: Link, reason: str) -> None:
@@ -316,7 +333,14 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         peer = link.session.peer
         if peer and self._links.get(peer) is link:
             del self._links[peer]
-            log.info("lost the connection to %s: %s", peer, reason)
+            log.log(self._loudness(peer), "lost the connection to %s: %s", peer, reason)
+            retry = self._settings.connection_retry_s
+            if now() - link.began_at < SHORT_S:
+                # It refuses this node, or goes down again and again: no need to find that out five times a second.
+                self._pause_s[peer] = min(2 * self._pause_s.get(peer, retry), max(retry, PAUSE_MAX_S))
+            else:
+                self._pause_s.pop(peer, None)
+                self.farewells.pop(peer, None)
             node = self._nodes.get(peer)
             if node is not None:
                 self._onNodeDisconnected(node)

@@ -54,6 +54,8 @@ class View(msgspec.Struct, frozen=True):
     met: dict[str, Met] = {}
     refused: dict[str, int] = {}
     """connections and what came over them, by kind"""
+    farewells: dict[str, str] = {}
+    """members that refuse this node, and why"""
     listening: bool = False
 
 
