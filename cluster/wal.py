@@ -172,9 +172,12 @@ class WriteAheadLog:
         return DataDirUnreadable(self._disk.path(self._name), f"the log is damaged at byte {at}: {what}")
 
 
-def _framed(body: bytes) -> bytes:
-    return _FRAME.pack(len(body), zlib.crc32(_LENGTH.pack(len(body))), zlib.crc32(body)) + body
+def _framed(head: bytes, rest: bytes = b"") -> bytes:
+    """The record whose body is `head` and `rest`."""
+    length = len(head) + len(rest)
+    crc = zlib.crc32(rest, zlib.crc32(head))
+    return b"".join((_FRAME.pack(length, zlib.crc32(_LENGTH.pack(length)), crc), head, rest))
 
 
 def _entry(data: bytes, index: int, term: int) -> bytes:
-    return _framed(_ENTRY.pack(b"E", index, term) + data)
+    return _framed(_ENTRY.pack(b"E", index, term), data)
