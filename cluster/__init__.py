@@ -37,9 +37,10 @@ from cluster.errors import (
 )
 from cluster.leadership import Gained, Lost
 from cluster.machine import Levelled, StateMachine
-from cluster.node import Cluster, Consistency, MemberStatus, Status
+from cluster.node import Cluster, Consistency
 from cluster.recovery import Survivor, inspect, recover
 from cluster.settings import ClusterSettings, Member
+from cluster.status import MemberStatus, Status
 from cluster.view import Counters
 
 __all__ = [
