@@ -47,6 +47,7 @@ class Inbound:
     _transport: Any
     _acknowledgements: list[tuple[Any, Message]]
     _arrived_after: float
+    _campaign: Any
     _cause: str
     _chunks_under_way: set[Any]
     _fresh_at: float | None
@@ -91,6 +92,7 @@ class Inbound:
             self._SyncObj__setCurrentTerm(term, None)
             self._SyncObj__setState(FOLLOWER)
             self._SyncObj__raftLeader = None
+            self._campaign = None
         finally:
             self._cause = NO_MAJORITY
 

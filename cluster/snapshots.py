@@ -65,8 +65,8 @@ class SnapshotStore:
         return data, offset, offset + len(data) >= len(self._content)
 
     def arrived(self, node: Hashable, offset: int) -> None:
-        """`node` has everything before `offset`."""
-        if node in self._outgoing and offset >= self._outgoing[node]:
+        """`node` has everything before `offset`, or wants to begin there anew."""
+        if node in self._outgoing:
             self._outgoing[node] = offset
 
     def cancel(self, node: Hashable) -> None:
@@ -82,7 +82,7 @@ class SnapshotStore:
 
         SnapshotUnreadable, and then the copy begins anew.
         """
-        if offset == 0:
+        if offset == 0 and data:  # an empty one only asks how far this is
             self._incoming = bytearray()
         if self._incoming is None or offset != len(self._incoming):
             return 0 if self._incoming is None else len(self._incoming)
