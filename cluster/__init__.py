@@ -9,13 +9,17 @@ from cluster.errors import (
     ClusterError,
     CommandTooLarge,
     Compacted,
+    DataDirExposed,
     DataDirForeign,
     DataDirInUse,
     DataDirUnreadable,
     DataDirUnwritable,
+    DiskFailed,
     EntryUnreadable,
+    KindUnsupported,
     LibraryMismatch,
     LogDiverged,
+    MemberChangeRefused,
     NodeFailed,
     NodeStopped,
     NoLeader,
@@ -32,9 +36,12 @@ from cluster.errors import (
     TransferFailed,
 )
 from cluster.leadership import Gained, Lost
-from cluster.machine import StateMachine
-from cluster.node import Cluster, Consistency, MemberStatus, Status
+from cluster.machine import Levelled, StateMachine
+from cluster.node import Cluster, Consistency
+from cluster.recovery import Survivor, inspect, recover
 from cluster.settings import ClusterSettings, Member
+from cluster.status import MemberStatus, Status
+from cluster.view import Counters
 
 __all__ = [
     "AddressUnusable",
@@ -47,18 +54,24 @@ __all__ = [
     "CommandTooLarge",
     "Compacted",
     "Consistency",
+    "Counters",
+    "DataDirExposed",
     "DataDirForeign",
     "DataDirInUse",
     "DataDirUnreadable",
     "DataDirUnwritable",
+    "DiskFailed",
     "EntryUnreadable",
     "Epoch",
     "Event",
     "Gained",
+    "KindUnsupported",
+    "Levelled",
     "LibraryMismatch",
     "LogDiverged",
     "Lost",
     "Member",
+    "MemberChangeRefused",
     "MemberStatus",
     "NoLeader",
     "NodeFailed",
@@ -76,6 +89,9 @@ __all__ = [
     "StateMachine",
     "StateMachineFailed",
     "Status",
+    "Survivor",
     "TooStale",
     "TransferFailed",
+    "inspect",
+    "recover",
 ]

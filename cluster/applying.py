@@ -1,20 +1,23 @@
 """Committed entries, reads and snapshots: a half of `Raft`, which see. Runs in the tick thread."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from cluster.clock import now
-from cluster.commands import Change, Epoch, Position, decode
+from cluster.commands import Applied, Change, Epoch, Event, Outcome, Position, decode
 from cluster.core import CLAIM, Replica
+from cluster.elections import Elections
 from cluster.errors import ClusterError, EntryUnreadable, OutcomeUnknown, StateMachineFailed, TooStale
-from cluster.inbound import Inbound
 from cluster.leadership import Leadership
 from cluster.machine import StateMachine
-from cluster.snapshot_codec import Snapshot, encode_snapshot
 
-REGULAR, NO_OP = b"\x00", b"\x01"
+log = logging.getLogger(__name__)
+
+REGULAR, NO_OP, MEMBERS = b"\x00", b"\x01", b"\x02"
+"""The first byte of an entry's data; behind it a command, nothing, a membership."""
 
 Answer = Callable[[Any], None]
 """called on the event loop with the result or a ClusterError"""
@@ -22,7 +25,7 @@ Read = Callable[[ClusterError | None], None]
 """called in the tick thread: run the query, or answer with the error"""
 
 
-class Applying(Inbound):
+class Applying(Elections):
     """Replaces pysyncobj's apply loop, in which a raising callback applies an entry twice (R2, R3)."""
 
     _barrier_reads: list[Read]
@@ -54,6 +57,9 @@ class Applying(Inbound):
         kind = data[:1]
         if kind == REGULAR:
             self._apply_command(data[1:], position)
+        elif kind == MEMBERS:
+            self._answer_waiting(position, Applied(Outcome(), position))
+            self.post(self._sink.change, Change(position.index, (Event("cluster.members_changed", "cluster"),)))
         elif kind != NO_OP:
             raise EntryUnreadable(position.index, f"entry type {kind.hex() or 'none'}")
         barrier = self._barriers.pop(position.index, None)
@@ -71,21 +77,29 @@ class Applying(Inbound):
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise StateMachineFailed(command.id, command.kind, position.index, reason) from error
-        waiting = self._waiting.pop(position.index, None)
-        if waiting is not None:
-            term, command_id, answer = waiting
-            mine = term == position.term
-            self.post(answer, applied if mine else OutcomeUnknown(command_id, "another command took its place"))
+        self._answer_waiting(position, applied)
         if command.kind == CLAIM and applied.outcome.ok and not applied.duplicate:
             self._on_claim(position)
         if events:
             self.post(self._sink.change, Change(position.index, events))
 
+    def _answer_waiting(self, position: Position, applied: Applied) -> None:
+        waiting = self._waiting.pop(position.index, None)
+        if waiting is not None:
+            term, command_id, answer = waiting
+            mine = term == position.term
+            self.post(answer, applied if mine else OutcomeUnknown(command_id, "another command took its place"))
+
     def _on_claim(self, position: Position) -> None:
         claim = self._replica.claim
         if claim is not None and claim.epoch == Epoch(position.term, position.index):
+            before = self._leadership.epoch
             self._announce(self._leadership.claimed(claim.node_id, claim.epoch))
             self.post(self._sink.claim, claim)
+            if self._leadership.epoch not in (before, None):
+                self._counters.leaderships += 1
+                self._counters.takeover_s = 0.0 if self._heard_at is None else now() - self._heard_at
+                log.info("leads since epoch %s", claim.epoch)
 
     # ── Reads ────────────────────────────────
 
@@ -116,6 +130,7 @@ class Applying(Inbound):
         elif self._leadership.epoch is None:
             run(self._no_leadership())
         elif consistency == "linearizable":
+            self._counters.barrier_reads += 1
             self._barrier_reads.append(run)
         else:
             run(None)
@@ -128,16 +143,9 @@ class Applying(Inbound):
 
     # ── Snapshots ────────────────────────────────
 
-    def capture(self) -> bytes:
-        """The state as of the latest applied entry, in a snapshot file's form."""
-        entries = self._SyncObj__raftLog
-        position = self._SyncObj__raftLastApplied - entries[0][1]
-        last = entries[position]
-        previous = entries[position - 1] if position else last
-        return encode_snapshot(Snapshot(tuple(last), tuple(previous), *self._replica.capture()))
-
     def _SyncObj__tryLogCompaction(self) -> None:  # noqa: N802
         super()._SyncObj__tryLogCompaction()  # type: ignore[misc]
         if self._store.written:
+            log.info("took a snapshot at index %d", self._SyncObj__raftLastApplied)
             # Cut the log in the same tick: in between, pysyncobj has no fitting snapshot and floods lagging members.
             super()._SyncObj__tryLogCompaction()  # type: ignore[misc]

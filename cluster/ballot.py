@@ -3,14 +3,12 @@
 pysyncobj keeps them in a file that it never fsyncs, and takes an empty one for "never voted" (R7).
 """
 
-import os
 import struct
 import zlib
-from pathlib import Path
 
 import msgspec
 
-from cluster.durable import put_in_place
+from cluster.disk import Disk, put
 from cluster.errors import DataDirUnreadable
 
 _HEADER = struct.Struct("<8sI")
@@ -18,23 +16,23 @@ MAGIC = b"TRIVOTE\x01"
 
 
 class Vote(msgspec.Struct, frozen=True, array_like=True):
-    """`voted_for`: the address of the member that got this node's vote in `term`, if any did."""
+    """`voted_for`: the id of the member that got this node's vote in `term`, if any did."""
 
     term: int = 0
     voted_for: str | None = None
 
 
 class Ballot:
-    """The file that holds the latest Vote. DataDirUnreadable when it is damaged; OSError: the node must stop."""
+    """The file that holds the latest Vote. DataDirUnreadable when it is damaged; DiskFailed: the node must stop."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, disk: Disk, name: str = "vote") -> None:
+        self._disk = disk
+        self._name = name
         self.vote = self._read()
 
     def _read(self) -> Vote:
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
+        data = self._disk.read(self._name)
+        if data is None:
             return Vote()
         try:
             magic, crc = _HEADER.unpack_from(data)
@@ -44,7 +42,7 @@ class Ballot:
             return msgspec.msgpack.decode(record, type=Vote)
         except (struct.error, ValueError, msgspec.MsgspecError) as error:
             raise DataDirUnreadable(
-                self._path,
+                self._disk.path(self._name),
                 f"term and vote cannot be read ({error}), this node could vote twice in one term; "
                 "replace it by a node with a new id and an empty data_dir",
             ) from error
@@ -52,10 +50,5 @@ class Ballot:
     def store(self, vote: Vote) -> None:
         """Returns when it is on disk."""
         record = msgspec.msgpack.encode(vote)
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        with temporary.open("wb") as file:
-            file.write(_HEADER.pack(MAGIC, zlib.crc32(record)) + record)
-            file.flush()
-            os.fsync(file.fileno())
-        put_in_place(temporary, self._path)
+        put(self._disk, self._name, _HEADER.pack(MAGIC, zlib.crc32(record)) + record)
         self.vote = vote

@@ -3,6 +3,7 @@
 No clock, no randomness, no I/O: `Replica.apply(command, position)` gives the same on every node.
 """
 
+from collections import OrderedDict
 from typing import Any, TypeVar
 
 import msgspec
@@ -70,7 +71,8 @@ class Replica:
         self.machine = machine
         self.claim: Claim | None = None
         self._dedup_entries = dedup_entries
-        self._remembered: dict[str, _Remembered] = {}
+        # Not a dict: one that loses its first key again and again is searched from its beginning each time.
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._session = ""
         self._parts: list[bytes] = []
 
@@ -84,7 +86,7 @@ class Replica:
             outcome = Outcome(plain(outcome.value), outcome.code, outcome.message)
         self._remembered[command.id] = _Remembered(outcome, position)
         if len(self._remembered) > self._dedup_entries:
-            del self._remembered[next(iter(self._remembered))]
+            self._remembered.popitem(last=False)
         return Applied(outcome, position), events
 
     def capture(self) -> tuple[bytes, bytes]:
@@ -97,7 +99,7 @@ class Replica:
         saved = _decode_saved(state)
         self.machine.restore(machine)
         self.claim = saved.claim
-        self._remembered = dict(saved.remembered)
+        self._remembered = OrderedDict(saved.remembered)
         self._session, self._parts = saved.session, list(saved.parts)
 
     def _decide(self, command: Command, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
@@ -145,7 +147,7 @@ class Replica:
             return Outcome(code="restore_refused", message=f"{type(error).__name__}: {error}"), ()
         # The claim stays: who leads is a fact of this log, not of the restored one. Its claims' ids must not come along
         # either: a claim of this log with the same term and index would pass for a duplicate.
-        self._remembered = {key: first for key, first in saved.remembered if not key.startswith(f"{CLAIM}/")}
+        self._remembered = OrderedDict(row for row in saved.remembered if not row[0].startswith(f"{CLAIM}/"))
         return Outcome(value=snapshot.index), (Event("cluster.restored", "cluster", {"index": snapshot.index}),)
 
 

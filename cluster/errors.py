@@ -6,6 +6,8 @@
     │   ├── NoLeader                no_leader             nobody is known to lead
     │   ├── QueueFull               queue_full            too many proposals wait here
     │   ├── CommandTooLarge         command_too_large
+    │   ├── KindUnsupported         kind_unsupported      a member does not know that kind of command yet
+    │   ├── MemberChangeRefused     member_change_refused
     │   └── NodeStopped             node_stopped          this node is not running (any more)
     ├── OutcomeUnknown              outcome_unknown       it may have been applied: propose again with the same id
     ├── ReadTimedOut                read_timed_out
@@ -18,11 +20,12 @@
     │   ├── AddressUnusable         address_unusable
     │   ├── DataDirInUse            data_dir_in_use       another process holds it
     │   ├── DataDirForeign          data_dir_foreign      it belongs to another node or cluster
+    │   ├── DataDirExposed          data_dir_exposed      other users may enter it
     │   ├── DataDirUnwritable       data_dir_unwritable
     │   ├── DataDirUnreadable       data_dir_unreadable   its contents are damaged or of a newer format
     │   └── LibraryMismatch         library_mismatch      pysyncobj is not the release this package was built on
     └── NodeFailed                  node_failed           the node stopped itself rather than diverge
-        ├── DiskFailed              disk_failed           full, read-only, broken: nothing written to it is believed any more
+        ├── DiskFailed              disk_failed           full, read-only or broken
         ├── StateMachineFailed      state_machine_failed
         ├── EntryUnreadable         entry_unreadable
         └── LogDiverged             log_diverged
@@ -31,6 +34,7 @@
 """
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -85,6 +89,25 @@ class CommandTooLarge(Refused):
         super().__init__(f"the encoded command has {size} bytes, the limit (command_bytes_max) is {limit}")
         self.size = size
         self.limit = limit
+
+
+class KindUnsupported(Refused):
+    """`members` do not know this kind of command yet: upgrade them first."""
+
+    code = "kind_unsupported"
+
+    def __init__(self, kind: str, version: int, members: Sequence[str]) -> None:
+        super().__init__(
+            f"{kind} version {version} is not known to every member yet: upgrade {', '.join(members)} first "
+            "(a member that has not been heard from counts as of the first release)"
+        )
+        self.members = tuple(members)
+
+
+class MemberChangeRefused(Refused):
+    """The membership stays as it is; the message says why."""
+
+    code = "member_change_refused"
 
 
 class NodeStopped(Refused):
@@ -198,6 +221,12 @@ class DataDirForeign(DataDirError):
     code = "data_dir_foreign"
 
 
+class DataDirExposed(DataDirError):
+    """Other users of the host may read or change what it holds."""
+
+    code = "data_dir_exposed"
+
+
 class DataDirUnwritable(DataDirError):
     """The directory cannot be created or written."""
 
@@ -223,7 +252,7 @@ class NodeFailed(ClusterError):
 
 
 class DiskFailed(NodeFailed):
-    """The disk did not do what was asked. What it holds now is not known: the node stops, and nothing is tried again."""
+    """The disk did not do what was asked. What it holds is not known: the node stops, and tries nothing again."""
 
     code = "disk_failed"
 

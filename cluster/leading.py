@@ -1,30 +1,31 @@
 """The leader's side: winning and losing leadership, taking commands in, handing over. A part of `Raft`, which see."""
 
 import logging
-import random
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from cluster.applying import NO_OP, REGULAR, Answer, Applying
-from cluster.clock import now
+import msgspec
+
+from cluster.applying import NO_OP, REGULAR, Answer
+from cluster.clock import now, wall
 from cluster.commands import Command, encode
+from cluster.configuring import Configuring
 from cluster.core import CLAIM, ClaimBody, encode_body
 from cluster.errors import ClusterError, NoLeader, NotLeader, OutcomeUnknown, TransferFailed
 from cluster.inbound import LEADER
 from cluster.leadership import LeadershipChange
+from cluster.messages import Append, Chunk, TimeoutNow, encode_message
 
 log = logging.getLogger(__name__)
 
+BATCH_ENTRIES = 10_000
 
-class Leading(Applying):
+
+class Leading(Configuring):
     """Replaces pysyncobj's command queue, which forwards to the leader and forgets callbacks (R11, R18)."""
 
-    _SyncObj__raftElectionDeadline: float
-    _SyncObj__raftLeader: Any
-    selfNode: Any  # noqa: N815
-    transferLeadership: Any  # noqa: N815
+    _SyncObj__newAppendEntriesTime: float
     _calls: deque[Callable[[], None]]
     _claim_due: bool
     _hold_until: float
@@ -35,13 +36,16 @@ class Leading(Applying):
 
     def _SyncObj__setState(self, state: int) -> None:  # noqa: N802
         before = self._SyncObj__raftState
-        super()._SyncObj__setState(state)  # type: ignore[misc]
+        super()._SyncObj__setState(state)
         if before != LEADER and state == LEADER:
             self._claim_due = True
+            self._transport.leads = True
             self._announce(self._leadership.elected(self._SyncObj__raftCurrentTerm))
         elif before == LEADER and state != LEADER:
+            self._counters.step_downs += 1
             log.info("stepped down in term %d: %s", self._SyncObj__raftCurrentTerm, self._cause)
-            self._claim_due = False
+            self._claim_due = self._transport.leads = False
+            self._chunks_under_way.clear()
             self._announce(self._leadership.deposed(self._cause))
             self._abandon("this node stepped down before it was committed", self._no_leadership)
             self._postpone_election()
@@ -60,10 +64,6 @@ class Leading(Applying):
         for read in reads:
             read(refusal())
 
-    def _postpone_election(self) -> None:
-        spread = random.uniform(self._settings.election_min_s, self._settings.election_max_s)  # noqa: S311
-        self._SyncObj__raftElectionDeadline = now() + spread
-
     def _no_leadership(self) -> ClusterError:
         """Why this node cannot answer for the cluster now."""
         leader = self._SyncObj__raftLeader
@@ -72,13 +72,13 @@ class Leading(Applying):
             return NotLeader(None)  # elected, the own claim is not applied yet
         if leader is None or leader == self.selfNode or not heard:
             return NoLeader()
-        return NotLeader(self._ids[leader.id])
+        return NotLeader(leader.id)
 
     def _claim(self) -> None:
         term = self._SyncObj__raftCurrentTerm
         node_id = self._settings.node_id
         command = Command(
-            CLAIM, encode_body(ClaimBody(node_id)), f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}", time.time()
+            CLAIM, encode_body(ClaimBody(node_id)), f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}", wall()
         )
         self._append(REGULAR + encode(command))
         self._claim_due = False
@@ -90,6 +90,7 @@ class Leading(Applying):
             self._calls.popleft()()
         if self._SyncObj__raftState == LEADER:
             self._append_proposals()
+            self._promote_learners()
             if self._unsent():
                 self._SyncObj__sendAppendEntries()
         else:
@@ -104,6 +105,7 @@ class Leading(Applying):
         while self._proposals and space > 0 and now() >= self._hold_until:
             data, command_id, answer = self._proposals.popleft()
             self._waiting[self._append(REGULAR + data)] = (term, command_id, answer)
+            self._counters.proposals += 1
             space -= len(data)
         if self._barrier_reads:
             reads, self._barrier_reads = self._barrier_reads, []
@@ -117,17 +119,67 @@ class Leading(Applying):
     def _last_index(self) -> int:
         return int(self._SyncObj__raftLog[-1][1])
 
+    # ── Replication ────────────────────────────────
+
+    def _become_leader(self) -> None:
+        self._SyncObj__onBecomeLeader()  # type: ignore[attr-defined]
+
     def _unsent(self) -> bool:
-        """Whether a connected member lacks entries, or the news of a commit. Snapshots go at the heartbeat's pace."""
+        """Whether a connected member lacks entries, or the news of a commit; or its next part of a snapshot."""
         first, last = self._SyncObj__raftLog[0][1], self._last_index()
-        return self._sent_commit != self._SyncObj__raftCommitIndex or any(
-            first < self._SyncObj__raftNextIndex[node] <= last
-            for node in self._SyncObj__otherNodes & self._SyncObj__connectedNodes
-        )
+        if self._sent_commit != self._SyncObj__raftCommitIndex:
+            return True
+        for node in self._members_connected():
+            following = self._SyncObj__raftNextIndex[node]
+            if first < following <= last or (following <= first and node not in self._chunks_under_way):
+                return True
+        return False
+
+    def _members_connected(self) -> set[Any]:
+        return (self._SyncObj__otherNodes | self._SyncObj__readonlyNodes) & self._SyncObj__connectedNodes
 
     def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802
+        """To every member what it lacks; members that lack the same share its bytes."""
+        self._SyncObj__newAppendEntriesTime = now() + self._settings.heartbeat_s
         self._sent_commit = self._SyncObj__raftCommitIndex
-        super()._SyncObj__sendAppendEntries()  # type: ignore[misc]
+        encoded: dict[int, tuple[msgspec.Raw, int]] = {}
+        for node in self._members_connected():
+            following = self._SyncObj__raftNextIndex[node]
+            if following <= self._SyncObj__raftLog[0][1]:
+                self._send_chunk(node)
+                continue
+            first = True
+            while (first or following <= self._last_index()) and not self._transport.congested(node):
+                if following not in encoded:
+                    append = self._append_from(following)
+                    encoded[following] = (msgspec.Raw(encode_message(append)), following + len(append.entries))
+                message, following = encoded[following]
+                self._transport.send(node, message)
+                self._SyncObj__raftNextIndex[node] = following
+                first = False
+        self._transport.flush()  # it travels while this node's own log is synced
+
+    def _append_from(self, following: int) -> Append:
+        entries = self._SyncObj__raftLog
+        position = following - entries[0][1]
+        _, prev_index, prev_term = entries[position - 1]
+        batch = entries[position : position + BATCH_ENTRIES]
+        space = self._settings.command_bytes_max
+        for count, entry in enumerate(batch):
+            space -= len(entry[0])
+            if space < 0:
+                batch = batch[: max(1, count)]
+                break
+        return Append(self._SyncObj__raftCurrentTerm, self._SyncObj__raftCommitIndex, prev_index, prev_term, batch)
+
+    def _send_chunk(self, node: Any) -> None:
+        """The next part of the snapshot, or, while the one before is not answered, an empty one: the heartbeat."""
+        data, offset, last = self._store.chunk(node)
+        if node in self._chunks_under_way:
+            data, last = b"", False
+        self._chunks_under_way.add(node)
+        term, commit = self._SyncObj__raftCurrentTerm, self._SyncObj__raftCommitIndex
+        self._transport.send(node, Chunk(term, commit, offset, last, data))
 
     # ── Transfer ────────────────────────────────
 
@@ -140,7 +192,7 @@ class Leading(Applying):
         if self._leadership.epoch is None:
             raise self._no_leadership()
         connected = self._SyncObj__otherNodes & self._SyncObj__connectedNodes
-        ids = {self._ids[node.id]: node for node in connected}
+        ids = {node.id: node for node in connected}
         if to is not None and to not in ids:
             raise TransferFailed(f"{to} is not connected")
         if not ids:
@@ -150,7 +202,9 @@ class Leading(Applying):
         self._hold_until = now() + hold_s
         if matched[target] != self._last_index():
             return False
-        self.transferLeadership(target)
+        log.info("hands leadership over to %s", target.id)
+        self._transport.send(target, TimeoutNow(self._SyncObj__raftCurrentTerm))
+        self._transport.flush()
         return True
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether an address can be listened on, asked before pysyncobj tries: it does not say why it cannot."""
+"""A bound socket, or the reason why there is none."""
 
 import errno
 import socket
@@ -9,10 +9,11 @@ from cluster.settings import split_address
 
 ATTEMPTS = 20
 PAUSE_S = 0.1
+BACKLOG = 64
 
 
-def probe(address: str) -> None:
-    """Bind and release `host:port`, for up to 2 s while it is in use. Blocks. PortInUse, AddressUnusable."""
+def listener(address: str) -> socket.socket:
+    """Listens at `host:port`; tries for up to 2 s while that is in use. Blocks. PortInUse, AddressUnusable."""
     host, port = split_address(address)
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -21,14 +22,16 @@ def probe(address: str) -> None:
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE_S)
-        with socket.socket(family, socket.SOCK_STREAM) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(where)
-                listener.listen(1)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise AddressUnusable(address, str(error.strerror)) from error
-            else:
-                return
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(where)
+            bound.listen(BACKLOG)
+            bound.setblocking(False)
+        except OSError as error:
+            bound.close()
+            if error.errno != errno.EADDRINUSE:
+                raise AddressUnusable(address, str(error.strerror)) from error
+        else:
+            return bound
     raise PortInUse(address)

@@ -1,7 +1,7 @@
 """The port to the replicated state machine."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cluster.commands import Command, Event, Outcome, Position
 
@@ -26,3 +26,20 @@ class StateMachine(Protocol):
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Raises when `data` is not that, and may then be in any state."""
         ...
+
+
+@runtime_checkable
+class Levelled(Protocol):
+    """A state machine that has grown: what a newer release added is proposed only once every member knows it."""
+
+    level: int
+    """of this release; 1 is the first release's"""
+
+    def level_of(self, kind: str, version: int) -> int:
+        """From which level on a command of this kind and version is known."""
+        ...
+
+
+def level_of(machine: Any) -> int:
+    """The machine's level; 1 where it says none."""
+    return machine.level if isinstance(machine, Levelled) else 1

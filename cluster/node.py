@@ -3,35 +3,34 @@
 import asyncio
 import contextlib
 import logging
-import math
-import time
-import uuid
+import random
 import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, TypeVar
 
-import msgspec
-
-from cluster.clock import now
+from cluster.applying import Answer
 from cluster.commands import Applied, Change, Command, Epoch, encode
-from cluster.core import RESTORE, Claim, Replica, RestoreBody, encode_body
+from cluster.core import Claim, Replica
 from cluster.datadir import DataDir
 from cluster.errors import (
     ClusterError,
     CommandTooLarge,
+    KindUnsupported,
     NodeStopped,
     OutcomeUnknown,
     ReadTimedOut,
     StartFailed,
-    TransferFailed,
 )
+from cluster.host import Host
 from cluster.leadership import Gained, LeadershipChange, LeadershipFeed, Lost
-from cluster.listening import probe
-from cluster.machine import StateMachine
-from cluster.raft import Batch, Raft, Sink, View
+from cluster.machine import Levelled, StateMachine
+from cluster.operations import Operations
+from cluster.raft import Raft
 from cluster.settings import ClusterSettings
-from cluster.snapshot_codec import decode_snapshot
+from cluster.sockets import SocketReactor
+from cluster.status import MemberStatus, Status, members_of, status_of
 from cluster.ticker import Ticker
+from cluster.view import Batch, Counters, Sink, View
 from cluster.watching import Changes, Ending, LeadershipWatch, Pulse
 
 log = logging.getLogger(__name__)
@@ -42,37 +41,7 @@ Consistency = Literal["leader", "linearizable", "stale"]
 STOP_TIMEOUT_S = 10.0
 
 
-class MemberStatus(msgspec.Struct, frozen=True):
-    """A member as this node sees it. `match_index` is known to the leader only."""
-
-    id: str
-    address: str
-    connected: bool
-    match_index: int | None = None
-
-
-class Status(msgspec.Struct, frozen=True):
-    """This node and what it knows of the cluster, as of its latest tick."""
-
-    node_id: str
-    role: str
-    """leader | follower | candidate, in Raft's sense: a leader leads only once it has an epoch"""
-    term: int
-    epoch: Epoch | None
-    """of this node's own established leadership"""
-    leader_id: str | None
-    """by the applied claim; None when that member is not known to lead and to be reachable now"""
-    commit_index: int
-    applied_index: int
-    log_entries: int
-    has_quorum: bool
-    """a majority answers this leader, or this follower hears a leader"""
-    last_contact_s: float | None
-    """since a leader was heard (on the leader: since a majority answered); None: never"""
-    members: tuple[MemberStatus, ...]
-
-
-class Cluster:
+class Cluster(Operations):
     """One member of the cluster around a replicated state machine. Use it from one event loop."""
 
     def __init__(self, settings: ClusterSettings, machine: StateMachine) -> None:
@@ -116,12 +85,12 @@ class Cluster:
         self._ticker.start()
 
     def _open(self, sink: Sink) -> Raft:
-        settings = self.settings
-        self._data = DataDir.open(settings.data_dir, cluster=settings.cluster_name, node=settings.node_id)
+        self._data = DataDir.open(self.settings.data_dir)
+        reactor = SocketReactor()
         try:
-            probe(settings.listen_address)
-            return Raft(settings, self._data, self._replica, sink)
+            return Raft(self.settings, Host(self._data.disk, reactor, random.Random()), self._replica, sink)  # noqa: S311
         except BaseException:
+            reactor.close()
             self._data.close()
             raise
 
@@ -177,6 +146,7 @@ class Cluster:
         """
         if command.kind.startswith("cluster."):
             raise ValueError(f"{command.kind} is this package's own kind")
+        self._check_known(command)
         return await self._propose(command, timeout)
 
     async def _propose(self, command: Command, timeout: float) -> Applied:
@@ -190,6 +160,17 @@ class Cluster:
                 return await answer
         except TimeoutError:
             raise OutcomeUnknown(command.id, f"not committed within {timeout:g} s") from None
+
+    def _check_known(self, command: Command) -> None:
+        """Every member must be able to apply it, or those that cannot would diverge or stop. KindUnsupported."""
+        machine = self._replica.machine
+        if not isinstance(machine, Levelled) or (needed := machine.level_of(command.kind, command.version)) <= 1:
+            return
+        view, own = self._view(), self.settings.node_id
+        others = [member.id for member in view.membership.members if member.id != own]
+        behind = [member for member in others if member not in view.met or view.met[member].level < needed]
+        if behind:
+            raise KindUnsupported(command.kind, command.version, behind)
 
     async def read(
         self,
@@ -219,23 +200,24 @@ class Cluster:
         except TimeoutError:
             raise ReadTimedOut(timeout) from None
 
-    async def _call(self, function: Callable[[Raft], T], timeout: float) -> T:
-        """Run `function` in the Raft thread."""
+    async def _call(self, function: Callable[[Raft, Answer], None], timeout: float) -> Any:
+        """Run `function(raft, answer)` in the Raft thread; what it passes to `answer`, sooner or later, or raises."""
         raft = self._live()
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def answer(result: Any) -> None:
+            _settle(future, result)
 
         def run() -> None:
             try:
-                value = function(raft)
+                function(raft, answer)
             except Exception as error:  # noqa: BLE001 - goes back to the caller, not into Raft
-                raft.post(lambda raised: _settle(answer, None, raised), error)
-            else:
-                raft.post(lambda result: _settle(answer, result), value)
+                raft.post(lambda raised: _settle(future, None, raised), error)
 
         raft.call(run)
         try:
             async with asyncio.timeout(timeout):
-                return await answer
+                return await future
         except TimeoutError:
             raise ReadTimedOut(timeout) from None
 
@@ -267,53 +249,15 @@ class Cluster:
         self._claim = claim
         self._claimed.beat()
 
-    # ── Leadership transfer ────────────────────────────────
-
-    async def transfer(self, to: str | None = None, *, timeout: float = 5.0) -> Epoch:
-        """Give leadership to member `to` (None: the one with most of the log).
-
-        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped; TransferFailed: nobody,
-        or somebody else, took over in time.
-        """
-        if to is not None and to not in {member.id for member in self.settings.members}:
-            raise TransferFailed(f"{to} is not a member")
-        before = self._epoch
-        if before is not None and to == self.settings.node_id:
-            raise TransferFailed(f"{to} leads already")
-        try:
-            async with asyncio.timeout(timeout):
-                while not await self._call(lambda raft: raft.hand_over(to, self.settings.election_max_s), timeout):  # noqa: ASYNC110
-                    await asyncio.sleep(self.settings.heartbeat_s / 5)  # until the target has caught up
-                claim = await self._next_claim(before)
-        except (TimeoutError, ReadTimedOut):
-            with contextlib.suppress(ClusterError):
-                await self._call(Raft.release, timeout)
-            raise TransferFailed(f"no new leader's claim was applied here within {timeout:g} s") from None
-        if claim.node_id == self.settings.node_id or (to is not None and claim.node_id != to):
-            raise TransferFailed(f"{claim.node_id} leads now, not {to or 'another member'} (epoch {claim.epoch})")
-        return claim.epoch
-
-    async def _next_claim(self, before: Epoch | None) -> Claim:
-        while self._claim is None or (before is not None and self._claim.epoch <= before):
-            if self._ending.ended:
-                raise NodeStopped
-            await self._claimed.wait()
-        return self._claim
-
     # ── Status ────────────────────────────────
 
     def members(self) -> tuple[MemberStatus, ...]:
-        """All members, in the settings' order."""
-        view = self._view()
-        return tuple(
-            MemberStatus(
-                id=member.id,
-                address=member.address,
-                connected=self._running and (member.id == self.settings.node_id or member.id in view.connected),
-                match_index=view.match_index.get(member.id),
-            )
-            for member in self.settings.members
-        )
+        """All members, in the order in which they were added. Before the start, the settings'."""
+        return members_of(self.settings, self._view(), running=self._running)
+
+    def counters(self) -> Counters:
+        """What was counted since the start; it goes on counting."""
+        return self._raft.counters if self._raft is not None else Counters()
 
     def epoch(self) -> Epoch | None:
         """The newest leadership whose claim is applied here, whoever's it is; None before the first."""
@@ -322,56 +266,10 @@ class Cluster:
 
     def status(self) -> Status:
         """As of the latest tick (at most a heartbeat ago)."""
-        view = self._view()
-        age = None if view.heard_at is None else now() - view.heard_at
-        bound = self.settings.step_down_s if view.role == "leader" else self.settings.election_max_s
-        in_touch = self._running and age is not None and age <= bound + self.settings.heartbeat_s
-        led = in_touch and view.claim is not None and view.claim.node_id == view.leader_id
-        if view.role == "leader" and view.epoch is None:
-            led = False
-        return Status(
-            node_id=self.settings.node_id,
-            role=view.role if self._running else "follower",
-            term=view.term,
-            epoch=view.epoch if self._running else None,
-            leader_id=view.leader_id if led else None,
-            commit_index=view.commit_index,
-            applied_index=view.applied_index,
-            log_entries=view.log_entries,
-            has_quorum=in_touch,
-            last_contact_s=age,
-            members=self.members(),
-        )
+        return status_of(self.settings, self._view(), running=self._running)
 
     def _view(self) -> View:
         return self._raft.view if self._raft is not None else View()
-
-    # ── Backup ────────────────────────────────
-
-    async def snapshot(self, *, timeout: float = 30.0) -> bytes:
-        """The whole state here as of now, checksummed: what `restore` takes."""
-        return await self._call(Raft.capture, timeout)
-
-    async def restore(self, data: bytes, *, timeout: float = 30.0) -> Applied:
-        """Replace the state on all members by a snapshot's; who leads is not part of it. On the leader only.
-
-        SnapshotUnreadable before anything is proposed; a snapshot that the state machine does not take changes nothing
-        and gives an outcome with code "restore_refused". Otherwise as `propose`.
-        """
-        decode_snapshot(data)
-        session = uuid.uuid4().hex
-        size = self.settings.command_bytes_max - 1000
-        parts = max(1, math.ceil(len(data) / size))
-        deadline = time.monotonic() + timeout
-        applied: Applied | None = None
-        for part in range(parts):
-            body = RestoreBody(session, part, parts, data[part * size : (part + 1) * size])
-            command = Command(RESTORE, encode_body(body), f"{RESTORE}/{session}/{part}", time.time())
-            applied = await self._propose(command, max(0.01, deadline - time.monotonic()))
-            if not applied.outcome.ok:
-                break
-        assert applied is not None  # noqa: S101 - there is at least one part
-        return applied
 
 
 def _run(work: Batch) -> None:

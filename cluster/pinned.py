@@ -3,9 +3,9 @@
 Checked before a node starts, so that another release is refused by name instead of losing data quietly.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from types import ModuleType
 
-from cluster.clock import now
 from cluster.errors import LibraryMismatch
 
 RELEASE = "0.3.17"
@@ -15,12 +15,14 @@ METHODS = (
     "_doDestroy",
     "_onTick",
     "_SyncObj__applyLogEntries",
+    "_SyncObj__onBecomeLeader",
     "_SyncObj__onMessageReceived",
+    "_SyncObj__onNodeDisconnected",
     "_SyncObj__sendAppendEntries",
+    "_SyncObj__setCurrentTerm",
     "_SyncObj__setState",
     "_SyncObj__tryLogCompaction",
     "doTick",
-    "transferLeadership",
 )
 """of SyncObj: overridden or called"""
 
@@ -40,17 +42,17 @@ ATTRIBUTES = (
     "_SyncObj__raftMatchIndex",
     "_SyncObj__raftNextIndex",
     "_SyncObj__raftState",
+    "_SyncObj__readonlyNodes",
     "_SyncObj__serializer",
-    "_SyncObj__transport",
     "_SyncObj__votedForNodeId",
 )
 """of SyncObj's instances: read or set; each is set in its __init__"""
 
-TRANSPORT_METHODS = ("_onIncomingMessageReceived", "send")
-"""of TCPTransport"""
+NAMES = ("monotonicTime",)
+"""of the module: replaced"""
 
 
-def check(release: str, syncobj: type, transport: type, clock: Callable[[], float]) -> None:
+def check(release: str, syncobj: type, module: ModuleType) -> None:
     """LibraryMismatch unless this is the release, with every name relied upon."""
     if release != RELEASE:
         raise LibraryMismatch(
@@ -59,12 +61,10 @@ def check(release: str, syncobj: type, transport: type, clock: Callable[[], floa
     missing = [
         *_missing(METHODS, vars(syncobj)),
         *_missing(ATTRIBUTES, vars(syncobj)["__init__"].__code__.co_names),
-        *_missing(TRANSPORT_METHODS, vars(transport)),
+        *_missing(NAMES, vars(module)),
     ]
     if missing:
         raise LibraryMismatch(f"pysyncobj {release} has been changed: it lacks {', '.join(missing)}; reinstall it")
-    if not now() <= clock() <= now():
-        raise LibraryMismatch("pysyncobj does not use CLOCK_MONOTONIC_RAW here; this platform is not supported")
 
 
 def _missing(wanted: Iterable[str], present: Iterable[str]) -> list[str]:

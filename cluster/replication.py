@@ -1,11 +1,11 @@
-"""Raft's log matching (section 5.3 of the paper), purely, and the shapes of the messages between members.
+"""Raft's log matching (section 5.3 of the paper), purely.
 
 pysyncobj cuts a follower's log after every `prevLogIdx`, also entries that match and were acknowledged (defect R1).
 Here an entry is cut only at the first real conflict, and never at or below the commit index.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -39,12 +39,10 @@ class Accept(msgspec.Struct, frozen=True):
     matched: int
 
 
-def match(
-    log: Log, commit: int, prev_index: int | None, prev_term: int | None, entries: Sequence[Entry]
-) -> Refuse | Accept:
+def match(log: Log, commit: int, prev_index: int, prev_term: int, entries: Sequence[Entry]) -> Refuse | Accept:
     """What a follower does with append_entries of the current term. LogDiverged: it contradicts a committed entry."""
     first, last = log[0][1], log[-1][1]
-    if prev_index is None or prev_index > last:
+    if prev_index > last:
         return Refuse(last + 1)
     if prev_index > commit:
         term_here = log[prev_index - first][2]
@@ -67,41 +65,3 @@ def match(
             )
         return Accept(index, entries[position:], matched)
     return Accept(None, (), matched)
-
-
-_INT = (int,)
-_SHAPES: dict[str, dict[str, tuple[type, ...]]] = {
-    "alive": {"term": _INT},
-    "append_entries": {"term": _INT, "commit_index": _INT},
-    "next_node_idx": {"term": _INT, "next_node_idx": _INT, "reset": (bool,), "success": (bool,)},
-    "request_vote": {"term": _INT, "last_log_index": _INT, "last_log_term": _INT},
-    "response_vote": {"term": _INT},
-    "timeout_now": {"term": _INT},
-}
-
-
-def well_formed(message: Any) -> bool:
-    """Whether a member of this release sends such a message. Forwarded commands (pickled method calls) are none."""
-    if not isinstance(message, dict):
-        return False
-    kind = message.get("type")
-    shape = _SHAPES.get(kind) if isinstance(kind, str) else None
-    if shape is None or not all(isinstance(message.get(name), kinds) for name, kinds in shape.items()):
-        return False
-    if kind != "append_entries" or "prevLogIdx" not in message:
-        chunk = message.get("serialized")
-        return chunk is None or (isinstance(chunk, tuple | list) and len(chunk) == 3 and isinstance(chunk[0], bytes))
-    entries = message.get("entries")
-    if "transmission" in message or not isinstance(entries, list | tuple):
-        return False
-    previous = message["prevLogIdx"]
-    if previous is None:
-        return not entries
-    return isinstance(previous, int) and all(
-        isinstance(entry, tuple | list)
-        and len(entry) == 3
-        and isinstance(entry[0], bytes)
-        and entry[1] == previous + 1 + position
-        and isinstance(entry[2], int)
-        for position, entry in enumerate(entries)
-    )

@@ -33,12 +33,13 @@ def is_loopback(address: str) -> bool:
 
 
 class Member(BaseModel):
-    """One voting member: its id and its Raft address `host:port`."""
+    """One member: its id, its Raft address `host:port`, and where its API is asked, for other nodes to know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     address: str
+    api: str = ""
 
     @field_validator("id")
     @classmethod
@@ -61,7 +62,10 @@ class ClusterSettings(BaseModel):
 
     node_id: str
     members: tuple[Member, ...]
+    """as the cluster began with them; afterwards the log knows better"""
     data_dir: Path
+    join: bool = False
+    """this node is added to a cluster that exists: until it is, it only listens"""
     cluster_name: str = Field(default="triarch", min_length=1)
     bind: str | None = None
     """host:port to listen on when it is not the member's address"""
@@ -79,8 +83,8 @@ class ClusterSettings(BaseModel):
     command_bytes_max: int = Field(default=1 << 20, ge=1024, le=16 << 20)
     dedup_entries: int = Field(default=10_000, ge=1)
     """ids of applied commands that are remembered; the same on every node"""
-    compaction_entries: int = Field(default=5_000, ge=2)
-    """a snapshot is taken, and the log cut, when the log is longer"""
+    compaction_entries: int = Field(default=20_000, ge=4)
+    """a snapshot is taken, and the log cut, when the log is longer; a quarter of it stays for members that lag"""
     compaction_s: float = Field(default=300.0, gt=0)
     """the same when the latest snapshot is older and anything was applied since"""
     watch_changes: int = Field(default=10_000, ge=1)
@@ -136,7 +140,7 @@ class ClusterSettings(BaseModel):
             if not is_loopback(address):
                 raise ValueError(
                     f"secret: required because {name} ({address}) is reachable from other hosts; without one, "
-                    "whoever reaches the port can run code on this node"
+                    "whoever reaches the port can take the cluster over"
                 )
 
     @property

@@ -10,21 +10,28 @@ import msgspec
 
 from cluster.errors import SnapshotUnreadable
 
-MAGIC = b"TRIARCH\x01"
+MAGIC = b"TRIARCH\x02"
 _HEADER = struct.Struct("<8sIQ")
 
 Entry = tuple[bytes, int, int]
 """(data, index, term): a log entry as pysyncobj keeps it"""
 
+SNAPSHOT_BYTES_MAX = 256 << 20
+"""Of one that another member sends: it is held in memory until it is verified."""
+
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The state as of `last`, the latest applied entry; `previous` is the one before it."""
+    """The state as of `last`, the latest applied entry; `previous` is the one before it.
+
+    `membership` (see membership.py) is the latest one at or before `last`; it is empty where that is the settings'.
+    """
 
     last: Entry
     previous: Entry
     state: bytes
     machine: bytes
-    format: int = 1
+    membership: bytes = b""
+    format: int = 2
 
     @property
     def index(self) -> int:

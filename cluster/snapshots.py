@@ -1,66 +1,48 @@
 """Snapshot files: written whole, fsynced, then renamed into place. What is in them: snapshot_codec.py.
 
 `SnapshotStore` has the interface that pysyncobj expects of its serializer, without what that one does wrong: it
-swallows the reason of a failure, never fsyncs, and puts a received file into place before anything has looked at it.
+swallows the reason of a failure, never fsyncs, forks, and puts a received file into place before anything has looked
+at it.
 """
 
-import os
 from collections.abc import Callable, Hashable
-from pathlib import Path
-from typing import BinaryIO
 
-from cluster.durable import put_in_place
-from cluster.snapshot_codec import Entry, Snapshot, decode_snapshot, encode_snapshot
+from cluster.disk import Disk, put
+from cluster.errors import SnapshotUnreadable
+from cluster.snapshot_codec import SNAPSHOT_BYTES_MAX, Entry, Snapshot, decode_snapshot
 
-CHUNK_BYTES = 1 << 16
-
-Chunk = tuple[bytes, bool, bool]
-"""(data, is first, is last) of a snapshot on its way to a lagging member"""
+CHUNK_BYTES = 1 << 18
 
 
 class SnapshotStore:
     """This node's snapshot file, and the copies of it on their way to and from other members.
 
-    `capture()` returns (the cluster's own state, the machine's). OSError means the disk failed: the node must stop.
+    `capture()` returns a snapshot file's bytes as of now. DiskFailed: the node must stop.
     """
 
-    def __init__(self, path: Path, capture: Callable[[], tuple[bytes, bytes]]) -> None:
-        self._path = path
-        self._incoming_path = path.with_name(path.name + ".incoming")
+    def __init__(self, disk: Disk, capture: Callable[[], bytes], name: str = "snapshot") -> None:
+        self._disk = disk
+        self._name = name
         self._capture = capture
         self._written: int | None = None
-        self._outgoing: dict[Hashable, BinaryIO] = {}
-        self._incoming: BinaryIO | None = None
-        self._incoming_path.unlink(missing_ok=True)
+        self._content: bytes | None = None
+        self._outgoing: dict[Hashable, int] = {}
+        self._incoming: bytearray | None = None
+        self.taken = 0
+        """since the start"""
 
     def read(self) -> Snapshot | None:
         """The snapshot on disk, None when there is none. SnapshotUnreadable."""
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return None
-        return decode_snapshot(data)
-
-    def close(self) -> None:
-        """Give up all copies under way."""
-        for file in self._outgoing.values():
-            file.close()
-        self._outgoing.clear()
-        if self._incoming is not None:
-            self._incoming.close()
-            self._incoming = None
+        data = self._disk.read(self._name)
+        return None if data is None else decode_snapshot(data)
 
     # What pysyncobj calls, under its names.
 
-    def serialize(self, data: tuple[object, Entry, Entry, object], previous_index: int) -> None:
-        """Write a snapshot as of the entry data[1]; data[2] is the one before it."""
-        state, machine = self._capture()
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        with temporary.open("wb") as file:
-            file.write(encode_snapshot(Snapshot(data[1], data[2], state, machine)))
-            _sync(file)
-        self._place(temporary)
+    def serialize(self, _data: tuple[object, Entry, Entry, object], previous_index: int) -> None:
+        """Write a snapshot; the log may then be cut before `previous_index`."""
+        self._place(self._capture())
         self._written = previous_index
+        self.taken += 1
 
     def checkSerializing(self) -> tuple[int, int | None]:  # noqa: N802 - pysyncobj's name
         """(2, index) once after a snapshot was written: the log may be cut before index. (0, None) otherwise."""
@@ -72,56 +54,58 @@ class SnapshotStore:
         """Whether a snapshot was written and the log not yet cut."""
         return self._written is not None
 
-    def getTransmissionData(self, node: Hashable) -> Chunk:  # noqa: N802 - pysyncobj's name
-        """The next chunk for `node`."""
-        file = self._outgoing.get(node)
-        if file is None:
-            file = self._outgoing[node] = self._path.open("rb")
-        first = file.tell() == 0
-        data = file.read(CHUNK_BYTES)
-        last = file.tell() == os.fstat(file.fileno()).st_size
-        if last:
-            self.cancelTransmisstion(node)
-        return data, first, last
+    # The sending side: one chunk is under way to a member at a time, the next one goes when that one is answered.
 
-    def cancelTransmisstion(self, node: Hashable) -> None:  # noqa: N802 - pysyncobj's name
-        """`node` is gone: it starts over when it comes back."""
-        file = self._outgoing.pop(node, None)
-        if file is not None:
-            file.close()
+    def chunk(self, node: Hashable) -> tuple[bytes, int, bool]:
+        """(data, its offset, whether it is the last) for `node`: the one after those that `sent` confirmed."""
+        if self._content is None:
+            self._content = self._disk.read(self._name) or b""
+        offset = self._outgoing.setdefault(node, 0)
+        data = self._content[offset : offset + CHUNK_BYTES]
+        return data, offset, offset + len(data) >= len(self._content)
+
+    def arrived(self, node: Hashable, offset: int) -> None:
+        """`node` has everything before `offset`, or wants to begin there anew."""
+        if node in self._outgoing:
+            self._outgoing[node] = offset
+
+    def cancel(self, node: Hashable) -> None:
+        """`node` needs no copy, or starts over."""
+        self._outgoing.pop(node, None)
+        if not self._outgoing:
+            self._content = None
 
     # The receiving side.
 
-    def receive(self, chunk: Chunk) -> Snapshot | None:
-        """Keep a chunk. After the last one: the verified snapshot, not yet in place. SnapshotUnreadable."""
-        data, first, last = chunk
-        if first:
-            if self._incoming is not None:
-                self._incoming.close()
-            self._incoming = self._incoming_path.open("w+b")
-        if self._incoming is None:
-            return None
-        self._incoming.write(data)
-        if not last:
-            return None
-        with self._incoming as file:
+    def receive(self, data: bytes, offset: int, *, last: bool) -> Snapshot | int:
+        """Keep a chunk; the offset wanted next. After the last one: the verified snapshot, not yet in place.
+
+        SnapshotUnreadable, and then the copy begins anew.
+        """
+        if offset == 0 and data:  # an empty one only asks how far this is
+            self._incoming = bytearray()
+        if self._incoming is None or offset != len(self._incoming):
+            return 0 if self._incoming is None else len(self._incoming)
+        self._incoming += data
+        if len(self._incoming) > SNAPSHOT_BYTES_MAX:
             self._incoming = None
-            _sync(file)
-            file.seek(0)
-            return decode_snapshot(file.read())
+            raise SnapshotUnreadable(f"the snapshot is larger than {SNAPSHOT_BYTES_MAX} bytes")
+        if not last:
+            return len(self._incoming)
+        content, self._incoming = bytes(self._incoming), None
+        snapshot = decode_snapshot(content)
+        self._received = content
+        return snapshot
 
     def adopt(self) -> None:
         """Put the snapshot that `receive` verified into place."""
-        self._place(self._incoming_path)
+        self._place(self._received)
+        self._received = b""
 
-    def _place(self, path: Path) -> None:
-        put_in_place(path, self._path)
+    _received = b""
+
+    def _place(self, content: bytes) -> None:
+        put(self._disk, self._name, content)
         # Copies under way are of the former file, which no longer fits the log.
-        for file in self._outgoing.values():
-            file.close()
         self._outgoing.clear()
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+        self._content = None

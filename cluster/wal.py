@@ -15,14 +15,13 @@ have been acknowledged: the log is refused, with the place. The length has a che
 would look like the end.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
-from typing import BinaryIO, overload
+from typing import overload
 
-from cluster.durable import put_in_place
+from cluster.clock import now
+from cluster.disk import Disk, File, disk_put
 from cluster.errors import DataDirUnreadable
 from cluster.snapshot_codec import Entry
 
@@ -38,27 +37,28 @@ _SECTOR = 512
 class WriteAheadLog:
     """Consecutive entries `(data, index, term)`, by position. One thread uses it, one process: see datadir.py.
 
-    `record_bytes_max` bounds what is believed of a length when reading. DataDirUnreadable: the file is damaged. An
-    OSError of any method means that the disk does not keep what it is given: the node must stop, and never try again.
+    `record_bytes_max` bounds what is believed of a length when reading. DataDirUnreadable: the file is damaged.
+    DiskFailed of any method means that the disk does not keep what it is given: the node must stop.
     """
 
-    def __init__(self, path: Path, *, record_bytes_max: int) -> None:
-        self._path = path
+    def __init__(self, disk: Disk, name: str = "journal", *, record_bytes_max: int) -> None:
+        self._disk = disk
+        self._name = name
         self._record_bytes_max = record_bytes_max
         self._entries: list[Entry] = []
         self._pending = bytearray()
         self.bytes = 0
         """of the file, what is pending included"""
         self.syncs = 0
-        """fdatasyncs since it was opened"""
-        path.with_name(path.name + ".tmp").unlink(missing_ok=True)
-        if path.exists():
-            self._read()
-            self._file: BinaryIO = path.open("r+b", buffering=0)
-            self._file.seek(self.bytes)
-            self._file.truncate()
-        else:
+        """since it was opened"""
+        self.sync_seconds = 0.0
+        """spent in them"""
+        content = disk.read(name)
+        if content is None:
             self._file = self._write_anew(())
+        else:
+            self._read(content)
+            self._file = disk.append(name, self.bytes)
 
     # ── Reading ────────────────────────────────
 
@@ -105,10 +105,12 @@ class WriteAheadLog:
         """Returns when everything is on disk."""
         if not self._pending:
             return
-        _write_all(self._file.fileno(), self._pending)
+        began = now()
+        self._file.write(self._pending)
         self._pending.clear()
-        os.fdatasync(self._file.fileno())
+        self._file.sync()
         self.syncs += 1
+        self.sync_seconds += now() - began
 
     def close(self) -> None:
         """Release the file. What was not synced is not kept."""
@@ -118,26 +120,16 @@ class WriteAheadLog:
         self._pending += record
         self.bytes += len(record)
 
-    def _write_anew(self, entries: Iterable[Entry]) -> BinaryIO:
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        file = temporary.open("w+b", buffering=0)
-        try:
-            content = bytearray(MAGIC)
-            for entry in entries:
-                content += _entry(*entry)
-            _write_all(file.fileno(), content)
-            os.fsync(file.fileno())
-            put_in_place(temporary, self._path)
-        except BaseException:
-            file.close()
-            raise
+    def _write_anew(self, entries: Iterable[Entry]) -> File:
+        content = bytearray(MAGIC)
+        for entry in entries:
+            content += _entry(*entry)
         self.bytes = len(content)
-        return file
+        return disk_put(self._disk, self._name, content)
 
     # ── Opening ────────────────────────────────
 
-    def _read(self) -> None:
-        content = self._path.read_bytes()
+    def _read(self, content: bytes) -> None:
         if content[: len(MAGIC)] != MAGIC:
             raise self._damaged(0, "it does not begin as a log does")
         # From this sector on nothing was written: the file system gave the space, then the power was cut.
@@ -177,18 +169,15 @@ class WriteAheadLog:
         raise self._damaged(at, "a record is of no known kind, or cuts what is not there")
 
     def _damaged(self, at: int, what: str) -> DataDirUnreadable:
-        return DataDirUnreadable(self._path, f"the log is damaged at byte {at}: {what}")
+        return DataDirUnreadable(self._disk.path(self._name), f"the log is damaged at byte {at}: {what}")
 
 
-def _framed(body: bytes) -> bytes:
-    return _FRAME.pack(len(body), zlib.crc32(_LENGTH.pack(len(body))), zlib.crc32(body)) + body
+def _framed(head: bytes, rest: bytes = b"") -> bytes:
+    """The record whose body is `head` and `rest`."""
+    length = len(head) + len(rest)
+    crc = zlib.crc32(rest, zlib.crc32(head))
+    return b"".join((_FRAME.pack(length, zlib.crc32(_LENGTH.pack(length)), crc), head, rest))
 
 
 def _entry(data: bytes, index: int, term: int) -> bytes:
-    return _framed(_ENTRY.pack(b"E", index, term) + data)
-
-
-def _write_all(descriptor: int, content: bytes | bytearray) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    return _framed(_ENTRY.pack(b"E", index, term), data)

@@ -1,0 +1,133 @@
+"""What an operator does with a running cluster: hand leadership over, change the members, back up and restore."""
+
+import asyncio
+import contextlib
+import math
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from cluster.commands import Applied, Command, Epoch, Outcome, Position
+from cluster.core import RESTORE, Claim, RestoreBody, encode_body
+from cluster.errors import ClusterError, NodeStopped, OutcomeUnknown, ReadTimedOut, TransferFailed
+from cluster.membership import MemberRecord
+from cluster.raft import Raft
+from cluster.settings import Member
+from cluster.snapshot_codec import decode_snapshot
+
+
+class Operations:
+    """A part of `Cluster`, which see."""
+
+    settings: Any
+    members: Any
+    status: Any
+    read: Any
+    _call: Any
+    _propose: Any
+    _ending: Any
+    _epoch: Epoch | None
+    _claim: Claim | None
+    _claimed: Any
+
+    # ── Leadership transfer ────────────────────────────────
+
+    async def transfer(self, to: str | None = None, *, timeout: float = 5.0) -> Epoch:
+        """Give leadership to member `to` (None: the one with most of the log).
+
+        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped; TransferFailed: nobody,
+        or somebody else, took over in time.
+        """
+        if to is not None and to not in {member.id for member in self.members()}:
+            raise TransferFailed(f"{to} is not a member")
+        before = self._epoch
+        if before is not None and to == self.settings.node_id:
+            raise TransferFailed(f"{to} leads already")
+        try:
+            async with asyncio.timeout(timeout):
+                while not await self._handed_over(to, timeout):  # noqa: ASYNC110
+                    await asyncio.sleep(self.settings.heartbeat_s / 5)  # until the target has caught up
+                claim = await self._next_claim(before)
+        except (TimeoutError, ReadTimedOut):
+            with contextlib.suppress(ClusterError):
+                await self._call(lambda raft, answer: raft.post(answer, raft.release()), timeout)
+            raise TransferFailed(f"no new leader's claim was applied here within {timeout:g} s") from None
+        if claim.node_id == self.settings.node_id or (to is not None and claim.node_id != to):
+            raise TransferFailed(f"{claim.node_id} leads now, not {to or 'another member'} (epoch {claim.epoch})")
+        return claim.epoch
+
+    async def _handed_over(self, to: str | None, timeout: float) -> bool:
+        hold_s = self.settings.election_max_s
+        return await self._call(lambda raft, answer: raft.post(answer, raft.hand_over(to, hold_s)), timeout)  # type: ignore[no-any-return]
+
+    async def _next_claim(self, before: Epoch | None) -> Claim:
+        while self._claim is None or (before is not None and self._claim.epoch <= before):
+            if self._ending.ended:
+                raise NodeStopped
+            await self._claimed.wait()
+        return self._claim
+
+    # ── Members ────────────────────────────────
+
+    async def add_member(self, member: Member, *, timeout: float = 30.0) -> Applied:
+        """Add a member, on the leader only. It gets the log first and votes once it has caught up.
+
+        Returns when it votes. Start it with `join`, an empty data_dir and an id that was never a member's. A member
+        that is there already, at that address, is waited for. NotLeader, NoLeader, QueueFull, NodeStopped,
+        MemberChangeRefused: nothing has changed. OutcomeUnknown: it may be added, and may not vote yet; call it again.
+        """
+        record = MemberRecord(member.id, member.address, member.api)
+        ends = time.monotonic() + timeout
+        applied: Applied | None = None
+        known = next((row for row in self.members() if row.id == member.id), None)
+        if known is None or known.address != member.address:
+            applied = await self._changed(lambda raft, answer: raft.add_member(record, answer), member.id, timeout)
+        while not any(row.id == member.id and row.voter for row in self.members()):
+            if time.monotonic() > ends:
+                raise OutcomeUnknown(f"add {member.id}", f"it is added, and has not caught up within {timeout:g} s")
+            await asyncio.sleep(self.settings.heartbeat_s)
+        # Its vote counts once that change is committed, too; what is committed after it says so.
+        await self.read(lambda _: None, consistency="linearizable", timeout=max(1.0, ends - time.monotonic()))
+        status = self.status()
+        return applied or Applied(Outcome(), Position(status.term, status.applied_index), duplicate=True)
+
+    async def remove_member(self, member_id: str, *, timeout: float = 5.0) -> Applied:
+        """Remove a member, on the leader only; its id is never given again. Returns when that is committed.
+
+        The leader itself is removed after a transfer. Errors as of add_member; OutcomeUnknown: look at `members`.
+        """
+        return await self._changed(lambda raft, answer: raft.remove_member(member_id, answer), member_id, timeout)
+
+    async def _changed(self, change: Callable[[Raft, Any], None], member_id: str, timeout: float) -> Applied:
+        try:
+            return await self._call(change, timeout)  # type: ignore[no-any-return]
+        except ReadTimedOut:
+            raise OutcomeUnknown(f"change of {member_id}", f"not committed within {timeout:g} s") from None
+
+    # ── Backup ────────────────────────────────
+
+    async def snapshot(self, *, timeout: float = 30.0) -> bytes:
+        """The whole state here as of now, checksummed: what `restore` takes."""
+        return await self._call(lambda raft, answer: raft.post(answer, raft.capture()), timeout)  # type: ignore[no-any-return]
+
+    async def restore(self, data: bytes, *, timeout: float = 30.0) -> Applied:
+        """Replace the state on all members by a snapshot's; who leads is not part of it. On the leader only.
+
+        SnapshotUnreadable before anything is proposed; a snapshot that the state machine does not take changes nothing
+        and gives an outcome with code "restore_refused". Otherwise as `propose`.
+        """
+        decode_snapshot(data)
+        session = uuid.uuid4().hex
+        size = self.settings.command_bytes_max - 1000
+        parts = max(1, math.ceil(len(data) / size))
+        deadline = time.monotonic() + timeout
+        applied: Applied | None = None
+        for part in range(parts):
+            body = RestoreBody(session, part, parts, data[part * size : (part + 1) * size])
+            command = Command(RESTORE, encode_body(body), f"{RESTORE}/{session}/{part}", time.time())
+            applied = await self._propose(command, max(0.01, deadline - time.monotonic()))
+            if not applied.outcome.ok:
+                break
+        assert applied is not None  # noqa: S101 - there is at least one part
+        return applied
