@@ -94,7 +94,7 @@ class _Operation:
             self._value = int(subject)
             kind = WRITE if self._kind == "write" else COMPARE_AND_SET
             expected = self._expected if kind == COMPARE_AND_SET else None
-            padding = bytes(client._value_bytes) if self._random.random() < 0.2 else b""
+            padding = bytes(client._value_bytes) if self._random.random() < 0.4 else b""
             body = msgspec.msgpack.encode(Body(self._key, self._value, expected, padding))
             self._encoded = encode(Command(kind, body, self._id, 0.0))
 

@@ -99,6 +99,7 @@ class SimDisk:
         self._names_on_disk: dict[str, Inode] = {}
         self._changes: list[dict[str, Inode | None]] = []
         self._crash_in: int | None = None
+        self._crash_after = ""
         self.slow_s = 0.0
         """how much longer a sync takes now"""
         self.full = False
@@ -155,9 +156,9 @@ class SimDisk:
 
     # ── What happens to it ────────────────────────────────
 
-    def crash_in(self, calls: int) -> None:
-        """Raise Crashed in the middle of that call from now (0: the next one)."""
-        self._crash_in = calls
+    def crash_in(self, calls: int, *, after: str = "") -> None:
+        """Raise Crashed in the middle of that call from now (0: the next one), or from when `after` is next created."""
+        self._crash_in, self._crash_after = calls, after
 
     def reopened(self) -> None:
         """The process began anew: a crash that was due did not come, or has come."""
@@ -195,7 +196,9 @@ class SimDisk:
     def before(self, what: str, name: str, size: int = 0) -> int:
         """Fail if it is time to; how many of `size` bytes are written."""
         self.calls += 1
-        if self._crash_in is not None:
+        if what == "create" and name == self._crash_after:
+            self._crash_after = ""
+        if self._crash_in is not None and not self._crash_after:
             if self._crash_in == 0:
                 self._crash_in = None
                 if what != "write" or not size:

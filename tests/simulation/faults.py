@@ -70,11 +70,11 @@ class Faults:
     def _power_all(self, down_s: tuple[float, ...]) -> str:
         return ", ".join(self._down(member, s, power=True) for member, s in zip(self._site.slots, down_s, strict=False))
 
-    def _crash_inside(self, who: int, calls: int, down_s: float) -> str:
-        return self._down_inside(self._member(who), calls, down_s, power=False)
+    def _crash_inside(self, who: int, calls: int, after: str, down_s: float) -> str:
+        return self._down_inside(self._member(who), calls, after, down_s, power=False)
 
-    def _power_inside(self, who: int, calls: int, down_s: float) -> str:
-        return self._down_inside(self._member(who), calls, down_s, power=True)
+    def _power_inside(self, who: int, calls: int, after: str, down_s: float) -> str:
+        return self._down_inside(self._member(who), calls, after, down_s, power=True)
 
     def _down(self, member: Member, down_s: float, *, power: bool) -> str:
         member.restart_after_s = down_s
@@ -85,10 +85,11 @@ class Faults:
             self.restart(member, down_s)
         return f"{member.id} for {down_s:g} s"
 
-    def _down_inside(self, member: Member, calls: int, down_s: float, *, power: bool) -> str:
+    def _down_inside(self, member: Member, calls: int, after: str, down_s: float, *, power: bool) -> str:
         member.power_at_crash, member.restart_after_s = power, down_s
-        member.disk.crash_in(calls)
-        return f"{member.id} at its disk call {calls} from now, for {down_s:g} s"
+        member.disk.crash_in(calls, after=after)
+        since = f"from when it next creates {after}" if after else "from now"
+        return f"{member.id} at its disk call {calls} {since}, for {down_s:g} s"
 
     def restart(self, member: Member, after_s: float) -> None:
         """Have it started after so long, or later if it must stay down for longer."""
@@ -261,6 +262,85 @@ class Faults:
 
     def _remove(self, slot: int) -> str:
         return self._site.change_members("remove", slot)
+
+    # ── Several at once, for what seldom meets by chance ────────────────────────────────
+
+    def _unheard_transfer(self, to: int, after_s: float, extra_s: float, for_s: float) -> str:
+        """A leader hands over, and hears late of what its successor does."""
+        leader = self._site.leader()
+        said = self._transfer(to)
+        if leader is None:
+            return said
+        self._site.agenda.after(after_s, self._deafen, leader, extra_s, for_s)
+        return f"{said}, then {leader.id} hears everything {extra_s:g} s later for {for_s:g} s"
+
+    def _deafen(self, member: Member, extra_s: float, for_s: float) -> None:
+        for other in self._site.slots:
+            if other is not member:
+                self._site.network.link(other.id, member.id).extra_s = extra_s
+                self._slowed(other, member, for_s, "")
+
+    def _minority(self, lag_s: float, cut_s: float, alone_s: float) -> str:
+        """A leader with one follower, whose answers are slow, is cut off, and leads again before they arrive."""
+        leader = self._site.leader()
+        if leader is None or len(self._site.slots) < 3:
+            return "nobody leads"
+        follower = next(member for member in reversed(self._site.slots) if member is not leader)
+        self._site.network.link(follower.id, leader.id).extra_s = lag_s
+        self._slowed(follower, leader, cut_s + alone_s, "")
+        for other in self._site.slots:
+            if other not in (leader, follower):
+                for one, for_s in ((leader, cut_s), (follower, cut_s + alone_s)):
+                    self._cut_way(one, other, for_s)
+                    self._cut_way(other, one, for_s)
+        self._cut_way_after(cut_s, leader, follower, alone_s)
+        for attempt in range(6):
+            self._site.agenda.after(cut_s + 0.03 * (attempt + 1), self._back_to, leader)
+        return f"{leader.id} and {follower.id} for {cut_s:g} s, answers {lag_s:g} s late, the follower {alone_s:g} s longer"
+
+    def _cut_way_after(self, after_s: float, source: Member, target: Member, for_s: float) -> None:
+        self._site.agenda.after(after_s, self._cut_way, source, target, for_s)
+
+    def _back_to(self, member: Member) -> None:
+        leader = self._site.leader()
+        if leader is not None and leader is not member and not self._site.healed:
+            self._site.disturb_all(self._site.agenda.now + 1.0)
+            leader.request(lambda raft: self._hand_over(raft, member.id, 3))
+
+    def _forgetful(self, for_s: float, down_s: float) -> str:
+        """A leader hands over, and its process ends right after its vote; then its successor is cut off from all."""
+        leader = self._site.leader()
+        others = [member for member in self._site.slots if member is not leader]
+        if leader is None or len(others) != 2:
+            return "not three members and a leader"
+        chosen, third = others
+        for one, other in ((chosen, third), (third, chosen)):
+            self._cut_way(one, other, for_s)
+        for one, other in ((chosen, leader), (leader, chosen)):
+            self._cut_way_after(0.05, one, other, for_s)
+        leader.power_at_crash, leader.restart_after_s = False, down_s
+        leader.disk.crash_in(5, after="vote.tmp")
+        self._site.disturb_all(self._site.agenda.now + for_s)
+        leader.request(lambda raft: self._hand_over(raft, chosen.id, 3))
+        return f"{leader.id} votes for {chosen.id} and ends for {down_s:g} s; {chosen.id} is cut off for {for_s:g} s"
+
+    def _stranded(self, slot: int, after_s: float, for_s: float) -> str:
+        """A member is added, and before it has caught up it is cut off together with another one."""
+        site = self._site
+        count = len(site.slots)
+        said = site.change_members("add", slot)
+        leader = site.leader()
+        if len(site.slots) == count or leader is None:
+            return said
+        newcomer = site.slots[-1]
+        other = next(member for member in reversed(site.slots[:-1]) if member is not leader)
+        self._cut_way(newcomer, leader, after_s + for_s)
+        for member in site.slots:
+            if member not in (newcomer, other):
+                for one in (newcomer, other):
+                    self._cut_way_after(after_s, one, member, for_s)
+                    self._cut_way_after(after_s, member, one, for_s)
+        return f"{said}; with {other.id} it is cut off after {after_s:g} s for {for_s:g} s"
 
     # ── Who is meant ────────────────────────────────
 

@@ -2,13 +2,15 @@
 
 At once: an operation that returned before another was invoked stands before it in the log; a read shows the register
 as it was at the index that it was answered from, and a linearizable one misses nothing that was acknowledged before it
-was asked; `leader` and `stale` reads miss nothing that was acknowledged longer ago than their bound.
+was asked; `leader` and `stale` reads miss nothing that was acknowledged longer ago than their bound. (A follower counts
+its age from when a leader's message came. How long that was under way it cannot know: so much is added here.)
 
 At the end: `tests.chaos.linearizability` searches for an order by itself, without knowing of any log.
 """
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 
 import msgspec
 
@@ -29,11 +31,14 @@ class Begun(msgspec.Struct, frozen=True):
 class History:
     """All clients' operations. `leader_bound_s`: how old a read of the consistency `leader` may be."""
 
-    def __init__(self, agenda: Agenda, invariants: Invariants, *, leader_bound_s: float, slack_s: float) -> None:
+    def __init__(
+        self, agenda: Agenda, invariants: Invariants, *, leader_bound_s: float, slack_s: float, slowest_s: Callable[[], float]
+    ) -> None:
         self.operations: list[Operation] = []
         self.counts: dict[str, int] = {}
         self._agenda, self._invariants = agenda, invariants
         self._leader_bound_s, self._slack_s = leader_bound_s, slack_s
+        self._slowest_s = slowest_s
         self._moment = 0
         self._floor = 0
         self._known: tuple[list[float], list[int]] = ([], [])
@@ -88,7 +93,7 @@ class History:
         elif consistency == "leader":
             floor = self._acknowledged_by(begun.at - self._leader_bound_s - self._slack_s)
         else:
-            floor = self._acknowledged_by(begun.at - (bound_s or math.inf) - self._slack_s)
+            floor = self._acknowledged_by(begun.at - (bound_s or math.inf) - self._slack_s - self._slowest_s())
         if index < floor:
             raise Violation(
                 "reads", f"a {consistency} read of {key} was answered as of entry {index}, entry {floor} was acknowledged before"

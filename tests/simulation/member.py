@@ -88,6 +88,8 @@ class Member:
         self._reactor: SimReactor | None = None
         self._wal_file: Any = None
         self._replacing = False
+        self._violation: Violation | None = None
+        self.snapshots_taken = 0
         self._due: float | None = None
 
     # ── The process ────────────────────────────────
@@ -103,9 +105,9 @@ class Member:
         self.paused_until = 0.0
         self.ready_at, self._due = self._agenda.now, None
         reactor = self._reactor = SimReactor(self._network, self.id, self.clock, self._ring)
-        self.machine = Registers(lambda machine, command_id: self._watcher.applied(self, machine, command_id))
+        self.machine = Registers(self._applied)
         replica = Replica(self.machine, dedup_entries=DEDUP_ENTRIES)
-        sink = Sink(self._deliver, _ignore, _ignore, _ignore, _ignore)
+        sink = Sink(self._deliver, _ignore, _ignore, _ignore, self._restored)
         self.clock.spent, self._clocks.host = 0.0, self.clock
         try:
             host = Host(self.disk, reactor, self._random, self._random.randbytes)
@@ -225,6 +227,8 @@ class Member:
             self._fail(raft, error)
             return
         except ClusterError as error:
+            if self._violation is not None:
+                raise self._violation from error
             raise Violation("stopped itself", f"{self.id}: {type(error).__name__}: {error}") from error
         finally:
             self.clock.spend(TURN_S)
@@ -246,6 +250,17 @@ class Member:
             self._network.end_process(self._reactor, power=False)
         self._requests.clear()
         self._watcher.ended(self, "stopped itself")
+
+    def _applied(self, machine: Registers, command_id: str) -> None:
+        try:
+            self._watcher.applied(self, machine, command_id)
+        except Violation as violation:  # raised inside Raft, which must not take it for the state machine's
+            self._violation = violation
+            raise
+
+    def _restored(self, index: int) -> None:
+        self._watcher.note(self.id, f"took the leader's snapshot at index {index}")
+        self.snapshots_taken += 1
 
     def _deliver(self, batch: Batch) -> None:
         self._agenda.at(self.clock.virtual(), _run, batch)

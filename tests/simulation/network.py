@@ -52,8 +52,8 @@ class End:
         """when the latest data sent from here arrives"""
         self.under_way = 0
         """bytes sent from here and not read there yet"""
-        self.held: list[tuple[str, Any]] = []
-        """sent from here during a cut"""
+        self.held: list[tuple[str, Any, float]] = []
+        """sent from here during a cut, and when"""
 
     @property
     def unsent(self) -> int:
@@ -101,7 +101,8 @@ class Network:
         """addresses that refuse to be dialled"""
         self.off: set[str] = set()
         """hosts without power"""
-        self.bytes = 0
+        self.slowest_s = 0.0
+        """the longest that any data was under way so far"""
 
     def link(self, source: str, target: str) -> Link:
         """From one host to another."""
@@ -146,15 +147,18 @@ class Network:
         target.deliver(other, "accepted", None)
         self.carry(other, "opened", None)
 
-    def carry(self, end: End, kind: str, what: Any) -> None:
+    def carry(self, end: End, kind: str, what: Any, sent_at: float | None = None) -> None:
         """From this side to the other: data, or the news of the end."""
         peer = end.peer
         if peer is None or end.vanishing:
             return
         if self.link(end.reactor.host, peer.reactor.host).cuts:
-            end.held.append((kind, what))
+            end.held.append((kind, what, self._agenda.now))
             return
-        self._way(end, peer.reactor.host, self._arrive, end, kind, what, size=len(what) if kind == "data" else 0)
+        if sent_at is None:
+            sent_at = self._agenda.now
+        size = len(what) if kind == "data" else 0
+        self._way(end, peer.reactor.host, self._arrive, end, kind, what, sent_at, size=size)
 
     def _way(self, end: End, target: str, action: Callable[..., None], *args: Any, size: int = 0) -> None:
         source = end.reactor.host
@@ -164,17 +168,17 @@ class Network:
         if link.bytes_per_s and size:
             arrives = max(arrives, end.arrives_at) + size / link.bytes_per_s
         end.arrives_at = max(arrives, end.arrives_at)
-        self.bytes += size
         self._agenda.at(end.arrives_at, action, *args)
 
     def _delay(self, source: str, target: str) -> float:
         shortest, longest = self._delay_s
         return shortest + (longest - shortest) * self._draw.random() ** 3 + self.link(source, target).extra_s
 
-    def _arrive(self, end: End, kind: str, what: Any) -> None:
+    def _arrive(self, end: End, kind: str, what: Any, sent_at: float) -> None:
         peer = end.peer
         if peer is None or end.vanishing:
             return
+        self.slowest_s = max(self.slowest_s, self._agenda.now - sent_at)
         if not peer.reactor.alive:
             # Nobody knows of this stream there. A host that is up says so, one without power says nothing.
             if kind == "data" and not self.is_off(peer.reactor.host):
@@ -224,8 +228,8 @@ class Network:
                     self._break(end, end.peer, lose=3)
                     continue
                 end.arrives_at = max(end.arrives_at, self._agenda.now + self._draw.random() * RESENT_AFTER_S)
-                for kind, what in held:
-                    self.carry(end, kind, what)
+                for kind, what, sent_at in held:
+                    self.carry(end, kind, what, sent_at)
 
     def heal_all(self) -> None:
         """Every direction is as it was in the beginning."""

@@ -35,6 +35,7 @@ class Conditions(msgspec.Struct, frozen=True):
     election_min_s: float
     election_max_s: float
     step_down_s: float
+    connection_timeout_s: float
     delay_s: tuple[float, float]
     """a message's shortest and longest way"""
     sync_s: float
@@ -42,7 +43,14 @@ class Conditions(msgspec.Struct, frozen=True):
     drift: float
     """how far the hosts' clocks run apart: the fastest by so much, the slowest as much the other way"""
     value_bytes: int
-    """what a command carries besides its value"""
+    """what some commands carry besides their value"""
+    command_bytes_max: int
+    batch_entries: int
+    """entries in one message"""
+    batch_bytes: int
+    """bytes in one encrypted record of messages"""
+    chunk_bytes: int
+    """bytes in one part of a snapshot"""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -70,12 +78,16 @@ class Scenario(msgspec.Struct, frozen=True):
     windows: int = 3
     members: tuple[int, ...] = (3, 3, 3, 3, 5)
     read_share: float = 0.35
+    value_bytes: tuple[int, ...] = (0, 0, 40, 3000)
+    whom: tuple[int, int, int] = (4, 2, 3)
+    """weights: the leader, a follower, anybody"""
 
 
 _ALL: dict[str, float] = {
     "crash": 3, "crash_inside": 3, "power": 2, "power_inside": 3, "power_all": 1.5, "crash_all": 1, "pause": 3, "jump": 1,
     "cut": 4, "one_way": 3, "isolate": 3, "reset": 3, "late": 2, "silence": 2, "delay": 2, "narrow": 1, "refuse": 1,
     "full": 1, "broken": 0.7, "slow_disk": 1, "transfer": 2.5, "compact": 3, "replace": 1.2, "add": 0.7, "remove": 0.7,
+    "unheard_transfer": 1, "minority": 0.7, "stranded": 0.5, "forgetful": 0.5,
 }  # fmt: skip
 
 
@@ -93,12 +105,21 @@ SCENARIOS = (
         client_gap_s=0.07, compaction=(8, 24),
     ),
     Scenario("members", 2, 2.5, _only(replace=5, add=4, remove=4, isolate=3, transfer=3, crash=2, power=1, reset=1, pause=1, crash_inside=1)),
-    Scenario("disks", 2, 2.5, _only(full=4, broken=3, slow_disk=4, power_inside=4, power_all=3, power=3, crash_inside=2, compact=2)),
+    Scenario(
+        "disks", 2, 2.5, _only(full=4, broken=3, slow_disk=3, power_inside=7, power_all=3, power=2, crash_inside=2, compact=2),
+        value_bytes=(600, 3000),
+    ),
     # A leader that is cut off while clients write to it, again and again, with a log that it must give up afterwards.
     Scenario(
         "deposed", 3, 2.5, _only(isolate=8, one_way=3, compact=3, pause=3, transfer=1, reset=1), client_gap_s=0.08, compaction=(8, 30),
         turbulence_s=(1.5, 3.0),
     ),
+    # What proves little by chance: who still believes what, shortly after leadership has moved.
+    Scenario("handovers", 2, 2.0, _only(unheard_transfer=8, transfer=3, delay=1), client_gap_s=0.06, turbulence_s=(1.5, 3.0), read_share=0.5),
+    Scenario("minorities", 2, 1.0, _only(minority=5, transfer=1, isolate=1), client_gap_s=0.06, turbulence_s=(2.5, 4.0), members=(5,)),
+    Scenario("returns", 2, 0.6, _only(isolate=5, one_way=2, pause=1), whom=(0, 1, 0), turbulence_s=(3.0, 4.0)),
+    Scenario("votes", 1, 1.0, _only(forgetful=5, crash=1, isolate=1), members=(3,)),
+    Scenario("learners", 1, 1.0, _only(stranded=5, remove=2, isolate=1), client_gap_s=0.08, turbulence_s=(2.0, 3.0)),
 )  # fmt: skip
 
 
@@ -135,15 +156,20 @@ def _conditions(random: Random, scenario: Scenario) -> Conditions:
         election_min_s=election,
         election_max_s=election * 2,
         step_down_s=election * random.uniform(0.9, 1.2),
+        connection_timeout_s=random.choice((1.2, 1.2, 2.5)),
         delay_s=(shortest, shortest * random.choice((2, 5, 8))),
         sync_s=random.choice((0.0, 0.0002, 0.001, 0.004)),
         drift=random.choice((0.0, 0.0002, 0.01)),
-        value_bytes=random.choice((0, 0, 40, 3000)),
+        value_bytes=random.choice(scenario.value_bytes),
+        command_bytes_max=random.choice((8192, 1 << 20)),
+        batch_entries=random.choice((1, 3, 10_000)),
+        batch_bytes=random.choice((500, 1 << 18)),
+        chunk_bytes=random.choice((1000, 8000, 1 << 18)),
     )
 
 
-def _who(random: Random, conditions: Conditions) -> int:
-    return random.choices((LEADER, FOLLOWER, random.randrange(conditions.members)), (4, 2, 3))[0]
+def _who(random: Random, scenario: Scenario, conditions: Conditions) -> int:
+    return random.choices((LEADER, FOLLOWER, random.randrange(conditions.members)), scenario.whom)[0]
 
 
 def _two(random: Random, conditions: Conditions) -> tuple[int, int]:
@@ -159,12 +185,14 @@ def _short(random: Random) -> float:
 
 def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions) -> Step:  # noqa: C901 - one table
     kind = random.choices(list(scenario.weights), list(scenario.weights.values()))[0]
-    who, lasts = _who(random, conditions), _short(random)
+    who, lasts = _who(random, scenario, conditions), _short(random)
     args: tuple[Any, ...]
     if kind in ("crash", "power", "pause", "isolate", "refuse", "full"):
         args = (who, lasts)
     elif kind in ("crash_inside", "power_inside"):
-        args = (who, random.choice((0, 1, 2, 3, 4, 5, 6, 8, 12, 20)), lasts)
+        # Most of a member's disk calls are for single entries: aim at the rarer ones, too.
+        after = random.choice(("", "", "snapshot.tmp", "journal.tmp", "vote.tmp"))
+        args = (who, random.randrange(12 if after == "snapshot.tmp" else 7), after, lasts)
     elif kind in ("crash_all", "power_all"):
         args = (tuple(round(random.uniform(0.02, 0.4), 4) for _ in range(conditions.members)),)
     elif kind == "jump":
@@ -186,6 +214,14 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
         args = (random.choice((FOLLOWER, random.randrange(conditions.members))),)
     elif kind == "compact":
         args = (random.choice((LEADER, FOLLOWER, random.randrange(conditions.members))),)
+    elif kind == "unheard_transfer":
+        args = (FOLLOWER, random.choice((0.0, 0.001, 0.003)), round(random.uniform(0.1, 0.5), 3), round(random.uniform(0.2, 0.7), 3))
+    elif kind == "minority":
+        args = tuple(round(random.uniform(*bounds), 3) for bounds in ((0.4, 1.2), (0.4, 1.0), (0.3, 1.0)))
+    elif kind == "forgetful":
+        args = (round(random.uniform(1.0, 2.0), 3), round(random.uniform(0.02, 0.1), 3))
+    elif kind == "stranded":
+        args = (0, round(random.uniform(0.1, 0.4), 3), round(random.uniform(0.6, 1.5), 3))
     else:
         args = (random.randrange(conditions.members),)  # replace, add, remove
     return Step(round(at, 4), kind, args)

@@ -1,16 +1,22 @@
 """One run: the members on their hosts, the clients, the faults of a plan, then a heal, and what must hold after it."""
 
+import contextlib
 import hashlib
 import logging
 import struct
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 from pydantic import SecretStr
 
 import cluster.clock
+import cluster.leading
+import cluster.snapshots
+import cluster.transport
 from cluster import ClusterSettings
 from cluster.membership import Membership
 from cluster.settings import Member as MemberSettings
@@ -45,6 +51,12 @@ class Result(msgspec.Struct, frozen=True):
     trace: tuple[str, ...] = ()
 
 
+def _where(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    path = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__}: {error} ({path})"
+
+
 class World:
     """See run."""
 
@@ -59,7 +71,11 @@ class World:
         self.invariants = Invariants()
         slack = 3 * conditions.heartbeat_s + 0.05 + 4 * conditions.drift
         self.history = History(
-            self.agenda, self.invariants, leader_bound_s=conditions.step_down_s, slack_s=slack
+            self.agenda,
+            self.invariants,
+            leader_bound_s=conditions.step_down_s,
+            slack_s=slack,
+            slowest_s=lambda: self.network.slowest_s,
         )
         self._random = Random(f"world {plan.seed}")
         self._faults = Faults(self)
@@ -69,7 +85,7 @@ class World:
         self._quiet_from: dict[str, float] = {}
         self._reached_from: dict[tuple[str, str], float] = {}
         self._leading_since: dict[str, float] = {}
-        self._patience = conditions.step_down_s + 3 * conditions.election_max_s + 0.3
+        self._patience = conditions.step_down_s + conditions.election_max_s + 0.5
         """a leader that has been heard undisturbed for so long has no reason to go"""
         self.members: dict[str, Member] = {}
         self.leaving: list[Member] = []
@@ -123,7 +139,8 @@ class World:
                 step_down_s=conditions.step_down_s,
                 compaction_entries=conditions.compaction_entries,
                 connection_retry_s=0.1,
-                connection_timeout_s=max(1.0, conditions.election_max_s),
+                connection_timeout_s=conditions.connection_timeout_s,
+                command_bytes_max=conditions.command_bytes_max,
                 dedup_entries=100_000,
                 takeover_budget_s=5.0,
             )
@@ -133,19 +150,16 @@ class World:
 
     def run(self) -> Result:
         """Run the plan to its end, or to the first violation."""
-        former_clock = cluster.clock.source
-        former_level = logging.root.manager.disable
-        cluster.clock.source = self._clocks
-        logging.disable(logging.CRITICAL)
         invariant = what = ""
-        try:
-            self._play()
-        except Violation as violation:
-            invariant, what = violation.invariant, violation.what
-            self.note("check", str(violation))
-        finally:
-            cluster.clock.source = former_clock
-            logging.disable(former_level)
+        with self._in_place():
+            try:
+                self._play()
+            except Violation as violation:
+                invariant, what = violation.invariant, violation.what
+            except Exception as error:  # noqa: BLE001 - whatever the real code raises is what the run has shown
+                invariant, what = "exception", _where(error)
+            if invariant:
+                self.note("check", f"{invariant}: {what}")
         return Result(
             seed=self._plan.seed,
             invariant=invariant,
@@ -157,10 +171,33 @@ class World:
                 "terms": len(self.invariants.leaders),
                 "committed": self.invariants.committed,
                 "starts": sum(member.incarnation for member in self.members.values()),
+                "snapshots sent": sum(member.snapshots_taken for member in self.members.values()),
                 "actions": self.agenda.done,
             },
             trace=tuple(self._trace or ()),
         )
+
+    @contextlib.contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Put the virtual clock where the host's is, and sizes that are for real networks at this plan's."""
+        conditions = self._plan.conditions
+        replaced: list[tuple[Any, str, Any]] = [
+            (cluster.clock, "source", self._clocks),
+            (cluster.leading, "BATCH_ENTRIES", conditions.batch_entries),
+            (cluster.transport, "BATCH_BYTES", conditions.batch_bytes),
+            (cluster.snapshots, "CHUNK_BYTES", conditions.chunk_bytes),
+        ]
+        former = [getattr(module, name) for module, name, _ in replaced]
+        former_level = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        for module, name, value in replaced:
+            setattr(module, name, value)
+        try:
+            yield
+        finally:
+            for (module, name, _), was in zip(replaced, former, strict=True):
+                setattr(module, name, was)
+            logging.disable(former_level)
 
     def _play(self) -> None:
         for member in self.slots:
