@@ -10,6 +10,7 @@ import pytest
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
 from tests.chaos import netns, toxiproxy
+from tests.chaos.namespace_plant import NamespacePlant, on_network
 from tests.chaos.netns import Network
 from tests.chaos.toxiproxy import Toxiproxy
 
@@ -45,3 +46,11 @@ async def network(anyio_backend: str) -> AsyncIterator[Network]:
         _absent(f"not on this machine: {', '.join(missing)}; Debian and Ubuntu: apt install iproute2 nftables")
     async with Network(("n1", "n2", "n3")) as built:
         yield built
+
+
+@pytest.fixture
+async def hosts(network: Network, tmp_path: Path) -> AsyncIterator[NamespacePlant]:
+    """Three nodes on hosts of their own, ready, one of them leading. For tests marked `root`."""
+    async with NamespacePlant(on_network(tmp_path / "plant", network)) as running:
+        await running.wait_ready()
+        yield running

@@ -81,6 +81,7 @@ async def test_a_link_passes_everything_until_something_is_done_to_it(link: Link
     async with calling(link) as caller:
         assert await caller.echo(b"x" * 1_000_000) < 5
         assert link.address != link.upstream
+        assert link.accepted() == 1
 
 
 async def test_delay_adds_to_each_way_and_ends_with_heal(link: Link) -> None:

@@ -11,6 +11,7 @@ is read back from the server before it counts as made.
 """
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -118,6 +119,10 @@ class Link:
             raise ToxiproxyFailed(f"{self.name}: these toxics did not go: {', '.join(left)}")
         await self.up()
 
+    def accepted(self) -> int:
+        """How many connections it has taken so far."""
+        return self._server.count("Accepted client", self.name)
+
     async def toxics(self) -> Mapping[str, Mapping[str, Any]]:
         """What is done to the link now: attributes by name of the toxic, such as `latency_upstream`."""
         found = await self._server.call(self._proxy.toxics)
@@ -150,7 +155,8 @@ class Toxiproxy:
         self._port = free_port()
         self._client = Client()
         argv = (str(binary), "-host", "127.0.0.1", "-port", str(self._port))
-        self._process = Process(Program("toxiproxy", argv), directory)
+        # Without a level it logs every step of every connection.
+        self._process = Process(Program("toxiproxy", argv, {"LOG_LEVEL": "info"}), directory)
 
     async def __aenter__(self) -> Self:
         if Toxiproxy._running is not None:
@@ -197,6 +203,11 @@ class Toxiproxy:
         if proxy is None:
             raise ToxiproxyFailed(f"there is no proxy {name}; log {self.log}")
         return proxy
+
+    def count(self, message: str, name: str) -> int:
+        """How often the log holds that message about the proxy of that name."""
+        entries = (json.loads(line) for line in self.log.read_text().splitlines() if message in line)
+        return sum(1 for entry in entries if (entry["message"], entry["name"]) == (message, name))
 
     async def call(self, ask: Callable[[], T]) -> T:
         """Call the client in a thread: it blocks, and has no deadline. Raises what it raises, and TimeoutError."""
