@@ -34,10 +34,6 @@ class RaftLinks:
         """Every link."""
         return list(self._links.values())
 
-    def between_two(self, one: str, other: str) -> list[Link]:
-        """Both links of a pair of nodes, whichever of them dials."""
-        return [self._links[one, other], self._links[other, one]]
-
     def of(self, node_id: str) -> list[Link]:
         """Every link that begins or ends at a node."""
         return [link for pair, link in self._links.items() if node_id in pair]

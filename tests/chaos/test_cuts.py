@@ -82,6 +82,7 @@ async def test_a_follower_that_nobody_hears_deposes_nobody(hosts: NamespacePlant
     await leads_on(hosts, leader, ELECTIONS_S)
 
 
+@pytest.mark.slow
 async def test_a_follower_that_returns_from_a_cut_deposes_nobody(hosts: NamespacePlant) -> None:
     leader = await hosts.current_leader(5)
     follower, _ = others(hosts, leader.node_id)

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 
 @pytest.mark.root
+@pytest.mark.slow
 async def test_every_cut_happens_and_heals(hosts: NamespacePlant) -> None:
     for name, make in cut_faults().items():
         fault = make(hosts)
@@ -29,6 +30,7 @@ async def test_every_cut_happens_and_heals(hosts: NamespacePlant) -> None:
         print(f"{name}: {fault.happened()}")
 
 
+@pytest.mark.slow
 async def test_every_toxic_happens_and_heals(toxic: Toxiproxy, tmp_path: Path) -> None:
     links = await RaftLinks.between(on_free_ports(tmp_path / "plant"), toxic)
     async with LocalPlant(links.topology) as plant:
