@@ -23,8 +23,9 @@ class RaftLinks:
     @classmethod
     async def between(cls, topology: Topology, server: Toxiproxy) -> Self:
         """Put proxies between the nodes, before they are started: `.topology` is the one to start."""
+        # The nodes' ports are given out, and free until they start.
         links = {
-            (one.id, other.id): await server.link(f"{one.id}-{other.id}", other.raft)
+            (one.id, other.id): await server.link(f"{one.id}-{other.id}", other.raft, avoid=topology.ports)
             for one, other in itertools.permutations(topology.nodes, 2)
         }
         dialled = {pair: link.address for pair, link in links.items()}

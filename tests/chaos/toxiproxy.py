@@ -14,7 +14,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -187,10 +187,11 @@ class Toxiproxy:
         """What the server says, a JSON document a line."""
         return self._process.out
 
-    async def link(self, name: str, upstream: str) -> Link:
-        """Make a proxy before `upstream`, on a free port of 127.0.0.1. Raises ToxiproxyFailed."""
+    async def link(self, name: str, upstream: str, *, avoid: Container[int] = ()) -> Link:
+        """Make a proxy before `upstream`, on a free port of 127.0.0.1, none of `avoid`. Raises ToxiproxyFailed."""
         # Its own choice would lie among the ports of outgoing connections, and be gone when the proxy comes up again.
-        listen = f"127.0.0.1:{free_port()}"
+        port = next(port for port in iter(free_port, None) if port not in avoid)
+        listen = f"127.0.0.1:{port}"
         await self.call(lambda: self._client.create(upstream=upstream, name=name, listen=listen))
         proxy = await self.proxy(name)
         if (proxy.listen, proxy.upstream, proxy.enabled) != (listen, upstream, True):
