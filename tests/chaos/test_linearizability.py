@@ -135,6 +135,20 @@ def test_each_of_several_unknown_writes_explains_one_mismatch() -> None:
     assert {operation.value for operation in verdict.prefix if operation.outcome == "unknown"} == {10, 11, 12}
 
 
+def test_an_unknown_write_that_was_seen_explains_no_mismatch_later() -> None:
+    history = [write(2, 0), read(2, 1, 2), write(1, 3, 4), mismatch(1, 5, 6)]
+    assert not check(history).linearizable
+    assert check([*history, write(3, 0)]).linearizable
+
+
+def test_an_order_that_saves_an_unknown_write_for_later_is_found() -> None:
+    """Tried first is the order 1, 2, which spends the unknown write on the first mismatch and lacks it for the second."""
+    unknown = write(50, 0)
+    history = [write(1, 0, 3), write(2, 0, 4), mismatch(2, 5, 6), write(4, 7, 8), mismatch(4, 9, 10)]
+    assert check([unknown, *history]).linearizable
+    assert not check(history).linearizable
+
+
 def test_both_of_two_operations_that_give_the_value_needed_are_tried() -> None:
     history = [
         write(3, 2, 7), write(1, 3, 6), cas(3, 0, 3, 3), write(0, 0, 5), cas(None, 3, 2, 7),
