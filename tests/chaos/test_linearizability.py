@@ -142,7 +142,7 @@ def test_an_unknown_write_that_was_seen_explains_no_mismatch_later() -> None:
 
 
 def test_an_order_that_saves_an_unknown_write_for_later_is_found() -> None:
-    """Tried first is the order 1, 2, which spends the unknown write on the first mismatch and lacks it for the second."""
+    """The order tried first, 1, 2, spends the unknown write on the first mismatch and lacks it for the second."""
     unknown = write(50, 0)
     history = [write(1, 0, 3), write(2, 0, 4), mismatch(2, 5, 6), write(4, 7, 8), mismatch(4, 9, 10)]
     assert check([unknown, *history]).linearizable

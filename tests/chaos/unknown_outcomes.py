@@ -61,10 +61,10 @@ class _Group(NamedTuple):
 
 
 class UnknownOutcomes:
-    """All of one register. `due` tells the time: the number, by return, of the known operation to be placed next."""
+    """All of one register. `due` tells the time: the number, by return, of the known operation to place next."""
 
     def __init__(self, unknown: Sequence[Unknown], asked: list[int], given: list[int], returns: list[float]) -> None:
-        """`asked`, `given`: for each value the number of the last known operation that asks about it, or that leaves it.
+        """`asked`, `given`: the number of the last known operation that asks about each value, that leaves it.
 
         -1 where there is none. `returns`: when the known operations returned, rising.
         """
