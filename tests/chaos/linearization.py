@@ -69,9 +69,7 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class Obstacle(msgspec.Struct, frozen=True):
-    """Where a register stops being linearizable: an order exists until just before `unplaced[0]` returned, not
-    beyond.
-    """
+    """Where a register stops being linearizable: until `unplaced[0]` returned an order exists, from then on none."""
 
     prefix: tuple[Operation, ...]
     """an order of what could be placed, first to last"""
@@ -155,7 +153,7 @@ def find_obstacle(operations: Sequence[Operation], initial: Any, deadline: Deadl
     history = _History(operations, initial)
     tried: dict[tuple[tuple[int, ...], int, bool], list[Used]] = {}
     furthest = -1
-    reached: dict[int, tuple[Order, tuple[int, ...]]] = {}
+    reached: dict[tuple[tuple[int, ...], int], Order] = {}
     stack: list[Configuration] = [((), 0, history.initial, NOTHING, False, None)]
     rounds = 0
     while stack:
@@ -173,7 +171,7 @@ def find_obstacle(operations: Sequence[Operation], initial: Any, deadline: Deadl
             furthest = pending[0]
             reached = {}
         if pending[0] == furthest:
-            reached.setdefault(state, (order, pending))
+            reached.setdefault((pending, state), order)
         if history.unknown.asked[state] < pending[0]:
             state = OTHER
         if used is not NOTHING:
@@ -246,8 +244,8 @@ def _moves(
     yield from promising
 
 
-def _obstacle(history: _History, reached: dict[int, tuple[Order, tuple[int, ...]]], initial: Any) -> Obstacle:
-    prefixes = [(_first_to_last(history, order), pending) for order, pending in reached.values()]
+def _obstacle(history: _History, reached: dict[tuple[tuple[int, ...], int], Order], initial: Any) -> Obstacle:
+    prefixes = [(_first_to_last(history, order), pending) for (pending, _), order in reached.items()]
     held = []
     for prefix, _ in prefixes:
         changes = [operation for operation in prefix if operation.kind != "read" and operation.outcome != "mismatch"]

@@ -25,9 +25,7 @@ SPARE = -1
 
 
 class Used(NamedTuple):
-    """What a configuration has used: a bit for each write and each cas that still matters, and how many spare
-    writes.
-    """
+    """What a configuration used: a bit for each write and cas that still matters, and the number of spare writes."""
 
     writes: int
     cas: int
@@ -63,13 +61,12 @@ class _Group(NamedTuple):
 
 
 class UnknownOutcomes:
-    """All of one register. Time is told by `due`, the number of the known operation, by return, that must be placed
-    next.
-    """
+    """All of one register. `due` tells the time: the number, by return, of the known operation to place next."""
 
     def __init__(self, unknown: Sequence[Unknown], asked: list[int], given: list[int], returns: list[float]) -> None:
-        """`asked`, `given`: for each value the number of the last known operation that asks about it, that leaves it;
-        -1: none. `returns`: of the known operations, rising.
+        """`asked`, `given`: the number of the last known operation that asks about each value, that leaves it.
+
+        -1 where there is none. `returns`: when the known operations returned, rising.
         """
         self._returns = returns
         groups: dict[tuple[int, int], list[Operation]] = {}
@@ -120,9 +117,7 @@ class UnknownOutcomes:
         self._spare_from = sorted(spare_from)
 
     def _number_cas(self, groups: dict[tuple[int, int], list[Operation]], given: list[int]) -> None:
-        """The bits go by when the cas becomes useless, except to a configuration whose register holds what it
-        expects.
-        """
+        """The bits go by when the cas becomes useless, but to a configuration whose register holds what it expects."""
         self._cas: list[Operation] = []
         self._cas_of: dict[tuple[int, int], _Group] = {}
         self._cas_ends: list[int] = []
