@@ -6,12 +6,16 @@ from typing import Self
 
 from orchestrator.bench.asking import Declined, Unanswered
 from orchestrator.bench.members import IDS, Members
+from orchestrator.dev.waiting import until
 
 CLIENTS = 100
 RATE = 1_000.0
 ANSWER_S = 0.6
 """Before a client asks another member under the same id. Far less than the ids that a member remembers last."""
 PAUSE_S = 0.02
+LOOK_S = 0.1
+"""For a member's status: a stopped one must not hold up the others."""
+LEADER_S = 30.0
 
 
 class Load:
@@ -24,6 +28,7 @@ class Load:
         self._members = members
         self._period_s = clients / rate
         self._leader = IDS[0]
+        self._looking = asyncio.Lock()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self.acknowledged = {f"{name}{number}": 0 for number in range(clients)}
@@ -78,16 +83,21 @@ class Load:
                 await self._members.asking[asked].ask(
                     "propose", client=client, number=number, sent=time.monotonic(), timeout=ANSWER_S
                 )
-            except Declined as error:
-                self._turn(asked, error.leader)
-            except Unanswered:
-                self._turn(asked, None)
+            except (Declined, Unanswered):
+                self.retries += 1
+                await self._look_for_leader(asked)
             else:
                 return
-            self.retries += 1
-            await asyncio.sleep(PAUSE_S)
 
-    def _turn(self, asked: str, leader: str | None) -> None:
-        """To the leader that was named, or to the next member; once, however many clients were turned away."""
-        if self._leader == asked:
-            self._leader = leader or IDS[(IDS.index(asked) + 1) % len(IDS)]
+    async def _look_for_leader(self, asked: str) -> None:
+        """One client looks, the others wait: a hundred that ask would take the processor from the election."""
+
+        async def look() -> str | None:
+            found = await asyncio.gather(*(self._members.seen(name, timeout=LOOK_S) for name in IDS))
+            leading = [(seen.term, name) for name, seen in zip(IDS, found, strict=True) if seen and seen.gained_at]
+            return max(leading)[1] if leading else None
+
+        async with self._looking:
+            if self._leader == asked:
+                await asyncio.sleep(PAUSE_S)
+                self._leader = await until(look, seconds=LEADER_S, what="a leader for the clients", interval=PAUSE_S)

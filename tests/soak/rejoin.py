@@ -68,6 +68,7 @@ async def _terms(group: Members, seconds: float) -> set[tuple[str | None, int]]:
 
 
 def deposed(before: tuple[str, int], found: set[tuple[str | None, int]]) -> list[str]:
-    """What was seen beside the leader and term from before."""
-    others = sorted(f"{leader or 'nobody'} in term {term}" for leader, term in found if (leader, term) != before)
-    return [f"{before[0]} led in term {before[1]}, then {other}" for other in others]
+    """What was seen beside the leader and term from before. A member out of touch for a moment deposes nobody."""
+    others = found - {before, (None, before[1])}
+    said = sorted(f"{leader or 'nobody'} in term {term}" for leader, term in others)
+    return [f"{before[0]} led in term {before[1]}, then {other}" for other in said]

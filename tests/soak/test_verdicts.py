@@ -78,7 +78,8 @@ def test_a_state_survives_its_snapshot() -> None:
 def test_another_leader_or_term_is_found() -> None:
     assert deposed(("n1", 4), {("n1", 4)}) == []
     assert deposed(("n1", 4), {("n1", 4), ("n2", 5)}) == ["n1 led in term 4, then n2 in term 5"]
-    assert deposed(("n1", 4), {(None, 4)}) == ["n1 led in term 4, then nobody in term 4"]
+    assert deposed(("n1", 4), {(None, 5)}) == ["n1 led in term 4, then nobody in term 5"]
+    assert deposed(("n1", 4), {(None, 4)}) == []
 
 
 def test_growth_is_found_in_files_and_in_memory() -> None:

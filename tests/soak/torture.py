@@ -16,8 +16,8 @@ from orchestrator.dev.waiting import until
 SIZE = 300
 RATE = 600.0
 PHASE = 10
-MOVED = 100
-"""commands acknowledged between two faults, so that a member is killed at work"""
+MOVED = (50, 500)
+"""Commands acknowledged between two faults, least and most: members are killed at work, and after a cut of the log."""
 
 
 async def run(directory: Path, size: float) -> dict[str, Any]:
@@ -28,12 +28,12 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     problems: list[str] = []
     async with members(directory, compaction_entries=200) as group, Load(group, rate=RATE) as load:
         while kills < size:
-            before = load.total
+            wanted = load.total + choice.randint(*MOVED)
 
-            async def moved(before: int = before) -> bool:
-                return load.total >= before + MOVED
+            async def moved(wanted: int = wanted) -> bool:
+                return load.total >= wanted
 
-            await until(moved, seconds=30.0, what=f"{MOVED} acknowledged commands after {kills} kills")
+            await until(moved, seconds=30.0, what=f"{wanted} acknowledged commands after {kills} kills")
             faults += 1
             whole = faults % PHASE == 0
             victims = list(IDS) if whole else choice.sample(IDS, choice.choice((1, 1, 1, 2)))
