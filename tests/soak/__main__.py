@@ -43,15 +43,17 @@ def main(argv: Sequence[str]) -> int:
     """Run what is asked for and return the exit code."""
     arguments = parse(argv)
     ok = True
+    commit = report.commit()
     for name in [arguments.campaign] if arguments.campaign else CAMPAIGNS:
         directory = arguments.directory or Path(tempfile.mkdtemp(prefix="triarch-soak-"))
         print(f"soak {name}: data and logs in {directory / name}", file=sys.stderr, flush=True)
+        origin = report.origin(argv, commit)
         found = asyncio.run(campaign(name, arguments.size, directory / name))
         ok = ok and found["ok"]
         file = arguments.report
         if file is not None and arguments.campaign is None:
             file = file / f"soak-{name}.json"
-        report.write(file, {**found, "origin": report.origin(argv)})
+        report.write(file, {**found, "origin": origin})
         said = "every promise held" if found["ok"] else "broken: " + "; ".join(found["problems"])
         print(f"soak {name}: {said}", file=sys.stderr, flush=True)
     return 0 if ok else 1

@@ -15,11 +15,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def origin(arguments: Sequence[str]) -> dict[str, Any]:
-    """Where the figures come from: command, commit, versions, machine, load of the machine at the end."""
+def commit() -> str:
+    """The checkout's commit, with -dirty where files differ from it. Ask before a report is written."""
+    return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else "")
+
+
+def origin(arguments: Sequence[str], at_commit: str) -> dict[str, Any]:
+    """Where the figures come from: command, commit, versions, machine. Ask before the run: what else loads the machine
+    shows in its load average.
+    """
     return {
         "command": shlex.join(["python", "-m", "tests.soak", *arguments]),
-        "commit": _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else ""),
+        "commit": at_commit,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
         "pysyncobj": importlib.metadata.version("pysyncobj"),
@@ -44,7 +51,7 @@ def write(path: Path | None, report: Mapping[str, Any]) -> None:
 def page(report: Mapping[str, Any]) -> str:
     """The same for a reader: what was run, whether it held, the figures."""
     came = report["origin"]
-    load = f"load average {came['load_average'][0]:g}"
+    load = f"load {came['load_average'][0]:g} before"
     lines = [
         f"# Campaign: {report['campaign']}",
         "",
