@@ -66,8 +66,9 @@ class NewMember(BaseModel):
     @field_validator("api")
     @classmethod
     def _check_api(cls, value: str) -> str:
-        _reachable(host_and_port(checked_api_url(value)))
-        return value
+        url = checked_api_url(value)
+        _reachable(host_and_port(url))
+        return url
 
 
 def _reachable(address: str) -> str:

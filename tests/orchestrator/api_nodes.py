@@ -118,6 +118,14 @@ async def joining(nodes: Nodes, node_id: str, directory: Path) -> AsyncIterator[
         token = node.config.api_token()
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=own.api, headers=headers, timeout=15, trust_env=False) as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get("/healthz")).status_code == 200
+                except httpx.ConnectError:
+                    return False
+
+            await eventually(answers, deadline_s=10)
             yield node, client
 
 

@@ -1,11 +1,14 @@
 """The state is saved and put back through the API of real nodes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from framebuffer.connection import connect
+from framebuffer.streams import FrameStreams
 from orchestrator.api.envelope import BODY_BYTES_MAX, LARGE_BODIES
 from tests.orchestrator.api_nodes import Nodes, serving
 from tests.support import eventually
@@ -83,15 +86,34 @@ async def test_the_body_has_a_bound_of_its_own(nodes: Nodes) -> None:
     assert answer.json()["code"] == "snapshot_unreadable"
     assert (await client.post("/v1/components", content=more_than_others)).json()["code"] == "body_too_large"
     most = LARGE_BODIES["/v1/cluster/restore"]
-    headers = {"Content-Length": str(most + 1), "Content-Type": "application/octet-stream"}
-    async with httpx.AsyncClient(base_url=client.base_url, trust_env=False) as other:
-        answer = await other.post("/v1/cluster/restore", headers=headers, content=_endless())
-    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    url = client.base_url
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(f"POST /v1/cluster/restore HTTP/1.1\r\nHost: x\r\nContent-Length: {most + 1}\r\n\r\n".encode())
+    said = await asyncio.wait_for(reader.read(), 10)  # to its end: nothing is read of what announces too much
+    writer.close()
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert b"body_too_large" in said
 
 
-async def _endless() -> AsyncIterator[bytes]:
-    """Nothing is read of what announces too much."""
-    yield b"x"
+async def test_the_fence_of_a_cluster_that_is_gone_is_removed_by_hand(tmp_path: Path) -> None:
+    """As docs/runbooks/members.md says of a cluster that is built anew: its terms begin at 1 again."""
+    async with serving(1, tmp_path) as alone:
+        redis = connect(alone.redis.url)
+        streams = FrameStreams(redis)
+        try:
+            await streams.ready()
+            await streams.fence((5000, 1), "old")
+            client = alone.clients[0]
+
+            async def ready(status: int, reason: str) -> bool:
+                answer = await client.get("/readyz")
+                return answer.status_code == status and reason in answer.text
+
+            await eventually(lambda: ready(503, "fenced by epoch 5000.1"), deadline_s=10)
+            await redis.delete("frames:fence")
+            await eventually(lambda: ready(200, "ready"), deadline_s=10)
+        finally:
+            await redis.aclose()
 
 
 async def test_figures_of_agreement_are_there_from_the_start(tmp_path: Path) -> None:

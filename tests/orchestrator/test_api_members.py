@@ -203,7 +203,7 @@ async def test_a_new_kind_waits_for_every_member(nodes: Nodes, monkeypatch: pyte
     node = nodes.nodes[await nodes.leader()]
     client = nodes.clients[await nodes.leader()]
     before = node.cluster.status().last_index
-    with pytest.raises(Exception, match="press.paint version 1 is not known to every member") as caught:
+    with pytest.raises(Exception, match=r"press\.paint version 1 is not known to every member") as caught:
         await node.cluster.propose(Command("press.paint", b"\x80", "paint-1", 0.0))
     assert getattr(caught.value, "code", "") == "kind_unsupported"
     assert node.cluster.status().last_index == before
