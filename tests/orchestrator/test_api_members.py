@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster import Command
-from orchestrator.node import Node
+from cluster import Command, KindUnsupported, NoLeader, NotLeader
+from orchestrator.node import Node, running
 from orchestrator.state import LEVELS, PlantState
 from tests.orchestrator.api_nodes import TOKEN, Nodes, joining, serving
 from tests.support import eventually, free_port
@@ -196,15 +196,34 @@ async def test_an_embedded_server_stays_a_cluster_of_one(tmp_path: Path) -> None
         assert "redis.mode" in answer.json()["detail"]
 
 
-async def test_a_new_kind_waits_for_every_member(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_new_kind_waits_until_every_member_is_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table has no entry yet: one is made, for a kind that this release will then not apply."""
     assert PlantState.level == max(LEVELS.values(), default=1)
-    monkeypatch.setitem(LEVELS, ("press.paint", 1), PlantState.level + 1)
-    node = nodes.nodes[await nodes.leader()]
-    client = nodes.clients[await nodes.leader()]
-    before = node.cluster.status().last_index
-    with pytest.raises(Exception, match=r"press\.paint version 1 is not known to every member") as caught:
-        await node.cluster.propose(Command("press.paint", b"\x80", "paint-1", 0.0))
-    assert getattr(caught.value, "code", "") == "kind_unsupported"
-    assert node.cluster.status().last_index == before
-    assert (await client.get("/readyz")).status_code == 200
+    older, newer = PlantState.level, PlantState.level + 1
+    monkeypatch.setitem(LEVELS, ("press.paint", 1), newer)
+
+    def upgraded_but_the_last(at: int, _: dict[str, Any]) -> None:
+        monkeypatch.setattr(PlantState, "level", older if at == 2 else newer)
+
+    async with serving(3, tmp_path, rewrite=upgraded_but_the_last) as mixed:
+        await mixed.transfer(0)
+        leader = mixed.nodes[0].cluster
+        command = Command("press.paint", b"\x80", "paint-1", 0.0)
+        before = leader.status().last_index
+        with pytest.raises(KindUnsupported, match=r"press\.paint version 1 .*: upgrade n3 first"):
+            await leader.propose(command)
+        assert leader.status().last_index == before
+        await mixed.stop(2)
+        with pytest.raises(KindUnsupported):  # nobody knows in which release it will come back
+            await leader.propose(command)
+        monkeypatch.setattr(PlantState, "level", newer)
+        async with running(mixed.nodes[2].config):
+
+            async def proposed() -> bool:
+                try:
+                    applied = await leader.propose(command)
+                except (KindUnsupported, NotLeader, NoLeader):
+                    return False
+                return applied.outcome.code == "unknown_command"  # replicated, and judged by the state
+
+            await eventually(proposed, deadline_s=20)

@@ -1,6 +1,7 @@
-"""Two of three nodes are lost for good: the third is recovered, another joins, and what was acknowledged is there."""
+"""A disk is lost: the node is replaced. Two of three are lost: the third is recovered, and another one joins."""
 
 import json
+import shutil
 import signal
 from dataclasses import replace
 
@@ -29,6 +30,51 @@ def newcomer(plant: LocalPlant, node_id: str, beside: NodePlace) -> NodePlace:
     tree["cluster"]["join"] = True
     place.config.write_text(yaml.safe_dump(tree))
     return place
+
+
+async def test_a_node_whose_disk_is_lost_is_replaced(plant: LocalPlant) -> None:
+    leader = await plant.current_leader(10)
+    lost = next(node for node in plant.topology.nodes if node.id != leader.node_id)
+    others = [node for node in plant.topology.nodes if node.id != lost.id]
+    await plant.kill(lost.id)
+    shutil.rmtree(plant.topology.config(lost)["node"]["data_dir"])
+    await plant.restart(lost.id)
+
+    async def refused() -> bool:
+        answer = await plant.ask(lost.id, "/readyz")
+        return answer is not None and answer.status_code == 503 and len(answer.json()["refusals"]) == len(others)
+
+    await eventually(refused, deadline_s=20)
+    assert await plant.current_leader(5) == leader  # it deposes nobody
+    env = {"TRIARCH_URL": ",".join(node.api for node in plant.topology.nodes)}  # the refused one among them
+    code, out, _ = await triarch("cluster", "status", env=env)
+    assert code == 8
+    assert f"{others[0].id} refuses this node: {lost.id} comes with another data directory" in out
+    await plant.kill(lost.id)
+    code, _, err = await triarch("cluster", "remove", lost.id, env=env)
+    assert code == 0, err
+
+    place = newcomer(plant, "n4", others[0])
+    [joined] = await plant.processes.start(plant.topology.node_program(place))
+    code, _, err = await triarch("cluster", "add", "n4", "--raft", place.raft, "--api", place.api, env=env)
+    assert code == 0, f"{err}\n{joined.tail()}"
+
+    async def whole() -> bool:
+        code, out, _ = await triarch("cluster", "status", "-o", "json", env=env)
+        ids = {row["id"] for row in json.loads(out)["members"]}
+        return code == 0 and ids == {others[0].id, others[1].id, "n4"}
+
+    await eventually(whole, deadline_s=20)
+    # It counts: with one of the old ones gone, it is the majority's other half.
+    gone = next(node for node in others if node.id != leader.node_id)
+    await plant.kill(gone.id)
+    document = {"id": "press", "address": "http://127.0.0.1:9"}
+
+    async def taken() -> bool:
+        answer = await plant.call("POST", "/v1/components", json=document, node_id=leader.node_id)
+        return answer.status_code == 201
+
+    await eventually(taken, deadline_s=10)
 
 
 async def test_one_survivor_goes_on_and_another_joins(plant: LocalPlant) -> None:
