@@ -18,6 +18,14 @@ VERSION = 1
 """Of command bodies that this code understands."""
 
 
+LEVELS: dict[tuple[str, int], int] = {}
+"""(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
+
+A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
+every member runs that release, because one that does not know it could not apply it.
+"""
+
+
 class PlantState:
     """A `cluster.StateMachine` over the registries of components and of processors.
 
@@ -25,9 +33,16 @@ class PlantState:
     `invalid_command`; the others are the registries'.
     """
 
+    level: int = max(LEVELS.values(), default=1)
+    """Of this release: it grows with `LEVELS`."""
+
     def __init__(self) -> None:
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
+
+    def level_of(self, kind: str, version: int) -> int:
+        """From which level on a command is known. See `cluster.Levelled`."""
+        return LEVELS.get((kind, version), 1)
 
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""

@@ -24,6 +24,7 @@ class Exit(IntEnum):
 _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
+        *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed"),
     ),
     Exit.USAGE: ("usage",),
@@ -31,9 +32,11 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command"),
+        *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
+        "restore_interrupted",
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
     Exit.UNKNOWN: ("read_timed_out",),

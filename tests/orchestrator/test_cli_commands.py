@@ -63,8 +63,10 @@ async def test_cluster_status(nodes: Nodes) -> None:
     }
     code, out, err = await ask(nodes, "cluster", "status")
     assert code == 0
-    assert out.splitlines()[0].split() == ["NODE", "ROLE", "READY", "API", "RAFT", "REASON"]
+    headings = ["NODE", "ROLE", "READY", "VOTER", "LAG", "RELEASE", "API", "RAFT", "REASON"]
+    assert out.splitlines()[0].split() == headings
     assert len(out.splitlines()) == 4
+    assert all(member["lag"] is not None and member["voter"] and member["release"] for member in status["members"])
     assert f"leader {leader}" in err
     code, out, _ = await ask(nodes, "cluster", "status", "-o", "yaml")
     assert yaml.safe_load(out)["leader"] == leader
