@@ -95,11 +95,9 @@ class Node:
         return None if leader is None else self.api_of(leader)
 
     def api_of(self, member_id: str) -> str | None:
-        known = next((member.api for member in self.cluster.members() if member.id == member_id), "")
-        if known:
-            return known
-        # A membership that was written before members had an API in it, or a leader that has just been removed.
-        return next((member.api for member in self.config.cluster.members if member.id == member_id), None)
+        # As with Raft addresses: where this node's configuration says how to reach a member, it knows better.
+        known = next((member.api for member in self.config.cluster.members if member.id == member_id), None)
+        return known or next((member.api for member in self.cluster.members() if member.id == member_id), None)
 
     def is_leader(self) -> bool:
         return self._leadership.epoch is not None and self._duties is not None
