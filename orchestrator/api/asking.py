@@ -40,7 +40,8 @@ class Asking:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
         applied = await self.node.propose(kind, body, command_id=command_id(self._request.scope, kind), epoch=epoch)
         if not applied.outcome.ok:
-            raise refused(applied.outcome.code, applied.outcome.message)
+            told = applied.outcome.value
+            raise refused(applied.outcome.code, applied.outcome.message, **(told if isinstance(told, dict) else {}))
         return applied
 
     async def duties(self) -> Duties:

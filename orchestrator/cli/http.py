@@ -73,6 +73,16 @@ class Api:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
         return self._ask("POST", path, body=body, key=key)
 
+    def put(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """As `post`; `headers` hold the condition."""
+        return self._ask("PUT", path, body=body, key=key, headers=headers)
+
+    def delete(self, path: str, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        """As `put`, without a body."""
+        return self._ask("DELETE", path, key=key, headers=headers)
+
     def _ask(
         self,
         method: str,
@@ -81,10 +91,13 @@ class Api:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         import httpx
 
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method in WRITES else {}
+        sent = key or uuid.uuid4().hex
+        if method in WRITES:
+            headers = {**(headers or {}), "Idempotency-Key": sent}
         failures: list[str] = []
         for base in self._urls:
             try:
@@ -94,7 +107,6 @@ class Api:
                 continue
             except httpx.HTTPError as error:
                 if method in WRITES:
-                    sent = headers["Idempotency-Key"]
                     reason = f"{base} did not answer ({type(error).__name__}), it may have been done"
                     raise Failure("outcome_unknown", f"{reason}; repeat it with --key {sent}") from None
                 failures.append(f"{base}: {type(error).__name__}")
