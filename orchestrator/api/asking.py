@@ -60,26 +60,13 @@ class Asking:
         return streams
 
 
-Ask = Annotated[Asking, Depends(Asking)]
-
-
 class Reading:
     """The replicated state, as consistent as the request asks for.
 
     A read with `leader` or `linearizable` has reached the leader by now; `stale` is answered by whoever was asked.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        consistency: Annotated[
-            Consistency, Query(description="`stale` is answered by the node that is asked, from its own state.")
-        ] = "leader",
-        max_stale: Annotated[
-            float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; only with `consistency=stale`.")
-        ] = None,
-    ) -> None:
+    def __init__(self, request: Request, response: Response, consistency: Consistency, max_stale: float | None) -> None:
         self._node: NodeView = request.app.state.node
         self._response = response
         self.consistency: Consistency = consistency
@@ -94,7 +81,28 @@ class Reading:
         return found
 
 
-Read = Annotated[Reading, Depends(Reading)]
+# Coroutines: FastAPI would call the classes themselves in a worker thread, which costs more than what they do.
+
+
+async def _asking(request: Request) -> Asking:
+    return Asking(request)
+
+
+async def _reading(
+    request: Request,
+    response: Response,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` is answered by the node that is asked, from its own state.")
+    ] = "leader",
+    max_stale: Annotated[
+        float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; only with `consistency=stale`.")
+    ] = None,
+) -> Reading:
+    return Reading(request, response, consistency, max_stale)
+
+
+Ask = Annotated[Asking, Depends(_asking)]
+Read = Annotated[Reading, Depends(_reading)]
 
 
 async def here(node: NodeView, query: "Callable[[PlantState], T]") -> T:
