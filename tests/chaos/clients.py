@@ -26,6 +26,8 @@ from tests.chaos.operations import Kind, Outcome
 
 TIMEOUT_S = 1.5
 """Longer than the API itself waits for a leader (1 s), so that it says what it knows."""
+HASTE_S = (0.001, 0.02)
+"""A change takes some milliseconds: its client is gone before, while and after it is committed."""
 REPEATS_MAX = 3
 SHUN_S = 0.3
 """How long a node that did not answer is left alone: clients that all wait for a stopped node record nothing."""
@@ -78,7 +80,8 @@ class RegisterClient:
     """One client: one operation at a time, each at a node of its choice, on a connection to each that stays open.
 
     `repeat` is the share of operations with an unknown outcome that it sends again under the same key, to any node: the
-    operation is then one, from its first invocation to its last answer.
+    operation is then one, from its first invocation to its last answer. `hasty` is the share of changes whose answer it
+    does not wait for, but hangs up within `HASTE_S`.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class RegisterClient:
         *,
         token: str | None = None,
         repeat: float = 0.5,
+        hasty: float = 0.0,
     ) -> None:
         self.number = number
         self.repeated = 0
@@ -99,6 +103,7 @@ class RegisterClient:
         self._rng = rng
         self._headers = "" if token is None else f"Authorization: Bearer {token}\r\n"
         self._repeat = repeat
+        self._hasty = hasty
 
     def close(self) -> None:
         """Drop the connections."""
@@ -177,13 +182,16 @@ class RegisterClient:
         A refusal is certain of its own attempt only.
         """
         at = self._any_node()
+        hasty = self._rng.random() < self._hasty
+        timeout = self._rng.uniform(*HASTE_S) if hasty else TIMEOUT_S
         try:
-            answer = await self._links[at].exchange("PUT", target, headers=headers, body=body, timeout=TIMEOUT_S)
+            answer = await self._links[at].exchange("PUT", target, headers=headers, body=body, timeout=timeout)
         except NotSent:
             self._shun(at)
             return "unknown" if unknown else "failed"
         except Broken:
-            self._shun(at)
+            if not hasty:
+                self._shun(at)
             return "unknown"
         if answer.status in (200, 201):
             register.note(Seen(value, _shown.decode(answer.body).revision))

@@ -9,12 +9,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from cluster import ClusterSettings
 from tests.chaos.clients import Consistency
+from tests.chaos.history_files import write_history
 from tests.chaos.linearizability import CheckTimedOut, Operation, check, render, stale_violations
 
 STEP_DOWN_S = float(ClusterSettings.model_fields["step_down_s"].default)
@@ -93,13 +93,10 @@ class History:
         directory.mkdir(parents=True, exist_ok=True)
         parts: dict[str, list[Operation]] = {"linearizable": self.linearizable()}
         parts |= {str(part): reads for part, reads in self.reads.items() if part.consistency != "linearizable"}
-        encoder = msgspec.json.Encoder()
         written = []
         for name, operations in parts.items():
             path = directory / f"{name}.jsonl"
-            with path.open("wb") as file:
-                for operation in sorted(operations, key=lambda each: each.invoked):
-                    file.write(encoder.encode(_plain(operation)) + b"\n")
+            write_history(path, sorted(operations, key=lambda each: each.invoked))
             written.append(path)
         return written
 
@@ -127,9 +124,3 @@ class History:
                 continue
             if not verdict.linearizable:
                 yield Violation("linearizable", key, render(verdict))
-
-
-def _plain(operation: Operation) -> dict[str, Any]:
-    """As JSON: a return that never came is null."""
-    plain: dict[str, Any] = msgspec.to_builtins(operation)
-    return plain | {"returned": None if math.isinf(operation.returned) else operation.returned}

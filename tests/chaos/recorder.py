@@ -14,9 +14,10 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -46,6 +47,8 @@ MIX: Mapping[Kind | Part, int] = {
     **dict.fromkeys(STALE, 4),
 }
 """Of a hundred operations, so far as all are done: while nobody leads, only those with `stale` are."""
+HASTY = 0.03
+"""Share of changes whose client hangs up before the answer: their outcome is unknown without any fault."""
 QUIET_S = (0.5, 2.0)
 """Between two faults: long enough that a follower that was away has caught up and clients have found the leader."""
 LASTS_S = (0.2, 2.5)
@@ -120,7 +123,7 @@ class _Work:
 
     async def client(self, number: int) -> None:
         rng = random.Random(f"{self._seed}/{number}")
-        client = RegisterClient(number, self._nodes, self._values, rng, token=self._token)
+        client = RegisterClient(number, self._nodes, self._values, rng, token=self._token, hasty=HASTY)
         kinds, weights = list(MIX), list(MIX.values())
         history = self.recording.history
         try:
@@ -227,10 +230,28 @@ def show(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-async def _campaign(directory: Path, operations: int, seed: int) -> Recording:
-    async with LocalPlant(on_free_ports(directory / "plant")) as plant:
+class Place(NamedTuple):
+    """Where a campaign is recorded: a plant whose nodes are ready, what can go wrong there, and its API's token."""
+
+    plant: LocalPlant
+    faults: Mapping[str, MakeFault]
+    token: str | None = None
+
+
+@asynccontextmanager
+async def _loopback(directory: Path) -> AsyncIterator[Place]:
+    async with LocalPlant(on_free_ports(directory)) as plant:
         await plant.wait_ready()
-        return await record(plant, operations=operations, seed=seed)
+        yield Place(plant, PROCESS_FAULTS)
+
+
+PLACES: Mapping[str, Callable[[Path], AbstractAsyncContextManager[Place]]] = {"loopback": _loopback}
+"""By name; each is given the directory of the plant."""
+
+
+async def _campaign(place: str, directory: Path, operations: int, seed: int) -> Recording:
+    async with PLACES[place](directory / "plant") as (plant, faults, token):
+        return await record(plant, operations=operations, seed=seed, faults=faults, token=token)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -240,9 +261,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--directory", type=Path, required=True, help="of the plant, and of the histories")
     parser.add_argument("--report", type=Path, help="where the JSON report goes as well")
+    parser.add_argument("--place", choices=sorted(PLACES), default="loopback", help="what the plant runs on")
     given = parser.parse_args(argv)
     try:
-        recording = uvloop.run(_campaign(given.directory, given.operations, given.seed))
+        recording = uvloop.run(_campaign(given.place, given.directory, given.operations, given.seed))
     except (AssertionError, PlantError) as error:
         print(f"nothing was proved: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -15,7 +15,7 @@ import pytest
 from tests.chaos import clients
 from tests.chaos.clients import Register, RegisterClient, Seen, Unexpected
 from tests.chaos.http_link import Broken, HttpLink, NotSent
-from tests.support import free_port
+from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -72,10 +72,9 @@ async def serving(*answers: bytes | None) -> AsyncIterator[tuple[Server, int]]:
 
 
 @asynccontextmanager
-async def client_of(*ports: int, repeat: float = 0.0) -> AsyncIterator[RegisterClient]:
-    client = RegisterClient(
-        3, [("127.0.0.1", port) for port in ports], itertools.count(7), random.Random(1), token="t", repeat=repeat
-    )
+async def client_of(*ports: int, repeat: float = 0.0, hasty: float = 0.0) -> AsyncIterator[RegisterClient]:
+    nodes = [("127.0.0.1", port) for port in ports]
+    client = RegisterClient(3, nodes, itertools.count(7), random.Random(1), token="t", repeat=repeat, hasty=hasty)
     try:
         yield client
     finally:
@@ -261,6 +260,13 @@ async def test_what_was_never_sent_again_stays_unknown() -> None:
             while not server.heads:
                 await asyncio.sleep(0)
         assert (await listening).outcome == "unknown"
+
+
+async def test_a_hasty_client_does_not_know_what_it_did() -> None:
+    async with serving(HANG) as (server, port), client_of(port, hasty=1.0) as client:
+        for count in (1, 2):
+            assert (await client.write(Register("r", 9))).outcome == "unknown"
+            await eventually(lambda count=count: len(server.heads) == count)  # type: ignore[misc]
 
 
 async def test_a_node_that_does_not_answer_is_left_alone_for_a_while() -> None:

@@ -1,16 +1,15 @@
 """Histories of real nodes under faults keep every promise of the API; and a promise that is broken is noticed."""
 
-import json
 import math
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from orchestrator.dev.local import LocalPlant
 from tests.chaos.faults import PROCESS_FAULTS
+from tests.chaos.history_files import read_history
 from tests.chaos.judging import LEADER_BOUND_S, MARGIN_S, History, Part
-from tests.chaos.linearizability import Operation
+from tests.chaos.linearizability import Operation, check
 from tests.chaos.operations import Kind, Outcome
 from tests.chaos.recorder import LEADER, LINEARIZABLE, MIX, judged, record, show
 
@@ -31,7 +30,8 @@ async def test_a_history_under_faults_keeps_every_promise(plant: LocalPlant, tmp
     for kind, outcomes in found["by_kind"].items():
         assert outcomes["ok"] > 20, kind
     assert found["by_kind"]["cas"]["mismatch"] > 20
-    assert sum(outcomes.get("unknown", 0) for outcomes in found["by_kind"].values()) + found["repeated"] > 0
+    assert found["by_kind"]["write"]["unknown"] + found["by_kind"]["cas"]["unknown"] > 5
+    assert found["repeated"] > 5
     for fault in recording.faults:
         assert 0 <= fault.began < fault.healed <= recording.seconds
     proofs = {fault.name: fault.proof for fault in recording.faults}
@@ -42,9 +42,8 @@ async def test_a_history_under_faults_keeps_every_promise(plant: LocalPlant, tmp
     assert "leads after" in proofs["leader-paused"]
 
     written = recording.history.write(tmp_path)
-    lines = [json.loads(line) for path in written for line in path.read_text().splitlines()]
-    assert len(lines) == found["operations"]
-    assert set(lines[0]) == set(Operation.__struct_fields__)
+    assert sum(len(read_history(path)) for path in written) == found["operations"]
+    assert check(read_history(tmp_path / "linearizable.jsonl")).linearizable
 
 
 @pytest.mark.campaign
@@ -127,11 +126,11 @@ def test_what_has_failed_observed_nothing() -> None:
     assert len(history) == 6
 
 
-def test_a_return_that_never_came_is_null(tmp_path: Path) -> None:
+def test_each_part_is_a_file_that_the_checker_reads(tmp_path: Path) -> None:
     history = changed()
     history.add_change(operation("write", 3, 20, math.inf, "unknown"))
     history.add_read(Part("stale", 0.5), operation("read", 2, 20, 21))
     paths = history.write(tmp_path / "histories")
     assert [path.name for path in paths] == ["linearizable.jsonl", "stale-0.5.jsonl"]
-    last = msgspec.json.decode(paths[0].read_bytes().splitlines()[-1])
-    assert (last["outcome"], last["returned"]) == ("unknown", None)
+    assert read_history(paths[0]) == history.changes
+    assert read_history(paths[1]) == history.reads[Part("stale", 0.5)]
