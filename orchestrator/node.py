@@ -161,6 +161,7 @@ class Node:
         self._server = _Server(
             uvicorn.Config(
                 build_app(self),
+                http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,

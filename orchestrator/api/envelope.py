@@ -31,6 +31,7 @@ EPOCH_HEADER = "X-Triarch-Epoch"
 INDEX_HEADER = "X-Triarch-Index"
 FORWARDED_HEADER = "X-Triarch-Forwarded-By"
 KEY_HEADER = "Idempotency-Key"
+_CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 
 
 def facts(scope: Scope) -> dict[str, Any]:
@@ -43,12 +44,16 @@ def facts(scope: Scope) -> dict[str, Any]:
 def command_id(scope: Scope, kind: str) -> str:
     """The id of the command that this request proposes.
 
-    It holds a digest of the request, so that a key that was used for another request never gets that one's answer.
+    It holds a digest of the request with its conditions, so that a key that was used for another request never gets
+    that one's answer.
     """
     known = facts(scope)
     digest = hashlib.sha256()
     for part in (scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b""), known["body"]):
         digest.update(len(part).to_bytes(4, "big") + part)
+    for name, value in scope["headers"]:
+        if name in _CONDITIONS:
+            digest.update(name + len(value).to_bytes(4, "big") + value)
     return f"{kind}/{known['key']}/{digest.hexdigest()[:16]}"
 
 

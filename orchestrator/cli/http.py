@@ -73,10 +73,6 @@ class Api:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
         return _document(self._ask("POST", path, key=key, json=body))
 
-    def delete(self, path: str) -> None:
-        """Remove what is there."""
-        self._ask("DELETE", path)
-
     def download(self, path: str) -> tuple[bytes, Mapping[str, str]]:
         """The bytes that are there, and the headers they came with."""
         answer = self._ask("GET", path)
@@ -85,6 +81,16 @@ class Api:
     def upload(self, path: str, data: bytes) -> Any:
         """Send `data` as a file; the JSON of the answer."""
         return _document(self._ask("POST", path, content=data))
+
+    def put(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """As `post`; `headers` hold the condition."""
+        return _document(self._ask("PUT", path, json=body, key=key, headers=headers))
+
+    def delete(self, path: str, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """As `put`, without a body."""
+        self._ask("DELETE", path, key=key, headers=headers)
 
     def _ask(
         self,
@@ -95,13 +101,16 @@ class Api:
         key: str | None = None,
         json: Mapping[str, Any] | None = None,
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """The successful answer of the first node that gives one."""
         import httpx
 
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method in WRITES else {}
+        sent = key or uuid.uuid4().hex
+        if method in WRITES:
+            headers = {**(headers or {}), "Idempotency-Key": sent}
         if content is not None:
-            headers["Content-Type"] = "application/octet-stream"
+            headers = {**(headers or {}), "Content-Type": "application/octet-stream"}
         failures: list[str] = []
         for base in self._urls:
             try:
@@ -113,7 +122,6 @@ class Api:
                 continue
             except httpx.HTTPError as error:
                 if method in WRITES:
-                    sent = headers["Idempotency-Key"]
                     reason = f"{base} did not answer ({type(error).__name__}), it may have been done"
                     raise Failure("outcome_unknown", f"{reason}; repeat it with --key {sent}") from None
                 failures.append(f"{base}: {type(error).__name__}")
