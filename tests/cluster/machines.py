@@ -1,6 +1,7 @@
 """State machines under test, and a cluster of real nodes in one process."""
 
 import asyncio
+import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -57,11 +58,18 @@ class Nodes:
         self._directory = directory
         self._settings = settings
         self.running: dict[str, Cluster] = {}
+        self.joining: list[Member] = []
+        """started with `join`: not in the others' settings"""
 
     def settings(self, node_id: str) -> ClusterSettings:
         """Those of one node."""
+        joining = next((member for member in self.joining if member.id == node_id), None)
         return ClusterSettings(
-            node_id=node_id, members=self.members, data_dir=self._directory / node_id, **self._settings
+            node_id=node_id,
+            members=self.members if joining is None else (*self.members, joining),
+            data_dir=self._directory / node_id,
+            join=joining is not None,
+            **self._settings,
         )
 
     async def start(self, *ids: str, machine: Callable[[], Any] = Register) -> None:
@@ -70,6 +78,17 @@ class Nodes:
             cluster = Cluster(self.settings(node_id), machine())
             await cluster.start()
             self.running[node_id] = cluster
+
+    async def join(self, node_id: str, machine: Callable[[], Any] = Register) -> Member:
+        """Start a node that is no member yet; the member to add."""
+        member = Member(id=node_id, address=f"127.0.0.1:{free_port()}")
+        self.joining.append(member)
+        await self.start(node_id, machine=machine)
+        return member
+
+    def lose_disk(self, node_id: str) -> None:
+        """Of a node that is stopped: its data directory is empty."""
+        shutil.rmtree(self._directory / node_id)
 
     async def stop(self, *ids: str) -> None:
         """Stop these nodes, or all that run."""
@@ -94,6 +113,11 @@ class Nodes:
         wanted = leader.settings.node_id
         await eventually(lambda: all(cluster.status().leader_id == wanted for cluster in rest))
         return rest
+
+
+def one(directory: Path, **settings: Any) -> Nodes:
+    """A cluster of one node, not started."""
+    return Nodes(directory, 1, **settings)
 
 
 @asynccontextmanager

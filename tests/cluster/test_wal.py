@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.errors import DataDirUnreadable
+from cluster.disk import OsDisk
+from cluster.errors import DataDirUnreadable, DiskFailed
 from cluster.snapshot_codec import Entry
 from cluster.wal import WriteAheadLog
 
@@ -17,7 +18,7 @@ LIMIT = 1 << 20
 
 
 def opened(path: Path) -> WriteAheadLog:
-    return WriteAheadLog(path, record_bytes_max=LIMIT)
+    return WriteAheadLog(OsDisk(path.parent), path.name, record_bytes_max=LIMIT)
 
 
 def read(path: Path) -> list[Entry]:
@@ -143,7 +144,11 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     entries = filled(path)
     (tmp_path / "journal.tmp").write_bytes(b"half a fil")
     assert read(path) == entries
-    assert not (tmp_path / "journal.tmp").exists()
+    log = opened(path)
+    log.begin_at(3)
+    log.close()
+    assert read(path) == entries[3:]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["journal"]
 
 
 @pytest.fixture
@@ -161,7 +166,7 @@ def test_a_full_disk_is_raised_and_what_was_synced_before_is_there(tmp_path: Pat
     log.add(b"\x00kept", 1, 1)
     log.sync()
     log.add(bytes(small_files), 2, 1)
-    with pytest.raises(OSError, match=r".") as failure:
+    with pytest.raises(DiskFailed, match=f"{path}: cannot write: File too large") as failure:
         log.sync()
     assert failure.value.errno == errno.EFBIG
     log.close()
