@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cluster import Cluster, ClusterSettings, Command, Epoch, Event, Member, NodeStopped, Outcome, Position
+from tests.cluster.wires import Wires
 from tests.support import eventually, free_port
 
 
@@ -60,13 +61,23 @@ class Nodes:
         self.running: dict[str, Cluster] = {}
         self.joining: list[Member] = []
         """started with `join`: not in the others' settings"""
+        self.wires: Wires | None = None
+        """what connects them, where a test cuts it"""
 
     def settings(self, node_id: str) -> ClusterSettings:
         """Those of one node."""
         joining = next((member for member in self.joining if member.id == node_id), None)
+        members = self.members if joining is None else (*self.members, joining)
+        if self.wires is not None:
+            members = tuple(
+                member
+                if member.id == node_id
+                else member.model_copy(update={"address": self.wires.address(node_id, member.id)})
+                for member in members
+            )
         return ClusterSettings(
             node_id=node_id,
-            members=self.members if joining is None else (*self.members, joining),
+            members=members,
             data_dir=self._directory / node_id,
             join=joining is not None,
             **self._settings,
@@ -129,6 +140,20 @@ async def nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterat
         yield group
     finally:
         await group.stop()
+
+
+@asynccontextmanager
+async def wired_nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterator[tuple[Nodes, Wires]]:
+    """Started nodes with wires between them, stopped at the end."""
+    group = Nodes(directory, count, **settings)
+    group.wires = Wires(group.members)
+    await group.wires.start()
+    try:
+        await group.start()
+        yield group, group.wires
+    finally:
+        await group.stop()
+        await group.wires.stop()
 
 
 class Freeze:

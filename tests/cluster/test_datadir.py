@@ -67,7 +67,7 @@ def test_a_kill_while_the_identity_was_written_is_no_stranger(tmp_path: Path) ->
 
 def test_what_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataDirUnwritable, match="cannot be created or written.*give it to this user"):
+    with pytest.raises(DataDirUnwritable, match=r"cannot be created or written.*give it to this user"):
         DataDir.open(tmp_path / "file" / "n1")
 
 

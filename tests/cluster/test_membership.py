@@ -55,7 +55,9 @@ def test_changes_that_cannot_be_are_refused_with_the_reason() -> None:
         THREE.add(MemberRecord("n9", "10.0.0.2:7101"))
     with pytest.raises(MemberChangeRefused, match=r"n9 is not a member .n1, n2, n3."):
         THREE.remove("n9")
-    with pytest.raises(MemberChangeRefused, match="n2 was a member and has been removed.*new id and an empty data_dir"):
+    with pytest.raises(
+        MemberChangeRefused, match=r"n2 was a member and has been removed.*new id and an empty data_dir"
+    ):
         THREE.remove("n2").add(record(2))
     alone = THREE.remove("n1").remove("n2")
     with pytest.raises(MemberChangeRefused, match="n3 is the only member that votes"):
@@ -85,9 +87,7 @@ def test_its_bytes() -> None:
             decode_membership(damaged)
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["add", "promote", "remove"]), st.integers(1, 9)), min_size=1, max_size=25
-)
+steps = st.lists(st.tuples(st.sampled_from(["add", "promote", "remove"]), st.integers(1, 9)), min_size=1, max_size=25)
 
 
 def stepped(membership: Membership, step: str, number: int) -> Membership:

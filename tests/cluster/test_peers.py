@@ -227,9 +227,14 @@ def test_dialling_a_name_returns_at_once_and_fails_until_it_is_known(server: Nam
     reactor.close()
 
 
-def test_dialling_where_nobody_listens_says_so(tmp_path: Path) -> None:
+def test_dialling_where_nobody_listens_says_so() -> None:
     reactor, recorder = SocketReactor(), Recorder()
     reactor.dial(f"127.0.0.1:{free_port()}", recorder)
-    eventually_sync(lambda: reactor.wait(0.05) or recorder.heard)
+
+    def heard() -> list[str]:
+        reactor.wait(0.05)
+        return recorder.heard
+
+    eventually_sync(heard)
     assert recorder.heard == ["Connection refused"]
     reactor.close()

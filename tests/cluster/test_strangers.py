@@ -12,7 +12,7 @@ import textwrap
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "a secret of at least thirty-two characters"  # noqa: S105
+SECRET = "a secret of at least thirty-two characters"
 
 
 def port_of(node: Cluster) -> int:
@@ -64,10 +64,8 @@ def until_closed(connection: socket.socket) -> bytes:
 def say(node: Cluster, data: bytes) -> bytes:
     """Everything that comes back, until the node hangs up."""
     with connect(node) as connection:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
         return until_closed(connection)
 
 
@@ -416,7 +414,7 @@ async def test_running_out_of_descriptors_does_not_end_listening() -> None:
 
     def run() -> subprocess.CompletedProcess[str]:
         script = textwrap.dedent(_EXHAUSTED)
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [sys.executable, "-c", script, str(free_port())], capture_output=True, text=True, timeout=30, check=False
         )
 
