@@ -273,10 +273,10 @@ async def test_a_node_with_another_secret_joins_nobody(tmp_path: Path, caplog: p
             Register(),
         )
         await group.stop("n3")
+        caplog.clear()
         await other.start()
         leader = await group.leader()
         assert (await leader.propose(command())).outcome.ok
-        caplog.clear()
         await eventually(lambda: any("secret" in line for line in warnings(caplog)))
         await eventually(lambda: sum(node.status().refused["secret"] for node in group.running.values()) > 4)
         assert len(warnings(caplog)) <= 4  # once a node and direction
