@@ -61,7 +61,7 @@ async def test_a_port_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     await group.stop()
 
 
-@pytest.mark.parametrize("bind", ["192.0.2.1:7101", "no-such-host.invalid:7101"])
+@pytest.mark.parametrize("bind", ["192.0.2.1:7101", "no-such-host.invalid:7101", "n1..plant:7101"])
 async def test_an_address_that_is_not_this_hosts(tmp_path: Path, bind: str) -> None:
     with pytest.raises(AddressUnusable, match="cannot listen on"):
         await one(tmp_path, bind=bind, secret=SecretStr("s" * 32)).start()

@@ -200,6 +200,16 @@ def test_a_name_that_is_not_found_is_asked_for_again_and_said_once(
     assert [message.partition(":")[0] for message in caplog.messages] == ["the name n2.plant cannot be looked up"]
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "n2..plant"])
+def test_a_name_that_cannot_be_one_is_said_once_and_harms_nobody(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    names = Names()
+    for _ in range(5):
+        assert names.endpoint(f"{host}:7101") is None
+        eventually_sync(lambda: not names._asking)
+    assert [message.partition(":")[0] for message in caplog.messages] == [f"the name {host} cannot be looked up"]
+
+
 class Recorder:
     """What a stream's receiver hears."""
 

@@ -355,6 +355,25 @@ async def test_votes_and_acknowledgements_of_one_that_is_no_member_count_for_not
         assert leader.status().term == term
 
 
+async def test_one_with_the_secret_that_speaks_for_a_member_is_refused_by_its_incarnation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with undisturbed(tmp_path) as group:
+        leader = await group.leader()
+        victim = (await group.followers())[0].settings.node_id
+        await eventually(lambda: connected(leader, victim))
+        caplog.clear()
+        for _ in range(5):
+            with Intruder(leader, victim) as intruder:
+                assert await asyncio.to_thread(intruder.enter)
+                intruder.say(Hello(0, "aa", 1, "x", ""), RequestVote(99, 10**9, 98, True))
+                await asyncio.to_thread(until_closed, intruder.connection)
+        await counted(leader, "member", 5)
+        assert connected(leader, victim)
+        (named,) = warnings(caplog)
+        assert f"{victim} comes with another data directory than before (incarnation aa" in named
+
+
 # ── Descriptors ────────────────────────────────
 
 _EXHAUSTED = """

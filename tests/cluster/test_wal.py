@@ -77,6 +77,8 @@ def test_a_file_that_ends_anywhere_gives_a_prefix(tmp_path: Path) -> None:
         entries = read(torn)
         states.add(tuple(entries))
         assert [index for _, index, _ in entries] == list(range(1, len(entries) + 1))
+        if size % 5:
+            continue
         again = opened(torn)
         again.add(b"\x00next", len(entries) + 1, 9)
         again.sync()
