@@ -28,6 +28,7 @@ from cluster import (
     Position,
     StateMachineFailed,
 )
+from cluster.applying import Answer
 from cluster.ballot import Ballot, Vote
 from cluster.disk import OsDisk
 from cluster.messages import Chunk
@@ -190,7 +191,7 @@ async def test_snapshots_that_are_damaged_or_old_are_refused_and_commit_nothing(
         follower = (await group.followers())[0]
         await eventually(partial(_is, follower, 2))
 
-        def send(raft: Any) -> None:
+        def send(raft: Any, answer: Answer) -> None:
             for peer in raft._SyncObj__otherNodes:
                 for data, offset, last in (
                     (old[:-1], 0, True),
@@ -200,6 +201,7 @@ async def test_snapshots_that_are_damaged_or_old_are_refused_and_commit_nothing(
                     (old, 1 << 40, True),
                 ):
                     raft._transport.send(peer, Chunk(raft.view.term, 10**9, offset, last, data))
+            raft.post(answer, None)
 
         await leader._call(send, 5)
         assert (await leader.propose(command(value=3))).outcome.ok
