@@ -3,7 +3,7 @@
 
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos lock docs clean
+.PHONY: help demo test check format chaos soak lock docs clean
 
 BIN = .venv/bin
 PY = $(BIN)/python
@@ -25,7 +25,12 @@ check: ## set up, then: format, lint, types, import contracts, documentation
 
 chaos: ## set up, then: the process faults; as root on Linux the network faults too
 	@tools/setup.sh dev
-	@$(PY) -m pytest tests/chaos $(ARGS)
+	@if [ "$$(id -u)" -eq 0 ]; then set --; else echo "chaos: not root: the network faults are left out"; set -- -m "not root"; fi; \
+		$(PY) -m pytest tests/chaos "$$@" $(ARGS)
+
+soak: ## set up, then: the long campaigns of agreement, about 25 minutes; one with ARGS="torture --report torture.json"
+	@tools/setup.sh dev
+	@$(PY) -m tests.soak $(ARGS)
 
 format: ## set up, then: rewrite the code in the house format
 	@tools/setup.sh dev

@@ -97,6 +97,8 @@ class Configuring(Applying):
             for table in (self._SyncObj__raftNextIndex, self._SyncObj__raftMatchIndex, self._SyncObj__lastResponseTime):
                 table.pop(node, None)
             self._store.cancel(node)
+            for nodes in (self._chunks_under_way, self._probing, self._unanswered):
+                nodes.discard(node)
             if self._SyncObj__raftLeader == node:
                 self._SyncObj__raftLeader = None
         self._SyncObj__otherNodes, self._SyncObj__readonlyNodes = voters, learners

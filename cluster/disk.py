@@ -64,21 +64,20 @@ class Disk(Protocol):
 
 def put(disk: Disk, name: str, content: bytes | bytearray) -> None:
     """Have exactly `content` under `name`, on disk when this returns: either the former file or this one survives."""
-    disk_put(disk, name, content).close()
-
-
-def disk_put(disk: Disk, name: str, content: bytes | bytearray) -> File:
-    """As `put`; the file stays open, to go on behind `content`."""
     file = disk.create(f"{name}.tmp")
     try:
         file.write(content)
         file.sync()
-        disk.replace(f"{name}.tmp", name)
-        disk.sync_names()
-    except BaseException:
+    finally:
         file.close()
-        raise
-    return file
+    disk.replace(f"{name}.tmp", name)
+    disk.sync_names()
+
+
+def disk_put(disk: Disk, name: str, content: bytes | bytearray) -> File:
+    """As `put`; then the file, opened under its own name, to go on behind `content`."""
+    put(disk, name, content)
+    return disk.append(name, len(content))
 
 
 class OsDisk:

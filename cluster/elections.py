@@ -68,6 +68,11 @@ class Elections(Inbound):
         super()._SyncObj__onNodeDisconnected(node)  # type: ignore[misc]
         self._chunks_under_way.discard(node)
         self._store.cancel(node)
+        if self._SyncObj__raftState == LEADER and node in self._SyncObj__raftNextIndex:
+            # What was on its way is lost; how far it got, its first answer says.
+            self._SyncObj__raftNextIndex[node] = max(self._SyncObj__raftMatchIndex[node] + 1, 2)
+            self._probing.add(node)
+            self._unanswered.discard(node)
         if self._SyncObj__raftState == FOLLOWER and node == self._SyncObj__raftLeader:
             # A process that died closes its connections. Those who still hear it will grant no pre-vote.
             self._followed_at = None

@@ -50,6 +50,11 @@ class Inbound:
     _campaign: Any
     _cause: str
     _chunks_under_way: set[Any]
+    """members to which a part of the snapshot is on its way"""
+    _probing: set[Any]
+    """members whose log did not fit: they are sent one batch at a time until one does"""
+    _unanswered: set[Any]
+    """of those, to which one is on its way"""
     _fresh_at: float | None
     _fresh_when: tuple[int, float] | None
     _heard_at: float | None
@@ -201,9 +206,15 @@ class Inbound:
             if message.success:
                 matched[node] = max(matched[node], next_index - 1)
                 following[node] = max(following[node], next_index)  # never back: the entries are on their way
+                self._probing.discard(node)
+                self._unanswered.discard(node)
             else:
                 # Entry 1 is the same everywhere and never sent.
-                following[node] = max(next_index, matched[node] + 1, 2)
+                wanted = max(next_index, matched[node] + 1, 2)
+                if node not in self._probing or wanted != following[node]:  # else it refuses one of those before
+                    self._probing.add(node)
+                    self._unanswered.discard(node)
+                following[node] = wanted
             if node in self._chunks_under_way:
                 self._chunks_under_way.discard(node)
                 self._store.cancel(node)

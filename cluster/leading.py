@@ -46,6 +46,8 @@ class Leading(Configuring):
             log.info("stepped down in term %d: %s", self._SyncObj__raftCurrentTerm, self._cause)
             self._claim_due = self._transport.leads = False
             self._chunks_under_way.clear()
+            self._probing.clear()
+            self._unanswered.clear()
             self._announce(self._leadership.deposed(self._cause))
             self._abandon("this node stepped down before it was committed", self._no_leadership)
             self._postpone_election()
@@ -92,7 +94,7 @@ class Leading(Configuring):
             self._append_proposals()
             self._promote_learners()
             if self._unsent():
-                self._SyncObj__sendAppendEntries()
+                self._replicate(heartbeat=False)
         else:
             for _ in range(len(self._proposals)):
                 self.post(self._proposals.popleft()[2], self._no_leadership())
@@ -131,15 +133,28 @@ class Leading(Configuring):
             return True
         for node in self._members_connected():
             following = self._SyncObj__raftNextIndex[node]
-            if first < following <= last or (following <= first and node not in self._chunks_under_way):
+            if following <= last and node not in (self._unanswered if following > first else self._chunks_under_way):
                 return True
         return False
 
-    def _members_connected(self) -> set[Any]:
-        return (self._SyncObj__otherNodes | self._SyncObj__readonlyNodes) & self._SyncObj__connectedNodes
+    def _members_connected(self) -> list[Any]:
+        connected = self._SyncObj__connectedNodes
+        return [
+            node
+            for nodes in (self._SyncObj__otherNodes, self._SyncObj__readonlyNodes)
+            for node in nodes
+            if node in connected
+        ]
 
     def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802
-        """To every member what it lacks; members that lack the same share its bytes."""
+        self._replicate(heartbeat=True)
+
+    def _replicate(self, *, heartbeat: bool) -> None:
+        """To every member what it lacks; members that lack the same share its bytes.
+
+        Batches follow one another without waiting for answers, until one did not fit: then one at a time, or each of
+        the refused ones would have all the log behind it sent again.
+        """
         self._SyncObj__newAppendEntriesTime = now() + self._settings.heartbeat_s
         self._sent_commit = self._SyncObj__raftCommitIndex
         encoded: dict[int, tuple[msgspec.Raw, int]] = {}
@@ -148,22 +163,29 @@ class Leading(Configuring):
             if following <= self._SyncObj__raftLog[0][1]:
                 self._send_chunk(node)
                 continue
+            if node in self._unanswered:
+                if heartbeat:
+                    self._transport.send(node, self._append_from(following, 0))
+                continue
             first = True
             while (first or following <= self._last_index()) and not self._transport.congested(node):
                 if following not in encoded:
-                    append = self._append_from(following)
+                    append = self._append_from(following, BATCH_ENTRIES)
                     encoded[following] = (msgspec.Raw(encode_message(append)), following + len(append.entries))
                 message, following = encoded[following]
                 self._transport.send(node, message)
-                self._SyncObj__raftNextIndex[node] = following
                 first = False
+                if node in self._probing:
+                    self._unanswered.add(node)
+                    break
+                self._SyncObj__raftNextIndex[node] = following
         self._transport.flush()  # it travels while this node's own log is synced
 
-    def _append_from(self, following: int) -> Append:
+    def _append_from(self, following: int, most: int) -> Append:
         entries = self._SyncObj__raftLog
         position = following - entries[0][1]
         _, prev_index, prev_term = entries[position - 1]
-        batch = entries[position : position + BATCH_ENTRIES]
+        batch = entries[position : position + most]
         space = self._settings.command_bytes_max
         for count, entry in enumerate(batch):
             space -= len(entry[0])

@@ -17,7 +17,7 @@ def listener(address: str) -> socket.socket:
     host, port = split_address(address)
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
+    except (OSError, UnicodeError) as error:  # the latter: no name can be so
         raise AddressUnusable(address, str(error)) from error
     for attempt in range(ATTEMPTS):
         if attempt:

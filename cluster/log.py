@@ -5,6 +5,7 @@ from typing import Any
 from cluster.applying import NO_OP
 from cluster.ballot import Ballot, Vote
 from cluster.disk import Disk
+from cluster.errors import DataDirUnreadable
 from cluster.snapshot_codec import Entry
 from cluster.wal import WriteAheadLog
 
@@ -20,6 +21,13 @@ class RaftLog:
         self._tail = tail
         self.wal = WriteAheadLog(disk, record_bytes_max=command_bytes_max + RECORD_SPARE)
         if len(self.wal) == 0:
+            if self._ballot.vote.term > 0 or disk.read("snapshot") is not None:
+                self.wal.close()
+                raise DataDirUnreadable(
+                    disk.path("journal"),
+                    "the log is gone, and with it what this node has acknowledged: it must not vote; remove this "
+                    "member, then add it under a new id with an empty data_dir",
+                )
             self.wal.add(NO_OP, 1, 0)  # the same on every node
             self.wal.sync()
 

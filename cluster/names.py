@@ -42,7 +42,7 @@ class Names:
     def _look_up(self, host: str) -> None:
         try:
             family, _, _, _, where = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: no name can be so
             if host not in self._failed:
                 log.warning("the name %s cannot be looked up: %s; it is tried again", host, error)
             self._failed.add(host)

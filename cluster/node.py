@@ -47,6 +47,7 @@ class Cluster(Operations):
     def __init__(self, settings: ClusterSettings, machine: StateMachine) -> None:
         self.settings = settings
         self._replica = Replica(machine, dedup_entries=settings.dedup_entries)
+        self._levels = machine if isinstance(machine, Levelled) else None  # that question costs as much as a commit
         self._raft: Raft | None = None
         self._ticker: Ticker | None = None
         self._data: DataDir | None = None
@@ -163,8 +164,7 @@ class Cluster(Operations):
 
     def _check_known(self, command: Command) -> None:
         """Every member must be able to apply it, or those that cannot would diverge or stop. KindUnsupported."""
-        machine = self._replica.machine
-        if not isinstance(machine, Levelled) or (needed := machine.level_of(command.kind, command.version)) <= 1:
+        if self._levels is None or (needed := self._levels.level_of(command.kind, command.version)) <= 1:
             return
         view, own = self._view(), self.settings.node_id
         others = [member.id for member in view.membership.members if member.id != own]

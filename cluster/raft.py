@@ -82,6 +82,8 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._barriers: dict[int, tuple[int, list[Read]]] = {}
         self._barrier_reads: list[Read] = []
         self._chunks_under_way: set[Any] = set()
+        self._probing: set[Any] = set()
+        self._unanswered: set[Any] = set()
         self._claim_due = False
         self._hold_until = self._show_life_at = 0.0
         self._cause = NO_MAJORITY
@@ -95,6 +97,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         identity = identify(host.disk, cluster=settings.cluster_name, node=settings.node_id, entropy=host.entropy)
         self._incarnation = identity.incarnation
         level, release = level_of(replica.machine), metadata.version("triarch")
+        self._seen: tuple[int, ...] = ()
         self._transport = PeerTransport(settings, host, identity, Peers(host.disk), level=level, release=release)
         self._store = SnapshotStore(host.disk, self.capture)
         self._open()
@@ -289,6 +292,9 @@ class Raft(Leading, pysyncobj.SyncObj):
         leader = self._SyncObj__raftLeader
         leads = self._SyncObj__raftState == LEADER
         wal = self._SyncObj__raftLog.wal
+        before = self.view
+        same = self._seen == (seen := (self._transport.changes, len(self._memberships), self._memberships[-1][0]))
+        self._seen = seen
         self.view = View(
             role="candidate" if self._campaign is not None else _ROLES[self._SyncObj__raftState],
             term=self._SyncObj__raftCurrentTerm,
@@ -304,11 +310,11 @@ class Raft(Leading, pysyncobj.SyncObj):
             sync_seconds=wal.sync_seconds,
             snapshots=self._store.taken,
             heard_at=self._majority_at() if leads else self._heard_at,
-            connected=frozenset(node.id for node in self._SyncObj__connectedNodes),
+            connected=before.connected if same else frozenset(node.id for node in self._SyncObj__connectedNodes),
             match_index={node.id: index for node, index in self._SyncObj__raftMatchIndex.items()} if leads else {},
             membership=self.membership(),
-            met=dict(self._transport.peers.met),
-            refused=dict(self._transport.strangers.counts),
-            farewells=dict(self._transport.farewells),
+            met=before.met if same else dict(self._transport.peers.met),
+            refused=before.refused if same else dict(self._transport.strangers.counts),
+            farewells=before.farewells if same else dict(self._transport.farewells),
             listening=self._reactor.listening,
         )

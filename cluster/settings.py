@@ -73,7 +73,7 @@ class ClusterSettings(BaseModel):
     """shared by all members; encrypts and authenticates what they say to each other"""
     heartbeat_s: float = Field(default=0.05, gt=0)
     election_min_s: float = Field(default=0.3, gt=0)
-    election_max_s: float = Field(default=0.6, gt=0)
+    election_max_s: float = Field(default=0.5, gt=0)
     step_down_s: float = Field(default=0.3, gt=0)
     """a leader that no majority has answered for so long steps down"""
     connection_retry_s: float = Field(default=0.2, gt=0)

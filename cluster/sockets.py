@@ -32,6 +32,8 @@ class SocketReactor:
         self._listener: socket.socket | None = None
         self._acceptor: Acceptor | None = None
         self._accepts = False
+        self._starved = False
+        """whether accepting failed since it last succeeded: said once"""
         self._resume_at = 0.0
         self._streams: set[_TcpStream] = set()
         self._broken: list[_TcpStream] = []
@@ -70,10 +72,15 @@ class SocketReactor:
             except OSError as error:
                 if error.errno not in _GONE:
                     # Out of descriptors, most likely. The stock listener is gone for good after this; ours rests.
-                    log.error("cannot accept connections now: %s; tried again in %g s", error, PAUSE_S)
+                    if not self._starved:
+                        log.error("cannot accept connections now: %s; tried again every %g s", error, PAUSE_S)
+                    self._starved = True
                     self._accept(False)
                     self._resume_at = now() + PAUSE_S
                 return
+            if self._starved:
+                log.info("accepts connections again")
+                self._starved = False
             stream = _TcpStream(self, accepted, f"{where[0]}:{where[1]}")
             stream.receiver = self._acceptor.accepted(stream)
             stream.watch(selectors.EVENT_READ)

@@ -41,9 +41,13 @@ class PeerNode(Node):  # type: ignore[misc]  # pysyncobj carries no annotations
 
     def __init__(self, id: str, address: str = "") -> None:
         super().__init__(id, address=address)
+        self._hash = int.from_bytes(id.encode()[-8:], "big")
 
     def __hash__(self) -> int:
-        return int.from_bytes(self.id.encode()[-8:], "big")
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, PeerNode) and self._id == other._id)
 
 
 class Link(Receiver):
@@ -133,6 +137,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         self.removed: frozenset[str] = frozenset()
         self.leads = False
         """a leader dials everybody"""
+        self.changes = 0
+        """in who is connected, met, refused"""
         self._nodes: dict[str, PeerNode] = {}
         self._links: dict[str, Link] = {}
         self._dialling: dict[str, Link] = {}
@@ -273,6 +279,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self.refuse(link, "protocol", f"{peer} sent log entries with a gap")
             return
         if isinstance(message, Farewell):
+            self.changes += 1
             self.strangers.name(peer, f"it refuses this node: {message.reason}")
             self.farewells[peer] = message.reason
         elif not isinstance(message, Hello | Alive):
@@ -298,6 +305,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         self._forget(link)
         self._links[peer] = link
         log.log(self._loudness(peer), "connected to %s (%s, release %s)", peer, hello.address, hello.release)
+        self.changes += 1
         node = self._nodes.get(peer)
         if node is not None:
             self._onNodeConnected(node)
@@ -329,6 +337,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
 
     def lost(self, link: Link, reason: str) -> None:
         """A link is gone."""
+        self.changes += 1
         self._forget(link)
         peer = link.session.peer
         if peer and self._links.get(peer) is link:

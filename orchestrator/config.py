@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from cluster.settings import ClusterSettings, Member
 from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_redis_url, host_and_port
@@ -42,10 +42,11 @@ class _Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_booleans(cls, value: Any) -> Any:
-        # There is none to set, and pydantic would take `yes` for the number 1.
-        if isinstance(value, bool):
-            raise ValueError("true and false mean nothing here; text that looks like them belongs in quotes")  # noqa: TRY004 - pydantic collects ValueErrors
+    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic would take `yes` for the number 1 where a number is wanted.
+        wanted = info.field_name is not None and cls.model_fields[info.field_name].annotation is bool
+        if isinstance(value, bool) and not wanted:
+            raise ValueError("true and false mean nothing here; text that looks like them belongs in quotes")
         return value
 
     @field_validator("secret_file", "token_file", "password_file", "data_dir", mode="before", check_fields=False)
@@ -104,7 +105,7 @@ class NodeMember(_Section):
 
 
 class ClusterSection(_Section):
-    """The nodes and how they agree. All but `raft_bind` must be the same on every node."""
+    """The nodes and how they agree. All but `raft_bind` is the same on the nodes that the cluster began with."""
 
     name: str = Field(
         default="triarch",
@@ -116,7 +117,15 @@ class ClusterSection(_Section):
         default="active-active",
         description="Whether followers answer reads that allow it (`active-active`), or the leader answers everything.",
     )
-    members: tuple[NodeMember, ...] = Field(description="All nodes: one, or an odd number.")
+    members: tuple[NodeMember, ...] = Field(
+        description="The nodes that the cluster began with: one, or an odd number. Who came and went since need not "
+        "stand here: the nodes keep that themselves (`triarch cluster members`)."
+    )
+    join: bool = Field(
+        default=False,
+        description="This node is added to a cluster that runs, with `triarch cluster add`: until then it only "
+        "listens. `members` lists those that are there, and this node. Means nothing once it is a member.",
+    )
     raft_bind: str | None = Field(
         default=None, description="`host:port` to listen on, where that is not this node's `raft` address."
     )
@@ -287,7 +296,8 @@ class NodeConfig(_Section):
         section = self.cluster
         return ClusterSettings(
             node_id=self.node.id,
-            members=tuple(Member(id=member.id, address=member.raft) for member in section.members),
+            members=tuple(Member(id=member.id, address=member.raft, api=member.api) for member in section.members),
+            join=section.join,
             data_dir=self.node.data_dir / "cluster",
             cluster_name=section.name,
             bind=section.raft_bind,

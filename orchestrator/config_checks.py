@@ -11,7 +11,7 @@ from cluster.settings import SECRET_CHARS_MIN, ClusterSettings, Member, is_loopb
 from orchestrator.config import NodeConfig
 from orchestrator.config_values import host_and_port
 
-__all__ = ["Broken", "Complaint", "Loc", "complaints"]
+__all__ = ["Broken", "Complaint", "Loc", "complaints", "is_every_interface"]
 
 Loc = tuple[str | int, ...]
 """Path of a setting in the tree, as pydantic gives it: `("cluster", "members", 0, "raft")`."""
@@ -45,6 +45,14 @@ def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     count = len(members)
     if count == 0:
         yield Complaint(("cluster", "members"), "is empty", "one node is a cluster of one; it lists itself")
+    elif config.cluster.join and not broken("cluster", "join"):
+        # Whoever joins lists one more than there were, and perhaps some that have gone since.
+        if count == 1:
+            yield Complaint(
+                ("cluster", "join"),
+                "there is nobody to join: this node is the only one of cluster.members",
+                "list the nodes of the cluster that runs, and this one; or leave join out to begin a cluster of one",
+            )
     elif count % 2 == 0:
         reason = (
             "two nodes survive no failure: each needs the other for a majority"
@@ -52,7 +60,10 @@ def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             else f"{count} nodes survive no more failures than {count - 1}"
         )
         yield Complaint(
-            ("cluster", "members"), f"{count} members are an even number: {reason}", "list one node, three or five"
+            ("cluster", "members"),
+            f"{count} members are an even number: {reason}",
+            "list the nodes that the cluster began with: one, three or five; whoever was added or removed since need "
+            "not stand here, and a node that is being added sets join: true",
         )
     ids = Counter(member.id for member in members)
     seen: dict[str, Loc] = {}
@@ -61,7 +72,7 @@ def _members(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             yield Complaint(("cluster", "members", at, "id"), f"{member.id!r} is the id of another member already")
         for name, address in (("raft", member.raft), ("api", host_and_port(member.api))):
             loc: Loc = ("cluster", "members", at, name)
-            if _is_every_interface(address):
+            if is_every_interface(address):
                 bind = "cluster.raft_bind" if name == "raft" else "api.bind"
                 yield Complaint(
                     loc,
@@ -80,7 +91,8 @@ def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _is_every_interface(address: str) -> bool:
+def is_every_interface(address: str) -> bool:
+    """Whether `host:port` is where a node may listen, and not where anybody could reach it."""
     ip = _ip(address)
     return ip is not None and ip.is_unspecified
 
@@ -97,7 +109,10 @@ def _own_place(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     ids = [member.id for member in config.cluster.members]
     if ids and config.node.id not in ids:
         yield Complaint(
-            ("node", "id"), f"{config.node.id!r} is not among cluster.members", f"members are {', '.join(ids)}"
+            ("node", "id"),
+            f"{config.node.id!r} is not among cluster.members",
+            f"members are {', '.join(ids)}; a node lists itself too, also when it is added to a cluster that runs "
+            "(join: true)",
         )
 
 

@@ -17,6 +17,8 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
+    │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
+    │   │   └── VariableTooLarge variable_too_large   4  413
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -135,6 +137,16 @@ class ComponentStopping(Refused):
 class KeyReused(Refused):
     code = "key_reused"
     status = 422
+
+
+class VariableInvalid(Refused):
+    code = "variable_invalid"
+    status = 422
+
+
+class VariableTooLarge(VariableInvalid):
+    code = "variable_too_large"
+    status = 413
 
 
 class StaleEpoch(Refused):

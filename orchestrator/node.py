@@ -36,6 +36,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
 from orchestrator.tasks import ended
@@ -56,11 +57,11 @@ class Node:
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
+        self.registry.register(RaftFigures(self.cluster))
         self._embedded: EmbeddedServer | None = None
         self._redis: RedisLink | None = None
         self._leadership = Leadership(self.cluster.leadership, self._duties_of)
         self._duties: Duties | None = None
-        self._api_of = {member.id: member.api for member in config.cluster.members}
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
         self._http = httpx.AsyncClient(
@@ -91,7 +92,12 @@ class Node:
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
-        return None if leader is None else self._api_of[leader]
+        return None if leader is None else self.api_of(leader)
+
+    def api_of(self, member_id: str) -> str | None:
+        # As with Raft addresses: where this node's configuration says how to reach a member, it knows better.
+        known = next((member.api for member in self.config.cluster.members if member.id == member_id), None)
+        return known or next((member.api for member in self.cluster.members() if member.id == member_id), None)
 
     def is_leader(self) -> bool:
         return self._leadership.epoch is not None and self._duties is not None
@@ -155,6 +161,7 @@ class Node:
         self._server = _Server(
             uvicorn.Config(
                 build_app(self),
+                http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
@@ -215,7 +222,7 @@ class Node:
 
     async def _hand_over(self) -> None:
         """A planned stop costs milliseconds without a leader, not an election."""
-        if not self.is_leader() or len(self._api_of) == 1:
+        if not self.is_leader() or sum(member.voter for member in self.cluster.members()) == 1:
             return
         try:
             epoch = await self.cluster.transfer(timeout=HAND_OVER_S)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The whole suite without what needs root, and the coverage gates. With arguments: only those tests, one by one, without the gates.
+# The whole suite without what needs root and without campaigns (make chaos), and the coverage gates.
+# With arguments: only those tests, one by one, without the gates.
 set -eu
 cd "$(dirname "$0")/.."
 if [ $# -gt 0 ]; then
@@ -7,5 +8,5 @@ if [ $# -gt 0 ]; then
 fi
 .venv/bin/python -m coverage erase
 # A worker a core: most tests wait, for elections and for processes that start. More than four would share ports (tests/support.py).
-.venv/bin/python -m pytest -m "not root" -n auto --maxprocesses 4 --dist worksteal --durations=10 --cov --cov-report=
+.venv/bin/python -m pytest -m "not root and not campaign" -n auto --maxprocesses 4 --dist worksteal --durations=10 --cov --cov-report=
 .venv/bin/python tools/coverage_gate.py

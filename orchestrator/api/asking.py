@@ -40,7 +40,8 @@ class Asking:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
         applied = await self.node.propose(kind, body, command_id=command_id(self._request.scope, kind), epoch=epoch)
         if not applied.outcome.ok:
-            raise refused(applied.outcome.code, applied.outcome.message)
+            told = applied.outcome.value
+            raise refused(applied.outcome.code, applied.outcome.message, **(told if isinstance(told, dict) else {}))
         return applied
 
     async def duties(self) -> Duties:
@@ -59,26 +60,13 @@ class Asking:
         return streams
 
 
-Ask = Annotated[Asking, Depends(Asking)]
-
-
 class Reading:
     """The replicated state, as consistent as the request asks for.
 
     A read with `leader` or `linearizable` has reached the leader by now; `stale` is answered by whoever was asked.
     """
 
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        consistency: Annotated[
-            Consistency, Query(description="`stale` is answered by the node that is asked, from its own state.")
-        ] = "leader",
-        max_stale: Annotated[
-            float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; only with `consistency=stale`.")
-        ] = None,
-    ) -> None:
+    def __init__(self, request: Request, response: Response, consistency: Consistency, max_stale: float | None) -> None:
         self._node: NodeView = request.app.state.node
         self._response = response
         self.consistency: Consistency = consistency
@@ -93,7 +81,28 @@ class Reading:
         return found
 
 
-Read = Annotated[Reading, Depends(Reading)]
+# Coroutines: FastAPI would call the classes themselves in a worker thread, which costs more than what they do.
+
+
+async def _asking(request: Request) -> Asking:
+    return Asking(request)
+
+
+async def _reading(
+    request: Request,
+    response: Response,
+    consistency: Annotated[
+        Consistency, Query(description="`stale` is answered by the node that is asked, from its own state.")
+    ] = "leader",
+    max_stale: Annotated[
+        float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; only with `consistency=stale`.")
+    ] = None,
+) -> Reading:
+    return Reading(request, response, consistency, max_stale)
+
+
+Ask = Annotated[Asking, Depends(_asking)]
+Read = Annotated[Reading, Depends(_reading)]
 
 
 async def here(node: NodeView, query: "Callable[[PlantState], T]") -> T:

@@ -1,26 +1,18 @@
-"""The cluster itself: who leads, who is reachable, and handing leadership over."""
+"""The cluster itself: who leads, who is reachable, handing leadership over; below it the members, and backups."""
 
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.api import backup, members
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, problems
 from orchestrator.api.health import epoch_text
+from orchestrator.api.members import Member, rows_of
 from orchestrator.api.problems import Problem
 
 router = APIRouter(prefix="/v1/cluster", tags=["cluster"])
-
-
-class Member(BaseModel):
-    """A member as the answering node sees it. `reachable` is about the Raft connection."""
-
-    id: str
-    raft: str
-    api: str
-    reachable: bool
-    role: str = Field(description="`leader` or `follower`", examples=["follower"])
 
 
 class ClusterStatus(BaseModel):
@@ -34,11 +26,20 @@ class ClusterStatus(BaseModel):
     term: int
     epoch: str | None = Field(examples=["3.17"])
     has_quorum: bool
+    is_member: bool = Field(description="False: this node waits to be added, or was removed.")
     commit_index: int
     applied_index: int
+    last_index: int = Field(description="Of the log here; what is behind `commit_index` may still be cut.")
     log_entries: int
+    log_bytes: int
     last_contact_s: float | None
     members: list[Member]
+    refusals: dict[str, str] = Field(
+        description="Members that refuse this node, and why: it lost its disk, or was removed.", examples=[{}]
+    )
+    refused: dict[str, int] = Field(
+        description="Connections to the Raft port here that were turned away, by kind.", examples=[{"secret": 2}]
+    )
 
 
 class Transfer(BaseModel):
@@ -59,7 +60,6 @@ async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
     """Answered by the node that is asked, also without a leader; `consistency=leader` asks the leader instead."""
     node = ask.node
     seen = node.cluster.status()
-    addresses = {member.id: member for member in node.config.cluster.members}
     return ClusterStatus(
         node=seen.node_id,
         role=seen.role,
@@ -69,20 +69,16 @@ async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
         term=seen.term,
         epoch=epoch_text(node),
         has_quorum=seen.has_quorum,
+        is_member=seen.is_member,
         commit_index=seen.commit_index,
         applied_index=seen.applied_index,
+        last_index=seen.last_index,
         log_entries=seen.log_entries,
+        log_bytes=seen.log_bytes,
         last_contact_s=seen.last_contact_s,
-        members=[
-            Member(
-                id=member.id,
-                raft=member.address,
-                api=addresses[member.id].api,
-                reachable=member.connected,
-                role="leader" if member.id == seen.leader_id else "follower",
-            )
-            for member in seen.members
-        ],
+        members=rows_of(node),
+        refusals=seen.farewells,
+        refused=seen.refused,
     )
 
 
@@ -95,9 +91,13 @@ async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
     """Answers once the new leader's claim is applied. A transfer to the node that leads already changes nothing."""
     to = wanted.to if wanted else None
     cluster, epoch = ask.node.cluster, ask.node.epoch()
-    if to is not None and to not in {member.id for member in ask.node.config.cluster.members}:
+    if to is not None and to not in {member.id for member in cluster.members()}:
         raise Problem("member_unknown", f"{to} is not a member of this cluster")
     if to == ask.node.config.node.id and ask.node.is_leader() and epoch is not None:
         return Transferred(leader=to, epoch=str(epoch))
     epoch = await cluster.transfer(to)
     return Transferred(leader=cluster.status().leader_id, epoch=str(epoch))
+
+
+router.include_router(members.router)
+router.include_router(backup.router)

@@ -13,10 +13,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cluster.core import RESTORE_BYTES_MAX
 from orchestrator.api.problems import Problem, problem_of, respond
 from orchestrator.api.view import NodeView
 
 BODY_BYTES_MAX = 1 << 20
+LARGE_BODIES = {"/v1/cluster/restore": RESTORE_BYTES_MAX}
+"""Paths that take more than `BODY_BYTES_MAX`."""
 DRAINED_BYTES_MAX = 8 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 KEY_CHARS_MAX = 200
@@ -28,6 +31,7 @@ EPOCH_HEADER = "X-Triarch-Epoch"
 INDEX_HEADER = "X-Triarch-Index"
 FORWARDED_HEADER = "X-Triarch-Forwarded-By"
 KEY_HEADER = "Idempotency-Key"
+_CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 
 
 def facts(scope: Scope) -> dict[str, Any]:
@@ -40,12 +44,16 @@ def facts(scope: Scope) -> dict[str, Any]:
 def command_id(scope: Scope, kind: str) -> str:
     """The id of the command that this request proposes.
 
-    It holds a digest of the request, so that a key that was used for another request never gets that one's answer.
+    It holds a digest of the request with its conditions, so that a key that was used for another request never gets
+    that one's answer.
     """
     known = facts(scope)
     digest = hashlib.sha256()
     for part in (scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b""), known["body"]):
         digest.update(len(part).to_bytes(4, "big") + part)
+    for name, value in scope["headers"]:
+        if name in _CONDITIONS:
+            digest.update(name + len(value).to_bytes(4, "big") + value)
     return f"{kind}/{known['key']}/{digest.hexdigest()[:16]}"
 
 
@@ -133,7 +141,7 @@ class Envelope:
 
 
 class Intake:
-    """Reads the body of an unsafe request, at most `BODY_BYTES_MAX`, and gives the request a key when it has none."""
+    """Reads the body of an unsafe request, bounded, and gives the request a key when it has none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -145,7 +153,7 @@ class Intake:
         headers = Headers(scope=scope)
         known = facts(scope)
         known["key"] = _key(headers.get(KEY_HEADER))
-        body = await _read(headers, receive)
+        body = await _read(headers, receive, LARGE_BODIES.get(scope["path"], BODY_BYTES_MAX))
         if body is None:  # the client went away before it had sent everything
             return
         known["body"] = body
@@ -171,14 +179,15 @@ def _key(sent: str | None) -> str:
     return sent
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes | None:
-    """The body; None when the client went away. A body that is too large is read to its end if that is near.
+async def _read(headers: Headers, receive: Receive, most: int) -> bytes | None:
+    """The body, at most `most` bytes; None when the client went away. A larger one is read to its end if that is near.
 
     A client that is cut off while it sends sees a broken connection instead of the refusal.
     """
     chunks: list[bytes] = []
     announced = headers.get("content-length", "0")
-    hopeless = announced.isdecimal() and len(announced) < 20 and int(announced) > DRAINED_BYTES_MAX
+    drained = max(most, DRAINED_BYTES_MAX)
+    hopeless = announced.isdecimal() and len(announced) < 20 and int(announced) > drained
     size = 0
     while not hopeless:
         message = await receive()
@@ -186,12 +195,12 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
             return None
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size <= BODY_BYTES_MAX:
+        if size <= most:
             chunks.append(chunk)
         if not message.get("more_body", False):
             break
-        hopeless = size > DRAINED_BYTES_MAX
-    if hopeless or size > BODY_BYTES_MAX:
+        hopeless = size > drained
+    if hopeless or size > most:
         close = {"Connection": "close"} if hopeless else {}
-        raise Problem("body_too_large", f"at most {BODY_BYTES_MAX} bytes are taken", headers=close)
+        raise Problem("body_too_large", f"at most {most} bytes are taken", headers=close)
     return b"".join(chunks)

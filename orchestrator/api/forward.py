@@ -72,7 +72,6 @@ class ForwardToLeader:
         self._app = app
         self._node = node
         self._client = client
-        self._own = node.config.member().api.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._wants_leader(scope):
@@ -112,7 +111,7 @@ class ForwardToLeader:
     def _other_leader(self) -> str | None:
         leader = self._node.leader_api()
         # An old claim of this node's own: it does not lead any more, and must not ask itself.
-        return None if leader is None or leader.rstrip("/") == self._own else leader
+        return None if self._node.cluster.status().leader_id == self._node.config.node.id else leader
 
     async def _ask(self, scope: Scope, leader: str) -> Response | None:
         """One attempt; None when nothing was done there and it may be tried again."""

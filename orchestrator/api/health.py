@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from orchestrator.api.asking import Ask, here
 from orchestrator.api.documented import problems
@@ -27,6 +27,7 @@ class Ready(BaseModel):
     role: str
     leader: str | None
     epoch: str | None
+    refusals: dict[str, str] = Field(description="Members that refuse this node, and why.", examples=[{}])
 
 
 class Leads(BaseModel):
@@ -78,6 +79,7 @@ async def readyz(ask: Ask) -> Ready:
         "role": status.role,
         "leader": status.leader_id,
         "epoch": epoch_text(ask.node),
+        "refusals": status.farewells,
     }
     reasons = not_ready(ask.node)
     if reasons:
@@ -95,8 +97,11 @@ def not_ready(node: NodeView) -> list[str]:
     """Why this node is not ready; empty when it is."""
     status = node.cluster.status()
     reasons = []
+    if not status.is_member:
+        reasons.append("this node is no member of the cluster: it waits to be added, or was removed")
     if status.leader_id is None:
         reasons.append("no leader is known")
+        reasons += [f"{member} refuses this node: {why}" for member, why in sorted(status.farewells.items())]
     elif status.leader_id == status.node_id and node.duties() is None:
         reasons.append("the leader's duties are not taken up yet")
     behind = status.commit_index - status.applied_index

@@ -75,6 +75,9 @@ class NodeView(Protocol):
     def leader_api(self) -> str | None:
         """Base URL of the leader's API by the applied claim; None when no leader is known to be reachable now."""
 
+    def api_of(self, member_id: str) -> str | None:
+        """Base URL of a member's API, as the membership has it; this node's settings where it has none."""
+
     def is_leader(self) -> bool:
         """Leadership is established here: the claim of this term is applied."""
 

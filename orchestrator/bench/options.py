@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+FAULTS: tuple[str, ...] = ("kill", "stop")
 BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "api")
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """One measurement. `seconds` bounds the whole of it, `runs` is the number of kills of `failover`.
+    """One measurement. `seconds` bounds the whole of it, `runs` is the number of kills of `failover`, and of
+    each `fault` (kill, stop or both) that it measures at the agreement level.
 
     `report` is where the JSON report goes (`-` or `None`: standard output).
     """
@@ -16,10 +18,13 @@ class BenchOptions:
     report: Path | None = None
     seconds: float = 60.0
     runs: int = 5
+    fault: str = "both"
     directory: Path | None = None
 
     def __post_init__(self) -> None:
         if not 5 <= self.seconds <= 86_400:
             raise ValueError(f"seconds: {self.seconds} is not within 5..86400")
+        if self.fault not in (*FAULTS, "both"):
+            raise ValueError(f"fault: {self.fault!r} is not kill, stop or both")
         if not 1 <= self.runs <= 1_000:
             raise ValueError(f"runs: {self.runs} is not within 1..1000")

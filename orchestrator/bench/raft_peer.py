@@ -2,13 +2,17 @@
 
 import argparse
 import asyncio
+import itertools
 import json
+import os
 import sys
 import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import SecretStr
 
 from cluster import (
     Cluster,
@@ -24,6 +28,8 @@ from cluster import (
 from orchestrator.bench.figures import latency
 
 BODY = bytes(64)
+SECRET = "TRIARCH_BENCH_SECRET"  # noqa: S105  a name
+"""Environment variable with what the members of one run share: a flag would stand in the process list."""
 
 
 class Counting:
@@ -46,9 +52,13 @@ class Counting:
         self.count = int(data)
 
 
+_run = uuid.uuid4().hex
+_numbers = itertools.count()
+
+
 def new_command() -> Command:
-    """A command of the size of a heartbeat's."""
-    return Command(kind="bench.count", body=BODY, id=uuid.uuid4().hex, time=time.time())
+    """A command of the size of a heartbeat's. A uuid4 for each would be a system call: the bench would measure that."""
+    return Command(kind="bench.count", body=BODY, id=f"{_run}/{next(_numbers)}", time=time.time())
 
 
 async def sequential(cluster: Cluster, seconds: float) -> dict[str, Any]:
@@ -83,7 +93,11 @@ async def peer(arguments: argparse.Namespace) -> None:
     """Join the others; measure when leadership is gained; serve until ended."""
     members = tuple(Member(id=f"n{number + 1}", address=at) for number, at in enumerate(arguments.addresses))
     settings = ClusterSettings(
-        node_id=members[arguments.number].id, members=members, data_dir=arguments.directory, cluster_name="bench"
+        node_id=members[arguments.number].id,
+        members=members,
+        data_dir=arguments.directory,
+        cluster_name="bench",
+        secret=SecretStr(os.environ[SECRET]),
     )
     cluster = Cluster(settings, Counting())
     await cluster.start()

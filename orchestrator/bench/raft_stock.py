@@ -1,17 +1,19 @@
-"""One member of the comparison in `triarch bench raft`: the stock library, with its journal and our timeouts."""
+"""One member of the comparison in `triarch bench raft`: the stock library, with its password, journal, our timeouts."""
 
 import argparse
 import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pysyncobj import SyncObj, SyncObjConf, replicated
 
 from orchestrator.bench.figures import latency
-from orchestrator.bench.raft_peer import BODY, parse
+from orchestrator.bench.raft_peer import BODY, SECRET, parse
 
 START_S = 10.0
 REPLY_S = 10.0
@@ -76,19 +78,25 @@ def concurrent(stock: Stock, seconds: float, outstanding: int) -> dict[str, Any]
     }
 
 
-def peer(arguments: argparse.Namespace) -> None:
-    """Join the others; the one that leads measures; serve until ended."""
-    own = arguments.addresses[arguments.number]
-    others = [address for address in arguments.addresses if address != own]
+def start(addresses: Sequence[str], number: int, directory: Path, *, batched: bool) -> Stock:
+    """Member `number` of those at `addresses`: with a password, its journal, and our timeouts."""
+    own = addresses[number]
     conf = SyncObjConf(
-        journalFile=str(arguments.directory / "journal"),
-        fullDumpFile=str(arguments.directory / "dump"),
-        appendEntriesUseBatch=arguments.batched,
+        journalFile=str(directory / "journal"),
+        fullDumpFile=str(directory / "dump"),
+        appendEntriesUseBatch=batched,
         raftMinTimeout=0.3,
         raftMaxTimeout=0.6,
         appendEntriesPeriod=0.05,
+        connectionRetryTime=0.2,
+        password=os.environ[SECRET],
     )
-    stock = Stock(own, others, conf)
+    return Stock(own, [address for address in addresses if address != own], conf)
+
+
+def peer(arguments: argparse.Namespace) -> None:
+    """Join the others; the one that leads measures; serve until ended."""
+    stock = start(arguments.addresses, arguments.number, arguments.directory, batched=arguments.batched)
     measured = False
     while True:
         if not measured and stock.isReady() and stock.getStatus()["leader"] == stock.selfNode:

@@ -24,16 +24,19 @@ class Exit(IntEnum):
 _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
+        *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed"),
     ),
     Exit.USAGE: ("usage",),
-    Exit.NOT_FOUND: ("processor_unknown", "member_unknown"),
+    Exit.NOT_FOUND: ("processor_unknown", "member_unknown", "variable_unknown"),
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
-        *("fenced", "registry_full", "transfer_failed", "unknown_command"),
+        *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
+        *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
+        *("restore_interrupted", "precondition_failed"),
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
     Exit.UNKNOWN: ("read_timed_out",),
@@ -50,6 +53,7 @@ _STATUSES: dict[int, Exit] = {
     403: Exit.REFUSED,
     404: Exit.NOT_FOUND,
     409: Exit.CONFLICT,
+    412: Exit.CONFLICT,
     413: Exit.REFUSED,
     422: Exit.REFUSED,
     429: Exit.REFUSED,

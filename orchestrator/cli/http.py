@@ -67,11 +67,30 @@ class Api:
 
     def get(self, path: str, **params: str) -> Any:
         """The JSON that is there."""
-        return self._ask("GET", path, params=params)
+        return _document(self._ask("GET", path, params=params))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
-        return self._ask("POST", path, body=body, key=key)
+        return _document(self._ask("POST", path, key=key, json=body))
+
+    def download(self, path: str) -> tuple[bytes, Mapping[str, str]]:
+        """The bytes that are there, and the headers they came with."""
+        answer = self._ask("GET", path)
+        return answer.content, answer.headers
+
+    def upload(self, path: str, data: bytes) -> Any:
+        """Send `data` as a file; the JSON of the answer."""
+        return _document(self._ask("POST", path, content=data))
+
+    def put(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """As `post`; `headers` hold the condition."""
+        return _document(self._ask("PUT", path, json=body, key=key, headers=headers))
+
+    def delete(self, path: str, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """As `put`, without a body."""
+        self._ask("DELETE", path, key=key, headers=headers)
 
     def _ask(
         self,
@@ -79,28 +98,36 @@ class Api:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
         key: str | None = None,
+        json: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
+        """The successful answer of the first node that gives one."""
         import httpx
 
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex} if method in WRITES else {}
+        sent = key or uuid.uuid4().hex
+        if method in WRITES:
+            headers = {**(headers or {}), "Idempotency-Key": sent}
+        if content is not None:
+            headers = {**(headers or {}), "Content-Type": "application/octet-stream"}
         failures: list[str] = []
         for base in self._urls:
             try:
-                answer = self._client.request(method, base + path, params=params, json=body, headers=headers)
+                answer = self._client.request(
+                    method, base + path, params=params, json=json, content=content, headers=headers
+                )
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failures.append(f"{base}: {error}")
                 continue
             except httpx.HTTPError as error:
                 if method in WRITES:
-                    sent = headers["Idempotency-Key"]
                     reason = f"{base} did not answer ({type(error).__name__}), it may have been done"
                     raise Failure("outcome_unknown", f"{reason}; repeat it with --key {sent}") from None
                 failures.append(f"{base}: {type(error).__name__}")
                 continue
             if answer.is_success:
-                return _json(answer) if answer.content else None
+                return answer
             failure = _failure(answer)
             if failure.code != "no_leader" or base == self._urls[-1]:
                 raise failure
@@ -108,7 +135,10 @@ class Api:
         raise Failure("no_node", "no node answered:\n  " + "\n  ".join(failures))
 
 
-def _json(answer: Any) -> Any:
+def _document(answer: Any) -> Any:
+    """The JSON of an answer; None for an empty one."""
+    if not answer.content:
+        return None
     try:
         return answer.json()
     except ValueError:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from orchestrator.bench.options import BENCHES, BenchOptions
+from orchestrator.bench.options import BENCHES, FAULTS, BenchOptions
 from orchestrator.cli.output import Failure
 from orchestrator.demo.options import KILLS, DemoOptions
 from orchestrator.dev.options import DevOptions
@@ -85,6 +85,13 @@ def demo(**flags: Any) -> None:
 @click.option("--report", type=_REPORT, help="Where the JSON report goes; - is stdout.")
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Bound of the whole measurement.")
 @click.option("--runs", type=int, default=5, show_default=True, help="Kills of `failover`.")
+@click.option(
+    "--fault",
+    type=click.Choice((*FAULTS, "both")),
+    default="both",
+    show_default=True,
+    help="Of the leader in `failover`'s agreement part: SIGKILL, SIGSTOP.",
+)
 @click.option("--directory", type=_DIRECTORY, help="Data and logs. [default: a new one below .triarch/]")
 def bench(name: str, **flags: Any) -> None:
     """Measure NAME, side by side with the ceiling of the same run."""

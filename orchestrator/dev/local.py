@@ -66,10 +66,10 @@ class LocalPlant:
         self.topology.write()
         async with AsyncExitStack() as stack:
             binary = leashed_binary(await asyncio.to_thread(find_binary), self.topology.redis_directory)
-            self._server = EmbeddedServer(self.topology.redis_directory, self.topology.redis_port, binary=binary)
+            self._server = self._new_server(binary)
             await self._server.start()
             stack.push_async_callback(self._server.stop)
-            self._http = await stack.enter_async_context(httpx.AsyncClient(timeout=REQUEST_S, trust_env=False))
+            self._http = await stack.enter_async_context(self._new_client())
             await stack.enter_async_context(self.processes)
             await self.processes.start(*(self.topology.node_program(node) for node in self.topology.nodes))
             self._stack = stack.pop_all()
@@ -79,6 +79,14 @@ class LocalPlant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+    def _new_server(self, binary: Binary) -> EmbeddedServer:
+        """The server, not started."""
+        return EmbeddedServer(self.topology.redis_directory, self.topology.redis_port, binary=binary)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        """The client for the nodes' APIs."""
+        return httpx.AsyncClient(timeout=REQUEST_S, trust_env=False)
 
     @property
     def server(self) -> EmbeddedServer:

@@ -1,7 +1,8 @@
 """Three nodes on this machine: their ports, directories and configuration files. Pure but for the writing."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,17 @@ class NodePlace:
     api_port: int
     raft_port: int
     directory: Path
+    host: str = "127.0.0.1"
 
     @property
     def api(self) -> str:
         """Base URL of its API."""
-        return f"http://127.0.0.1:{self.api_port}"
+        return f"http://{self.host}:{self.api_port}"
 
     @property
     def raft(self) -> str:
         """Address it is reached at by its peers."""
-        return f"127.0.0.1:{self.raft_port}"
+        return f"{self.host}:{self.raft_port}"
 
     @property
     def config(self) -> Path:
@@ -40,16 +42,22 @@ class NodePlace:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """A plant on loopback: nodes and one server. `directory` holds `logs/`, `nodes/` and `redis/`."""
+    """A plant on this machine: nodes and one server. `directory` holds `logs/`, `nodes/` and `redis/`.
+
+    `dialled`: (node, peer) → `host:port` at which that node reaches that peer's Raft, where it is not the peer's own
+    address: a proxy that stands between the two.
+    """
 
     directory: Path
     nodes: tuple[NodePlace, ...]
     redis_port: int
+    redis_host: str = "127.0.0.1"
+    dialled: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def redis_url(self) -> str:
         """URL of the server that carries the frames."""
-        return f"redis://127.0.0.1:{self.redis_port}/0"
+        return f"redis://{self.redis_host}:{self.redis_port}/0"
 
     @property
     def logs(self) -> Path:
@@ -84,7 +92,10 @@ class Topology:
             "node": {"id": node.id, "data_dir": str(node.directory / node.id)},
             "cluster": {
                 "name": self.directory.name,
-                "members": [{"id": one.id, "raft": one.raft, "api": one.api} for one in self.nodes],
+                "members": [
+                    {"id": one.id, "raft": self.dialled.get((node.id, one.id), one.raft), "api": one.api}
+                    for one in self.nodes
+                ],
             },
             "redis": {"mode": "url", "url": self.redis_url},
         }

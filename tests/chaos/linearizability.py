@@ -3,15 +3,28 @@
 verdict = check(operations)
 assert verdict.linearizable, render(verdict)
 
+As a command it judges files, in the forms of history_files.py:
+
+python -m tests.chaos.linearizability [--explain] [--deadline SECONDS] FILE…
+
+A line a file on stdout, `FILE<tab>linearizable` or `FILE<tab>not-linearizable`; on stderr what went wrong, and with
+`--explain` where a history stops being linearizable. Every file is looked at, whatever the others hold. Exit code: 0
+all are linearizable · 1 all were judged, and one or more is not linearizable · 2 one or more has no verdict:
+unreadable, malformed, holding no operations, or past the deadline (60 s a file by default); such a file has no line.
+
 The search is linearization.py's, one register at a time: a history is linearizable exactly where that of each
 register is.
 """
 
-from collections.abc import Iterable
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.chaos.history_files import encode, read_history, write_history
 from tests.chaos.linearization import Deadline, find_obstacle
 from tests.chaos.operations import (
     CheckTimedOut,
@@ -33,8 +46,12 @@ __all__ = [
     "UnreadableHistory",
     "Verdict",
     "check",
+    "encode",
+    "main",
+    "read_history",
     "render",
     "stale_violations",
+    "write_history",
 ]
 
 
@@ -86,3 +103,42 @@ def render(verdict: Verdict, *, last: int = 12) -> str:
     if len(verdict.unplaced) > 1:
         lines += ["  in progress beside it:", *(f"    {describe(operation)}" for operation in verdict.unplaced[1:])]
     return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos.linearizability", description="Are recorded histories linearizable?"
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a Jepsen log, or JSON lines of our own recorder")
+    parser.add_argument("--explain", action="store_true", help="show where a history stops being linearizable (stderr)")
+    parser.add_argument(
+        "--deadline",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="for each file; past it there is no verdict (60)",
+    )
+    chosen = parser.parse_args(arguments)
+    exit_code = 0
+    for name in chosen.files:
+        try:
+            verdict = check(read_history(Path(name)), deadline_s=chosen.deadline)
+        except UnreadableHistory as error:
+            print(error, file=sys.stderr)
+            exit_code = 2
+            continue
+        except CheckTimedOut as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            exit_code = 2
+            continue
+        print(f"{name}\t{'linearizable' if verdict.linearizable else 'not-linearizable'}", flush=True)
+        if not verdict.linearizable:
+            exit_code = max(exit_code, 1)
+            if chosen.explain:
+                print(render(verdict), file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -37,13 +37,18 @@ from typing import Any
 import msgspec
 
 from tests.chaos.operations import CheckTimedOut, Operation, identity
+from tests.chaos.unknown_outcomes import NOTHING, OTHER, SPARE, Unknown, UnknownOutcomes, Used
 
 _READ, _MISMATCH, _WRITE, _CAS = range(4)
-_OTHER = 0
-"""the state that stands for all values that nobody asks about"""
 
 Order = tuple[int, "Order"] | None
-"""what was placed, last first: (number of the operation, what was placed before it)"""
+"""what was placed, last first: (number of the operation, what was placed before it); an operation of unknown outcome
+has its number there, n, as -2 - n, and a spare write is -1"""
+
+Configuration = tuple[tuple[int, ...], int, int, Used, bool, Order]
+"""known operations in progress that are not placed, by return · how many known ones are invoked · value of the
+register · operations of unknown outcome used · whether the last one placed is of these and nothing needed it yet ·
+what was placed"""
 
 
 class Deadline(msgspec.Struct, frozen=True):
@@ -64,7 +69,7 @@ class Deadline(msgspec.Struct, frozen=True):
 
 
 class Obstacle(msgspec.Struct, frozen=True):
-    """Where a register stops being linearizable: an order exists until just before `unplaced[0]` returned, not after."""
+    """Where a register stops being linearizable: until `unplaced[0]` returned an order exists, from then on none."""
 
     prefix: tuple[Operation, ...]
     """an order of what could be placed, first to last"""
@@ -72,77 +77,6 @@ class Obstacle(msgspec.Struct, frozen=True):
     """in progress at that return and not in `prefix`; the first is the one that returned"""
     held: tuple[Any, ...]
     """the values that the register may have held then"""
-
-
-class _Effects:
-    """The operations of unknown outcome, grouped by effect. A set of used ones is an int with a bit for each.
-
-    The bits of one effect stand side by side in the order of invocation, and are used in that order (rule 3).
-    """
-
-    def __init__(self, unknown: Sequence[Operation], number: dict[Any, int]) -> None:
-        groups: dict[tuple[int, int], list[Operation]] = {}
-        for operation in sorted(unknown, key=lambda op: op.invoked):
-            expected = number[identity(operation.expected)] if operation.kind == "cas" else -1
-            groups.setdefault((expected, number.get(identity(operation.value), _OTHER)), []).append(operation)
-        self.operations: list[Operation] = []
-        self._writes: dict[int, tuple[int, list[float]]] = {}
-        self._cas: dict[tuple[int, int], tuple[int, list[float]]] = {}
-        self._expected_for: dict[int, list[int]] = {}
-        self._results_of: dict[int, list[int]] = {}
-        for (expected, result), group in groups.items():
-            if expected == result:
-                continue  # changes nothing
-            times = (len(self.operations), [operation.invoked for operation in group])
-            self.operations += group
-            if expected < 0:
-                self._writes[result] = times
-            else:
-                self._cas[expected, result] = times
-                self._expected_for.setdefault(result, []).append(expected)
-                self._results_of.setdefault(expected, []).append(result)
-
-    def moves(
-        self, state: int, wanted: set[int], *, anything: bool, after_unknown: bool, used: int, now: float
-    ) -> Iterator[tuple[int, int]]:
-        """(bit of an operation that may be used now, state after it), of those that may lead to a state in `wanted`.
-
-        `anything`: every change of state is wanted. `after_unknown`: only a cas needs what an unknown operation left.
-        """
-        goals = self._leading_to(wanted)
-        if anything:
-            goals = goals | self._writes.keys() | set(self._results_of.get(state, ()))
-        for result in self._results_of.get(state, ()):
-            if result in goals:
-                bit = _next_of(self._cas[state, result], used, now)
-                if bit >= 0:
-                    yield bit, result
-        if after_unknown:
-            return
-        for result in goals:
-            group = self._writes.get(result)
-            if group is not None and result != state:
-                bit = _next_of(group, used, now)
-                if bit >= 0:
-                    yield bit, result
-
-    def _leading_to(self, wanted: set[int]) -> set[int]:
-        """`wanted`, and what a chain of cas of unknown outcome turns into one of them."""
-        goals = set(wanted)
-        todo = list(wanted)
-        while todo:
-            for expected in self._expected_for.get(todo.pop(), ()):
-                if expected not in goals:
-                    goals.add(expected)
-                    todo.append(expected)
-        return goals
-
-
-def _next_of(group: tuple[int, list[float]], used: int, now: float) -> int:
-    """The bit of the first operation of a group that is unused, -1 where there is none or it is not invoked yet."""
-    first, times = group
-    position = ((used >> first) & ((1 << len(times)) - 1)).bit_length()
-    return first + position if position < len(times) and times[position] <= now else -1
 
 
 class _History:
@@ -164,13 +98,13 @@ class _History:
             elif operation.outcome == "mismatch":
                 self._append(_MISMATCH, number[identity(operation.expected)], -1)
             else:
-                result = number.get(identity(operation.value), _OTHER)
+                result = number.get(identity(operation.value), OTHER)
                 if operation.kind == "cas":
                     self._append(_CAS, number[identity(operation.expected)], result)
                 else:
                     self._append(_WRITE, -1, result)
-        self.initial = number.get(identity(initial), _OTHER)
-        self.effects = _Effects(unknown, number)
+        self.initial = number.get(identity(initial), OTHER)
+        self.unknown = self._unknown_outcomes(unknown, number)
         count = len(self.known)
         self.by_invocation = sorted(range(count), key=lambda index: self.known[index].invoked)
         invoked = [self.known[index].invoked for index in self.by_invocation]
@@ -190,23 +124,37 @@ class _History:
                 number.setdefault(identity(asked), len(number) + 1)
         return number
 
+    def _unknown_outcomes(self, unknown: list[Operation], number: dict[Any, int]) -> UnknownOutcomes:
+        asked = [-1] * (len(number) + 1)
+        given = [-1] * (len(number) + 1)
+        for index, (needs, gives) in enumerate(zip(self.needs, self.gives, strict=True)):
+            if needs >= 0:
+                asked[needs] = index
+            if gives >= 0:
+                given[gives] = index
+        each = [
+            Unknown(
+                operation,
+                number[identity(operation.expected)] if operation.kind == "cas" else -1,
+                number.get(identity(operation.value), OTHER),
+            )
+            for operation in unknown
+        ]
+        return UnknownOutcomes(each, asked, given, [operation.returned for operation in self.known])
+
     def _append(self, kind: int, needs: int, gives: int) -> None:
         self.kind.append(kind)
         self.needs.append(needs)
         self.gives.append(gives)
 
-    def operation(self, index: int) -> Operation:
-        """By the number that an Order holds: the known ones first, the unknown ones after them."""
-        return self.known[index] if index < len(self.known) else self.effects.operations[index - len(self.known)]
-
 
 def find_obstacle(operations: Sequence[Operation], initial: Any, deadline: Deadline | None) -> Obstacle | None:
     """None where these operations, all on one register that held `initial`, are linearizable."""
     history = _History(operations, initial)
-    tried: dict[tuple[tuple[int, ...], int, bool], list[int]] = {}
+    tried: dict[tuple[tuple[int, ...], int, bool], list[Used]] = {}
     furthest = -1
-    reached: dict[int, tuple[Order, tuple[int, ...]]] = {}
-    stack: list[tuple[tuple[int, ...], int, int, int, bool, Order]] = [((), 0, history.initial, 0, False, None)]
+    reached: dict[tuple[tuple[int, ...], int], Order] = {}
+    stack: list[Configuration] = [((), 0, history.initial, NOTHING, False, None)]
     rounds = 0
     while stack:
         pending, begun, state, used, after_unknown, order = stack.pop()
@@ -223,9 +171,13 @@ def find_obstacle(operations: Sequence[Operation], initial: Any, deadline: Deadl
             furthest = pending[0]
             reached = {}
         if pending[0] == furthest:
-            reached.setdefault(state, (order, pending))
+            reached.setdefault((pending, state), order)
+        if history.unknown.asked[state] < pending[0]:
+            state = OTHER
+        if used is not NOTHING:
+            used = history.unknown.still_matters(used, state, pending[0])
         failed = tried.setdefault((pending, state, after_unknown), [])
-        if any(not other & ~used for other in failed):
+        if any(other.within(used) for other in failed):
             continue  # rule 5
         failed.append(used)
         stack += _moves(history, pending, begun, state, used, after_unknown, order)
@@ -264,19 +216,18 @@ def _settle(
 
 
 def _moves(
-    history: _History, pending: tuple[int, ...], begun: int, state: int, used: int, after_unknown: bool, order: Order
-) -> Iterator[tuple[tuple[int, ...], int, int, int, bool, Order]]:
+    history: _History, pending: tuple[int, ...], begun: int, state: int, used: Used, after_unknown: bool, order: Order
+) -> Iterator[Configuration]:
     """The configurations after each operation that can be placed next, the most promising last."""
     kinds, needs, gives = history.kind, history.needs, history.gives
-    if history.effects.operations:
+    due = pending[0]
+    if history.unknown:
         wanted = {needs[index] for index in pending if kinds[index] in (_READ, _CAS)} - {state}
         anything = any(kinds[index] == _MISMATCH for index in pending)
-        now = history.known[pending[0]].returned
-        for bit, result in history.effects.moves(
-            state, wanted, anything=anything, after_unknown=after_unknown, used=used, now=now
+        for number, result, with_it in history.unknown.moves(
+            state, wanted, anything=anything, after_unknown=after_unknown, used=used, due=due
         ):
-            yield pending, begun, result, used | 1 << bit, True, (len(history.known) + bit, order)
-    due = pending[0]
+            yield pending, begun, result, with_it, True, (SPARE if number == SPARE else -2 - number, order)
     promising = []
     for place in reversed(range(len(pending))):
         index = pending[place]
@@ -293,8 +244,8 @@ def _moves(
     yield from promising
 
 
-def _obstacle(history: _History, reached: dict[int, tuple[Order, tuple[int, ...]]], initial: Any) -> Obstacle:
-    prefixes = [(_first_to_last(history, order), pending) for order, pending in reached.values()]
+def _obstacle(history: _History, reached: dict[tuple[tuple[int, ...], int], Order], initial: Any) -> Obstacle:
+    prefixes = [(_first_to_last(history, order), pending) for (pending, _), order in reached.items()]
     held = []
     for prefix, _ in prefixes:
         changes = [operation for operation in prefix if operation.kind != "read" and operation.outcome != "mismatch"]
@@ -304,8 +255,23 @@ def _obstacle(history: _History, reached: dict[int, tuple[Order, tuple[int, ...]
 
 
 def _first_to_last(history: _History, order: Order) -> tuple[Operation, ...]:
-    indexes = []
+    numbers = []
     while order is not None:
-        index, order = order
-        indexes.append(index)
-    return tuple(history.operation(index) for index in reversed(indexes))
+        number, order = order
+        numbers.append(number)
+    operations: list[Operation] = []
+    used = set()
+    spare = iter(history.unknown.spare_writes)
+    for number in reversed(numbers):
+        if number >= 0:
+            operations.append(history.known[number])
+            continue
+        # Which spare write was used does not matter to the search; a person wants to see one that it can have been.
+        operation = (
+            next(each for each in spare if id(each) not in used)
+            if number == SPARE
+            else history.unknown.operation(-2 - number)
+        )
+        used.add(id(operation))
+        operations.append(operation)
+    return tuple(operations)

@@ -2,27 +2,17 @@
 
 import signal
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from framebuffer.errors import Fenced
 from framebuffer.wire import RoutingRow, RoutingTable
 from orchestrator.dev.local import LocalPlant
+from tests.chaos.faults import is_stopped
 from tests.support import eventually
 from tests.system.working import Echo, flowing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
-
-
-def state_of(pid: int) -> str:
-    """The kernel's word for it: T is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether SIGSTOP has taken effect."""
-    return state_of(pid) == "T"
 
 
 async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:

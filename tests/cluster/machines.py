@@ -1,6 +1,7 @@
 """State machines under test, and a cluster of real nodes in one process."""
 
 import asyncio
+import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from cluster import Cluster, ClusterSettings, Command, Epoch, Event, Member, NodeStopped, Outcome, Position
+from tests.cluster.wires import Wires
 from tests.support import eventually, free_port
 
 
@@ -57,11 +59,28 @@ class Nodes:
         self._directory = directory
         self._settings = settings
         self.running: dict[str, Cluster] = {}
+        self.joining: list[Member] = []
+        """started with `join`: not in the others' settings"""
+        self.wires: Wires | None = None
+        """what connects them, where a test cuts it"""
 
     def settings(self, node_id: str) -> ClusterSettings:
         """Those of one node."""
+        joining = next((member for member in self.joining if member.id == node_id), None)
+        members = self.members if joining is None else (*self.members, joining)
+        if self.wires is not None:
+            members = tuple(
+                member
+                if member.id == node_id
+                else member.model_copy(update={"address": self.wires.address(node_id, member.id)})
+                for member in members
+            )
         return ClusterSettings(
-            node_id=node_id, members=self.members, data_dir=self._directory / node_id, **self._settings
+            node_id=node_id,
+            members=members,
+            data_dir=self._directory / node_id,
+            join=joining is not None,
+            **self._settings,
         )
 
     async def start(self, *ids: str, machine: Callable[[], Any] = Register) -> None:
@@ -70,6 +89,17 @@ class Nodes:
             cluster = Cluster(self.settings(node_id), machine())
             await cluster.start()
             self.running[node_id] = cluster
+
+    async def join(self, node_id: str, machine: Callable[[], Any] = Register) -> Member:
+        """Start a node that is no member yet; the member to add."""
+        member = Member(id=node_id, address=f"127.0.0.1:{free_port()}")
+        self.joining.append(member)
+        await self.start(node_id, machine=machine)
+        return member
+
+    def lose_disk(self, node_id: str) -> None:
+        """Of a node that is stopped: its data directory is empty."""
+        shutil.rmtree(self._directory / node_id)
 
     async def stop(self, *ids: str) -> None:
         """Stop these nodes, or all that run."""
@@ -96,6 +126,11 @@ class Nodes:
         return rest
 
 
+def one(directory: Path, **settings: Any) -> Nodes:
+    """A cluster of one node, not started."""
+    return Nodes(directory, 1, **settings)
+
+
 @asynccontextmanager
 async def nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterator[Nodes]:
     """Started nodes, stopped at the end."""
@@ -105,6 +140,20 @@ async def nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterat
         yield group
     finally:
         await group.stop()
+
+
+@asynccontextmanager
+async def wired_nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterator[tuple[Nodes, Wires]]:
+    """Started nodes with wires between them, stopped at the end."""
+    group = Nodes(directory, count, **settings)
+    group.wires = Wires(group.members)
+    await group.wires.start()
+    try:
+        await group.start()
+        yield group, group.wires
+    finally:
+        await group.stop()
+        await group.wires.stop()
 
 
 class Freeze:

@@ -1,74 +1,78 @@
-"""Whose directory it is, and that only one process has it."""
+"""One private directory, one process at a time."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from cluster import DataDirForeign, DataDirInUse, DataDirUnreadable, DataDirUnwritable
+from cluster import DataDirExposed, DataDirForeign, DataDirInUse, DataDirUnwritable
 from cluster.datadir import DataDir
-from cluster.errors import DataDirError
-
-
-def open_dir(path: Path, *, cluster: str = "plant", node: str = "n1") -> DataDir:
-    return DataDir.open(path, cluster=cluster, node=node)
 
 
 def test_a_new_directory_is_private_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "a" / "n1"
-    data = open_dir(path)
+    data = DataDir.open(path)
     assert path.stat().st_mode & 0o777 == 0o700
-    assert (data.journal, data.snapshot) == (path / "journal", path / "snapshot")
+    assert (path / "lock").stat().st_mode & 0o777 == 0o600
+    assert data.disk.path("journal") == path / "journal"
     data.close()
     data.close()
-    open_dir(path).close()
+    DataDir.open(path).close()
 
 
 def test_a_locked_one_names_its_holder(tmp_path: Path) -> None:
-    data = open_dir(tmp_path)
-    with pytest.raises(DataDirInUse, match=f"process {os.getpid()}") as caught:
-        open_dir(tmp_path)
+    data = DataDir.open(tmp_path)
+    with pytest.raises(DataDirInUse, match=f"process {os.getpid()}; stop that node") as caught:
+        DataDir.open(tmp_path)
     assert caught.value.path == tmp_path
     assert str(tmp_path) in str(caught.value)
     data.close()
-    open_dir(tmp_path).close()
+    DataDir.open(tmp_path).close()
 
 
-@pytest.mark.parametrize(("cluster", "node"), [("plant", "n2"), ("other", "n1")])
-def test_anothers_is_refused_and_stays_unlocked(tmp_path: Path, cluster: str, node: str) -> None:
-    open_dir(tmp_path).close()
-    with pytest.raises(DataDirForeign, match="belongs to node 'n1' of cluster 'plant'"):
-        open_dir(tmp_path, cluster=cluster, node=node)
-    open_dir(tmp_path).close()
+@pytest.mark.parametrize("mode", [0o777, 0o755, 0o750, 0o701, 0o704])
+def test_one_that_others_may_enter_is_refused_with_what_to_do(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "n1"
+    path.mkdir(0o700)
+    (path / "node.json").write_bytes(b"{}")
+    path.chmod(mode)
+    with pytest.raises(DataDirExposed, match=f"mode {mode:04o}.*chmod 700 {path}"):
+        DataDir.open(path)
+    assert path.stat().st_mode & 0o777 == mode
+    path.chmod(0o700)
+    DataDir.open(path).close()
+
+
+def test_an_empty_one_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "n1"
+    path.mkdir()
+    path.chmod(0o777)
+    DataDir.open(path).close()
+    assert path.stat().st_mode & 0o777 == 0o700
 
 
 def test_files_without_an_identity_are_not_a_nodes(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
     (tmp_path / "holiday.jpg").touch()
-    with pytest.raises(DataDirForeign, match=r"holiday\.jpg"):
-        open_dir(tmp_path)
+    for _ in range(2):  # a refusal holds no lock
+        with pytest.raises(DataDirForeign, match=r"holiday\.jpg.*set another data_dir"):
+            DataDir.open(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"format": 1}', b'{"format": 2, "cluster": "plant", "node": "n1"}'])
-def test_an_identity_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "node.json").write_bytes(content)
-    with pytest.raises(DataDirUnreadable, match=r"node\.json"):
-        open_dir(tmp_path)
-
-
-def test_an_identity_that_is_no_file(tmp_path: Path) -> None:
-    (tmp_path / "node.json").mkdir()
-    with pytest.raises(DataDirUnreadable, match="Is a directory"):
-        open_dir(tmp_path)
+def test_a_kill_while_the_identity_was_written_is_no_stranger(tmp_path: Path) -> None:
+    (tmp_path / "node.json.tmp").write_bytes(b'{"form')
+    tmp_path.chmod(0o700)
+    DataDir.open(tmp_path).close()
 
 
 def test_what_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataDirUnwritable, match="cannot be created"):
-        open_dir(tmp_path / "file" / "n1")
+    with pytest.raises(DataDirUnwritable, match=r"cannot be created or written.*give it to this user"):
+        DataDir.open(tmp_path / "file" / "n1")
 
 
-def test_an_identity_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "node.json.tmp").mkdir()
-    with pytest.raises(DataDirError) as caught:
-        open_dir(tmp_path)
-    assert caught.value.code == "data_dir_unwritable"
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(DataDirUnwritable, match="Is a directory"):
+        DataDir.open(tmp_path)

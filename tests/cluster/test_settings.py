@@ -19,7 +19,7 @@ def settings(**changes: Any) -> ClusterSettings:
 
 def test_the_defaults_are_those_that_were_measured() -> None:
     made = settings()
-    assert (made.heartbeat_s, made.election_min_s, made.election_max_s, made.step_down_s) == (0.05, 0.3, 0.6, 0.3)
+    assert (made.heartbeat_s, made.election_min_s, made.election_max_s, made.step_down_s) == (0.05, 0.3, 0.5, 0.3)
     assert (made.address, made.listen_address) == ("127.0.0.1:7101", "127.0.0.1:7101")
     assert settings(bind="127.0.0.2:7101").listen_address == "127.0.0.2:7101"
 

@@ -1,5 +1,7 @@
 """Snapshot files: whole or refused."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster import SnapshotUnreadable
+from cluster.disk import OsDisk
 from cluster.snapshot_codec import MAGIC, Snapshot, decode_snapshot, encode_snapshot
 from cluster.snapshots import CHUNK_BYTES, SnapshotStore
 
@@ -35,40 +38,55 @@ def test_a_cut_one_is_noticed(length: int) -> None:
 
 
 def test_another_record_in_a_right_frame_is_refused() -> None:
-    import struct
-    import zlib
-
     record = b"\x93\x01\x02\x03"
     with pytest.raises(SnapshotUnreadable, match="cannot be read"):
         decode_snapshot(struct.pack("<8sIQ", MAGIC, zlib.crc32(record), len(record)) + record)
 
 
-def store(path: Path, machine: bytes = b"machine") -> SnapshotStore:
-    return SnapshotStore(path, lambda: (b"state", machine))
+def capture(machine: bytes = b"machine") -> bytes:
+    return encode_snapshot(Snapshot(SNAPSHOT.last, SNAPSHOT.previous, SNAPSHOT.state, machine))
+
+
+def store(directory: Path, machine: bytes = b"machine") -> SnapshotStore:
+    directory.mkdir(exist_ok=True)
+    return SnapshotStore(OsDisk(directory), lambda: capture(machine))
+
+
+def write(own: SnapshotStore) -> None:
+    own.serialize((None, SNAPSHOT.last, SNAPSHOT.previous, None), 8)
 
 
 def test_writing_says_once_that_the_log_may_be_cut(tmp_path: Path) -> None:
-    own = store(tmp_path / "snapshot")
+    own = store(tmp_path)
     assert own.read() is None
     assert own.checkSerializing() == (0, None)
-    own.serialize((None, SNAPSHOT.last, SNAPSHOT.previous, None), 8)
-    assert own.written
+    write(own)
+    assert (own.written, own.taken) == (True, 1)
     assert own.checkSerializing() == (2, 8)
     assert own.checkSerializing() == (0, None)
     assert own.read() == SNAPSHOT
     assert sorted(file.name for file in tmp_path.iterdir()) == ["snapshot"]
 
 
+def copied(sender: SnapshotStore, receiver: SnapshotStore) -> Snapshot:
+    """All chunks, each one asked for again once, as when an answer was lost."""
+    while True:
+        data, offset, last = sender.chunk("node")
+        assert sender.chunk("node") == (data, offset, last)
+        assert len(data) <= CHUNK_BYTES
+        got = receiver.receive(data, offset, last=last)
+        if isinstance(got, Snapshot):
+            assert last
+            return got
+        assert (got, last) == (offset + len(data), False)
+        sender.arrived("node", got)
+
+
 @pytest.mark.parametrize("size", [0, 10, CHUNK_BYTES, 3 * CHUNK_BYTES + 1])
 def test_a_copy_in_chunks_is_verified_before_it_replaces_anything(tmp_path: Path, size: int) -> None:
     sender, receiver = store(tmp_path / "a", b"x" * size), store(tmp_path / "b")
-    sender.serialize((None, SNAPSHOT.last, SNAPSHOT.previous, None), 8)
-    last, got = False, None
-    while not last:
-        chunk = sender.getTransmissionData("node")
-        last = chunk[2]
-        got = receiver.receive(chunk)
-    assert got is not None
+    write(sender)
+    got = copied(sender, receiver)
     assert got.machine == b"x" * size
     assert receiver.read() is None
     receiver.adopt()
@@ -76,27 +94,41 @@ def test_a_copy_in_chunks_is_verified_before_it_replaces_anything(tmp_path: Path
 
 
 def test_a_damaged_copy_is_refused_and_the_next_one_starts_over(tmp_path: Path) -> None:
-    receiver = store(tmp_path / "b")
+    receiver = store(tmp_path)
     data = encode_snapshot(SNAPSHOT)
-    assert receiver.receive((data[5:], False, True)) is None  # the first chunk was lost with a connection
-    assert receiver.receive((data[:5], True, False)) is None
-    assert receiver.receive((b"", True, False)) is None  # begun anew
+    assert receiver.receive(data[5:], 5, last=True) == 0  # the first chunk was lost with a connection
+    assert receiver.receive(data[:5], 0, last=False) == 5
+    assert receiver.receive(data[9:], 9, last=True) == 5  # one between them was lost
+    assert receiver.receive(data[:5], 0, last=False) == 5  # begun anew
     with pytest.raises(SnapshotUnreadable):
-        receiver.receive((data[5:], False, True))
-    assert receiver.receive((data, True, True)) == SNAPSHOT
+        receiver.receive(data[5:-1] + b"?", 5, last=True)
+    assert receiver.receive(data[5:], 5, last=True) == 0
+    assert receiver.receive(data, 0, last=True) == SNAPSHOT
+    assert receiver.read() is None
+
+
+def test_a_copy_that_does_not_end_is_not_kept_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.snapshots.SNAPSHOT_BYTES_MAX", 1000)
+    receiver = store(tmp_path)
+    assert receiver.receive(bytes(1000), 0, last=False) == 1000
+    with pytest.raises(SnapshotUnreadable, match="larger than 1000 bytes"):
+        receiver.receive(b"x", 1000, last=False)
+    assert receiver.receive(b"x", 1001, last=False) == 0
 
 
 def test_a_new_snapshot_ends_copies_of_the_former_one(tmp_path: Path) -> None:
-    sender = store(tmp_path / "a", b"x" * 2 * CHUNK_BYTES)
-    sender.serialize((None, SNAPSHOT.last, SNAPSHOT.previous, None), 8)
-    for _ in range(2):
-        chunk = sender.getTransmissionData("node")
-    assert not chunk[1]
-    sender.serialize((None, SNAPSHOT.last, SNAPSHOT.previous, None), 8)
-    chunk = sender.getTransmissionData("node")
-    assert chunk[1]
-    sender.cancelTransmisstion("node")
-    sender.cancelTransmisstion("node")
-    sender.getTransmissionData("node")
-    sender.receive((b"", True, False))
-    sender.close()
+    sender = store(tmp_path, b"x" * 2 * CHUNK_BYTES)
+    write(sender)
+    data, offset, _ = sender.chunk("node")
+    sender.arrived("node", offset + len(data))
+    assert sender.chunk("node")[1] == CHUNK_BYTES
+    sender.arrived("node", 7)  # an answer that comes late takes nothing back
+    assert sender.chunk("node")[1] == CHUNK_BYTES
+    write(sender)
+    assert sender.chunk("node")[1] == 0
+    sender.arrived("node", CHUNK_BYTES)
+    sender.cancel("node")
+    sender.cancel("node")
+    assert sender.chunk("node")[1] == 0
+    sender.arrived("another", CHUNK_BYTES)
+    assert sender.chunk("another")[1] == 0

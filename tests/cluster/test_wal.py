@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.errors import DataDirUnreadable
+from cluster.disk import OsDisk
+from cluster.errors import DataDirUnreadable, DiskFailed
 from cluster.snapshot_codec import Entry
 from cluster.wal import WriteAheadLog
 
@@ -17,7 +18,7 @@ LIMIT = 1 << 20
 
 
 def opened(path: Path) -> WriteAheadLog:
-    return WriteAheadLog(path, record_bytes_max=LIMIT)
+    return WriteAheadLog(OsDisk(path.parent), path.name, record_bytes_max=LIMIT)
 
 
 def read(path: Path) -> list[Entry]:
@@ -71,10 +72,13 @@ def test_a_file_that_ends_anywhere_gives_a_prefix(tmp_path: Path) -> None:
     content = path.read_bytes()
     states = set()
     for size in range(8, len(content)):
+        torn.unlink(missing_ok=True)
         torn.write_bytes(content[:size])
         entries = read(torn)
         states.add(tuple(entries))
         assert [index for _, index, _ in entries] == list(range(1, len(entries) + 1))
+        if size % 5:
+            continue
         again = opened(torn)
         again.add(b"\x00next", len(entries) + 1, 9)
         again.sync()
@@ -105,6 +109,7 @@ def test_every_flipped_bit_is_refused_with_its_place(tmp_path: Path) -> None:
         for bit in (0, 5, 7):
             damaged = bytearray(content)
             damaged[at] ^= 1 << bit
+            flipped.unlink(missing_ok=True)  # some file systems put a file that is written over on disk at once
             flipped.write_bytes(damaged)
             with pytest.raises(DataDirUnreadable, match=r"damaged at byte \d+"):
                 opened(flipped)
@@ -143,7 +148,11 @@ def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     entries = filled(path)
     (tmp_path / "journal.tmp").write_bytes(b"half a fil")
     assert read(path) == entries
-    assert not (tmp_path / "journal.tmp").exists()
+    log = opened(path)
+    log.begin_at(3)
+    log.close()
+    assert read(path) == entries[3:]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["journal"]
 
 
 @pytest.fixture
@@ -161,7 +170,7 @@ def test_a_full_disk_is_raised_and_what_was_synced_before_is_there(tmp_path: Pat
     log.add(b"\x00kept", 1, 1)
     log.sync()
     log.add(bytes(small_files), 2, 1)
-    with pytest.raises(OSError, match=r".") as failure:
+    with pytest.raises(DiskFailed, match=f"{path}: cannot write: File too large") as failure:
         log.sync()
     assert failure.value.errno == errno.EFBIG
     log.close()

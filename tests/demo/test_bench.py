@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.bench import BENCHES, BenchOptions
+from orchestrator.bench import BENCHES, BenchOptions, etcd
 from orchestrator.bench.figures import latency, percentile, write
 
 
@@ -47,10 +48,10 @@ def test_a_report_goes_where_it_was_asked_for(tmp_path: Path, capsys: pytest.Cap
     assert json.loads((tmp_path / "a" / "b.json").read_text()) == {"ok": False}
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 1}, {"runs": 0}])
-def test_bench_options_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize("wrong", [{"seconds": 1}, {"runs": 0}, {"fault": "sleep"}])
+def test_bench_options_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        BenchOptions(**wrong)  # type: ignore[arg-type]
+        BenchOptions(**wrong)
 
 
 def test_every_bench_has_a_module_that_runs_it() -> None:
@@ -77,22 +78,52 @@ def test_frames_are_measured_beside_their_ceiling(tmp_path: Path) -> None:
     assert (report["end_to_end_lost"], report["end_to_end_duplicates"]) == (0, 0)
 
 
+@pytest.mark.anyio
+async def test_without_etcd_the_comparison_is_left_out_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await etcd.client(tmp_path) is None
+    assert "no comparison with etcd: etcd is not on the PATH" in capsys.readouterr().err
+    for name in ("etcd", "go"):
+        (tmp_path / name).write_text("#!/bin/sh\necho no network >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    assert await etcd.client(tmp_path) is None
+    assert "could not be built" in (said := capsys.readouterr().err)
+    assert "no network" in said
+
+
+WITH_ETCD = all(map(shutil.which, ("etcd", "go")))
+
+
 @pytest.mark.slow
-def test_raft_is_measured_beside_the_stock_library(tmp_path: Path) -> None:
+@pytest.mark.timeout(180)
+def test_raft_is_measured_beside_the_stock_library_and_etcd(tmp_path: Path) -> None:
     report = measured("raft", tmp_path, seconds=5)
     assert report["ok"]
-    for prefix in ("", "stock_batched_", "stock_unbatched_"):
+    assert report["ratio_to_stock"] > 0
+    if not WITH_ETCD:
+        assert report["etcd_commits_per_s"] is None
+        assert report["ratio_to_etcd"] is None
+    for prefix in ("", "stock_batched_", "stock_unbatched_", *(["etcd_"] if WITH_ETCD else [])):
         assert report[f"{prefix}commits_per_s"] > 0
         assert 0 < report[f"{prefix}p50_ms"] <= report[f"{prefix}p99_ms"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_failover_is_measured_by_killing_leaders(tmp_path: Path) -> None:
     report = measured("failover", tmp_path, seconds=20, runs=1)
     assert report["ok"]
     assert (report["runs"], report["lost"], report["duplicates"]) == (1, 0, 0)
     assert 0 < report["gap_p50_ms"] <= report["gap_max_ms"] < 10_000
     assert report["published"] == report["acknowledged"] == report["settled"] > 0
+    assert report["takeover_acknowledged"] > 0
+    assert (report["takeover_lost"], report["takeover_twice"], report["takeover_problems"]) == (0, 0, [])
+    for prefix in ("takeover", "stock", *(["etcd"] if WITH_ETCD else [])):
+        for fault in ("kill", "stop"):
+            assert report[f"{prefix}_{fault}_runs"] == 1
+            assert 0 < report[f"{prefix}_{fault}_p50_ms"] == report[f"{prefix}_{fault}_max_ms"] < 15_000
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Three nodes on one machine: their places, configurations and programs."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -71,3 +72,20 @@ def test_a_plant_that_was_not_started_says_so(tmp_path: Path) -> None:
 def test_dev_options_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         DevOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_node_can_have_its_own_view_of_where_a_peer_is(tmp_path: Path) -> None:
+    plain = on_ports(tmp_path / "dev", api_port=8101, raft_port=7101, redis_port=6390)
+    topology = dataclasses.replace(
+        plain,
+        nodes=tuple(dataclasses.replace(node, host="198.18.0.7") for node in plain.nodes),
+        redis_host="198.18.0.1",
+        dialled={("n1", "n2"): "127.0.0.1:9102"},
+    )
+    raft = {
+        node.id: [member["raft"] for member in topology.config(node)["cluster"]["members"]] for node in topology.nodes
+    }
+    assert raft["n1"] == ["198.18.0.7:7101", "127.0.0.1:9102", "198.18.0.7:7103"]
+    assert raft["n2"] == ["198.18.0.7:7101", "198.18.0.7:7102", "198.18.0.7:7103"]
+    assert topology.apis[0] == "http://198.18.0.7:8101"
+    assert topology.config(topology.nodes[0])["redis"]["url"] == "redis://198.18.0.1:6390/0"

@@ -95,6 +95,40 @@ def configured(tree: dict[str, Any], directory: Path) -> NodeConfig:
     return load_config(path, {})
 
 
+def join_settings(nodes: Nodes, node_id: str, directory: Path) -> dict[str, Any]:
+    """The settings of a node that shall be added: it lists those that are there, and itself, on ports of its own."""
+    config = nodes.nodes[0].config
+    own = {"id": node_id, "raft": f"127.0.0.1:{free_port()}", "api": f"http://127.0.0.1:{free_port()}"}
+    tree: dict[str, Any] = {
+        "node": {"id": node_id, "data_dir": str(directory / node_id)},
+        "cluster": {"members": [*(member.model_dump() for member in config.cluster.members), own], "join": True},
+        "redis": {"mode": "url", "url": config.redis.url},
+    }
+    tree["cluster"].update(PATIENT)
+    if (token := config.api_token()) is not None:
+        tree["api"] = {"token": token}
+    return tree
+
+
+@asynccontextmanager
+async def joining(nodes: Nodes, node_id: str, directory: Path) -> AsyncIterator[tuple[Node, httpx.AsyncClient]]:
+    """A node that waits to be added, and a client for it."""
+    async with running(configured(join_settings(nodes, node_id, directory), directory)) as node:
+        own = node.config.member()
+        token = node.config.api_token()
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(base_url=own.api, headers=headers, timeout=15, trust_env=False) as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get("/healthz")).status_code == 200
+                except httpx.ConnectError:
+                    return False
+
+            await eventually(answers, deadline_s=10)
+            yield node, client
+
+
 @asynccontextmanager
 async def serving(
     count: int,

@@ -194,6 +194,22 @@ async def test_a_body_that_is_too_large(http: httpx.AsyncClient) -> None:
     assert_problem(await http.post("/processors/register", content=chunks()), 413, "body_too_large")
 
 
+async def test_headers_without_end_are_cut_off(http: httpx.AsyncClient) -> None:
+    url = http.base_url
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+
+    async def send_on() -> None:
+        for number in range(1_000):  # 1 MB
+            writer.write(b"X-%d: %s\r\n" % (number, b"a" * 1_000))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    with pytest.raises(ConnectionError):
+        await send_on()
+    writer.close()
+
+
 async def test_a_body_without_end_is_cut_off(http: httpx.AsyncClient) -> None:
     url = http.base_url
     reader, writer = await asyncio.open_connection(url.host, url.port)

@@ -63,8 +63,10 @@ async def test_cluster_status(nodes: Nodes) -> None:
     }
     code, out, err = await ask(nodes, "cluster", "status")
     assert code == 0
-    assert out.splitlines()[0].split() == ["NODE", "ROLE", "READY", "API", "RAFT", "REASON"]
+    headings = ["NODE", "ROLE", "READY", "VOTER", "LAG", "RELEASE", "API", "RAFT", "REASON"]
+    assert out.splitlines()[0].split() == headings
     assert len(out.splitlines()) == 4
+    assert all(member["lag"] is not None and member["voter"] and member["release"] for member in status["members"])
     assert f"leader {leader}" in err
     code, out, _ = await ask(nodes, "cluster", "status", "-o", "yaml")
     assert yaml.safe_load(out)["leader"] == leader
@@ -132,6 +134,40 @@ async def test_processors(nodes: Nodes) -> None:
     assert "offers motion" in (await ask(nodes, "processor", "list", "--capability", "motion"))[2]
     _, out, _ = await ask(nodes, "processor", "list")
     assert "face_detection" in out
+
+
+async def test_variables(nodes: Nodes) -> None:
+    _, out, err = await ask(nodes, "variable", "list")
+    assert out.split() == ["NAME", "VALUE", "REVISION"]
+    assert "no variable" in err
+    made = await data(nodes, "variable", "set", "line-a.speed", '{"mm_s": 120}', "--if-revision", "0", "--key", "v-1")
+    assert await data(nodes, "variable", "get", "line-a.speed") == made
+    assert made["value"] == {"mm_s": 120}
+    again = await data(nodes, "variable", "set", "line-a.speed", '{"mm_s": 120}', "--if-revision", "0", "--key", "v-1")
+    assert again == made, "done once"
+    code, out, err = await ask(nodes, "variable", "set", "line-a.speed", "1", "--if-revision", "0")
+    assert (code, out) == (Exit.CONFLICT, "")
+    assert f"revision {made['revision']}" in err
+    revision = str(made["revision"])
+    assert (await data(nodes, "variable", "set", "line-a.speed", "-5", "--if-revision", revision))["value"] == -5
+    assert (await data(nodes, "variable", "set", "line-a.operator", "--string", "Ada"))["value"] == "Ada"
+    assert [row["name"] for row in await data(nodes, "variable", "list")] == ["line-a.operator", "line-a.speed"]
+    _, out, _ = await ask(nodes, "variable", "list")
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [["line-a.operator", '"Ada"'], ["line-a.speed", "-5"]]
+    code, _, _ = await ask(nodes, "variable", "delete", "line-a.speed", "--if-revision", revision)
+    assert code == Exit.CONFLICT
+    assert (await data(nodes, "variable", "delete", "line-a.speed"))["deleted"] is True
+    for verb in ("get", "delete"):
+        code, _, err = await ask(nodes, "variable", verb, "line-a.speed")
+        assert code == Exit.NOT_FOUND
+        assert "line-a.speed" in err
+    code, _, err = await ask(nodes, "variable", "set", "line-a.operator", "Ada")
+    assert code == Exit.USAGE
+    assert "--string" in err
+    for name, value in (("a", "NaN"), ("a", "1e999"), ("a", '"\\ud800"'), ("a/b", "1"), ("..", "1")):
+        code, _, err = await ask(nodes, "variable", "set", name, value)
+        assert code == Exit.REFUSED
+        assert "variable_invalid" in err
 
 
 async def test_frames(nodes: Nodes, tmp_path: Path) -> None:

@@ -31,11 +31,14 @@ def leaves() -> list[list[str]]:
     for name in COMMANDS:
         command = main.get_command(click.Context(main), name)
         assert command is not None
-        if isinstance(command, click.Group):
-            found += [[name, child] for child in command.commands]
-        else:
-            found.append([name])
+        found += below(command, [name])
     return found
+
+
+def below(command: click.Command, path: list[str]) -> list[list[str]]:
+    if not isinstance(command, click.Group):
+        return [path]
+    return [leaf for name, child in command.commands.items() for leaf in below(child, [*path, name])]
 
 
 @pytest.mark.parametrize("path", leaves(), ids=" ".join)
@@ -49,7 +52,8 @@ def test_help_of_every_command_shows_examples(path: list[str]) -> None:
 def test_the_commands_that_others_rely_on_are_there() -> None:
     names = {" ".join(path) for path in leaves()}
     assert names >= {
-        *("node", "dev", "demo", "bench", "cluster status", "cluster transfer"),
+        *("node", "dev", "demo", "bench", "cluster status", "cluster transfer", "cluster members", "cluster add"),
+        *("cluster remove", "cluster snapshot save", "cluster snapshot restore", "cluster recover"),
         *("component list", "component command", "processor list", "frames verify", "frames stats"),
     }
 

@@ -79,7 +79,7 @@ def test_what_the_cluster_is_told(tmp_path: Path) -> None:
     settings = load(tmp_path, content).cluster_settings()
     assert settings == ClusterSettings(
         node_id="n1",
-        members=tuple(Member(id=one["id"], address=one["raft"]) for one in members(3)),
+        members=tuple(Member(id=one["id"], address=one["raft"], api=one["api"]) for one in members(3)),
         data_dir=tmp_path / "data" / "cluster",
         cluster_name="plant",
         bind="127.0.0.1:7999",
@@ -98,7 +98,9 @@ def test_what_the_cluster_is_told(tmp_path: Path) -> None:
 def test_the_defaults_are_the_clusters_own(tmp_path: Path) -> None:
     config = load(tmp_path, tree())
     plain = ClusterSettings(
-        node_id="n1", members=(Member(id="n1", address="127.0.0.1:7101"),), data_dir=tmp_path / "data" / "cluster"
+        node_id="n1",
+        members=(Member(id="n1", address="127.0.0.1:7101", api="http://127.0.0.1:8101"),),
+        data_dir=tmp_path / "data" / "cluster",
     )
     assert config.cluster_settings() == plain
 

@@ -32,6 +32,32 @@ def test_an_even_number_is_refused(tmp_path: Path, count: int, reason: str) -> N
     assert reason in problem.message
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
+def test_whoever_joins_lists_one_more(tmp_path: Path, count: int) -> None:
+    config = load(tmp_path, tree(count, cluster={"join": True}))
+    assert config.cluster_settings().join
+    assert [member.api for member in config.cluster_settings().members] == [
+        f"http://127.0.0.1:{8100 + at}" for at in range(1, count + 1)
+    ]
+
+
+def test_nobody_joins_itself(tmp_path: Path) -> None:
+    problem = only(refused(tmp_path, tree(1, cluster={"join": True})))
+    assert problem.field == "cluster.join"
+    assert "nobody to join" in problem.message
+
+
+def test_join_is_a_boolean_and_the_only_one(tmp_path: Path) -> None:
+    assert not load(tmp_path, tree(3)).cluster.join
+    assert load(tmp_path, tree(2), environment={"TRIARCH_CLUSTER__JOIN": "true"}).cluster.join
+    assert only(refused(tmp_path, tree(3, cluster={"join": "perhaps"}))).field == "cluster.join"
+    assert only(refused(tmp_path, tree(3, cluster={"heartbeat_s": True}))).field == "cluster.heartbeat_s"
+
+
+def test_an_even_number_names_the_way_to_add_a_node(tmp_path: Path) -> None:
+    assert "join: true" in only(refused(tmp_path, tree(4))).hint
+
+
 def test_no_members(tmp_path: Path) -> None:
     problem = only(refused(tmp_path, tree(0)))
     assert (problem.field, problem.message) == ("cluster.members", "is empty")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cluster import Command, Outcome, Position
 from framebuffer import registry as processors
 from framebuffer.models import ProcessorRegistration
+from orchestrator import variables
 from orchestrator.components import KINDS, Observe, Presence, Register, Unregister
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.lifecycle import State
@@ -33,17 +34,23 @@ def filled() -> PlantState:
     apply(state, *encoded(Register(id="press", address="http://127.0.0.1:1", incarnation="i", sequence=0)), index=1)
     apply(state, *encoded(PROCESSOR), index=2)
     apply(state, *encoded(Observe(id="press", state=State.FAULT, reason="torn", incarnation="i", sequence=1)), index=3)
+    apply(state, *encoded(variables.Set.of("speed", 120)), index=4)
     return state
 
 
-def test_components_and_processors_stand_side_by_side() -> None:
+def test_the_registries_stand_side_by_side() -> None:
     state = filled()
+    assert set(state.variables.rows) == {"speed"}
     assert set(state.components.rows) == {"press"}
     assert set(state.processors.rows) == {"faces"}
     outcome, events = apply(state, *encoded(Unregister(id="press")), index=4)
     assert (outcome.ok, events) == (True, 1)
     outcome, events = apply(state, *encoded(processors.Unregister(id="nobody")), index=5)
     assert (outcome.code, events) == ("processor_unknown", 0)
+    outcome, events = apply(state, *encoded(variables.Set.of("speed", 90, if_revision=4)), index=6)
+    assert (outcome.ok, events) == (True, 1)
+    outcome, events = apply(state, *encoded(variables.Delete(name="speed", if_revision=4)), index=7)
+    assert (outcome.code, outcome.value, events) == ("precondition_failed", {"revision": 6}, 0)
 
 
 def test_an_outcome_and_its_events_can_be_replicated() -> None:
@@ -65,7 +72,7 @@ def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> 
     assert state.snapshot() == before
 
 
-ALL_KINDS = [*KINDS, *processors.KINDS]
+ALL_KINDS = [*KINDS, *processors.KINDS, *variables.KINDS]
 BODIES = st.binary(max_size=80) | st.recursive(
     st.none()
     | st.booleans()
@@ -77,6 +84,7 @@ BODIES = st.binary(max_size=80) | st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(["id", "address", "state", "sequence", "online", "position", "type", "capacity", "labels"])
+            | st.sampled_from(["name", "value", "if_revision"])
             | st.text(max_size=8),
             inner,
             max_size=6,
@@ -94,6 +102,8 @@ TYPED = st.one_of(
     st.just(PROCESSOR),
     st.builds(processors.Health, id=st.just("faces"), healthy=st.booleans()),
     st.builds(processors.Unregister, id=st.just("faces")),
+    st.builds(variables.Set, name=st.text(max_size=2), value=st.text(max_size=5), if_revision=st.none() | st.just(0)),
+    st.builds(variables.Delete, name=st.text(max_size=2)),
 ).map(encoded)
 COMMANDS = TYPED | st.tuples(st.sampled_from(ALL_KINDS) | st.text(max_size=20), BODIES)
 
@@ -113,6 +123,7 @@ def test_nothing_that_a_command_holds_makes_it_raise(commands: list[tuple[tuple[
     restored.restore(one.snapshot())
     assert restored.snapshot() == one.snapshot()
     assert restored.components.rows == one.components.rows
+    assert restored.variables.rows == one.variables.rows
 
 
 @pytest.mark.parametrize("kind", ["component.unregister", "processor.unregister"])
@@ -125,11 +136,31 @@ def test_a_body_nested_without_end_is_refused(kind: str) -> None:
 
 def test_a_restore_keeps_the_registries_that_others_hold_on_to() -> None:
     state = PlantState()
-    components, registry = state.components, state.processors
+    components, registry, values = state.components, state.processors, state.variables
     state.restore(filled().snapshot())
     assert state.components is components
     assert state.processors is registry
-    assert (set(components.rows), set(registry.rows)) == ({"press"}, {"faces"})
+    assert state.variables is values
+    assert (set(components.rows), set(registry.rows), set(values.rows)) == ({"press"}, {"faces"}, {"speed"})
+
+
+def test_a_snapshot_without_variables_is_one_of_the_release_before_them() -> None:
+    """In both directions: it is still written so while none was ever set, and it is read as "none"."""
+    state = filled()
+    tree = msgspec.msgpack.decode(state.snapshot())
+    assert (tree["format"], "variables" in tree) == (FORMAT, True)
+    old = msgspec.msgpack.encode({"format": 1, "components": tree["components"], "processors": tree["processors"]})
+    state.restore(old)
+    assert (state.variables.rows, state.variables.revision) == ({}, 0)
+    assert state.snapshot() == old
+
+
+def test_a_snapshot_remembers_revisions_of_variables_that_are_gone() -> None:
+    state = filled()
+    apply(state, *encoded(variables.Delete(name="speed")), index=5)
+    restored = PlantState()
+    restored.restore(state.snapshot())
+    assert restored.variables.revision == 5
 
 
 @pytest.mark.parametrize(
@@ -149,6 +180,17 @@ def test_a_restore_keeps_the_registries_that_others_hold_on_to() -> None:
             "processors": {"version": 1, "processors": [1]},
         },
         {"format": FORMAT, "components": {"version": 1, "components": []}, "processors": {"version": 9}},
+        {
+            "format": FORMAT,
+            "components": {"version": 1, "components": []},
+            "processors": {"version": 1, "processors": []},
+        },
+        {
+            "format": FORMAT,
+            "components": {"version": 1, "components": []},
+            "processors": {"version": 1, "processors": []},
+            "variables": {"version": 2, "revision": 0, "variables": []},
+        },
     ],
 )
 def test_a_snapshot_that_is_none_is_refused_and_changes_nothing(tree: Any) -> None:

@@ -100,6 +100,19 @@ async def test_a_data_directory_of_another_node_is_left_alone(plant: LocalPlant)
     assert "n2" in err
 
 
+async def test_a_data_directory_that_others_may_enter_is_refused(topology: Topology) -> None:
+    place = topology.node("n1")
+    directory = Path(topology.config(place)["node"]["data_dir"]) / "cluster"
+    os.makedirs(directory)
+    os.chmod(directory, 0o755)  # noqa: S103 - it is the mode that is refused
+    os.mknod(directory / "node.json")
+    code, _, err = await triarch("node", "--config", place.config)
+    assert code == 4, err
+    assert "data_dir_exposed" in err
+    assert f"chmod 700 {directory}" in err
+    assert os.listdir(directory) == ["node.json"]
+
+
 async def test_without_a_quorum_writes_are_refused_and_it_says_so(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
     survivors = [node for node in plant.topology.nodes if node.id != first.node_id][:1]

@@ -1,0 +1,63 @@
+"""`python -m tests.soak [NAME] [--report FILE] [...]`: one campaign, or all of them one after the other.
+
+Exit code 0 only where every promise of every campaign held. With NAME left out, --report is a directory.
+"""
+
+import argparse
+import asyncio
+import importlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.bench.asking import Declined, Unanswered
+from orchestrator.errors import OrchestratorError
+from tests.soak import report
+
+CAMPAIGNS = ("torture", "rejoin", "calm", "bounded", "isolated")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("campaign", nargs="?", choices=CAMPAIGNS, help="all, where none is named")
+    parser.add_argument("--report", type=Path, help="JSON goes here, and a page beside it; a directory for all")
+    parser.add_argument("--directory", type=Path, help="data and logs, kept [default: a temporary one]")
+    parser.add_argument("--size", type=float, help="kills, rejoins, seconds, commands, runs [default: its own]")
+    return parser.parse_args(argv)
+
+
+async def campaign(name: str, size: float | None, directory: Path) -> dict[str, Any]:
+    """Run one; the report has `ok` and `problems`."""
+    module = importlib.import_module(f"tests.soak.{name}")
+    try:
+        found: dict[str, Any] = await module.run(directory, module.SIZE if size is None else size)
+    except (OrchestratorError, Declined, Unanswered) as error:
+        found = {"problems": [f"broken off: {error}"]}
+    return {"campaign": name, "ok": not found["problems"], **found}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run what is asked for and return the exit code."""
+    arguments = parse(argv)
+    ok = True
+    commit = report.commit()
+    for name in [arguments.campaign] if arguments.campaign else CAMPAIGNS:
+        directory = arguments.directory or Path(tempfile.mkdtemp(prefix="triarch-soak-"))
+        print(f"soak {name}: data and logs in {directory / name}", file=sys.stderr, flush=True)
+        origin = report.origin(argv, commit)
+        found = asyncio.run(campaign(name, arguments.size, directory / name))
+        ok = ok and found["ok"]
+        file = arguments.report
+        if file is not None and arguments.campaign is None:
+            file = file / f"soak-{name}.json"
+        report.write(file, {**found, "origin": origin})
+        said = "every promise held" if found["ok"] else "broken: " + "; ".join(found["problems"])
+        print(f"soak {name}: {said}", file=sys.stderr, flush=True)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

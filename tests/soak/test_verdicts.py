@@ -1,0 +1,104 @@
+"""A verdict that cannot fail proves nothing: each is shown what it must find."""
+
+import msgspec
+import pytest
+
+from cluster import Position
+from orchestrator.bench.tally import State, Tallies, Verdict, command, judge
+from tests.soak.bounded import MEMORY_GROWTH_BYTES, growing
+from tests.soak.isolated import BOUND_MS, late
+from tests.soak.rejoin import deposed
+from tests.soak.report import page
+
+
+def applied(*numbers: int, client: str = "c") -> State:
+    machine = Tallies()
+    for index, number in enumerate(numbers, 2):
+        machine.apply(command(client, number, at=0.0), Position(1, index))
+    return machine.state
+
+
+def verdict(*states: State, acknowledged: int = 3) -> Verdict:
+    return judge({"c": acknowledged}, {f"n{number}": state for number, state in enumerate(states, 1)})
+
+
+def test_everything_once_on_every_member_is_right() -> None:
+    found = verdict(applied(0, 1, 2), applied(0, 1, 2))
+    assert (found.ok, found.acknowledged, found.lost, found.twice) == (True, 3, 0, 0)
+
+
+def test_a_command_whose_answer_was_lost_may_be_there() -> None:
+    assert verdict(applied(0, 1, 2, 3), applied(0, 1, 2, 3)).ok
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost", "twice", "said"),
+    [
+        ((0, 1), 1, 0, "1 of 3 acknowledged commands of c are lost"),
+        ((0, 2), 1, 0, "1 of 3 acknowledged commands of c are lost"),
+        ((), 3, 0, "3 of 3 acknowledged"),
+        ((0, 1, 1, 2), 0, 1, "1 commands of c were applied again"),
+        ((0, 1, 2, 0), 0, 1, "applied again"),
+        ((0, 1, 2, 3, 4), 0, 0, "5 commands of c were applied, 3 were sent"),
+    ],
+)
+def test_what_is_lost_doubled_or_made_up_is_found(numbers: tuple[int, ...], lost: int, twice: int, said: str) -> None:
+    found = verdict(applied(*numbers), applied(*numbers))
+    assert (found.ok, found.lost, found.twice) == (False, lost, twice)
+    assert said in found.problems[0]
+
+
+def test_a_loss_on_one_member_alone_is_found() -> None:
+    found = verdict(applied(0, 1, 2), applied(0, 1))
+    assert (found.ok, found.lost) == (False, 1)
+    assert any("n2 differs from n1" in problem for problem in found.problems)
+
+
+def test_another_order_is_another_state() -> None:
+    first, second = Tallies(), Tallies()
+    one, two = command("a", 0, at=0.0), command("b", 0, at=0.0)
+    for machine, order in ((first, (one, two)), (second, (two, one))):
+        for index, each in enumerate(order, 2):
+            machine.apply(each, Position(1, index))
+    assert not judge({"a": 1, "b": 1}, {"n1": first.state, "n2": second.state}).ok
+
+
+def test_nobody_to_ask_is_no_success() -> None:
+    assert not judge({}, {}).ok
+
+
+def test_a_state_survives_its_snapshot() -> None:
+    machine, other = Tallies(), Tallies()
+    machine.state = applied(0, 1, 1, 3)
+    other.restore(machine.snapshot())
+    assert other.state == machine.state
+    assert msgspec.json.decode(msgspec.json.encode(machine.state), type=State) == machine.state
+
+
+def test_another_leader_or_term_is_found() -> None:
+    assert deposed(("n1", 4), {("n1", 4)}) == []
+    assert deposed(("n1", 4), {("n1", 4), ("n2", 5)}) == ["n1 led in term 4, then n2 in term 5"]
+    assert deposed(("n1", 4), {(None, 5)}) == ["n1 led in term 4, then nobody in term 5"]
+    assert deposed(("n1", 4), {(None, 4)}) == []
+
+
+def test_growth_is_found_in_files_and_in_memory() -> None:
+    saw = [(size << 20, 50 << 20) for size in (1, 4, 1, 4, 1, 5, 1, 3)]
+    assert growing("n1", saw) == []
+    assert "its files grew from 40000000 to 80000000" in growing("n1", [(n * 10_000_000, 0) for n in range(1, 9)])[0]
+    assert "its memory grew" in growing("n1", [(1, n * MEMORY_GROWTH_BYTES) for n in range(1, 9)])[0]
+    assert "too few" in growing("n1", [(1, 1)])[0]
+
+
+def test_answers_after_the_bound_are_found() -> None:
+    assert late({"leader": [0.0, BOUND_MS]}) == []
+    assert "run 2: leader reads were answered for 500.1 ms" in late({"leader": [3.0, 500.1]})[0]
+
+
+def test_a_page_shows_what_broke() -> None:
+    origin = {"command": "c", "commit": "f" * 40, "at": "t", "python": "3", "pysyncobj": "0", "system": "s", "cores": 2}
+    report = {"campaign": "calm", "problems": ["an election"], "origin": {**origin, "load_average": [0.5]}, "lost": 0}
+    broken = page({**report, "ok": False})
+    assert "**Broken:** an election" in broken
+    assert "| `lost` | 0 |" in broken
+    assert "Every promise held." in page({**report, "ok": True, "problems": []})
