@@ -222,7 +222,7 @@ def _read_at_once(self: Any, query: Any, consistency: str, max_stale: Any, done:
 
 DEFECTS = (
     Defect(
-        "R1", "a follower cuts every entry behind prevLogIdx, and a leader sends again from there", ("network", "mixed", "deposed"),
+        "R1", "a follower cuts every entry behind prevLogIdx, and a leader sends again from there", ("bursts", "network", "mixed"),
         lambda: [(Inbound, "_match", _match_as_stock), (Inbound, "_on_answer", _answer_goes_back)],
     ),
     Defect(
@@ -230,7 +230,7 @@ DEFECTS = (
         lambda: [(Inbound, "_begin_log_at", _begin_log_anew)],
     ),
     Defect(
-        "R5 in place", "the log is rewritten in place when it is compacted", ("snapshots", "crashes", "mixed"),
+        "R5 in place", "the log is rewritten in place when it is compacted", ("snapshots", "crashes"),
         lambda: [(WriteAheadLog, "_write_anew", _write_in_place)],
     ),
     Defect(
@@ -242,11 +242,11 @@ DEFECTS = (
         lambda: [(Raft, "_load", _believe_hint), (Raft, "_commit", _keep_hint)],
     ),
     Defect(
-        "R7", "term and vote are not on disk", ("votes", "crashes", "elections"),
+        "R7", "term and vote are not on disk", ("votes",),
         lambda: [(Ballot, "store", _forget_vote), (RaftLog, "getCurrentTerm", _term_of_log)],
     ),
     Defect(
-        "R7 checksum", "records of the log are believed without their checksum", ("disks", "crashes", "snapshots"),
+        "R7 checksum", "records of the log are believed without their checksum", ("disks",),
         lambda: [(WriteAheadLog, "_read", _read_unchecked)],
     ),
     Defect(

@@ -51,7 +51,7 @@ class Inode:
             self.data[self.synced :] = self.behind
             what = "the end that was cut off is back"
         elif unsynced:
-            kept = draw.choice((0, unsynced, draw.randrange(unsynced + 1), draw.randrange(unsynced + 1)))
+            kept = draw.choice((0, unsynced, *(draw.randrange(unsynced + 1) for _ in range(3))))
             first_sector = -(-(self.synced + kept) // SECTOR) * SECTOR
             if kept < unsynced and first_sector < len(self.data) and draw.random() < 0.5:
                 self.data[first_sector:] = bytes(len(self.data) - first_sector)
@@ -157,7 +157,7 @@ class SimDisk:
     # ── What happens to it ────────────────────────────────
 
     def crash_in(self, calls: int, *, after: str = "") -> None:
-        """Raise Crashed in the middle of that call from now (0: the next one), or from when `after` is next created."""
+        """Raise Crashed in the middle of that call from now (0: the next one), or from when a file of that name is next begun."""
         self._crash_in, self._crash_after = calls, after
 
     def reopened(self) -> None:
@@ -196,7 +196,7 @@ class SimDisk:
     def before(self, what: str, name: str, size: int = 0) -> int:
         """Fail if it is time to; how many of `size` bytes are written."""
         self.calls += 1
-        if what == "create" and name == self._crash_after:
+        if what == "create" and name.startswith(self._crash_after):
             self._crash_after = ""
         if self._crash_in is not None and not self._crash_after:
             if self._crash_in == 0:

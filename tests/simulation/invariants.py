@@ -3,7 +3,7 @@
 election safety      one leader a term, also over restarts
 log matching         the same index and term: the same data, and the same entry before it
 leader completeness  a new leader has every committed entry
-committed entries    never change, and are on the disks of a majority when they are taken for committed
+committed entries    never change, are never cut, and are on a majority's disks when they are taken for committed
 equal states         the same digest at the same index, on every member
 once                 no command has its effect twice
 """
@@ -119,6 +119,11 @@ class Invariants:
             f"{member} has entry {index} of term {term} behind one of term {previous_term}, others behind term {known[1]}",
         )
 
+    def cut(self, member: str, index: int, term: int | None) -> None:
+        """`member` cuts its log from `index` on, where it has an entry of this term."""
+        if index <= self.committed and self._committed.get(index, (None,))[0] == term:
+            raise Violation("committed entries", f"{member} cuts entry {index} of term {term}, which is committed")
+
     # ── Leaders ────────────────────────────────
 
     def leads(self, member: str, incarnation: int, term: int, log: LogShadow) -> None:
@@ -147,8 +152,10 @@ class Invariants:
         `electorates`: whose majority counts; several where the voters changed meanwhile.
         """
         own = logs[member][0]
-        for index in range(max(former + 1, own.first), commit + 1):
+        for index in range(former + 1, commit + 1):
             term = own.term(index)
+            if term is None and index < own.first:
+                continue  # it came with a snapshot
             if term is None:
                 raise Violation("committed entries", f"{member} takes entry {index} for committed and does not hold it")
             known = self._committed.setdefault(index, (term, member))

@@ -33,6 +33,10 @@ class Watcher(Protocol):
         """An entry was put into the log."""
         ...
 
+    def cut(self, member: "Member", index: int, term: int | None) -> None:
+        """The log is cut from `index` on, where it has an entry of this term."""
+        ...
+
     def looked_at(self, member: "Member") -> None:
         """A turn is over: the member's view may have changed."""
         ...
@@ -287,6 +291,7 @@ class Member:
             index = wal[position][1] if position < len(wal) else None
             cut_from(position)
             if index is not None:
+                self._watcher.cut(self, index, log.term(index))
                 log.cut_from(index)
 
         def replaced(entries: Any) -> None:

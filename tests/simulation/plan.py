@@ -30,6 +30,7 @@ class Conditions(msgspec.Struct, frozen=True):
     """What stays the same for the whole run. Durations in seconds."""
 
     members: int
+    clients: int
     compaction_entries: int
     heartbeat_s: float
     election_min_s: float
@@ -79,6 +80,7 @@ class Scenario(msgspec.Struct, frozen=True):
     members: tuple[int, ...] = (3, 3, 3, 3, 5)
     read_share: float = 0.35
     value_bytes: tuple[int, ...] = (0, 0, 40, 3000)
+    clients: int = 4
     whom: tuple[int, int, int] = (4, 2, 3)
     """weights: the leader, a follower, anybody"""
 
@@ -117,6 +119,10 @@ SCENARIOS = (
     # What proves little by chance: who still believes what, shortly after leadership has moved.
     Scenario("handovers", 2, 2.0, _only(unheard_transfer=8, transfer=3, delay=1), client_gap_s=0.06, turbulence_s=(1.5, 3.0), read_share=0.5),
     Scenario("minorities", 2, 1.0, _only(minority=5, transfer=1, isolate=1), client_gap_s=0.06, turbulence_s=(2.5, 4.0), members=(5,)),
+    Scenario(
+        "bursts", 1, 2.0, _only(reset=5, late=3, narrow=3, isolate=2, crash=2, transfer=1), client_gap_s=0.03, turbulence_s=(0.5, 1.0),
+        clients=8, value_bytes=(600,), read_share=0.1,
+    ),
     Scenario("returns", 2, 0.6, _only(isolate=5, one_way=2, pause=1), whom=(0, 1, 0), turbulence_s=(3.0, 4.0)),
     Scenario("votes", 1, 1.0, _only(forgetful=5, crash=1, isolate=1), members=(3,)),
     Scenario("learners", 1, 1.0, _only(stranded=5, remove=2, isolate=1), client_gap_s=0.08, turbulence_s=(2.0, 3.0)),
@@ -151,6 +157,7 @@ def _conditions(random: Random, scenario: Scenario) -> Conditions:
     election = heartbeat * random.uniform(4.0, 6.0)
     return Conditions(
         members=random.choice(scenario.members),
+        clients=scenario.clients,
         compaction_entries=random.randint(*scenario.compaction),
         heartbeat_s=heartbeat,
         election_min_s=election,
@@ -191,8 +198,8 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
         args = (who, lasts)
     elif kind in ("crash_inside", "power_inside"):
         # Most of a member's disk calls are for single entries: aim at the rarer ones, too.
-        after = random.choice(("", "", "snapshot.tmp", "journal.tmp", "vote.tmp"))
-        args = (who, random.randrange(12 if after == "snapshot.tmp" else 7), after, lasts)
+        after = random.choice(("", "", "snapshot", "journal", "vote"))
+        args = (who, random.randrange(12 if after == "snapshot" else 7), after, lasts)
     elif kind in ("crash_all", "power_all"):
         args = (tuple(round(random.uniform(0.02, 0.4), 4) for _ in range(conditions.members)),)
     elif kind == "jump":
@@ -242,7 +249,7 @@ def _of_streams(random: Random, kind: str, lasts: float) -> tuple[Any, ...]:
 def _operations(random: Random, scenario: Scenario, until: float) -> list[Step]:
     steps = []
     value = 0
-    for client in range(4):
+    for client in range(scenario.clients):
         at = 0.4 + random.random() * 0.3
         while at < until:
             value += 1

@@ -95,7 +95,7 @@ class World:
             self.slots.append(self.new_member())
         self._founders = tuple(MemberSettings(id=member.id, address=member.address) for member in self.slots)
         self._clients = [
-            Client(self.agenda, self, self.history, number, value_bytes=conditions.value_bytes) for number in range(4)
+            Client(self.agenda, self, self.history, number, value_bytes=conditions.value_bytes) for number in range(conditions.clients)
         ]
 
     def new_member(self) -> Member:
@@ -283,6 +283,10 @@ class World:
     def appended(self, member: Member, entry: tuple[bytes, int, int], previous_term: int | None) -> None:
         """See Watcher."""
         self.invariants.added(member.id, entry, previous_term)
+
+    def cut(self, member: Member, index: int, term: int | None) -> None:
+        """See Watcher."""
+        self.invariants.cut(member.id, index, term)
 
     def looked_at(self, member: Member) -> None:
         """See Watcher."""
