@@ -130,6 +130,7 @@ def _keep_hint(self: Any) -> None:
 
 
 def _forget_vote(self: Any, vote: Any) -> None:
+    self._disk.create(f"{self._name}.tmp").write(b"never put in place")
     self.vote = vote
 
 

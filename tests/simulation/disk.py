@@ -99,7 +99,7 @@ class SimDisk:
         self._names_on_disk: dict[str, Inode] = {}
         self._changes: list[dict[str, Inode | None]] = []
         self._crash_in: int | None = None
-        self._crash_after = ""
+        self._crash_after = self._crash_only = ""
         self.slow_s = 0.0
         """how much longer a sync takes now"""
         self.full = False
@@ -156,9 +156,12 @@ class SimDisk:
 
     # ── What happens to it ────────────────────────────────
 
-    def crash_in(self, calls: int, *, after: str = "") -> None:
-        """Raise Crashed in the middle of that call from now (0: the next one), or from when a file of that name is next begun."""
-        self._crash_in, self._crash_after = calls, after
+    def crash_in(self, calls: int, *, after: str = "", only: str = "") -> None:
+        """Raise Crashed in the middle of that call from now (0: the next one), or from when `after` is next begun.
+
+        `only`: calls for files whose names begin so are counted.
+        """
+        self._crash_in, self._crash_after, self._crash_only = calls, after, only
 
     def reopened(self) -> None:
         """The process began anew: a crash that was due did not come, or has come."""
@@ -198,7 +201,7 @@ class SimDisk:
         self.calls += 1
         if what == "create" and name.startswith(self._crash_after):
             self._crash_after = ""
-        if self._crash_in is not None and not self._crash_after:
+        if self._crash_in is not None and not self._crash_after and name.startswith(self._crash_only):
             if self._crash_in == 0:
                 self._crash_in = None
                 if what != "write" or not size:

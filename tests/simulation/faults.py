@@ -48,6 +48,7 @@ class Faults:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._term_before: dict[str, int] = {}
 
     def strike(self, step: Step) -> None:
         """Carry out one fault."""
@@ -280,23 +281,40 @@ class Faults:
                 self._site.network.link(other.id, member.id).extra_s = extra_s
                 self._slowed(other, member, for_s, "")
 
-    def _minority(self, lag_s: float, cut_s: float, alone_s: float) -> str:
-        """A leader with one follower, whose answers are slow, is cut off, and leads again before they arrive."""
+    def _minority(self, for_s: float) -> str:
+        """A leader and a follower are cut off, what the follower answers is held until the leader leads again, later."""
         leader = self._site.leader()
-        if leader is None or len(self._site.slots) < 3:
-            return "nobody leads"
+        if leader is None or len(self._site.slots) < 5:
+            return "no leader of five members"
         follower = next(member for member in reversed(self._site.slots) if member is not leader)
-        self._site.network.link(follower.id, leader.id).extra_s = lag_s
-        self._slowed(follower, leader, cut_s + alone_s, "")
-        for other in self._site.slots:
-            if other not in (leader, follower):
-                for one, for_s in ((leader, cut_s), (follower, cut_s + alone_s)):
-                    self._cut_way(one, other, for_s)
-                    self._cut_way(other, one, for_s)
-        self._cut_way_after(cut_s, leader, follower, alone_s)
-        for attempt in range(6):
-            self._site.agenda.after(cut_s + 0.03 * (attempt + 1), self._back_to, leader)
-        return f"{leader.id} and {follower.id} for {cut_s:g} s, answers {lag_s:g} s late, the follower {alone_s:g} s longer"
+        others = [member for member in self._site.slots if member not in (leader, follower)]
+        self._cut_way(follower, leader, for_s)
+        self._apart([leader, follower], others, for_s)
+        self._site.agenda.after(0.02, self._bring_back, leader, follower, others, self._site.agenda.now + for_s)
+        return f"{leader.id} and {follower.id} for up to {for_s:g} s"
+
+    def _bring_back(self, former: Member, follower: Member, others: list[Member], until: float) -> None:
+        """As soon as another member leads: let it hand over to the former leader, and that one hear the old answers."""
+        site = self._site
+        leader = site.leader()
+        if site.healed or site.agenda.now >= until:
+            return
+        if leader is former and former.term > self._term_before.get(former.id, former.term):
+            self._apart([former], others[1:], until - site.agenda.now)
+            site.network.heal(follower.id, former.id)
+            return
+        if leader is not None and leader is not former:
+            for other in others:
+                site.network.mend(former.id, other.id)
+            self._term_before[former.id] = leader.term
+            self._back_to(former)
+        site.agenda.after(0.01, self._bring_back, former, follower, others, until)
+
+    def _apart(self, some: list[Member], others: list[Member], for_s: float) -> None:
+        for one in some:
+            for other in others:
+                self._cut_way(one, other, for_s)
+                self._cut_way(other, one, for_s)
 
     def _cut_way_after(self, after_s: float, source: Member, target: Member, for_s: float) -> None:
         self._site.agenda.after(after_s, self._cut_way, source, target, for_s)
@@ -319,7 +337,7 @@ class Faults:
         for one, other in ((chosen, leader), (leader, chosen)):
             self._cut_way_after(0.05, one, other, for_s)
         leader.power_at_crash, leader.restart_after_s = False, down_s
-        leader.disk.crash_in(5, after="vote.tmp")
+        leader.disk.crash_in(0, after="vote", only="journal")
         self._site.disturb_all(self._site.agenda.now + for_s)
         leader.request(lambda raft: self._hand_over(raft, chosen.id, 3))
         return f"{leader.id} votes for {chosen.id} and ends for {down_s:g} s; {chosen.id} is cut off for {for_s:g} s"

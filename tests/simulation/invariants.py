@@ -14,6 +14,7 @@ from typing import Protocol
 
 Entry = tuple[bytes, int, int]
 _NEVER = 1 << 62
+_REMEMBERED = 400
 
 
 class Violation(Exception):
@@ -72,8 +73,8 @@ class LogShadow:
 
     def replace(self, entries: Sequence[Entry], end: int) -> None:
         """A new file of `end` bytes holds these entries, and no others."""
-        kept = 0 <= entries[0][1] - self._base <= len(self._terms) <= 400
-        if not (kept and all(self.term(index) in (None, term) for _, index, term in entries)):
+        goes_on = self.term(entries[0][1]) == entries[0][2]  # else it stands for a snapshot, and what was before is void
+        if not goes_on or len(self._terms) > _REMEMBERED:
             self.__init__(entries, end)  # type: ignore[misc]
             return
         self.first = entries[0][1]

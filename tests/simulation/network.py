@@ -231,6 +231,13 @@ class Network:
                 for kind, what, sent_at in held:
                     self.carry(end, kind, what, sent_at)
 
+    def mend(self, one: str, other: str) -> None:
+        """Take every cut between two hosts back."""
+        for source, target in ((one, other), (other, one)):
+            if self.link(source, target).cuts:
+                self.link(source, target).cuts = 1
+                self.heal(source, target)
+
     def heal_all(self) -> None:
         """Every direction is as it was in the beginning."""
         for (source, target), link in self._links.items():

@@ -118,7 +118,10 @@ SCENARIOS = (
     ),
     # What proves little by chance: who still believes what, shortly after leadership has moved.
     Scenario("handovers", 2, 2.0, _only(unheard_transfer=8, transfer=3, delay=1), client_gap_s=0.06, turbulence_s=(1.5, 3.0), read_share=0.5),
-    Scenario("minorities", 2, 1.0, _only(minority=5, transfer=1, isolate=1), client_gap_s=0.06, turbulence_s=(2.5, 4.0), members=(5,)),
+    Scenario(
+        "minorities", 2, 1.0, _only(minority=6, transfer=1), client_gap_s=0.06, turbulence_s=(2.0, 3.0), members=(5,), clients=8,
+        windows=2,
+    ),
     Scenario(
         "bursts", 1, 2.0, _only(reset=5, late=3, narrow=3, isolate=2, crash=2, transfer=1), client_gap_s=0.03, turbulence_s=(0.5, 1.0),
         clients=8, value_bytes=(600,), read_share=0.1,
@@ -224,7 +227,7 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
     elif kind == "unheard_transfer":
         args = (FOLLOWER, random.choice((0.0, 0.001, 0.003)), round(random.uniform(0.1, 0.5), 3), round(random.uniform(0.2, 0.7), 3))
     elif kind == "minority":
-        args = tuple(round(random.uniform(*bounds), 3) for bounds in ((0.4, 1.2), (0.4, 1.0), (0.3, 1.0)))
+        args = (round(random.uniform(1.0, 1.8), 3),)
     elif kind == "forgetful":
         args = (round(random.uniform(1.0, 2.0), 3), round(random.uniform(0.02, 0.1), 3))
     elif kind == "stranded":
