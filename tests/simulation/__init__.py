@@ -1,4 +1,4 @@
-"""A deterministic simulation of the agreement: the real `cluster.raft.Raft` of all members, on a virtual clock, network and disk.
+"""A deterministic simulation of the agreement: the real `Raft` of all members on a virtual clock, network and disk.
 
     python -m tests.simulation --seeds 1-200
 

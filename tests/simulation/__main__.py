@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.simulation.campaign import SHRUNK_MOST, as_report, campaign, explain, processors
-from tests.simulation.plan import SCENARIOS, draw
+from tests.simulation.plan import draw
+from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.world import World
 
 

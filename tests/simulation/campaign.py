@@ -93,7 +93,7 @@ def explain(seed: int, scenario: str | None = None, *, runs: int = 250) -> Itera
     result = World(shorter, trace=True).run()
     yield f"seed {seed} ({plan.scenario}) violates: {result.invariant}"
     yield f"  {result.what}"
-    yield f"  shortest plan found: {len(shorter.steps)} of {len(plan.steps)} steps, {shorter.conditions.members} members"
+    yield f"  shortest plan found: {len(shorter.steps)} of {len(plan.steps)} steps"
     yield from (f"    {step}" for step in shorter.steps)
     yield "  what happened:"
     yield from (f"    {line}" for line in result.trace)

@@ -32,9 +32,7 @@ class Members(Protocol):
 class Client:
     """One client. `done` is called after each operation."""
 
-    def __init__(
-        self, agenda: Agenda, members: Members, history: History, number: int, *, value_bytes: int, wall: float = 1e9
-    ) -> None:
+    def __init__(self, agenda: Agenda, members: Members, history: History, number: int, *, value_bytes: int) -> None:
         self.number = number
         self.last_outcome = ""
         self._agenda, self._members, self._history = agenda, members, history
@@ -94,7 +92,11 @@ class _Operation:
             self._value = int(subject)
             kind = WRITE if self._kind == "write" else COMPARE_AND_SET
             expected = self._expected if kind == COMPARE_AND_SET else None
-            padding = bytes(client._value_bytes) if self._random.random() < 0.4 else b""
+            padding = (
+                b"." * client._value_bytes
+                if self._random.random() < (0.4 if client._value_bytes < 600 else 0.9)
+                else b""
+            )
             body = msgspec.msgpack.encode(Body(self._key, self._value, expected, padding))
             self._encoded = encode(Command(kind, body, self._id, 0.0))
 
@@ -150,7 +152,9 @@ class _Operation:
         if number != self._attempt:
             return
         if not isinstance(result, ClusterError):
-            self._client._leader = self._asked if self._kind != "read" or self._consistency != "stale" else self._client._leader
+            self._client._leader = (
+                self._asked if self._kind != "read" or self._consistency != "stale" else self._client._leader
+            )
             self._finish(result)
             return
         if isinstance(result, NotLeader):

@@ -175,7 +175,7 @@ def _count_everybody(self: Any, node: Any, message: Any) -> None:
         self._count(campaign)
 
 
-# ── R17, R19: a part of a snapshot acknowledges, or commits, up to the own unverified end ────────────────────────────────
+# ── R17, R19: a part of a snapshot acknowledges, or commits, up to the own unverified end ────────────────
 
 _install = Inbound._install
 
@@ -186,9 +186,7 @@ def _chunk_acknowledges(self: Any, node: Any, chunk: Chunk) -> None:
 
 
 def _chunk_commits(self: Any, node: Any, chunk: Chunk) -> None:
-    self._SyncObj__raftCommitIndex = max(
-        self._SyncObj__raftCommitIndex, min(chunk.commit, self._last_index())
-    )
+    self._SyncObj__raftCommitIndex = max(self._SyncObj__raftCommitIndex, min(chunk.commit, self._last_index()))
     with contextlib.suppress(SnapshotUnreadable):
         _install(self, node, chunk)
 
@@ -223,59 +221,87 @@ def _read_at_once(self: Any, query: Any, consistency: str, max_stale: Any, done:
 
 DEFECTS = (
     Defect(
-        "R1", "a follower cuts every entry behind prevLogIdx, and a leader sends again from there", ("bursts", "network", "mixed"),
+        "R1",
+        "a follower cuts every entry behind prevLogIdx, and a leader sends again from there",
+        ("bursts", "network", "mixed"),
         lambda: [(Inbound, "_match", _match_as_stock), (Inbound, "_on_answer", _answer_goes_back)],
     ),
     Defect(
-        "R5", "the log behind a snapshot is lost when a member starts", ("crashes", "snapshots", "mixed"),
+        "R5",
+        "the log behind a snapshot is lost when a member starts",
+        ("crashes", "snapshots", "mixed"),
         lambda: [(Inbound, "_begin_log_at", _begin_log_anew)],
     ),
     Defect(
-        "R5 in place", "the log is rewritten in place when it is compacted", ("snapshots", "crashes"),
+        "R5 in place",
+        "the log is rewritten in place when it is compacted",
+        ("snapshots", "crashes"),
         lambda: [(WriteAheadLog, "_write_anew", _write_in_place)],
     ),
     Defect(
-        "R6", "a follower commits up to its own end, verified or not", ("deposed", "elections", "mixed"),
+        "R6",
+        "a follower commits up to its own end, verified or not",
+        ("deposed", "elections", "mixed"),
         lambda: [(Inbound, "_match", _commit_unclamped)],
     ),
     Defect(
-        "R6 hint", "a commit index kept on disk is believed after a restart", ("crashes", "mixed", "elections"),
+        "R6 hint",
+        "a commit index kept on disk is believed after a restart",
+        ("crashes", "mixed", "elections"),
         lambda: [(Raft, "_load", _believe_hint), (Raft, "_commit", _keep_hint)],
     ),
     Defect(
-        "R7", "term and vote are not on disk", ("votes",),
+        "R7",
+        "term and vote are not on disk",
+        ("votes",),
         lambda: [(Ballot, "store", _forget_vote), (RaftLog, "getCurrentTerm", _term_of_log)],
     ),
     Defect(
-        "R7 checksum", "records of the log are believed without their checksum", ("disks",),
+        "R7 checksum",
+        "records of the log are believed without their checksum",
+        ("disks",),
         lambda: [(WriteAheadLog, "_read", _read_unchecked)],
     ),
     Defect(
-        "R13", "acknowledgements of an earlier leadership are counted", ("minorities",),
+        "R13",
+        "acknowledgements of an earlier leadership are counted",
+        ("minorities",),
         lambda: [(Inbound, "_SyncObj__onMessageReceived", _count_old_answers)],
     ),
     Defect(
-        "R14", "the vote of a member that has none is asked for and counted", ("learners", "members", "mixed"),
+        "R14",
+        "the vote of a member that has none is asked for and counted",
+        ("learners", "members", "mixed"),
         lambda: [(Elections, "_ask", _ask_everybody), (Elections, "_on_granted", _count_everybody)],
     ),
     Defect(
-        "R17", "a part of a snapshot acknowledges everything up to the own end", ("deposed", "snapshots", "mixed"),
+        "R17",
+        "a part of a snapshot acknowledges everything up to the own end",
+        ("deposed", "snapshots", "mixed"),
         lambda: [(Inbound, "_install", _chunk_acknowledges)],
     ),
     Defect(
-        "R19", "a part of a snapshot commits everything up to the own end", ("deposed", "snapshots", "mixed"),
+        "R19",
+        "a part of a snapshot commits everything up to the own end",
+        ("deposed", "snapshots", "mixed"),
         lambda: [(Inbound, "_install", _chunk_commits)],
     ),
     Defect(
-        "PreVote", "a member that hears nobody begins a term at once, and is voted for", ("returns", "network", "mixed"),
+        "PreVote",
+        "a member that hears nobody begins a term at once, and is voted for",
+        ("returns", "network", "mixed"),
         lambda: [(Elections, "_ask_for_pre_votes", _stand_at_once), (Elections, "_on_request", _vote_as_stock)],
     ),
     Defect(
-        "fsync", "the log is written, but not synced", ("crashes", "mixed", "disks"),
+        "fsync",
+        "the log is written, but not synced",
+        ("crashes", "mixed", "disks"),
         lambda: [(WriteAheadLog, "sync", _write_only)],
     ),
     Defect(
-        "barrier", "a linearizable read is answered without a barrier", ("handovers",),
+        "barrier",
+        "a linearizable read is answered without a barrier",
+        ("handovers",),
         lambda: [(Raft, "read", _read_at_once)],
     ),
-)  # fmt: skip
+)

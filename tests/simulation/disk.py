@@ -4,8 +4,8 @@ Written data is in the cache until the file is synced; a new, renamed or removed
 process loses nothing of the cache. A power cut keeps what was synced, and of the rest:
 
 names     the changes since the last `sync_names`, up to some moment, in their order
-data      of what was written since the last `sync`: nothing, all, any prefix, or all of its length with zeros instead of
-          the data from some sector on. A file that was cut and not synced since may have its old end back.
+data      of what was written since the last `sync`: nothing, all, any prefix, or its whole length with zeros from some
+          sector on. A file that was cut and not synced since may have its old end back.
 """
 
 import errno
@@ -192,7 +192,9 @@ class SimDisk:
         if inode.synced < size:
             return False
         on_disk = any(found is inode for found in self._names_on_disk.values())
-        return on_disk and not any(self._names_on_disk.get(name) is inode for change in self._changes for name in change)
+        return on_disk and not any(
+            self._names_on_disk.get(name) is inode for change in self._changes for name in change
+        )
 
     # ── Inside ────────────────────────────────
 

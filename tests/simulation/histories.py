@@ -32,7 +32,13 @@ class History:
     """All clients' operations. `leader_bound_s`: how old a read of the consistency `leader` may be."""
 
     def __init__(
-        self, agenda: Agenda, invariants: Invariants, *, leader_bound_s: float, slack_s: float, slowest_s: Callable[[], float]
+        self,
+        agenda: Agenda,
+        invariants: Invariants,
+        *,
+        leader_bound_s: float,
+        slack_s: float,
+        slowest_s: Callable[[], float],
     ) -> None:
         self.operations: list[Operation] = []
         self.counts: dict[str, int] = {}
@@ -71,14 +77,24 @@ class History:
         """A write or compare-and-set is over."""
         if outcome in ("ok", "mismatch"):
             if index <= begun.floor:
-                raise Violation("real-time order", f"{kind} of {value} stands at entry {index}, behind {begun.floor} it began")
+                raise Violation(
+                    "real-time order", f"{kind} of {value} stands at entry {index}, behind {begun.floor} it began"
+                )
             self._know(index)
         name = "cas" if kind == "compare_and_set" else "write"
         self._record(begun, client, name, key, value, expected, outcome)
         self._count(f"{kind} {outcome}")
 
     def read(
-        self, begun: Begun, client: int, key: str, value: int | None, index: int, outcome: str, consistency: str, bound_s: float | None
+        self,
+        begun: Begun,
+        client: int,
+        key: str,
+        value: int | None,
+        index: int,
+        outcome: str,
+        consistency: str,
+        bound_s: float | None,
     ) -> None:
         """A read is over."""
         self._count(f"{consistency} read {outcome}")
@@ -86,7 +102,8 @@ class History:
             return
         if value != self._value(key, index):
             raise Violation(
-                "reads", f"a {consistency} read of {key} at entry {index} gave {value}, there it was {self._value(key, index)}"
+                "reads",
+                f"a {consistency} read of {key} at entry {index} gave {value}, there it was {self._value(key, index)}",
             )
         if consistency == "linearizable":
             floor = begun.floor
@@ -96,7 +113,8 @@ class History:
             floor = self._acknowledged_by(begun.at - (bound_s or math.inf) - self._slack_s - self._slowest_s())
         if index < floor:
             raise Violation(
-                "reads", f"a {consistency} read of {key} was answered as of entry {index}, entry {floor} was acknowledged before"
+                "reads",
+                f"a {consistency} read of {key} was answered as of entry {index}, {floor} was acknowledged before",
             )
         if consistency == "linearizable":
             self._know(index)

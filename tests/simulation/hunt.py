@@ -1,4 +1,4 @@
-"""How many seeds does it take to find each planted defect? As a table, and as a test that fails when one is not found."""
+"""How many seeds does it take to find each planted defect? As a table; it fails when one is not found."""
 
 import json
 import time
@@ -62,7 +62,8 @@ def hunt_all(*, jobs: int, report: Path | None, say: Callable[[str], None]) -> i
     if report is not None:
         report.write_text(json.dumps(msgspec.to_builtins(found), indent=2) + "\n")
     missed = sorted({search.defect for search in found if not search.seeds})
-    say(f"{len(DEFECTS)} defects planted, {len(DEFECTS) - len(missed)} found each time, in {time.monotonic() - began:.0f} s")
+    took = time.monotonic() - began
+    say(f"{len(DEFECTS)} defects planted, {len(DEFECTS) - len(missed)} found each time, in {took:.0f} s")
     if missed:
         say(f"not found within {SEEDS_MOST} seeds: {', '.join(missed)}")
     return 1 if missed else 0
@@ -70,7 +71,10 @@ def hunt_all(*, jobs: int, report: Path | None, say: Callable[[str], None]) -> i
 
 def table(found: list[Found]) -> list[str]:
     """Markdown: a row a defect, with the seeds that each search took."""
-    lines = ["| protection that is off | what happens then | seeds until it was found | by |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| protection that is off | what happens then | seeds until it was found | by |",
+        "| --- | --- | --- | --- |",
+    ]
     for defect in DEFECTS:
         searches = [search for search in found if search.defect == defect.name]
         seeds = ", ".join(str(search.seeds) if search.seeds else "—" for search in searches)

@@ -73,7 +73,9 @@ class LogShadow:
 
     def replace(self, entries: Sequence[Entry], end: int) -> None:
         """A new file of `end` bytes holds these entries, and no others."""
-        goes_on = self.term(entries[0][1]) == entries[0][2]  # else it stands for a snapshot, and what was before is void
+        goes_on = (
+            self.term(entries[0][1]) == entries[0][2]
+        )  # else it stands for a snapshot, and what was before is void
         if not goes_on or len(self._terms) > _REMEMBERED:
             self.__init__(entries, end)  # type: ignore[misc]
             return
@@ -110,14 +112,16 @@ class Invariants:
         if known == (crc, previous_term):
             return
         if known[0] != crc:
-            raise Violation("log matching", f"{member} holds other data for entry {index} of term {term} than others do")
+            raise Violation(
+                "log matching", f"{member} holds other data for entry {index} of term {term} than others do"
+            )
         if previous_term is None or known[1] is None:
             if known[1] is None:
                 self._entries[index, term] = (crc, previous_term)
             return
         raise Violation(
             "log matching",
-            f"{member} has entry {index} of term {term} behind one of term {previous_term}, others behind term {known[1]}",
+            f"{member} has entry {index} of term {term} behind term {previous_term}, others behind term {known[1]}",
         )
 
     def cut(self, member: str, index: int, term: int | None) -> None:
@@ -136,17 +140,23 @@ class Invariants:
         index = self.committed
         if index < log.first:
             return
-        if log.term(index) != self._committed[index][0]:
+        committed = self._committed[index][0]
+        if log.term(index) != committed:
             what = f"holds term {log.term(index)} there" if log.term(index) else f"its log ends at {log.last}"
             raise Violation(
                 "leader completeness",
-                f"{member} leads term {term}, but entry {index} of term {self._committed[index][0]} is committed and {what}",
+                f"{member} leads term {term}, but entry {index} of term {committed} is committed and {what}",
             )
 
     # ── Commits ────────────────────────────────
 
     def took_for_committed(
-        self, member: str, commit: int, former: int, logs: dict[str, tuple[LogShadow, Kept]], electorates: Sequence[Sequence[str]]
+        self,
+        member: str,
+        commit: int,
+        former: int,
+        logs: dict[str, tuple[LogShadow, Kept]],
+        electorates: Sequence[Sequence[str]],
     ) -> None:
         """`member` takes everything up to `commit` for committed; up to `former` it did so before.
 

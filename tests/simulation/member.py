@@ -15,7 +15,8 @@ from tests.simulation.agenda import Agenda, Clocks, HostClock
 from tests.simulation.disk import Crashed, SimDisk
 from tests.simulation.invariants import LogShadow, Violation
 from tests.simulation.machine import Registers
-from tests.simulation.network import Network, SimReactor
+from tests.simulation.network import Network
+from tests.simulation.reactor import SimReactor
 
 TURN_S = 0.00002
 """what a turn costs besides the disk: so that time passes whatever a member does"""
@@ -272,7 +273,7 @@ class Member:
     # ── What it writes ────────────────────────────────
 
     def _watch_log(self, raft: Raft) -> None:
-        wal: Any = raft._SyncObj__raftLog.wal  # type: ignore[attr-defined]
+        wal: Any = raft._SyncObj__raftLog.wal
         log = self.log = LogShadow(wal[:], wal.bytes)
         previous = None
         for entry in wal[:]:

@@ -5,27 +5,38 @@ stream had under way is lost, or still arrives before the news of the end: so ol
 A cut holds what is sent (the hosts' kernels try again) until it heals, or breaks the streams then.
 """
 
-from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from cluster.errors import PortInUse
-from cluster.reactor import Acceptor, Receiver
+from cluster.reactor import Receiver
 from tests.simulation.agenda import Agenda, HostClock
 
 WINDOW_BYTES = 128 << 10
 """what the kernels of both sides hold of a stream that nobody reads"""
 DIALS = 8
 DIALLED_AGAIN_S = 0.25
-"""a kernel repeats what opens a connection so often, at such intervals (in life: after 1 s; all times here are short)"""
+"""a kernel repeats what opens a connection so often, at such intervals (in life after 1 s; here all times are short)"""
 RESENT_AFTER_S = 0.2
+
+
+class Port(Protocol):
+    """One process' side of the network: see reactor.py."""
+
+    host: str
+    clock: HostClock
+    alive: bool
+
+    def deliver(self, end: "End", kind: str, what: Any) -> None:
+        """Something arrived at this host for this process."""
+        ...
 
 
 class Link:
     """One direction from a host to another."""
 
-    __slots__ = ("cuts", "extra_s", "bytes_per_s")
+    __slots__ = ("bytes_per_s", "cuts", "extra_s")
 
     def __init__(self) -> None:
         self.cuts = 0
@@ -37,7 +48,7 @@ class Link:
 class End:
     """One side of a stream: see cluster.reactor.Stream."""
 
-    def __init__(self, network: "Network", reactor: "SimReactor", remote: str) -> None:
+    def __init__(self, network: "Network", reactor: Port, remote: str) -> None:
         self._network = network
         self.reactor = reactor
         self.remote = remote
@@ -95,7 +106,7 @@ class Network:
         self._draw = draw
         self._delay_s = delay_s
         self._links: dict[tuple[str, str], Link] = {}
-        self._listening: dict[str, SimReactor] = {}
+        self._listening: dict[str, Port] = {}
         self._streams: list[tuple[End, End]] = []
         self.refusing: set[str] = set()
         """addresses that refuse to be dialled"""
@@ -113,13 +124,13 @@ class Network:
 
     # ── What nodes cause ────────────────────────────────
 
-    def listen(self, address: str, reactor: "SimReactor") -> None:
+    def listen(self, address: str, reactor: Port) -> None:
         """PortInUse."""
         if address in self._listening:
             raise PortInUse(address)
         self._listening[address] = reactor
 
-    def dial(self, dialler: "SimReactor", address: str, receiver: Receiver) -> End:
+    def dial(self, dialler: Port, address: str, receiver: Receiver) -> End:
         """Ends in `opened` or `closed` at the receiver."""
         end = End(self, dialler, address)
         end.receiver = receiver
@@ -198,7 +209,7 @@ class Network:
         """Whether this host is without power."""
         return host in self.off
 
-    def end_process(self, reactor: "SimReactor", *, power: bool) -> None:
+    def end_process(self, reactor: Port, *, power: bool) -> None:
         """The process is gone. Its kernel closes its streams, unless that is gone too."""
         reactor.alive = False
         self._listening = {address: other for address, other in self._listening.items() if other is not reactor}
@@ -296,68 +307,3 @@ class Network:
 
 def _over(pair: tuple[End, End]) -> bool:
     return not any(end.open and end.reactor.alive for end in pair)
-
-
-class SimReactor:
-    """One process' streams: see cluster.reactor.Reactor. `ring()` is called when there is something to run."""
-
-    def __init__(self, network: Network, host: str, clock: HostClock, ring: Callable[[], None]) -> None:
-        self._network = network
-        self.host = host
-        self.clock = clock
-        self._ring = ring
-        self._acceptor: Acceptor | None = None
-        self._arrived: deque[tuple[End, str, Any]] = deque()
-        self.alive = True
-        self.timeout_s = 0.0
-        """of the latest wait"""
-        self.woken = False
-
-    @property
-    def listening(self) -> bool:
-        """See Reactor."""
-        return self._acceptor is not None
-
-    def listen(self, address: str, acceptor: Acceptor) -> None:
-        """See Reactor."""
-        self._network.listen(address, self)
-        self._acceptor = acceptor
-
-    def dial(self, address: str, receiver: Receiver) -> End:
-        """See Reactor."""
-        return self._network.dial(self, address, receiver)
-
-    def wait(self, timeout_s: float) -> None:
-        """See Reactor. Time passes outside: what comes later is run by `run_arrived`."""
-        self.timeout_s = timeout_s
-        self.run_arrived()
-
-    def wake(self) -> None:
-        """See Reactor."""
-        self.woken = True
-        self._ring()
-
-    def close(self) -> None:
-        """See Reactor."""
-        self._network.end_process(self, power=False)
-
-    def deliver(self, end: End, kind: str, what: Any) -> None:
-        """Something arrived at this host for this process."""
-        if self.alive:
-            self._arrived.append((end, kind, what))
-            self._ring()
-
-    def run_arrived(self) -> int:
-        """Run the callbacks of what arrived; how many these were."""
-        count = 0
-        while self._arrived and self.alive:
-            end, kind, what = self._arrived.popleft()
-            count += 1
-            if kind == "accepted":
-                if self._acceptor is not None:
-                    end.receiver = self._acceptor.accepted(end)
-            else:
-                end.take(kind, what)
-        if count:
-            self.timeout_s = 0.0
-        return count

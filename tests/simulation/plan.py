@@ -1,13 +1,15 @@
 """What happens in a run, drawn from its seed alone: conditions, faults and clients' operations, as plain data.
 
-A fault carries its own end, and names members by slot (0, 1, 2 …) or as LEADER or FOLLOWER of the moment, so that any of
-them can be left out and the rest still makes sense: that is how a failing plan is made shorter.
+A fault carries its own end, and names members by slot (0, 1, 2 …) or as LEADER or FOLLOWER of the moment, so that any
+of them can be left out and the rest still makes sense: that is how a failing plan is made shorter.
 """
 
 from random import Random
 from typing import Any
 
 import msgspec
+
+from tests.simulation.scenarios import SCENARIOS, Scenario
 
 LEADER, FOLLOWER = -1, -2
 """whoever leads when the fault strikes, and somebody who does not"""
@@ -62,74 +64,6 @@ class Plan(msgspec.Struct, frozen=True):
     conditions: Conditions
     steps: tuple[Step, ...]
     heal_at: float
-
-
-class Scenario(msgspec.Struct, frozen=True):
-    """How often which fault strikes: faults a second of turbulence, and their weights."""
-
-    name: str
-    share: int
-    """of the seeds"""
-    rate: float
-    weights: dict[str, float]
-    client_gap_s: float = 0.12
-    """between two operations of a client, on average"""
-    compaction: tuple[int, int] = (20, 60)
-    turbulence_s: tuple[float, float] = (1.0, 2.5)
-    windows: int = 3
-    members: tuple[int, ...] = (3, 3, 3, 3, 5)
-    read_share: float = 0.35
-    value_bytes: tuple[int, ...] = (0, 0, 40, 3000)
-    clients: int = 4
-    whom: tuple[int, int, int] = (4, 2, 3)
-    """weights: the leader, a follower, anybody"""
-
-
-_ALL: dict[str, float] = {
-    "crash": 3, "crash_inside": 3, "power": 2, "power_inside": 3, "power_all": 1.5, "crash_all": 1, "pause": 3, "jump": 1,
-    "cut": 4, "one_way": 3, "isolate": 3, "reset": 3, "late": 2, "silence": 2, "delay": 2, "narrow": 1, "refuse": 1,
-    "full": 1, "broken": 0.7, "slow_disk": 1, "transfer": 2.5, "compact": 3, "replace": 1.2, "add": 0.7, "remove": 0.7,
-    "unheard_transfer": 1, "minority": 0.7, "stranded": 0.5, "forgetful": 0.5,
-}  # fmt: skip
-
-
-def _only(**weights: float) -> dict[str, float]:
-    return weights
-
-
-SCENARIOS = (
-    Scenario("mixed", 8, 2.5, _ALL),
-    Scenario("crashes", 3, 2.5, _only(crash=3, crash_inside=4, power=2, power_inside=5, power_all=3, crash_all=2, compact=3, reset=1)),
-    Scenario("elections", 3, 3.0, _only(isolate=4, one_way=4, cut=3, transfer=4, pause=4, crash=2, late=2, jump=1, power_inside=2)),
-    Scenario("network", 3, 4.0, _only(late=5, reset=5, silence=3, delay=4, narrow=1, cut=3, one_way=3, isolate=2, refuse=1)),
-    Scenario(
-        "snapshots", 3, 3.0, _only(isolate=5, crash=3, power=3, compact=5, crash_inside=3, power_inside=4, reset=3, narrow=2, power_all=2),
-        client_gap_s=0.07, compaction=(8, 24),
-    ),
-    Scenario("members", 2, 2.5, _only(replace=5, add=4, remove=4, isolate=3, transfer=3, crash=2, power=1, reset=1, pause=1, crash_inside=1)),
-    Scenario(
-        "disks", 2, 2.5, _only(full=4, broken=3, slow_disk=3, power_inside=7, power_all=3, power=2, crash_inside=2, compact=2),
-        value_bytes=(600, 3000),
-    ),
-    # A leader that is cut off while clients write to it, again and again, with a log that it must give up afterwards.
-    Scenario(
-        "deposed", 3, 2.5, _only(isolate=8, one_way=3, compact=3, pause=3, transfer=1, reset=1), client_gap_s=0.08, compaction=(8, 30),
-        turbulence_s=(1.5, 3.0),
-    ),
-    # What proves little by chance: who still believes what, shortly after leadership has moved.
-    Scenario("handovers", 2, 2.0, _only(unheard_transfer=8, transfer=3, delay=1), client_gap_s=0.06, turbulence_s=(1.5, 3.0), read_share=0.5),
-    Scenario(
-        "minorities", 2, 1.0, _only(minority=6, transfer=1), client_gap_s=0.06, turbulence_s=(2.0, 3.0), members=(5,), clients=8,
-        windows=2,
-    ),
-    Scenario(
-        "bursts", 1, 2.0, _only(reset=5, late=3, narrow=3, isolate=2, crash=2, transfer=1), client_gap_s=0.03, turbulence_s=(0.5, 1.0),
-        clients=8, value_bytes=(600,), read_share=0.1,
-    ),
-    Scenario("returns", 2, 0.6, _only(isolate=5, one_way=2, pause=1), whom=(0, 1, 0), turbulence_s=(3.0, 4.0)),
-    Scenario("votes", 1, 1.0, _only(forgetful=5, crash=1, isolate=1), members=(3,)),
-    Scenario("learners", 1, 1.0, _only(stranded=5, remove=2, isolate=1), client_gap_s=0.08, turbulence_s=(2.0, 3.0)),
-)  # fmt: skip
 
 
 def draw(seed: int, scenario: str | None = None) -> Plan:
@@ -193,8 +127,9 @@ def _short(random: Random) -> float:
     return round(random.choice((0.02, 0.1, 0.2, 0.4, 0.9)) * random.uniform(0.5, 1.5), 4)
 
 
-def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions) -> Step:  # noqa: C901 - one table
-    kind = random.choices(list(scenario.weights), list(scenario.weights.values()))[0]
+def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions) -> Step:
+    weights = scenario.weights()
+    kind = random.choices(list(weights), list(weights.values()))[0]
     who, lasts = _who(random, scenario, conditions), _short(random)
     args: tuple[Any, ...]
     if kind in ("crash", "power", "pause", "isolate", "refuse", "full"):
@@ -202,7 +137,8 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
     elif kind in ("crash_inside", "power_inside"):
         # Most of a member's disk calls are for single entries: aim at the rarer ones, too.
         after = random.choice(("", "", "snapshot", "journal", "vote"))
-        args = (who, random.randrange(12 if after == "snapshot" else 7), after, lasts)
+        only = "" if after else random.choice(("", "journal", "journal"))
+        args = (who, random.randrange(12 if after == "snapshot" else 7), after, only, lasts)
     elif kind in ("crash_all", "power_all"):
         args = (tuple(round(random.uniform(0.02, 0.4), 4) for _ in range(conditions.members)),)
     elif kind == "jump":
@@ -225,7 +161,12 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
     elif kind == "compact":
         args = (random.choice((LEADER, FOLLOWER, random.randrange(conditions.members))),)
     elif kind == "unheard_transfer":
-        args = (FOLLOWER, random.choice((0.0, 0.001, 0.003)), round(random.uniform(0.1, 0.5), 3), round(random.uniform(0.2, 0.7), 3))
+        args = (
+            FOLLOWER,
+            random.choice((0.0, 0.001, 0.003)),
+            round(random.uniform(0.1, 0.5), 3),
+            round(random.uniform(0.2, 0.7), 3),
+        )
     elif kind == "minority":
         args = (round(random.uniform(1.0, 1.8), 3),)
     elif kind == "forgetful":
