@@ -3,7 +3,7 @@
 
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos soak lock docs clean
+.PHONY: help demo test check format chaos sim soak lock docs clean
 
 BIN = .venv/bin
 PY = $(BIN)/python
@@ -27,6 +27,11 @@ chaos: ## set up, then: the process faults; as root on Linux the network faults 
 	@tools/setup.sh dev
 	@if [ "$$(id -u)" -eq 0 ]; then set --; else echo "chaos: not root: the network faults are left out"; set -- -m "not root"; fi; \
 		$(PY) -m pytest tests/chaos "$$@" $(ARGS)
+
+sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 8 minutes (ARGS="--seeds 7-7 --trace")
+	@tools/setup.sh dev
+	@if [ -n "$(ARGS)" ]; then $(PY) -m tests.simulation $(ARGS); else \
+		$(PY) -m tests.simulation --defects && $(PY) -m tests.simulation --seeds 1-200 --minutes 5; fi
 
 soak: ## set up, then: the long campaigns of agreement, about 25 minutes; one with ARGS="torture --report torture.json"
 	@tools/setup.sh dev
