@@ -9,7 +9,7 @@ once                 no command has its effect twice
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 Entry = tuple[bytes, int, int]
@@ -155,7 +155,7 @@ class Invariants:
         member: str,
         commit: int,
         former: int,
-        logs: dict[str, tuple[LogShadow, Kept]],
+        logs: Mapping[str, tuple[LogShadow, Kept]],
         electorates: Sequence[Sequence[str]],
     ) -> None:
         """`member` takes everything up to `commit` for committed; up to `former` it did so before.
