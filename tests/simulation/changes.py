@@ -57,11 +57,13 @@ class MemberChanges:
         self._goes: Member | None = None
         self._comes: Member | None = None
         self._asked_until = 0.0
+        self._forgetting = False
+        """whether a member runs that has lost its disk"""
 
     @property
     def under_way(self) -> bool:
         """Whether a change is not finished."""
-        return self._goes is not None or self._comes is not None
+        return self._goes is not None or self._comes is not None or self._forgetting
 
     def begin(self, kind: str, slot: int) -> str:
         """Replace, add or remove a member; what was begun."""
@@ -87,6 +89,25 @@ class MemberChanges:
         return " ".join(
             [f"{leaves.id} goes" if kind != "add" else "", f"{self._newcomer().id} comes" if kind != "remove" else ""]
         ).strip()
+
+    def begin_amnesia(self, slot: int, for_s: float) -> str:
+        """A member comes back under its id with an empty disk. Nobody may count on it; later it is replaced."""
+        slots = self._cluster.slots
+        member = slots[slot % len(slots)]
+        if self.under_way:
+            return "while another change is under way: left out"
+        self._forgetting = True
+        member.crash(power=True)
+        member.disk.wipe()
+        member.down_until = self._cluster.agenda.now
+        self._cluster.agenda.after(0.01, self._cluster.boot, member)
+        self._cluster.agenda.after(for_s, self._end_amnesia, member)
+        return f"{member.id} starts with an empty disk, and is replaced {for_s:g} s later"
+
+    def _end_amnesia(self, member: Member) -> None:
+        self._forgetting = False
+        self._cluster.disturb_all(self._cluster.agenda.now + 0.5)
+        self._cluster.note(member.id, self.begin("replace", self._cluster.slots.index(member)))
 
     def _newcomer(self) -> Member:
         assert self._comes is not None

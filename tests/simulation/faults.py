@@ -42,6 +42,10 @@ class Site(Protocol):
         """Replace, add or remove a member; what was begun."""
         ...
 
+    def forget(self, slot: int, for_s: float) -> str:
+        """Have a member lose its disk, come back under its id, and be replaced; what was begun."""
+        ...
+
 
 class SingleFaults:
     """Strikes, and takes back."""
@@ -261,6 +265,9 @@ class SingleFaults:
 
     def _add(self, slot: int) -> str:
         return self._site.change_members("add", slot)
+
+    def _amnesia(self, slot: int, for_s: float) -> str:
+        return self._site.forget(slot, for_s)
 
     def _remove(self, slot: int) -> str:
         return self._site.change_members("remove", slot)

@@ -82,7 +82,7 @@ def draw(seed: int, scenario: str | None = None) -> Plan:
             if at >= until:
                 break
             steps.append(_fault(random, at, chosen, conditions))
-        at = until + random.uniform(0.8, 1.6)
+        at = until + random.uniform(0.5, 1.1)
     steps += _operations(random, chosen, at)
     steps.sort(key=lambda step: step.at)
     return Plan(seed, chosen.name, conditions, tuple(steps), at)
@@ -171,6 +171,8 @@ def _fault(random: Random, at: float, scenario: Scenario, conditions: Conditions
         args = (round(random.uniform(1.0, 1.8), 3),)
     elif kind == "forgetful":
         args = (round(random.uniform(1.0, 2.0), 3), round(random.uniform(0.02, 0.1), 3))
+    elif kind == "amnesia":
+        args = (random.randrange(conditions.members), round(random.uniform(0.3, 1.5), 3))
     elif kind == "stranded":
         args = (0, round(random.uniform(0.1, 0.4), 3), round(random.uniform(0.6, 1.5), 3))
     else:

@@ -19,7 +19,7 @@ class Scenario(msgspec.Struct, frozen=True):
     compaction: tuple[int, int] = (20, 60)
     """entries after which the log is compacted"""
     clients: int = 4
-    client_gap_s: float = 0.12
+    client_gap_s: float = 0.16
     """between two operations of a client, on average"""
     read_share: float = 0.35
     value_bytes: tuple[int, ...] = (0, 0, 40, 3000)
@@ -36,7 +36,7 @@ EVERYTHING = """
     crash=3 crash_inside=3 power=2 power_inside=3 power_all=1.5 crash_all=1 pause=3 jump=1
     cut=4 one_way=3 isolate=3 reset=3 late=2 silence=2 delay=2 narrow=1 refuse=1
     full=1 broken=0.7 slow_disk=1 transfer=2.5 compact=3 replace=1.2 add=0.7 remove=0.7
-    unheard_transfer=1 minority=0.7 stranded=0.5 forgetful=0.5
+    unheard_transfer=1 minority=0.7 stranded=0.5 forgetful=0.5 amnesia=0.6
 """
 
 SCENARIOS = (
@@ -71,7 +71,7 @@ SCENARIOS = (
         "members",
         share=2,
         rate=2.5,
-        faults="replace=5 add=4 remove=4 isolate=3 transfer=3 crash=2 power=1 reset=1 pause=1 crash_inside=1",
+        faults="replace=5 amnesia=4 add=4 remove=4 isolate=3 transfer=3 crash=2 power=1 reset=1 pause=1 crash_inside=1",
     ),
     Scenario(
         "disks",

@@ -251,3 +251,8 @@ class World(Place):
         """See faults.Site."""
         self.disturb_all(self.agenda.now + 0.5)
         return self._changes.begin(kind, slot)
+
+    def forget(self, slot: int, for_s: float) -> str:
+        """See faults.Site."""
+        self.disturb_all(self.agenda.now + for_s)
+        return self._changes.begin_amnesia(slot, for_s)
