@@ -146,8 +146,10 @@ class Inbound:
         commit = min(message.commit, result.matched)
         if commit > self._SyncObj__raftCommitIndex:
             self._SyncObj__raftCommitIndex = commit
-        if message.commit <= result.matched:
-            # Once that much is applied, the state here is as new as this message.
+        committed = message.commit - entries[0][1]
+        if message.commit <= result.matched and committed >= 0 and entries[committed][2] == message.term:
+            # Once that much is applied, the state here is as new as this message. (Before it has committed an entry of
+            # its own term a leader does not know how much its predecessors have committed.)
             self._fresh_when = (message.commit, self._arrived_after)
             self._note_freshness()
 
