@@ -17,6 +17,9 @@ from cluster.disk import OsDisk
 from cluster.errors import DataDirExposed, DataDirForeign, DataDirInUse, DataDirUnwritable
 from cluster.identity import FILE
 
+NOT_STRANGE = ("lock", f"{FILE}.tmp", "lost+found")
+"""What a directory may hold that is no node's yet; the last one where it is a file system of its own."""
+
 
 class DataDir:
     """A private, locked directory. Close it to release the lock."""
@@ -33,7 +36,7 @@ class DataDir:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             mode = path.stat().st_mode & 0o777
             if mode & 0o077:
-                if any(entry.name != "lock" for entry in path.iterdir()):
+                if any(entry.name not in NOT_STRANGE for entry in path.iterdir()):
                     raise DataDirExposed(
                         path,
                         f"other users of this host may enter it (mode {mode:04o}): what it holds may have been read or "
@@ -78,7 +81,7 @@ def _take_lock(path: Path, lock: int) -> None:
 def _refuse_strangers(path: Path) -> None:
     if (path / FILE).exists():
         return
-    strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in ("lock", f"{FILE}.tmp"))
+    strangers = sorted(entry.name for entry in path.iterdir() if entry.name not in NOT_STRANGE)
     if strangers:
         raise DataDirForeign(
             path,

@@ -39,12 +39,11 @@ class Leading(Configuring):
         super()._SyncObj__setState(state)
         if before != LEADER and state == LEADER:
             self._claim_due = True
-            self._transport.leads = True
             self._announce(self._leadership.elected(self._SyncObj__raftCurrentTerm))
         elif before == LEADER and state != LEADER:
             self._counters.step_downs += 1
             log.info("stepped down in term %d: %s", self._SyncObj__raftCurrentTerm, self._cause)
-            self._claim_due = self._transport.leads = False
+            self._claim_due = False
             self._chunks_under_way.clear()
             self._probing.clear()
             self._unanswered.clear()

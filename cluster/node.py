@@ -63,7 +63,7 @@ class Cluster(Operations):
     # ── Life ────────────────────────────────
 
     async def start(self) -> None:
-        """Load, listen, take part. Returns before there is a leader. StartFailed (see errors.py) when it cannot."""
+        """Load, listen, take part. Returns before there is a leader. StartFailed, DiskFailed when it cannot."""
         if self._raft is not None or self._ending.ended:
             raise StartFailed("a Cluster starts once; make another one")
         loop = asyncio.get_running_loop()

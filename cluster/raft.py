@@ -209,6 +209,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         if instant - self._ticked_at > self._settings.election_min_s and self._SyncObj__raftState != LEADER:
             self._postpone_election()  # this process was paused: hear the leader before standing against it
         self._ticked_at = instant
+        self._transport.dials_all = self._SyncObj__raftLeader is None or self._SyncObj__raftState == LEADER
         self._transport.tick()
         if instant >= self._show_life_at:
             self._show_life_at = instant + self._settings.connection_timeout_s / 3

@@ -1,5 +1,6 @@
 """`Reactor` over this host's TCP sockets."""
 
+import contextlib
 import errno
 import logging
 import os
@@ -173,7 +174,8 @@ class _TcpStream:
         self._events = 0
         if sock is not None:
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # macOS refuses it where the other side has gone already
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reactor._streams.add(self)
 
     @property

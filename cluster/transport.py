@@ -1,8 +1,8 @@
 """Connections to the other members: pysyncobj's `Transport`, over sessions that are authenticated and encrypted.
 
-There is one connection between two members, used both ways. The one with the greater id dials; a leader dials also
-those that it should not, because they may not know of it. Where two connections meet, the one that the greater id
-dialled stays. Everything runs in the Raft thread.
+There is one connection between two members, used both ways. The one with the greater id dials; a leader, and whoever
+knows no leader, dials also those that it should not, because they may not know of it. Where two connections meet, the
+one that the greater id dialled stays. Everything runs in the Raft thread.
 """
 
 import logging
@@ -59,6 +59,7 @@ class Link(Receiver):
         self.dialled = dialled
         self.stream: Stream | None = None
         self.began_at = self.heard_at = now()
+        self.hello: Hello | None = None
         self.met = False
         """whether its Hello has been accepted"""
         self.outbox: list[Message | msgspec.Raw] = []
@@ -135,8 +136,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         self.peers = peers
         self.strangers = Strangers()
         self.removed: frozenset[str] = frozenset()
-        self.leads = False
-        """a leader dials everybody"""
+        self.dials_all = False
+        """a leader, and whoever knows none: it may be that those who should dial it do not know of it"""
         self.changes = 0
         """in who is connected, met, refused"""
         self._nodes: dict[str, PeerNode] = {}
@@ -154,7 +155,13 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
     def addNode(self, node: PeerNode) -> None:  # noqa: N802
         """A member more."""
         self._nodes[node.id] = node
-        if node.id in self._links:
+        link = self._links.get(node.id)
+        if link is None:
+            return
+        stranger = self._known(node.id, link)
+        if stranger is not None:
+            self.refuse(link, "member", stranger)
+        else:
             self._onNodeConnected(node)
 
     def dropNode(self, node: PeerNode) -> None:  # noqa: N802
@@ -164,6 +171,9 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             table.pop(node.id, None)
         for link in (self._links.get(node.id), self._dialling.get(node.id)):
             if link is not None:
+                if link.met:
+                    link.outbox = [Farewell(0, _removed(node.id))]
+                    link.flush()
                 self._drop(link, "it was removed")
 
     def send(self, node: PeerNode, message: Message | msgspec.Raw) -> bool:
@@ -227,7 +237,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
                 else:
                     self.refuse(link, "handshake", f"it did not prove itself within {HANDSHAKE_S:g} s")
         for node in self._nodes.values():
-            if node.id not in self._links and node.id not in self._dialling and (self.leads or self._own > node.id):
+            if node.id not in self._links and node.id not in self._dialling and (self.dials_all or self._own > node.id):
                 self._dial(node)
 
     # ── Links ────────────────────────────────
@@ -288,9 +298,11 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
     def _meet(self, link: Link, hello: Hello) -> None:
         peer = link.session.peer
         if peer in self.removed:
-            self.refuse(link, "member", f"{peer} was removed from the cluster; it may come back under a new id")
+            self.refuse(link, "member", _removed(peer))
             return
-        stranger = self.peers.meet(peer, Met(hello.incarnation, hello.level, hello.release))
+        link.hello = hello
+        # Who is no member yet is not pinned: it may begin anew with another directory until it is added.
+        stranger = self._known(peer, link) if peer in self._nodes else None
         if stranger is not None:
             self.refuse(link, "member", stranger)
             return
@@ -309,6 +321,10 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         node = self._nodes.get(peer)
         if node is not None:
             self._onNodeConnected(node)
+
+    def _known(self, peer: str, link: Link) -> str | None:
+        assert link.hello is not None  # noqa: S101 - it was met
+        return self.peers.meet(peer, Met(link.hello.incarnation, link.hello.level, link.hello.release))
 
     def _loudness(self, peer: str) -> int:
         return logging.DEBUG if peer in self._pause_s else logging.INFO
@@ -359,3 +375,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self._shaking.remove(link)
         if self._dialling.get(link.session.peer) is link:
             del self._dialling[link.session.peer]
+
+
+def _removed(member: str) -> str:
+    return f"{member} was removed from the cluster; it may come back under a new id"

@@ -172,8 +172,9 @@ async def test_log_entries_of_another_kind_are_not_executed(tmp_path: Path) -> N
         await node.stop()
 
 
-def _append(entry: bytes, raft: Any) -> None:
+def _append(entry: bytes, raft: Any, answer: Answer) -> None:
     raft._append(entry)
+    raft.post(answer, None)
 
 
 async def next_of(changes: AsyncIterator[Gained | Lost]) -> Gained | Lost:
