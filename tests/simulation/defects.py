@@ -241,13 +241,13 @@ DEFECTS = (
     Defect(
         "R6",
         "a follower commits up to its own end, verified or not",
-        ("deposed", "elections", "mixed"),
+        ("deposed", "elections"),
         lambda: [(Inbound, "_match", _commit_unclamped)],
     ),
     Defect(
         "R6 hint",
         "a commit index kept on disk is believed after a restart",
-        ("crashes", "mixed", "elections"),
+        ("deposed", "crashes"),
         lambda: [(Raft, "_load", _believe_hint), (Raft, "_commit", _keep_hint)],
     ),
     Defect(

@@ -53,7 +53,7 @@ class Inode:
         elif unsynced:
             kept = draw.choice((0, unsynced, *(draw.randrange(unsynced + 1) for _ in range(3))))
             first_sector = -(-(self.synced + kept) // SECTOR) * SECTOR
-            if kept < unsynced and first_sector < len(self.data) and draw.random() < 0.5:
+            if kept < unsynced and first_sector < len(self.data) and draw.random() < 0.7:
                 self.data[first_sector:] = bytes(len(self.data) - first_sector)
                 what = f"zeros from byte {first_sector} on"
             else:

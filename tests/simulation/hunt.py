@@ -12,7 +12,7 @@ from tests.simulation.defects import DEFECTS, Defect, planted
 from tests.simulation.plan import draw
 from tests.simulation.world import Result, World
 
-SEEDS_MOST = 60
+SEEDS_MOST = 100
 """seeds tried before a defect counts as not found"""
 FIRST_SEEDS = (1, 1001, 2001)
 """each defect is looked for so often, from these seeds on"""

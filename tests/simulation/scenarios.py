@@ -85,7 +85,7 @@ SCENARIOS = (
         "deposed",
         share=3,
         rate=2.5,
-        faults="isolate=8 one_way=3 compact=3 pause=3 transfer=1 reset=1",
+        faults="isolate=8 one_way=3 compact=3 pause=3 crash=2 transfer=1 reset=1",
         turbulence_s=(1.5, 3.0),
         compaction=(8, 30),
         client_gap_s=0.08,
