@@ -41,6 +41,9 @@ class Applying(Elections):
     def _no_leadership(self) -> ClusterError:
         raise NotImplementedError
 
+    def _on_members_committed(self) -> None:
+        raise NotImplementedError
+
     def _SyncObj__applyLogEntries(self) -> bool:  # noqa: N802
         entries = self._SyncObj__raftLog
         deadline = now() + self._settings.heartbeat_s / 2  # a long replay must not silence the heartbeat
@@ -59,6 +62,7 @@ class Applying(Elections):
             self._apply_command(data[1:], position)
         elif kind == MEMBERS:
             self._answer_waiting(position, Applied(Outcome(), position))
+            self._on_members_committed()
             self.post(self._sink.change, Change(position.index, (Event("cluster.members_changed", "cluster"),)))
         elif kind != NO_OP:
             raise EntryUnreadable(position.index, f"entry type {kind.hex() or 'none'}")

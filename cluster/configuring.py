@@ -108,10 +108,16 @@ class Configuring(Applying):
             self._SyncObj__lastResponseTime[node] = now()
             self._transport.addNode(node)
         self._stands = any(record.id == own and record.voter for record in membership.members)
-        self._transport.removed = frozenset(membership.removed)
-        for member in membership.removed:
-            self._transport.peers.forget(member)
+        self._on_members_committed()
         self._transport.peers.pin({m.id: m.incarnation for m in membership.members if m.incarnation and m.id != own})
+
+    def _on_members_committed(self) -> None:
+        """Only a committed membership excludes: another may be cut yet, and by a leader whom it calls removed."""
+        committed = self._memberships[0][1]
+        for index, membership in self._memberships:
+            if index <= self._SyncObj__raftCommitIndex:
+                committed = membership
+        self._transport.exclude(frozenset(committed.removed))
 
     # ── Changing ────────────────────────────────
 

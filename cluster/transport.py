@@ -120,7 +120,7 @@ class Link(Receiver):
 
 
 class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no annotations
-    """Give it to SyncObj. `members` says who has been removed; `level` is what this node knows, see Met."""
+    """Give it to SyncObj. `level`: what this node knows, see Met."""
 
     def __init__(
         self, settings: ClusterSettings, host: Host, identity: Identity, peers: Peers, *, level: int, release: str
@@ -135,7 +135,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         self._payload_max = 2 * settings.command_bytes_max + RECORD_SPARE
         self.peers = peers
         self.strangers = Strangers()
-        self.removed: frozenset[str] = frozenset()
+        self._removed: frozenset[str] = frozenset()
         self.dials_all = False
         """a leader, and whoever knows none: it may be that those who should dial it do not know of it"""
         self.changes = 0
@@ -165,16 +165,12 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self._onNodeConnected(node)
 
     def dropNode(self, node: PeerNode) -> None:  # noqa: N802
-        """A member less."""
+        """A member less, as this node's log has it. That may still be cut, so its connection stays: see `exclude`."""
         self._nodes.pop(node.id, None)
         for table in (self._dial_at, self._pause_s, self.farewells):
             table.pop(node.id, None)
-        for link in (self._links.get(node.id), self._dialling.get(node.id)):
-            if link is not None:
-                if link.met:
-                    link.outbox = [Farewell(0, _removed(node.id))]
-                    link.flush()
-                self._drop(link, "it was removed")
+        if node.id in self._dialling:
+            self._drop(self._dialling[node.id], "it was removed")
 
     def send(self, node: PeerNode, message: Message | msgspec.Raw) -> bool:
         """Say something with the next `flush`; False when there is no connection."""
@@ -204,6 +200,15 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             link.flush()
             if link.stream is not None and link.stream.unsent > PAYLOADS_UNSENT_MAX * self._payload_max:
                 self._drop(link, "it does not read what it is sent")
+
+    def exclude(self, removed: frozenset[str]) -> None:
+        """These were removed, and that is committed: they are told, and refused from now on."""
+        for member in removed - self._removed:
+            self.peers.forget(member)
+            link = self._links.get(member)
+            if link is not None:
+                self.refuse(link, "member", _removed(member))
+        self._removed = removed
 
     def congested(self, node: PeerNode) -> bool:
         """Whether much waits for this member already: more would only fill this node's memory."""
@@ -297,7 +302,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
 
     def _meet(self, link: Link, hello: Hello) -> None:
         peer = link.session.peer
-        if peer in self.removed:
+        if peer in self._removed:
             self.refuse(link, "member", _removed(peer))
             return
         link.hello = hello

@@ -59,7 +59,7 @@ class WriteAheadLog:
         else:
             self._read(content)
             self._file = disk.append(name, self.bytes)
-            # A killed process may have left in the cache what it wrote or renamed last. Whatever was read here counts
+            # A killed process may have left in the cache only what it wrote or renamed last. What was read here counts
             # as kept from now on, so it has to be on disk.
             self._file.sync()
             disk.sync_names()

@@ -14,7 +14,7 @@ from tests.soak.__main__ import campaign
 from tests.support import free_port
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.anyio
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
