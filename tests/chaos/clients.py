@@ -97,6 +97,8 @@ class RegisterClient:
     ) -> None:
         self.number = number
         self.repeated = 0
+        self.under_way: Operation | None = None
+        """a change whose end this client has not seen: one that is cancelled, or raises, may yet take effect"""
         self._links = [HttpLink(*node) for node in nodes]
         self._shunned = [0.0] * len(nodes)
         self._values = values
@@ -163,6 +165,7 @@ class RegisterClient:
         headers += self._headers
         body = b'{"value":%d}' % value
         invoked = time.monotonic()
+        self.under_way = Operation(self.number, kind, register.name, value, expected, "unknown", invoked, math.inf)
         outcome: Outcome = "failed"
         for attempt in itertools.count(1):
             outcome = await self._attempt(register, target, headers, body, value, unknown=outcome == "unknown")
@@ -172,6 +175,7 @@ class RegisterClient:
         if outcome == "mismatch" and kind != "cas":
             raise Unexpected(f"PUT {target} without a condition: 412")
         returned = math.inf if outcome == "unknown" else time.monotonic()
+        self.under_way = None
         return Operation(self.number, kind, register.name, value, expected, outcome, invoked, returned)
 
     async def _attempt(
