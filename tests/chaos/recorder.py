@@ -111,12 +111,12 @@ def _faults(recordings: Collection[Recording]) -> dict[str, int]:
 def show(found: Mapping[str, Any]) -> str:
     """The report for people."""
     lines = [f"{_pace(found)}; seed {found['seed']}"]
-    lines += [f"  {place:<24}{_pace(figures)}" for place, figures in found["by_place"].items()]
-    lines += [f"  {place:<24}left out: {why}" for place, why in found["left_out"].items()]
+    lines += [f"  {place:<26}{_pace(figures)}" for place, figures in found["by_place"].items()]
+    lines += [f"  {place:<26}left out: {why}" for place, why in found["left_out"].items()]
     for kind, outcomes in found["by_kind"].items():
-        lines.append(f"  {kind:<24}" + "  ".join(f"{outcome} {count}" for outcome, count in outcomes.items()))
+        lines.append(f"  {kind:<26}" + "  ".join(f"{outcome} {count}" for outcome, count in outcomes.items()))
     lines.append(f"  {found['repeated']} times an unknown outcome was asked for again under its key")
-    lines += [f"  {name:<24}{count} times" for name, count in found["faults"].items()]
+    lines += [f"  {name:<26}{count} times" for name, count in found["faults"].items()]
     lines.append(f"{found['violated']} violations, found in {found['checked_s']:g} s")
     for place, violations in found["violations"].items():
         lines += [f"{place} [{violation['part']}] {violation['text']}" for violation in violations]

@@ -20,7 +20,8 @@ from tests.chaos.faults import PROCESS_FAULTS, MakeFault
 from tests.chaos.judging import History, Part
 from tests.chaos.operations import Kind
 
-CLIENTS = 12
+CLIENTS = 24
+"""Enough that some are at work while others wait at a node that is stopped or cut off."""
 PER_REGISTER = 3
 """Clients on each of the registers that are in use, on average."""
 USES = (200, 300)

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +135,8 @@ async def test_a_leader_that_is_cut_off_and_reads_without_a_barrier_is_noticed(
     module: str, linearizable: bool, network: Network, tmp_path: Path
 ) -> None:
     """A defect planted in the nodes, and the same plant without it."""
-    topology = LateTopology(**vars(on_network(tmp_path / "plant", network)), module=module)
+    given = on_network(tmp_path / "plant", network)
+    topology = LateTopology(**{each.name: getattr(given, each.name) for each in fields(given)}, module=module)
     faults = {"leader-cut-off": cut_faults()["leader-cut-off"]}
     async with NamespacePlant(topology) as plant:
         await plant.wait_ready()
