@@ -29,7 +29,7 @@ TIMEOUT_S = 1.5
 HASTE_S = (0.001, 0.02)
 """A change takes some milliseconds: its client is gone before, while and after it is committed."""
 REPEATS_MAX = 3
-SHUN_S = 0.3
+SHUN_S = 0.7
 """How long a node that did not answer is left alone, and, by what needs a leader, one that found none: it looks for a
 second. Clients that all wait for a stopped node, or at one that is cut off, record nothing."""
 NOT_DONE = frozenset({"no_leader", "queue_full", "node_stopped"})

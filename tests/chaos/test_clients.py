@@ -282,6 +282,21 @@ async def test_a_node_that_does_not_answer_is_left_alone_for_a_while() -> None:
         assert len(server.heads) == outcomes.count("ok")
 
 
+async def test_a_node_that_finds_no_leader_is_left_alone_but_by_reads_of_its_own_state() -> None:
+    async with (
+        serving(problem(503, "no_leader")) as (alone, at),
+        serving(OK) as (_, port),
+        client_of(at, port) as client,
+    ):
+        register = Register("r", 9)
+        outcomes = [(await client.write(register)).outcome for _ in range(20)]
+        outcomes += [(await client.read(register, "leader")).outcome for _ in range(20)]
+        assert len(alone.heads) == outcomes.count("failed") == 1
+        for _ in range(20):
+            await client.read(register, "stale")
+        assert len(alone.heads) > 1
+
+
 # ── A recording that is stopped ────────────────────────────────
 
 
