@@ -29,8 +29,9 @@ TIMEOUT_S = 1.5
 HASTE_S = (0.001, 0.02)
 """A change takes some milliseconds: its client is gone before, while and after it is committed."""
 REPEATS_MAX = 3
-SHUN_S = 0.3
-"""How long a node that did not answer is left alone: clients that all wait for a stopped node record nothing."""
+SHUN_S = 0.7
+"""How long a node that did not answer is left alone, and, by what needs a leader, one that found none: it looks for a
+second. Clients that all wait for a stopped node, or at one that is cut off, record nothing."""
 NOT_DONE = frozenset({"no_leader", "queue_full", "node_stopped"})
 """Codes of 503 after which a change was certainly not made: orchestrator/api/problems.py."""
 NOT_READ = frozenset({"no_leader", "node_stopped", "queue_full", "read_timed_out", "too_stale"})
@@ -97,8 +98,11 @@ class RegisterClient:
     ) -> None:
         self.number = number
         self.repeated = 0
+        self.under_way: Operation | None = None
+        """a change whose end this client has not seen: one that is cancelled, or raises, may yet take effect"""
         self._links = [HttpLink(*node) for node in nodes]
-        self._shunned = [0.0] * len(nodes)
+        self._silent = [0.0] * len(nodes)
+        self._leaderless = [0.0] * len(nodes)
         self._values = values
         self._rng = rng
         self._headers = "" if token is None else f"Authorization: Bearer {token}\r\n"
@@ -136,7 +140,7 @@ class RegisterClient:
     # ── Reading ────────────────────────────────
 
     async def _seen(self, target: str) -> Seen | None:
-        at = self._any_node()
+        at = self._any_node(leader="consistency=stale" not in target)
         try:
             answer = await self._links[at].exchange("GET", target, headers=self._headers, timeout=TIMEOUT_S)
         except (NotSent, Broken):
@@ -151,6 +155,7 @@ class RegisterClient:
         if (answer.status, code) == (404, "variable_unknown"):
             return Seen()
         if answer.status == 503 and code in NOT_READ:
+            self._note_leaderless(at, code)
             return None
         raise Unexpected(f"GET {target}: {answer.status} {answer.body[:500]!r}")
 
@@ -163,6 +168,7 @@ class RegisterClient:
         headers += self._headers
         body = b'{"value":%d}' % value
         invoked = time.monotonic()
+        self.under_way = Operation(self.number, kind, register.name, value, expected, "unknown", invoked, math.inf)
         outcome: Outcome = "failed"
         for attempt in itertools.count(1):
             outcome = await self._attempt(register, target, headers, body, value, unknown=outcome == "unknown")
@@ -172,6 +178,7 @@ class RegisterClient:
         if outcome == "mismatch" and kind != "cas":
             raise Unexpected(f"PUT {target} without a condition: 412")
         returned = math.inf if outcome == "unknown" else time.monotonic()
+        self.under_way = None
         return Operation(self.number, kind, register.name, value, expected, outcome, invoked, returned)
 
     async def _attempt(
@@ -200,6 +207,7 @@ class RegisterClient:
         if (answer.status, code) == (412, "precondition_failed"):
             return "mismatch"
         if answer.status == 503 and code in NOT_DONE:
+            self._note_leaderless(at, code)
             return "unknown" if unknown else "failed"
         if (answer.status, code) == (504, "outcome_unknown"):
             return "unknown"
@@ -207,13 +215,18 @@ class RegisterClient:
 
     # ── Nodes ────────────────────────────────
 
-    def _any_node(self) -> int:
+    def _any_node(self, *, leader: bool = True) -> int:
         now = time.monotonic()
-        answering = [at for at, until in enumerate(self._shunned) if until <= now]
-        return self._rng.choice(answering or range(len(self._links)))
+        nodes = range(len(self._links))
+        fit = [at for at in nodes if self._silent[at] <= now and not (leader and self._leaderless[at] > now)]
+        return self._rng.choice(fit or nodes)
 
     def _shun(self, at: int) -> None:
-        self._shunned[at] = time.monotonic() + SHUN_S
+        self._silent[at] = time.monotonic() + SHUN_S
+
+    def _note_leaderless(self, at: int, code: str) -> None:
+        if code == "no_leader":
+            self._leaderless[at] = time.monotonic() + SHUN_S
 
 
 async def pause_after(operation: Operation) -> None:

@@ -54,10 +54,12 @@ def missing_tools() -> list[str]:
 
 async def run(*argv: str, given: str = "") -> str:
     """Run a command, `given` on its standard input, and return its output. Raises NetworkFailed."""
+    # No pipe to what reads none: under uvloop, a write to one that has ended raises.
+    stdin = asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *argv, stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    out, err = await process.communicate(given.encode())
+    out, err = await process.communicate(given.encode() if given else None)
     if process.returncode:
         raise NetworkFailed(f"{' '.join(argv)}: exit status {process.returncode}: {err.decode().strip()}")
     return out.decode()

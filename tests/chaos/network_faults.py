@@ -4,6 +4,8 @@ They are made for a plant, begun, healed, and asked for their proof, as the reco
 `cut_faults` for nodes in network namespaces, `link_faults` for nodes whose Raft links go through Toxiproxy.
 """
 
+import itertools
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -12,6 +14,7 @@ from typing import Literal
 from orchestrator.dev.local import Leader, LocalPlant
 from orchestrator.dev.waiting import until
 from tests.chaos.namespace_plant import NamespacePlant
+from tests.chaos.netns import Network
 from tests.chaos.raft_links import RaftLinks
 from tests.chaos.toxiproxy import Link
 
@@ -20,6 +23,12 @@ NOTICED_S = 10.0
 READY_S = 30.0
 LOOK_S = 0.02
 DELAY_MS, JITTER_MS = 20, 5
+NARROW_KB_S = 48
+"""Heartbeats pass easily, what a dozen clients change hardly."""
+PROBE_BYTES = 4096
+LOST_PERCENT = 10
+"""Few enough that TCP goes on, at a pace that makes some heartbeats late."""
+DATAGRAMS = 100
 
 Who = Literal["leader", "follower"]
 Way = Literal["both ways", "in", "out"]
@@ -89,25 +98,28 @@ class Cut(_Fault):
 
     def __init__(self, plant: LocalPlant, who: Who, way: Way) -> None:
         super().__init__(plant, who)
-        if not isinstance(plant, NamespacePlant):
-            raise TypeError(f"only hosts in network namespaces can be cut off, and this is a {type(plant).__name__}")
-        self._network = plant.network
+        self._network = _network(plant)
         self._way = way
+        self._is_noticed = who == "leader" or way != "out"
         self._dropped_before = 0
 
     async def _begin(self, first: Leader) -> None:
         self._dropped_before = await self._dropped()
         if self._way == "both ways":
-            await self._network.isolate(self.node_id)
+            await self._network.cut([self.node_id], self.others)
         elif self._way == "in":
             await self._network.cut_one_way(self.others, [self.node_id])
         else:
             await self._network.cut_one_way([self.node_id], self.others)
-        if self._who == "leader" or self._way != "out":
+        if self._is_noticed:
             await self._noticed(first)
         for source, target in self._ways():
             if await self._network.passes(source, target):
                 raise AssertionError(f"{source} still reaches {target}")
+        # A history in which nobody asks the one that is cut off would not show what it says.
+        answer = await self._plant.ask(self.node_id, "/v1/cluster")
+        if answer is None or answer.status_code != 200:
+            raise AssertionError(f"{self.node_id} is cut off from its clients as well")
 
     async def _heal(self) -> None:
         # Counted at the end: what the nodes themselves tried is in it.
@@ -124,6 +136,59 @@ class Cut(_Fault):
         into = [(other, self.node_id) for other in self.others]
         out = [(self.node_id, other) for other in self.others]
         return {"both ways": into + out, "in": into, "out": out}[self._way]
+
+
+class PairCut(Cut):
+    """A follower is cut off from the leader, or from the other follower, and the third node reaches both.
+
+    Nothing has to come of it: there is a majority either way, and who hears a leader helps nobody to depose it.
+    """
+
+    def __init__(self, plant: LocalPlant, who: Who) -> None:
+        super().__init__(plant, who, "both ways")
+        self._is_noticed = False
+
+    async def _begin(self, first: Leader) -> None:
+        self.others = [next(other for other in self.others if other != first.node_id)]
+        await super()._begin(first)
+
+
+class Loss(_Fault):
+    """Some of the packets between any two nodes are lost, by chance. Leaders may change, or not."""
+
+    def __init__(self, plant: LocalPlant) -> None:
+        super().__init__(plant, "leader")
+        self._network = _network(plant)
+        self._pairs = list(itertools.combinations((node.id for node in plant.topology.nodes), 2))
+        self._dropped_before = 0
+
+    async def _begin(self, first: Leader) -> None:
+        self._dropped_before = await self._dropped()
+        for one, other in self._pairs:
+            await self._network.lose([one], [other], LOST_PERCENT)
+        self._proof.append(f"under {first}")
+        for one, other in self._pairs:
+            arrived = await self._network.arriving(one, other, DATAGRAMS)
+            if not 0 < arrived < DATAGRAMS:
+                raise AssertionError(f"{arrived} of {DATAGRAMS} datagrams from {one} arrive at {other}: some shall")
+
+    async def _heal(self) -> None:
+        self._proof.append(f"{LOST_PERCENT} % lost: {await self._dropped() - self._dropped_before} packets dropped")
+        await self._network.heal()
+        for one, other in self._pairs:
+            arrived = await self._network.arriving(one, other, DATAGRAMS)
+            if arrived != DATAGRAMS:
+                raise AssertionError(f"only {arrived} of {DATAGRAMS} datagrams from {one} arrive at {other}, healed")
+        self._proof.append("all nodes reach each other again")
+
+    async def _dropped(self) -> int:
+        return sum([await self._network.dropped([one, other], [other, one]) for one, other in self._pairs])
+
+
+def _network(plant: LocalPlant) -> Network:
+    if not isinstance(plant, NamespacePlant):
+        raise TypeError(f"only hosts in network namespaces can be cut off, and this is a {type(plant).__name__}")
+    return plant.network
 
 
 class Toxic(_Fault):
@@ -172,6 +237,30 @@ class Slow(_Fault):
         self._proof.append("every link clean")
 
 
+class Narrow(_Fault):
+    """Every Raft link carries little: what is said stands in line, heartbeats too. Leaders may change, or not."""
+
+    def __init__(self, plant: LocalPlant, links: RaftLinks) -> None:
+        super().__init__(plant, "leader")
+        self._links = links
+
+    async def _begin(self, first: Leader) -> None:
+        for link in self._links.all():
+            await link.throttle(NARROW_KB_S)
+        value = {"value": secrets.token_hex(PROBE_BYTES // 2)}
+        answer = await self._plant.call("PUT", "/v1/variables/narrow-links", json=value, node_id=first.node_id)
+        took, least = answer.elapsed.total_seconds() * 1000, PROBE_BYTES / NARROW_KB_S / 1.024
+        if answer.is_success and took < least:
+            raise AssertionError(f"{PROBE_BYTES} bytes took {took:.1f} ms over links on which they take {least:.1f} ms")
+        self._proof.append(
+            f"links of {NARROW_KB_S} kB/s: a change of {PROBE_BYTES} bytes took {took:.0f} ms ({answer.status_code})"
+        )
+
+    async def _heal(self) -> None:
+        await self._links.heal()
+        self._proof.append("every link clean")
+
+
 MakeNetworkFault = Callable[[LocalPlant], _Fault]
 
 
@@ -184,6 +273,9 @@ def cut_faults() -> Mapping[str, MakeNetworkFault]:
         "follower-cut-off": lambda plant: Cut(plant, "follower", "both ways"),
         "follower-unheard": lambda plant: Cut(plant, "follower", "out"),
         "follower-deaf": lambda plant: Cut(plant, "follower", "in"),
+        "pair-with-leader-cut": lambda plant: PairCut(plant, "leader"),
+        "pair-of-followers-cut": lambda plant: PairCut(plant, "follower"),
+        "packets-lost": Loss,
     }
 
 
@@ -191,6 +283,7 @@ def link_faults(links: RaftLinks) -> Mapping[str, MakeNetworkFault]:
     """Faults for a plant that was started with `links.topology`, by name."""
     return {
         "links-slow": lambda plant: Slow(plant, links),
+        "links-narrow": lambda plant: Narrow(plant, links),
         "leader-links-reset": lambda plant: Toxic(plant, links, "leader", Link.reset),
         "leader-links-half-open": lambda plant: Toxic(plant, links, "leader", Link.half_open),
         "follower-links-half-open": lambda plant: Toxic(plant, links, "follower", Link.half_open),

@@ -9,12 +9,17 @@ import math
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator.dev.local import LocalPlant
+from orchestrator.dev.topology import on_free_ports
 from tests.chaos import clients
 from tests.chaos.clients import Register, RegisterClient, Seen, Unexpected
 from tests.chaos.http_link import Broken, HttpLink, NotSent
+from tests.chaos.recording import Recording, record
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
@@ -275,3 +280,49 @@ async def test_a_node_that_does_not_answer_is_left_alone_for_a_while() -> None:
         outcomes = [(await client.write(register)).outcome for _ in range(20)]
         assert outcomes.count("failed") <= 2
         assert len(server.heads) == outcomes.count("ok")
+
+
+async def test_a_node_that_finds_no_leader_is_left_alone_but_by_reads_of_its_own_state() -> None:
+    async with (
+        serving(problem(503, "no_leader")) as (alone, at),
+        serving(OK) as (_, port),
+        client_of(at, port) as client,
+    ):
+        register = Register("r", 9)
+        outcomes = [(await client.write(register)).outcome for _ in range(20)]
+        outcomes += [(await client.read(register, "leader")).outcome for _ in range(20)]
+        assert len(alone.heads) == outcomes.count("failed") == 1
+        for _ in range(20):
+            await client.read(register, "stale")
+        assert len(alone.heads) > 1
+
+
+# ── A recording that is stopped ────────────────────────────────
+
+
+async def test_a_change_that_is_cancelled_is_under_way() -> None:
+    async with serving(HANG) as (server, port), client_of(port) as client:
+        writing = asyncio.ensure_future(client.write(Register("r", 9)))
+        await eventually(lambda: len(server.heads) == 1)
+        writing.cancel()
+        await asyncio.wait([writing])
+        assert writing.cancelled()
+        assert client.under_way is not None
+        assert (client.under_way.kind, client.under_way.value) == ("write", 7)
+        assert client.under_way.outcome == "unknown"
+    async with serving(OK) as (_, port), client_of(port) as client:
+        await client.write(Register("r", 9))
+        assert client.under_way is None
+
+
+async def test_what_stops_a_recording_leaves_a_history(tmp_path: Path) -> None:
+    """Everybody's change may be done: without it, a read of its value would look invented."""
+    async with serving(answer("500 No")) as (_, port):
+        topology = on_free_ports(tmp_path)
+        nodes = tuple(replace(node, api_port=port) for node in topology.nodes)
+        recording = Recording()
+        with pytest.raises(Unexpected, match="500"):
+            await record(LocalPlant(replace(topology, nodes=nodes)), operations=9, seed=1, faults={}, into=recording)
+    assert len(recording.history.changes) == len(recording.history) > 0
+    assert {operation.outcome for operation in recording.history.changes} == {"unknown"}
+    assert recording.seconds > 0

@@ -51,6 +51,7 @@ async def test_the_nodes_have_no_other_way_to_each_other(links: RaftLinks, linke
         await eventually(partial(holds, linked, node.id, {"taken"}), deadline_s=5)
 
 
+@pytest.mark.campaign
 async def test_a_slow_network_slows_commits_and_deposes_nobody(links: RaftLinks, linked: LocalPlant) -> None:
     leader = await linked.current_leader(5)
     for link in links.all():
@@ -63,6 +64,7 @@ async def test_a_slow_network_slows_commits_and_deposes_nobody(links: RaftLinks,
     await leads_on(linked, leader, ELECTIONS_S)
 
 
+@pytest.mark.campaign
 async def test_half_open_links_of_the_leader_are_noticed_without_a_goodbye(
     links: RaftLinks, linked: LocalPlant
 ) -> None:
@@ -81,6 +83,7 @@ async def test_half_open_links_of_the_leader_are_noticed_without_a_goodbye(
     assert await registered(linked, first.node_id) == {"before", "during"}
 
 
+@pytest.mark.campaign
 async def test_links_that_are_reset_again_and_again_lose_nothing_acknowledged(
     links: RaftLinks, linked: LocalPlant
 ) -> None:
@@ -102,6 +105,7 @@ async def test_links_that_are_reset_again_and_again_lose_nothing_acknowledged(
         await eventually(partial(holds, linked, node.id, settled), deadline_s=10)
 
 
+@pytest.mark.campaign
 async def test_a_follower_whose_links_close_for_a_while_deposes_nobody(links: RaftLinks, linked: LocalPlant) -> None:
     leader = await linked.current_leader(5)
     follower = next(node.id for node in linked.topology.nodes if node.id != leader.node_id)

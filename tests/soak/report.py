@@ -20,12 +20,12 @@ def commit() -> str:
     return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else "")
 
 
-def origin(arguments: Sequence[str], at_commit: str) -> dict[str, Any]:
+def origin(arguments: Sequence[str], at_commit: str, *, module: str = "tests.soak") -> dict[str, Any]:
     """Where the figures come from: command, commit, versions, machine. Ask before the run: what else loads the machine
     shows in its load average.
     """
     return {
-        "command": shlex.join(["python", "-m", "tests.soak", *arguments]),
+        "command": shlex.join(["python", "-m", module, *arguments]),
         "commit": at_commit,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "python": platform.python_version(),
@@ -36,8 +36,8 @@ def origin(arguments: Sequence[str], at_commit: str) -> dict[str, Any]:
     }
 
 
-def write(path: Path | None, report: Mapping[str, Any]) -> None:
-    """Write FILE and, where it ends in .json, FILE with .md; without a path print the object."""
+def write(path: Path | None, report: Mapping[str, Any], *, told: str = "") -> None:
+    """Write FILE and, where it ends in .json, FILE with .md, `told` at its end; without a path print the object."""
     text = json.dumps(report, indent=2) + "\n"
     if path is None:
         sys.stdout.write(text)
@@ -45,7 +45,8 @@ def write(path: Path | None, report: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     if path.suffix == ".json":
-        path.with_suffix(".md").write_text(page(report), encoding="utf-8")
+        more = f"\n```text\n{told}\n```\n" if told else ""
+        path.with_suffix(".md").write_text(page(report) + more, encoding="utf-8")
 
 
 def page(report: Mapping[str, Any]) -> str:
