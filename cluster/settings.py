@@ -72,9 +72,9 @@ class ClusterSettings(BaseModel):
     secret: SecretStr | None = None
     """shared by all members; encrypts and authenticates what they say to each other"""
     heartbeat_s: float = Field(default=0.05, gt=0)
-    election_min_s: float = Field(default=0.3, gt=0)
+    election_min_s: float = Field(default=0.35, gt=0)
     election_max_s: float = Field(default=0.5, gt=0)
-    step_down_s: float = Field(default=0.3, gt=0)
+    step_down_s: float = Field(default=0.4, gt=0)
     """a leader that no majority has answered for so long steps down"""
     connection_retry_s: float = Field(default=0.2, gt=0)
     connection_timeout_s: float = Field(default=1.5, gt=0)

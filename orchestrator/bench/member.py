@@ -14,6 +14,7 @@ What fails is answered with `error`, the stable code of `cluster`, and `leader` 
 
 import argparse
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -174,6 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--settings", default="{}")
     parser.add_argument("addresses", nargs="+")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     asyncio.run(member(parser.parse_args(argv)))
 
 

@@ -19,7 +19,7 @@ def settings(**changes: Any) -> ClusterSettings:
 
 def test_the_defaults_are_those_that_were_measured() -> None:
     made = settings()
-    assert (made.heartbeat_s, made.election_min_s, made.election_max_s, made.step_down_s) == (0.05, 0.3, 0.5, 0.3)
+    assert (made.heartbeat_s, made.election_min_s, made.election_max_s, made.step_down_s) == (0.05, 0.35, 0.5, 0.4)
     assert (made.address, made.listen_address) == ("127.0.0.1:7101", "127.0.0.1:7101")
     assert settings(bind="127.0.0.2:7101").listen_address == "127.0.0.2:7101"
 
@@ -31,7 +31,7 @@ def test_the_defaults_are_those_that_were_measured() -> None:
         ({"members": ()}, "not among the members"),
         ({"members": (*LOOPBACK, Member(id="n1", address="127.0.0.1:1"))}, "ids must be unique"),
         ({"members": (*LOOPBACK, Member(id="n4", address="127.0.0.1:7101"))}, "addresses must be unique"),
-        ({"heartbeat_s": 0.1}, "must exceed three heartbeats"),
+        ({"heartbeat_s": 0.12}, "must exceed three heartbeats"),
         ({"heartbeat_s": 0}, "greater than 0"),
         ({"election_max_s": 0.3}, "must be more than election_min_s"),
         ({"step_down_s": 0.05}, "must be more than heartbeat_s"),
