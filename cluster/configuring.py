@@ -136,6 +136,8 @@ class Configuring(Applying):
         changed = change(self.membership()).known_as(
             {**self._transport.peers.incarnations(), self._settings.node_id: self._incarnation}
         )
+        if standstill := self._standstill(changed):
+            raise MemberChangeRefused(f"cannot {what}: {standstill}")
         named = (member.id + ("" if member.voter else " (learner)") for member in changed.members)
         log.info("members: %s (now %s)", what, ", ".join(named))
         entry = (MEMBERS + encode_membership(changed), self._last_index() + 1, self._SyncObj__raftCurrentTerm)
@@ -143,6 +145,27 @@ class Configuring(Applying):
         if answer is not None:
             self._waiting[entry[1]] = (entry[2], what, answer)
         self._on_log_changed(None, (entry,))
+
+    def _standstill(self, changed: Membership) -> str | None:
+        """Why nobody would lead any more: a change holds at once, also one that its members cannot commit."""
+        voters = [member.id for member in changed.voters]
+        if set(voters) == {member.id for member in self.membership().voters}:
+            return None
+        absent = [member for member in voters if not self._answers(member)]
+        here = len(voters) - len(absent)
+        if here >= changed.majority:
+            return None
+        return (
+            f"{', '.join(absent)} does not answer, and of the {len(voters)} members that would then vote {here} are "
+            f"here, where {changed.majority} are needed: start it again, or remove it first"
+        )
+
+    def _answers(self, member_id: str) -> bool:
+        node = PeerNode(member_id)
+        if member_id == self._settings.node_id:
+            return True
+        heard_at = self._SyncObj__lastResponseTime.get(node, 0.0)
+        return node in self._SyncObj__connectedNodes and now() - heard_at <= self._settings.step_down_s
 
     def _promote_learners(self) -> None:
         """A learner that has caught up becomes a voter. At most one change at a time, as ever."""
@@ -152,7 +175,8 @@ class Configuring(Applying):
             return
         matched = self._SyncObj__raftMatchIndex
         for node in sorted(self._SyncObj__readonlyNodes, key=lambda node: str(node.id)):
-            if matched.get(node, 0) and matched[node] >= self._last_index() - CAUGHT_UP:
+            near = matched.get(node, 0) and matched[node] >= self._last_index() - CAUGHT_UP
+            if near and self._answers(node.id) and not self._standstill(self.membership().promote(node.id)):
                 self._change(lambda members, id=node.id: members.promote(id), f"{node.id} votes from now on", None)  # type: ignore[misc]
                 return
 
