@@ -199,8 +199,8 @@ class Inbound:
             return  # no member any more
         self._SyncObj__lastResponseTime[node] = max(self._SyncObj__lastResponseTime.get(node, 0.0), self._arrived_after)
         if isinstance(message, ChunkReceived):
-            self._chunks_under_way.discard(node)
-            self._store.arrived(node, message.offset)
+            if self._store.arrived(node, message.offset):
+                self._chunks_under_way.discard(node)
         elif isinstance(message, Acknowledge):
             next_index = min(message.next_index, self._SyncObj__raftLog[-1][1] + 1)
             if message.success:

@@ -195,8 +195,9 @@ class Leading(Configuring):
 
     def _send_chunk(self, node: Any) -> None:
         """The next part of the snapshot, or, while the one before is not answered, an empty one: the heartbeat."""
+        under_way = node in self._chunks_under_way and self._store.copying(node)
         data, offset, last = self._store.chunk(node)
-        if node in self._chunks_under_way:
+        if under_way:
             data, last = b"", False
         self._chunks_under_way.add(node)
         term, commit = self._SyncObj__raftCurrentTerm, self._SyncObj__raftCommitIndex
