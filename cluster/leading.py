@@ -79,7 +79,10 @@ class Leading(Configuring):
         term = self._SyncObj__raftCurrentTerm
         node_id = self._settings.node_id
         command = Command(
-            CLAIM, encode_body(ClaimBody(node_id)), f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}", wall()
+            CLAIM,
+            encode_body(ClaimBody(node_id, self._settings.dedup_entries)),
+            f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}",
+            wall(),
         )
         self._append(REGULAR + encode(command))
         self._claim_due = False
