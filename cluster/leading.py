@@ -26,7 +26,7 @@ class Leading(Configuring):
     """Replaces pysyncobj's command queue, which forwards to the leader and forgets callbacks (R11, R18)."""
 
     _SyncObj__newAppendEntriesTime: float
-    _calls: deque[Callable[[], None]]
+    _calls: deque[tuple[Callable[[], None], Answer]]
     _claim_due: bool
     _hold_until: float
     _proposals: deque[tuple[bytes, str, Answer]]
@@ -91,7 +91,7 @@ class Leading(Configuring):
 
     def _checkCommandsToApply(self) -> None:  # noqa: N802
         for _ in range(len(self._calls)):
-            self._calls.popleft()()
+            self._calls.popleft()[0]()
         if self._SyncObj__raftState == LEADER:
             self._append_proposals()
             self._promote_learners()
