@@ -89,6 +89,11 @@ class Configuring(Applying):
             if record.id != own:
                 node = PeerNode(record.id, addresses.get(record.id, record.address))
                 (voters if record.voter else learners).add(node)
+        # What the log says of a member comes first: a stranger under its id, connected already, must not be pinned.
+        self._transport.removed = frozenset(membership.removed)
+        for member in membership.removed:
+            self._transport.peers.forget(member)
+        self._transport.peers.pin({m.id: m.incarnation for m in membership.members if m.incarnation and m.id != own})
         former = self._SyncObj__otherNodes | self._SyncObj__readonlyNodes
         for node in former - voters - learners:
             log.info("%s is no member any more", node.id)
@@ -108,10 +113,6 @@ class Configuring(Applying):
             self._SyncObj__lastResponseTime[node] = now()
             self._transport.addNode(node)
         self._stands = any(record.id == own and record.voter for record in membership.members)
-        self._transport.removed = frozenset(membership.removed)
-        for member in membership.removed:
-            self._transport.peers.forget(member)
-        self._transport.peers.pin({m.id: m.incarnation for m in membership.members if m.incarnation and m.id != own})
 
     # ── Changing ────────────────────────────────
 

@@ -297,6 +297,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self.strangers.name(peer, f"it refuses this node: {message.reason}")
             self.farewells[peer] = message.reason
         elif not isinstance(message, Hello | Alive):
+            if self.farewells.pop(peer, None) is not None:  # it takes part again: the removal was taken back
+                self.changes += 1
             self._onMessageReceived(self._nodes.get(peer) or PeerNode(peer), message)
 
     def _meet(self, link: Link, hello: Hello) -> None:
