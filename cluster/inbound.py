@@ -167,8 +167,8 @@ class Inbound:
         elif received.index <= self._SyncObj__raftCommitIndex:
             self._acknowledge(node, self._SyncObj__raftCommitIndex + 1, success=False)
         else:
+            self._replica.restore(received.state, received.machine)  # raises where this release does not take it
             self._store.adopt()
-            self._replica.restore(received.state, received.machine)
             self._begin_log_at(received)
             self._membership_from(received)
             self._SyncObj__raftLastApplied = self._SyncObj__raftCommitIndex = received.index
