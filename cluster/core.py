@@ -99,7 +99,9 @@ class Replica:
 
     def capture(self) -> tuple[bytes, bytes]:
         """(the cluster's own state, the machine's)."""
-        saved = _Saved(_FORMAT, self.claim, list(self._remembered.items()), self._session, self._parts, self._dedup_entries)
+        saved = _Saved(
+            _FORMAT, self.claim, list(self._remembered.items()), self._session, self._parts, self._dedup_entries
+        )
         return msgspec.msgpack.encode(saved), self.machine.snapshot()
 
     def restore(self, state: bytes, machine: bytes) -> None:
