@@ -89,6 +89,8 @@ class Configuring(Applying):
             if record.id != own:
                 node = PeerNode(record.id, addresses.get(record.id, record.address))
                 (voters if record.voter else learners).add(node)
+        # What the log says of a member comes first: a stranger under its id, connected already, must not be pinned.
+        self._transport.peers.pin({m.id: m.incarnation for m in membership.members if m.incarnation and m.id != own})
         former = self._SyncObj__otherNodes | self._SyncObj__readonlyNodes
         for node in former - voters - learners:
             log.info("%s is no member any more", node.id)
@@ -109,7 +111,6 @@ class Configuring(Applying):
             self._transport.addNode(node)
         self._stands = any(record.id == own and record.voter for record in membership.members)
         self._on_members_committed()
-        self._transport.peers.pin({m.id: m.incarnation for m in membership.members if m.incarnation and m.id != own})
 
     def _on_members_committed(self) -> None:
         """Only a committed membership excludes: another may be cut yet, and by a leader whom it calls removed."""
@@ -142,6 +143,8 @@ class Configuring(Applying):
         changed = change(self.membership()).known_as(
             {**self._transport.peers.incarnations(), self._settings.node_id: self._incarnation}
         )
+        if standstill := self._standstill(changed):
+            raise MemberChangeRefused(f"cannot {what}: {standstill}")
         named = (member.id + ("" if member.voter else " (learner)") for member in changed.members)
         log.info("members: %s (now %s)", what, ", ".join(named))
         entry = (MEMBERS + encode_membership(changed), self._last_index() + 1, self._SyncObj__raftCurrentTerm)
@@ -150,15 +153,39 @@ class Configuring(Applying):
             self._waiting[entry[1]] = (entry[2], what, answer)
         self._on_log_changed(None, (entry,))
 
-    def _promote_learners(self) -> None:
-        """A learner that has caught up becomes a voter. At most one change at a time, as ever."""
-        if not self._SyncObj__readonlyNodes or self._leadership.epoch is None:
+    def _standstill(self, changed: Membership) -> str | None:
+        """Why nobody would lead any more: a change holds at once, also one that its members cannot commit."""
+        voters = [member.id for member in changed.voters]
+        if set(voters) == {member.id for member in self.membership().voters}:
+            return None
+        absent = [member for member in voters if not self._answers(member)]
+        here = len(voters) - len(absent)
+        if here >= changed.majority:
+            return None
+        return (
+            f"{', '.join(absent)} does not answer, and of the {len(voters)} members that would then vote {here} are "
+            f"here, where {changed.majority} are needed: start it again, or remove it first"
+        )
+
+    def _answers(self, member_id: str) -> bool:
+        node = PeerNode(member_id)
+        if member_id == self._settings.node_id:
+            return True
+        heard_at = self._SyncObj__lastResponseTime.get(node, 0.0)
+        return node in self._SyncObj__connectedNodes and now() - heard_at <= self._settings.step_down_s
+
+    def _settle_members(self) -> None:
+        """The first leader writes down who began; a learner that has caught up then votes. One change at a time."""
+        if self._leadership.epoch is None or self._memberships[-1][0] > self._SyncObj__raftCommitIndex:
             return
-        if self._memberships[-1][0] > self._SyncObj__raftCommitIndex:
+        if self._memberships[-1][0] == 0:
+            # From here on the log says who the members are, and no longer settings that may come to differ.
+            self._change(lambda members: members, "as the cluster began", None)
             return
         matched = self._SyncObj__raftMatchIndex
         for node in sorted(self._SyncObj__readonlyNodes, key=lambda node: str(node.id)):
-            if matched.get(node, 0) and matched[node] >= self._last_index() - CAUGHT_UP:
+            near = matched.get(node, 0) and matched[node] >= self._last_index() - CAUGHT_UP
+            if near and self._answers(node.id) and not self._standstill(self.membership().promote(node.id)):
                 self._change(lambda members, id=node.id: members.promote(id), f"{node.id} votes from now on", None)  # type: ignore[misc]
                 return
 

@@ -28,9 +28,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class ClaimBody(msgspec.Struct, frozen=True):
-    """Body of `cluster.claim`: proposed by a node that has just won an election."""
+    """Body of `cluster.claim`: proposed by a node that has just won an election.
+
+    `dedup_entries`: how many ids are remembered from here on, on every node; None: as before.
+    """
 
     node_id: str
+    dedup_entries: int | None = None
 
 
 class RestoreBody(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ class _Saved(msgspec.Struct, frozen=True):
     remembered: list[tuple[str, _Remembered]]
     session: str
     parts: list[bytes]
+    dedup_entries: int | None = None
 
 
 _FORMAT = 1
@@ -63,8 +68,9 @@ _T = TypeVar("_T")
 class Replica:
     """The cluster's own state around the user's state machine.
 
-    `dedup_entries`: how many ids of applied commands are remembered. They are forgotten in log order, so that every
-    node forgets the same ones; the bound must be the same on every node.
+    `dedup_entries`: how many ids of applied commands are remembered, until a claim says how many. They are forgotten
+    in log order, so that every node forgets the same ones; with a bound out of its own settings a node would call a
+    duplicate what another one applies.
     """
 
     def __init__(self, machine: StateMachine, *, dedup_entries: int) -> None:
@@ -78,20 +84,24 @@ class Replica:
 
     def apply(self, command: Command, position: Position) -> tuple[Applied, tuple[Event, ...]]:
         """Apply a committed command. Whatever this raises is a defect of the state machine."""
-        first = self._remembered.get(command.id)
+        # A claim is never sent again. Ids are the users' to choose: nobody must be able to take a claim's away.
+        first = None if command.kind == CLAIM else self._remembered.get(command.id)
         if first is not None:
             return Applied(first.outcome, first.position, duplicate=True), ()
         outcome, events = self._decide(command, position)
         if outcome.value is not None:
             outcome = Outcome(plain(outcome.value), outcome.code, outcome.message)
-        self._remembered[command.id] = _Remembered(outcome, position)
-        if len(self._remembered) > self._dedup_entries:
+        if command.kind != CLAIM:
+            self._remembered[command.id] = _Remembered(outcome, position)
+        while len(self._remembered) > self._dedup_entries:
             self._remembered.popitem(last=False)
         return Applied(outcome, position), events
 
     def capture(self) -> tuple[bytes, bytes]:
         """(the cluster's own state, the machine's)."""
-        saved = _Saved(_FORMAT, self.claim, list(self._remembered.items()), self._session, self._parts)
+        saved = _Saved(
+            _FORMAT, self.claim, list(self._remembered.items()), self._session, self._parts, self._dedup_entries
+        )
         return msgspec.msgpack.encode(saved), self.machine.snapshot()
 
     def restore(self, state: bytes, machine: bytes) -> None:
@@ -100,6 +110,7 @@ class Replica:
         self.machine.restore(machine)
         self.claim = saved.claim
         self._remembered = OrderedDict(saved.remembered)
+        self._dedup_entries = saved.dedup_entries or self._dedup_entries
         self._session, self._parts = saved.session, list(saved.parts)
 
     def _decide(self, command: Command, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
@@ -121,6 +132,7 @@ class Replica:
 
     def _claimed(self, body: ClaimBody, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
         self.claim = Claim(body.node_id, Epoch(position.term, position.index))
+        self._dedup_entries = body.dedup_entries or self._dedup_entries
         epoch = str(self.claim.epoch)
         return Outcome(value=epoch), (Event("cluster.claimed", body.node_id, {"epoch": epoch}),)
 
@@ -145,9 +157,8 @@ class Replica:
         except Exception as error:  # noqa: BLE001 - bad input must not stop every node: each refuses it alike
             self.machine.restore(before)
             return Outcome(code="restore_refused", message=f"{type(error).__name__}: {error}"), ()
-        # The claim stays: who leads is a fact of this log, not of the restored one. Its claims' ids must not come along
-        # either: a claim of this log with the same term and index would pass for a duplicate.
-        self._remembered = OrderedDict(row for row in saved.remembered if not row[0].startswith(f"{CLAIM}/"))
+        # The claim stays: who leads is a fact of this log, not of the restored one.
+        self._remembered = OrderedDict(saved.remembered)
         return Outcome(value=snapshot.index), (Event("cluster.restored", "cluster", {"index": snapshot.index}),)
 
 

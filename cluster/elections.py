@@ -80,8 +80,12 @@ class Elections(Inbound):
             self._election_at = min(self._election_at, now() + self._random.uniform(heartbeat / 2, heartbeat * 3))
 
     def _run_elections(self) -> None:
-        if self._SyncObj__raftState != LEADER and self._stands and now() >= self._election_at:
+        if self._SyncObj__raftState == LEADER or now() < self._election_at:
+            return
+        if self._stands:
             self._ask_for_pre_votes()
+        else:
+            self._postpone_election()  # else the deadline that is over would end each wait at once
 
     def _hears_leader(self) -> bool:
         if self._SyncObj__raftState == LEADER:

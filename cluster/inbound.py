@@ -169,8 +169,8 @@ class Inbound:
         elif received.index <= self._SyncObj__raftCommitIndex:
             self._acknowledge(node, self._SyncObj__raftCommitIndex + 1, success=False)
         else:
+            self._replica.restore(received.state, received.machine)  # raises where this release does not take it
             self._store.adopt()
-            self._replica.restore(received.state, received.machine)
             self._begin_log_at(received)
             self._membership_from(received)
             self._SyncObj__raftLastApplied = self._SyncObj__raftCommitIndex = received.index
@@ -201,8 +201,8 @@ class Inbound:
             return  # no member any more
         self._SyncObj__lastResponseTime[node] = max(self._SyncObj__lastResponseTime.get(node, 0.0), self._arrived_after)
         if isinstance(message, ChunkReceived):
-            self._chunks_under_way.discard(node)
-            self._store.arrived(node, message.offset)
+            if self._store.arrived(node, message.offset):
+                self._chunks_under_way.discard(node)
         elif isinstance(message, Acknowledge):
             next_index = min(message.next_index, self._SyncObj__raftLog[-1][1] + 1)
             if message.success:

@@ -26,7 +26,7 @@ class Leading(Configuring):
     """Replaces pysyncobj's command queue, which forwards to the leader and forgets callbacks (R11, R18)."""
 
     _SyncObj__newAppendEntriesTime: float
-    _calls: deque[Callable[[], None]]
+    _calls: deque[tuple[Callable[[], None], Answer]]
     _claim_due: bool
     _hold_until: float
     _proposals: deque[tuple[bytes, str, Answer]]
@@ -79,7 +79,10 @@ class Leading(Configuring):
         term = self._SyncObj__raftCurrentTerm
         node_id = self._settings.node_id
         command = Command(
-            CLAIM, encode_body(ClaimBody(node_id)), f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}", wall()
+            CLAIM,
+            encode_body(ClaimBody(node_id, self._settings.dedup_entries)),
+            f"{CLAIM}/{node_id}/{term}/{self._last_index() + 1}",
+            wall(),
         )
         self._append(REGULAR + encode(command))
         self._claim_due = False
@@ -88,10 +91,10 @@ class Leading(Configuring):
 
     def _checkCommandsToApply(self) -> None:  # noqa: N802
         for _ in range(len(self._calls)):
-            self._calls.popleft()()
+            self._calls.popleft()[0]()
         if self._SyncObj__raftState == LEADER:
             self._append_proposals()
-            self._promote_learners()
+            self._settle_members()
             if self._unsent():
                 self._replicate(heartbeat=False)
         else:
@@ -195,8 +198,9 @@ class Leading(Configuring):
 
     def _send_chunk(self, node: Any) -> None:
         """The next part of the snapshot, or, while the one before is not answered, an empty one: the heartbeat."""
+        under_way = node in self._chunks_under_way and self._store.copying(node)
         data, offset, last = self._store.chunk(node)
-        if node in self._chunks_under_way:
+        if under_way:
             data, last = b"", False
         self._chunks_under_way.add(node)
         term, commit = self._SyncObj__raftCurrentTerm, self._SyncObj__raftCommitIndex

@@ -193,7 +193,10 @@ class Cluster(Operations):
             raise ValueError(f"consistency is leader, linearizable or stale, not {consistency!r}")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         raft = self._live()
-        raft.call(lambda: raft.read(query, consistency, max_stale, lambda value, error: _settle(answer, value, error)))
+        raft.call(
+            lambda: raft.read(query, consistency, max_stale, lambda value, error: _settle(answer, value, error)),
+            lambda refusal: _settle(answer, None, refusal),
+        )
         try:
             async with asyncio.timeout(timeout):
                 return await answer
@@ -214,7 +217,7 @@ class Cluster(Operations):
             except Exception as error:  # noqa: BLE001 - goes back to the caller, not into Raft
                 raft.post(lambda raised: _settle(future, None, raised), error)
 
-        raft.call(run)
+        raft.call(run, answer)
         try:
             async with asyncio.timeout(timeout):
                 return await future

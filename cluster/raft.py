@@ -76,7 +76,7 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._closed = False
         self._outbox: Batch = []
         self._proposals: deque[tuple[bytes, str, Answer]] = deque()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[tuple[Callable[[], None], Answer]] = deque()
         self._waiting: dict[int, tuple[int, str, Answer]] = {}
         self._acknowledgements: list[tuple[Any, Message]] = []
         self._barriers: dict[int, tuple[int, list[Read]]] = {}
@@ -184,10 +184,13 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._proposals.append((data, command_id, answer))
         self.wake()
 
-    def call(self, function: Callable[[], None]) -> None:
-        """Run `function` in the tick thread; it must not raise. QueueFull, NodeStopped."""
+    def call(self, function: Callable[[], None], refused: Answer) -> None:
+        """Run `function` in the tick thread; it must not raise. QueueFull, NodeStopped.
+
+        `refused(NodeStopped)` is called on the event loop where the node stops before.
+        """
         self._admit()
-        self._calls.append(function)
+        self._calls.append((function, refused))
         self.wake()
 
     def _admit(self) -> None:
@@ -249,7 +252,8 @@ class Raft(Leading, pysyncobj.SyncObj):
         self._abandon(reason, lambda: NodeStopped(reason))
         while self._proposals:
             self.post(self._proposals.popleft()[2], NodeStopped(reason))
-        self._calls.clear()
+        while self._calls:
+            self.post(self._calls.popleft()[1], NodeStopped(reason))
         self._flush()
         self._doDestroy()
         self._reactor.close()

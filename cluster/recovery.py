@@ -92,7 +92,8 @@ def _reduce(settings: ClusterSettings, survivor: Survivor, incarnation: str, dat
     others = tuple(member.id for member in survivor.membership.members if member.id != settings.node_id)
     alone = Membership(
         (MemberRecord(settings.node_id, settings.address, api, incarnation=incarnation),),
-        (*survivor.membership.removed, *others),
+        # A survivor that had been removed goes on under its id: members to come must not refuse it.
+        (*(id for id in survivor.membership.removed if id != settings.node_id), *others),
     )
     term = max(survivor.term, survivor.last_term) + TERMS
     log.setCurrentTerm(term, settings.node_id)

@@ -82,7 +82,7 @@ class ClusterSettings(BaseModel):
     """proposals waiting or uncommitted here"""
     command_bytes_max: int = Field(default=1 << 20, ge=1024, le=16 << 20)
     dedup_entries: int = Field(default=10_000, ge=1)
-    """ids of applied commands that are remembered; the same on every node"""
+    """ids of applied commands that are remembered; the leader's counts, from its claim on"""
     compaction_entries: int = Field(default=20_000, ge=4)
     """a snapshot is taken, and the log cut, when the log is longer; a quarter of it stays for members that lag"""
     compaction_s: float = Field(default=300.0, gt=0)

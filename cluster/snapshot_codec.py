@@ -23,7 +23,7 @@ SNAPSHOT_BYTES_MAX = 256 << 20
 class Snapshot(msgspec.Struct, frozen=True):
     """The state as of `last`, the latest applied entry; `previous` is the one before it.
 
-    `membership` (see membership.py) is the latest one at or before `last`; it is empty where that is the settings'.
+    `membership` (see membership.py) is the latest one at or before `last`; never empty in a file that a node wrote.
     """
 
     last: Entry

@@ -64,10 +64,23 @@ class SnapshotStore:
         data = self._content[offset : offset + CHUNK_BYTES]
         return data, offset, offset + len(data) >= len(self._content)
 
-    def arrived(self, node: Hashable, offset: int) -> None:
-        """`node` has everything before `offset`, or wants to begin there anew."""
-        if node in self._outgoing:
-            self._outgoing[node] = offset
+    def copying(self, node: Hashable) -> bool:
+        """Whether a chunk of the present file was given out for it."""
+        return node in self._outgoing
+
+    def arrived(self, node: Hashable, offset: int) -> bool:
+        """`node` has everything before `offset`, or wants to begin anew. Whether that calls for a next chunk.
+
+        Not if it answers an empty one, or one of a former file: on a line with a long way the same chunk would then
+        be sent again and again, or parts of two files one behind the other.
+        """
+        sent = self._outgoing.get(node)
+        if sent is None:
+            return True
+        if offset != min(sent + CHUNK_BYTES, len(self._content or b"")) and not offset == 0 < sent:
+            return False
+        self._outgoing[node] = offset
+        return True
 
     def cancel(self, node: Hashable) -> None:
         """`node` needs no copy, or starts over."""

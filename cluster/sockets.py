@@ -17,6 +17,8 @@ from cluster.reactor import Acceptor, Receiver, Stream
 log = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 18
+ACCEPTS_MAX = 64
+"""in one wait: whoever dials faster than this node accepts must not keep it from everything else"""
 PAUSE_S = 0.2
 """How long the listener rests when the process has no descriptors left."""
 
@@ -67,7 +69,7 @@ class SocketReactor:
     def _on_dialled(self, _events: int) -> None:
         assert self._listener is not None  # noqa: S101
         assert self._acceptor is not None  # noqa: S101
-        while True:
+        for _ in range(ACCEPTS_MAX):
             try:
                 accepted, where = self._listener.accept()
             except OSError as error:

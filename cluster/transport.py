@@ -63,6 +63,8 @@ class Link(Receiver):
         self.met = False
         """whether its Hello has been accepted"""
         self.outbox: list[Message | msgspec.Raw] = []
+        self.outbox_bytes = 0
+        """of what was encoded already, which is what can be large"""
 
     def opened(self) -> None:
         """See Receiver."""
@@ -106,7 +108,7 @@ class Link(Receiver):
         """Everything said since the last time goes as one record, as far as that may be large."""
         if not self.outbox or self.stream is None:
             return
-        outbox, self.outbox = self.outbox, []
+        outbox, self.outbox, self.outbox_bytes = self.outbox, [], 0
         batch: list[Message | msgspec.Raw] = []
         size = 0
         for message in outbox:
@@ -178,6 +180,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         if link is None:
             return False
         link.outbox.append(message)
+        if isinstance(message, msgspec.Raw):
+            link.outbox_bytes += len(message)
         return True
 
     def destroy(self) -> None:
@@ -216,7 +220,7 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
         return (
             link is None
             or link.stream is None
-            or link.stream.unsent > self._payload_max
+            or link.stream.unsent + link.outbox_bytes > self._payload_max
             or len(link.outbox) > OUTBOX_MAX
         )
 
@@ -298,6 +302,8 @@ class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no an
             self.strangers.name(peer, f"it refuses this node: {message.reason}")
             self.farewells[peer] = message.reason
         elif not isinstance(message, Hello | Alive):
+            if self.farewells.pop(peer, None) is not None:  # it takes part again: the removal was taken back
+                self.changes += 1
             self._onMessageReceived(self._nodes.get(peer) or PeerNode(peer), message)
 
     def _meet(self, link: Link, hello: Hello) -> None:

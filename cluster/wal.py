@@ -143,7 +143,13 @@ class WriteAheadLog:
         while at < written and len(content) - at >= _FRAME.size:
             length, length_crc, crc = _FRAME.unpack_from(content, at)
             end = at + _FRAME.size + length
-            if zlib.crc32(_LENGTH.pack(length)) != length_crc or length > self._record_bytes_max:
+            if zlib.crc32(_LENGTH.pack(length)) == length_crc and length > self._record_bytes_max:
+                raise DataDirUnreadable(
+                    self._disk.path(self._name),
+                    f"holds a record of {length} bytes, where at most {self._record_bytes_max} are allowed: was "
+                    "command_bytes_max greater when it was written? Set it to what it was",
+                )
+            if zlib.crc32(_LENGTH.pack(length)) != length_crc:
                 if blank < at + _FRAME.size:
                     break
                 raise self._damaged(at, "the length of a record cannot be believed")

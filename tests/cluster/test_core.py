@@ -52,6 +52,37 @@ def test_ids_are_forgotten_in_log_order_beyond_the_bound() -> None:
     assert not state.apply(command(id="a"), Position(1, 6))[0].duplicate
 
 
+def sized_claim(entries: int | None) -> Command:
+    return Command(CLAIM, encode_body(ClaimBody("n1", entries)), "claim", 0.0)
+
+
+def test_how_many_ids_are_remembered_is_said_in_the_log_not_in_the_settings_of_each_node() -> None:
+    one, other = replica(dedup_entries=2), replica(dedup_entries=50)
+    for state in (one, other):
+        state.apply(sized_claim(3), Position(1, 2))
+        for index, name in enumerate("abcd", start=3):
+            state.apply(command(id=name), Position(1, index))
+    assert one.capture() == other.capture()
+    restored = replica(dedup_entries=1)
+    restored.restore(*one.capture())
+    for state in (one, restored):
+        assert state.apply(command(id="b"), Position(1, 7))[0].duplicate
+        assert not state.apply(command(id="a"), Position(1, 8))[0].duplicate
+        state.apply(sized_claim(1), Position(2, 9))
+        assert state.apply(command(id="a"), Position(2, 10))[0].duplicate
+        assert not state.apply(command(id="d"), Position(2, 11))[0].duplicate
+    assert one.capture() == restored.capture()
+
+
+def test_an_id_that_a_user_chose_keeps_nobody_from_leading() -> None:
+    state = replica()
+    state.apply(command(id="cluster.claim/n1/2/3"), Position(1, 2))
+    applied, _ = state.apply(claim("n1", "cluster.claim/n1/2/3"), Position(2, 3))
+    assert (applied.outcome.ok, applied.duplicate) == (True, False)
+    assert state.claim is not None
+    assert state.claim.epoch == Epoch(2, 3)
+
+
 def test_a_refusal_is_remembered_like_any_outcome() -> None:
     state = replica()
     applied, _ = state.apply(command("refuse", id="a"), Position(1, 2))

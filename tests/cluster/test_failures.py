@@ -109,6 +109,23 @@ class Timid(Register):
         raise RuntimeError("no snapshot today")
 
 
+async def test_a_read_that_the_node_did_not_get_to_is_told_that_it_stopped(tmp_path: Path) -> None:
+    group = one(tmp_path)
+    await group.start()
+    leader = await group.leader()
+    async with Freeze(leader) as frozen:
+        reads = [asyncio.ensure_future(leader.read(len, consistency=how)) for how in ("stale", "leader")]
+        snapshot = asyncio.ensure_future(leader.snapshot())
+        await asyncio.sleep(0)  # all of them are queued now
+        stopping = asyncio.ensure_future(group.stop())
+        await eventually(lambda: leader.status().role == "follower")
+        frozen.thaw()
+        for call in (*reads, snapshot):
+            with pytest.raises(NodeStopped):
+                await call
+    await stopping
+
+
 async def test_a_defect_of_the_state_machine_stops_the_node_with_the_command(tmp_path: Path) -> None:
     group = one(tmp_path)
     await group.start()

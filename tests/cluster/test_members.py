@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -195,6 +196,39 @@ async def test_a_member_that_does_not_run_holds_nothing_up(tmp_path: Path) -> No
         assert (await leader.propose(command())).outcome.ok  # two of three, whatever the learner does
         await leader.remove_member("n9")
         assert ids(leader) == ["n1", "n2", "n3"]
+
+
+async def test_a_removal_after_which_nobody_could_lead_is_refused(tmp_path: Path) -> None:
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        gone, kept = (node.settings.node_id for node in await group.followers())
+        await group.stop(gone)
+        await eventually(lambda: not next(row for row in leader.members() if row.id == gone).connected)
+        with pytest.raises(MemberChangeRefused, match=f"cannot remove {kept}: {gone} does not answer"):
+            await leader.remove_member(kept)
+        assert (await leader.propose(command(value="still led"))).outcome.ok
+        await leader.remove_member(gone)
+        assert voters(leader) == sorted((kept, leader.settings.node_id))
+
+
+async def test_who_is_no_member_rests(tmp_path: Path) -> None:
+    async with nodes(tmp_path, count=1) as group:
+        await group.leader()
+        await group.join("n4")
+        raft = group.running["n4"]._raft
+        assert raft is not None
+        looked = 0
+        patience = raft._patience
+
+        def counting(instant: float) -> float:
+            nonlocal looked
+            looked += 1
+            return patience(instant)
+
+        raft._patience = counting  # type: ignore[method-assign]
+        ends = time.monotonic() + 1.0
+        await eventually(lambda: time.monotonic() > ends)
+        assert 5 < looked < 100  # a look a heartbeat, and what the leader's connection brings
 
 
 async def test_a_change_that_was_not_committed_is_taken_back_when_its_leader_loses(tmp_path: Path) -> None:

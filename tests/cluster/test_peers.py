@@ -237,6 +237,31 @@ def test_dialling_a_name_returns_at_once_and_fails_until_it_is_known(server: Nam
     reactor.close()
 
 
+def test_whoever_dials_without_end_keeps_this_node_from_nothing() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    host, _, port = address.rpartition(":")
+    dialled = []
+
+    class Insatiable:
+        def accepted(self, _stream: Any) -> Recorder:
+            dialled.append(socket.create_connection((host, int(port))))  # the next one waits already
+            assert len(dialled) < 500, "still accepting"
+            return Recorder()
+
+    reactor = SocketReactor()
+    reactor.listen(address, Insatiable())
+    dialled.append(socket.create_connection((host, int(port))))
+    try:
+        reactor.wait(1)
+        before = len(dialled)
+        reactor.wait(1)
+        assert 1 < before < len(dialled)
+    finally:
+        reactor.close()
+        for one in dialled:
+            one.close()
+
+
 def test_dialling_where_nobody_listens_says_so() -> None:
     reactor, recorder = SocketReactor(), Recorder()
     reactor.dial(f"127.0.0.1:{free_port()}", recorder)

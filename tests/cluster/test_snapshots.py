@@ -122,13 +122,27 @@ def test_a_new_snapshot_ends_copies_of_the_former_one(tmp_path: Path) -> None:
     data, offset, _ = sender.chunk("node")
     sender.arrived("node", offset + len(data))
     assert sender.chunk("node")[1] == CHUNK_BYTES
-    sender.arrived("node", 7)  # the receiver says where to go on, also further back
-    assert sender.chunk("node")[1] == 7
     write(sender)
+    assert not sender.copying("node")
     assert sender.chunk("node")[1] == 0
-    sender.arrived("node", CHUNK_BYTES)
+    assert sender.copying("node")
+    assert not sender.arrived("node", 2 * CHUNK_BYTES)  # an answer to a chunk of the former one
+    assert sender.chunk("node")[1] == 0
+    assert sender.arrived("node", CHUNK_BYTES)
     sender.cancel("node")
     sender.cancel("node")
     assert sender.chunk("node")[1] == 0
     sender.arrived("another", CHUNK_BYTES)
     assert sender.chunk("another")[1] == 0
+
+
+def test_a_chunk_calls_for_the_next_one_once(tmp_path: Path) -> None:
+    sender = store(tmp_path, b"x" * 3 * CHUNK_BYTES)
+    write(sender)
+    sender.chunk("node")
+    assert sender.arrived("node", CHUNK_BYTES)
+    assert sender.chunk("node")[1] == CHUNK_BYTES
+    assert not sender.arrived("node", CHUNK_BYTES)  # the answer to an empty one behind the first
+    assert sender.arrived("node", 0)  # the receiver refused what it had got
+    assert sender.chunk("node")[1] == 0
+    assert not sender.arrived("node", 0)  # again: the file is bad, and is not sent as fast as it is refused

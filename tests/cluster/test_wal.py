@@ -217,3 +217,14 @@ def test_it_holds_what_a_list_would_hold(
         assert len(log) == len(model)
     log.close()
     assert read(path) == synced
+
+
+def test_a_record_larger_than_is_allowed_now_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    log = opened(path)
+    log.add(b"x" * 2000, 1, 0)
+    log.sync()
+    log.close()
+    with pytest.raises(DataDirUnreadable, match=r"2017 bytes, where at most 1024.*command_bytes_max greater"):
+        WriteAheadLog(OsDisk(tmp_path), record_bytes_max=1024)
+    assert len(read(path)) == 1

@@ -165,7 +165,7 @@ class MemberChanges:
                     cluster.note(leader.id, f"does not {what}: {error}")
 
             try:
-                raft.call(run)
+                raft.call(run, lambda _stopped: None)
             except ClusterError as error:
                 cluster.note(leader.id, f"does not {what}: {error}")
 

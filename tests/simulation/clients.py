@@ -134,7 +134,7 @@ class _Operation:
         try:
             if self._kind == "read":
                 query = read(self._key)
-                raft.call(lambda: raft.read(query, self._consistency, self._bound, done))
+                raft.call(lambda: raft.read(query, self._consistency, self._bound, done), answer)
             else:
                 raft.propose(self._encoded, self._id, answer)
         except ClusterError as error:

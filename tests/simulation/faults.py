@@ -242,7 +242,7 @@ class SingleFaults:
                 self._site.agenda.after(0.01, self._again, raft, to, attempts - 1)
 
         try:
-            raft.call(ask)
+            raft.call(ask, lambda _stopped: None)
         except ClusterError:
             return
 
@@ -255,7 +255,7 @@ class SingleFaults:
         member = self._member(who)
 
         def ask(raft: Any) -> None:
-            raft.call(raft.forceLogCompaction)
+            raft.call(raft.forceLogCompaction, lambda _stopped: None)
 
         member.request(ask)
         return member.id
