@@ -133,6 +133,8 @@ class MemberChanges:
         if membership.get(goes.id) is not None:
             if goes is not leader:
                 self._ask(leader, f"remove {goes.id}", lambda raft: raft.remove_member(goes.id, _ignore))
+            else:  # as an operator has to
+                self._ask(leader, "hand leadership over", lambda raft: _ignore(raft.hand_over(None, 0.3)))
             return
         if leader.commit < leader.last_index:
             return  # not committed yet
