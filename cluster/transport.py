@@ -14,10 +14,11 @@ from pysyncobj.transport import Transport
 from cluster.clock import now
 from cluster.host import Host
 from cluster.identity import Identity
-from cluster.messages import Alive, Append, Farewell, Hello, Message, consecutive, decode_messages, encode_messages
+from cluster.link import Link
+from cluster.messages import Alive, Append, Farewell, Hello, Message, consecutive
 from cluster.peers import Met, Peers
 from cluster.reactor import Receiver, Stream
-from cluster.session import Session, SessionRefused, session_key
+from cluster.session import Session, session_key
 from cluster.settings import ClusterSettings
 from cluster.strangers import Strangers
 
@@ -31,7 +32,6 @@ SHORT_S = 1.0
 """A connection that did not last longer is tried again later and later, after up to `PAUSE_MAX_S`."""
 PAUSE_MAX_S = 3.0
 OUTBOX_MAX = 64
-BATCH_BYTES = 1 << 18
 PAYLOADS_UNSENT_MAX = 8
 """Records of the greatest size that may wait for a member that does not read; then its connection is dropped."""
 
@@ -48,77 +48,6 @@ class PeerNode(Node):  # type: ignore[misc]  # pysyncobj carries no annotations
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, PeerNode) and self._id == other._id)
-
-
-class Link(Receiver):
-    """One connection, from the dial or the accept to its end."""
-
-    def __init__(self, transport: "PeerTransport", session: Session, *, dialled: bool) -> None:
-        self._transport = transport
-        self.session = session
-        self.dialled = dialled
-        self.stream: Stream | None = None
-        self.began_at = self.heard_at = now()
-        self.hello: Hello | None = None
-        self.met = False
-        """whether its Hello has been accepted"""
-        self.outbox: list[Message | msgspec.Raw] = []
-        self.outbox_bytes = 0
-        """of what was encoded already, which is what can be large"""
-
-    def opened(self) -> None:
-        """See Receiver."""
-        self.write(self.session.start())
-
-    def write(self, data: bytes) -> None:
-        """Send bytes of the protocol."""
-        if data and self.stream is not None:
-            self.stream.send(data)
-
-    def received(self, data: bytes) -> None:
-        """See Receiver."""
-        self.heard_at = now()
-        was_established = self.session.established
-        try:
-            payloads, answer = self.session.feed(data)
-        except SessionRefused as error:
-            self._transport.refuse(self, "protocol" if was_established else "secret", str(error))
-            return
-        self.write(answer)
-        if self.session.established and not was_established:
-            self._transport.established(self)
-        for payload in payloads:
-            if self.stream is None:
-                return  # dropped meanwhile
-            try:
-                messages = decode_messages(payload)
-            except msgspec.MsgspecError as error:
-                self._transport.refuse(self, "protocol", f"what it says cannot be read ({error}); another release?")
-                return
-            for message in messages:
-                if self.stream is not None:
-                    self._transport.heard(self, message)
-
-    def closed(self, reason: str) -> None:
-        """See Receiver."""
-        self.stream = None
-        self._transport.lost(self, reason)
-
-    def flush(self) -> None:
-        """Everything said since the last time goes as one record, as far as that may be large."""
-        if not self.outbox or self.stream is None:
-            return
-        outbox, self.outbox, self.outbox_bytes = self.outbox, [], 0
-        batch: list[Message | msgspec.Raw] = []
-        size = 0
-        for message in outbox:
-            if isinstance(message, msgspec.Raw):
-                if batch and size + len(message) > BATCH_BYTES:
-                    self.stream.send(self.session.seal(encode_messages(batch)))
-                    batch, size = [], 0
-                size += len(message)
-            batch.append(message)
-        self.stream.send(self.session.seal(encode_messages(batch)))
 
 
 class PeerTransport(Transport):  # type: ignore[misc]  # pysyncobj carries no annotations

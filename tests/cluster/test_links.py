@@ -8,11 +8,11 @@ import pytest
 
 from cluster import Cluster
 from cluster.applying import MEMBERS
+from cluster.link import Link
 from cluster.membership import MemberRecord, Membership, encode_membership
 from cluster.messages import Acknowledge, Farewell, Hello
 from cluster.raft import Raft
 from cluster.recovery import inspect, recover
-from cluster.transport import Link
 from cluster.view import Sink
 from tests.cluster.machines import Register, one
 

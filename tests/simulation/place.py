@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 import cluster.clock
 import cluster.leading
+import cluster.link
 import cluster.snapshots
-import cluster.transport
 from cluster import ClusterSettings
 from cluster.settings import Member as MemberSettings
 from tests.simulation.agenda import Agenda, Clocks, HostClock
@@ -119,7 +119,7 @@ class Place(Watcher):
         replaced: list[tuple[Any, str, Any]] = [
             (cluster.clock, "source", self._clocks),
             (cluster.leading, "BATCH_ENTRIES", conditions.batch_entries),
-            (cluster.transport, "BATCH_BYTES", conditions.batch_bytes),
+            (cluster.link, "BATCH_BYTES", conditions.batch_bytes),
             (cluster.snapshots, "CHUNK_BYTES", conditions.chunk_bytes),
         ]
         former = [getattr(module, name) for module, name, _ in replaced]
