@@ -97,8 +97,7 @@ class MemberChanges:
         if self.under_way:
             return "while another change is under way: left out"
         self._forgetting = True
-        member.crash(power=True)
-        member.disk.wipe()
+        member.lose_disk()
         member.down_until = self._cluster.agenda.now
         self._cluster.agenda.after(0.01, self._cluster.boot, member)
         self._cluster.agenda.after(for_s, self._end_amnesia, member)

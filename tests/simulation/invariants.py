@@ -34,6 +34,14 @@ class Kept(Protocol):
         ...
 
 
+class Settled:
+    """Kept, of a log that was settled: there is nothing any more that may still come to be kept."""
+
+    def holds(self, size: int) -> bool:
+        """See Kept; `settle` left 0 where it holds."""
+        return size == 0
+
+
 class LogShadow:
     """One member's log as its write-ahead log was told to keep it, with each entry's end in the file.
 

@@ -75,6 +75,8 @@ class Member:
         self.raft: Raft | None = None
         self.machine: Registers | None = None
         self.log: LogShadow | None = None
+        self.lost_log: LogShadow | None = None
+        """what was on a disk that it has lost since: what it acknowledged from there may still be counted"""
         self.incarnation = 0
         self.paused_until = 0.0
         self.restart_after_s = 0.5
@@ -191,6 +193,12 @@ class Member:
         self._requests.append(function)
         self._ring()
         return True
+
+    def lose_disk(self) -> None:
+        """The host loses its power, and its disk with everything on it."""
+        self.crash(power=True)
+        self.lost_log = self.log
+        self.disk.wipe()
 
     def holds(self, size: int) -> bool:
         """See invariants.Kept."""

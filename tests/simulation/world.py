@@ -13,7 +13,7 @@ from tests.simulation.changes import MemberChanges
 from tests.simulation.clients import Client
 from tests.simulation.compound import Faults
 from tests.simulation.histories import History
-from tests.simulation.invariants import Invariants, Kept, LogShadow, Violation
+from tests.simulation.invariants import Invariants, Kept, LogShadow, Settled, Violation
 from tests.simulation.machine import Registers
 from tests.simulation.member import Member
 from tests.simulation.peace import Peace
@@ -219,6 +219,7 @@ class World(Place):
         logs: dict[str, tuple[LogShadow, Kept]] = {
             other.id: (other.log, other) for other in self.members.values() if other.log is not None
         }
+        logs |= {other.id: (other.lost_log, Settled()) for other in self.members.values() if other.lost_log is not None}
         former, member.commit = member.commit, commit
         electorates = [[record.id for record in membership.voters] for membership in memberships]
         self.invariants.took_for_committed(member.id, commit, former, logs, electorates)
