@@ -165,7 +165,7 @@ class Inbound:
             log.warning("refused a snapshot from %s: %s", node.id, error)
             received = 0
         if isinstance(received, int):
-            self._answer(node, ChunkReceived(self._SyncObj__raftCurrentTerm, received))
+            self._answer(node, ChunkReceived(self._SyncObj__raftCurrentTerm, received, not chunk.data))
         elif received.index <= self._SyncObj__raftCommitIndex:
             self._acknowledge(node, self._SyncObj__raftCommitIndex + 1, success=False)
         else:
@@ -201,7 +201,7 @@ class Inbound:
             return  # no member any more
         self._SyncObj__lastResponseTime[node] = max(self._SyncObj__lastResponseTime.get(node, 0.0), self._arrived_after)
         if isinstance(message, ChunkReceived):
-            if self._store.arrived(node, message.offset):
+            if self._store.arrived(node, message.offset, asked=message.asked):
                 self._chunks_under_way.discard(node)
         elif isinstance(message, Acknowledge):
             next_index = min(message.next_index, self._SyncObj__raftLog[-1][1] + 1)

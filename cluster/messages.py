@@ -56,9 +56,10 @@ class Acknowledge(_Message, frozen=True, tag=3):
 
 
 class ChunkReceived(_Message, frozen=True, tag=4):
-    """`offset`: what of the snapshot is wanted next."""
+    """`offset`: what of the snapshot is wanted next. `asked`: in answer to an empty part, the heartbeat."""
 
     offset: Number
+    asked: bool
 
 
 class PreVote(_Message, frozen=True, tag=5):

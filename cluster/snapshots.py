@@ -68,16 +68,16 @@ class SnapshotStore:
         """Whether a chunk of the present file was given out for it."""
         return node in self._outgoing
 
-    def arrived(self, node: Hashable, offset: int) -> bool:
-        """`node` has everything before `offset`, or wants to begin anew. Whether that calls for a next chunk.
+    def arrived(self, node: Hashable, offset: int, *, asked: bool) -> bool:
+        """`node` wants what begins at `offset` next. Whether that calls for a next chunk.
 
-        Not if it answers an empty one, or one of a former file: on a line with a long way the same chunk would then
-        be sent again and again, or parts of two files one behind the other.
+        `asked`: it answers an empty one. Those say nothing new where all goes well, and must not have a chunk sent
+        again that is on its way; where they say something else, the copy goes on from there.
         """
         sent = self._outgoing.get(node)
         if sent is None:
             return True
-        if offset != min(sent + CHUNK_BYTES, len(self._content or b"")) and not offset == 0 < sent:
+        if asked and offset in (sent, min(sent + CHUNK_BYTES, len(self._content or b""))):
             return False
         self._outgoing[node] = offset
         return True

@@ -32,7 +32,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Append, numbers, numbers, numbers, numbers, entries),
     st.builds(Chunk, numbers, numbers, numbers, st.booleans(), st.binary(max_size=20)),
     st.builds(Acknowledge, numbers, numbers, st.booleans()),
-    st.builds(ChunkReceived, numbers, numbers),
+    st.builds(ChunkReceived, numbers, numbers, st.booleans()),
     st.builds(PreVote, numbers, numbers, numbers),
     st.builds(PreVoteGranted, numbers),
     st.builds(RequestVote, numbers, numbers, numbers, st.booleans()),

@@ -348,7 +348,7 @@ async def test_votes_and_acknowledgements_of_one_that_is_no_member_count_for_not
                     Vote(term),
                     Vote(term + 1),
                     Acknowledge(term, 10**9, True),
-                    ChunkReceived(term, 10**9),
+                    ChunkReceived(term, 10**9, False),
                     TimeoutNow(term),
                 )
             await leader.propose(command())

@@ -146,8 +146,8 @@ class Invariants:
             again = " before it was restarted" if first[0] == member else ""
             raise Violation("election safety", f"{member} leads term {term}, which {first[0]} led{again}")
         index = self.committed
-        if index < log.first:
-            return
+        if index < log.first or self._committed[index][0] > term:
+            return  # one that wins late, when a later term has begun already, lacks what that one has committed
         committed = self._committed[index][0]
         if log.term(index) != committed:
             what = f"holds term {log.term(index)} there" if log.term(index) else f"its log ends at {log.last}"
