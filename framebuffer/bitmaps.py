@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-__all__ = ["and_not", "count", "first", "sequences", "unwoven"]
+__all__ = ["and_not", "count", "first", "is_set", "sequences", "unwoven"]
 
 
 def and_not(these: bytes, without: bytes) -> bytes:
@@ -30,6 +30,12 @@ def first(number: int) -> bytes:
 def count(bits: bytes) -> int:
     """How many bits are set."""
     return int.from_bytes(bits).bit_count()
+
+
+def is_set(bits: bytes, position: int) -> bool:
+    """Whether the bit is set; beyond the end none is."""
+    byte = position // 8
+    return byte < len(bits) and bool(bits[byte] & (0x80 >> position % 8))
 
 
 def sequences(bits: bytes, offset: int = 0) -> Iterator[int]:

@@ -16,6 +16,7 @@ from framebuffer.metrics import FrameMetrics
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
+from framebuffer.tracing import DispatchTracing
 from framebuffer.wire import DispatchReport, RoutingTable
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Dispatcher:
         table: Callable[[], RoutingTable],
         on_report: Callable[[DispatchReport], None] | None = None,
         metrics: FrameMetrics | None = None,
+        tracing: DispatchTracing | None = None,
         limit: int = 64,
         block_s: float = 0.2,
     ) -> None:
@@ -53,6 +55,7 @@ class Dispatcher:
         self._table = table
         self._on_report = on_report
         self._metrics = metrics
+        self._tracing = tracing
         self._limit = limit
         self._block_s = block_s
         self._wanted = asyncio.Event()
@@ -78,7 +81,12 @@ class Dispatcher:
                 claim = began >= claim_at
                 try:
                     report = await self._streams.dispatch(
-                        self._epoch, self._node_id, self._table(), limit=self._limit, claim=claim
+                        self._epoch,
+                        self._node_id,
+                        self._table(),
+                        limit=self._limit,
+                        claim=claim,
+                        traced=self._tracing is not None,
                     )
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:
@@ -87,8 +95,11 @@ class Dispatcher:
                     claim_at = time.monotonic()
                     continue
                 self._outage.over()
+                took_s = time.monotonic() - began
                 if self._metrics is not None:
-                    self._metrics.observe(report, time.monotonic() - began)
+                    self._metrics.observe(report, took_s)
+                if self._tracing is not None and report.sampled:
+                    self._tracing.dispatched(report.sampled, took_s)
                 if self._on_report is not None:
                     self._on_report(report)
                 if report.malformed:

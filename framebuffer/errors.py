@@ -3,6 +3,7 @@
 ::
 
     FrameBufferError
+    ├── InvalidCursor           invalid_cursor            where to go on is not what an earlier answer said
     ├── InvalidFrame            invalid_frame             a frame failed validation; names the field
     ├── InvalidName             invalid_name              an id of a camera, processor or capability is malformed
     ├── InvalidRegistration     invalid_registration      a processor's registration failed validation
@@ -13,6 +14,8 @@
     ├── CameraSuperseded        camera_superseded         a newer producer has opened this camera
     ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
     ├── ProducerClosed          producer_closed           the producer was closed; says what was not sent
+    ├── FrameUnknown            frame_unknown             no such frame, or nothing of it is kept any more
+    ├── TelemetryMissing        telemetry_missing         spans cannot be exported: the extra is not installed
     ├── RedisFailure            redis_failure
     │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, full
     │   ├── RedisUnsupported    redis_unsupported         the server is too old, or lacks what is needed
@@ -32,6 +35,8 @@ __all__ = [
     "EmbeddedFailure",
     "Fenced",
     "FrameBufferError",
+    "FrameUnknown",
+    "InvalidCursor",
     "InvalidFrame",
     "InvalidName",
     "InvalidRegistration",
@@ -47,6 +52,7 @@ __all__ = [
     "RegistrationRefused",
     "ServerFailed",
     "ServerMissing",
+    "TelemetryMissing",
 ]
 
 
@@ -54,6 +60,15 @@ class FrameBufferError(Exception):
     """Root of the package's errors."""
 
     code: ClassVar[str] = "framebuffer"
+
+
+class InvalidCursor(FrameBufferError, ValueError):
+    """A position in a stream that no answer can have given."""
+
+    code = "invalid_cursor"
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"{cursor[:80]!r} is no position that an earlier answer gave")
 
 
 class InvalidFrame(FrameBufferError):
@@ -147,6 +162,16 @@ class NotDurable(FrameBufferError):
         self.confirmed = confirmed
 
 
+class FrameUnknown(FrameBufferError):
+    """No frame is known by this name."""
+
+    code = "frame_unknown"
+
+    def __init__(self, frame: str, reason: str) -> None:
+        super().__init__(f"frame {frame}: {reason}")
+        self.frame = frame
+
+
 class ProducerClosed(FrameBufferError):
     """The producer is closed. ``unsent``: frames accepted but never confirmed by the server."""
 
@@ -156,6 +181,18 @@ class ProducerClosed(FrameBufferError):
         super().__init__(f"producer of camera {camera_id} is closed, {unsent} frames were not sent")
         self.camera_id = camera_id
         self.unsent = unsent
+
+
+class TelemetryMissing(FrameBufferError):
+    """Spans are to be exported, and what exports them is not installed."""
+
+    code = "telemetry_missing"
+
+    def __init__(self, missing: str) -> None:
+        super().__init__(
+            f"spans cannot be exported ({missing}): install the extra, `pip install 'triarch[telemetry]'`, "
+            "or leave telemetry.otlp_endpoint out"
+        )
 
 
 class RedisFailure(FrameBufferError):

@@ -6,17 +6,23 @@ parked frame has no processor. Everything is there with zero from the start, so 
 the first frame.
 """
 
+from collections import Counter as Totals
 from collections.abc import Collection, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from framebuffer.models import DEFAULT_CAPABILITY
-from framebuffer.wire import DispatchReport
+from framebuffer.otlp import EXPORTED, QUEUE_FULL, RECEIVER
+from framebuffer.wire import DispatchReport, StreamStats
 
 NONE = "-"
 OTHER = "other"
 ROUTED = "routed"
 PARKED = "parked"
+
+PLACES = ("capture", "lane", "ready")
+POLICIES = ("deadline", "freshest", "refused")
+REASONS_MAX = 16
 
 BACKPRESSURE_NORMAL, BACKPRESSURE_LOW, BACKPRESSURE_HIGH, BACKPRESSURE_CRITICAL = range(4)
 
@@ -81,11 +87,51 @@ class FrameMetrics:
         self.redis_outages = Counter(
             "frame_buffer_redis_outages", "Times that dispatch lost its Redis server.", registry=registry
         )
+        self.unserved = Gauge(
+            "frame_buffer_unserved_capabilities",
+            "Capabilities that frames wait for and no processor that may get frames has.",
+            registry=registry,
+        )
+        self.lost = Gauge(
+            "frame_buffer_frames_lost",
+            "Frames that the ledger misses: gaps below a camera's highest sequence, published ones that are nowhere.",
+            registry=registry,
+        )
+        self.dead = Gauge(
+            "frame_buffer_dead_letters", "Dead frames that are kept, to be replayed or dropped.", registry=registry
+        )
+        self.dropped = Gauge(
+            "frame_buffer_frames_dropped",
+            "Frames that producers gave up before publishing them, since the ledger began.",
+            ("reason",),
+            registry=registry,
+        )
+        self.oldest = Gauge(
+            "frame_buffer_oldest_frame_age_seconds",
+            "Since the frame that is next there was published.",
+            ("place",),
+            registry=registry,
+        )
+        self.fenced = Counter(
+            "frame_buffer_fenced_calls",
+            "Calls of this node that the fence of a newer leader refused.",
+            registry=registry,
+        )
+        self.spans = Counter(
+            "frame_buffer_spans",
+            "Spans exported, or dropped as the queue was full or the receiver did not take them.",
+            ("result",),
+            registry=registry,
+        )
         self.info = Info("frame_buffer_orchestrator", "The node that reports these figures.", registry=registry)
         self.info.info({"node_id": node_id, "version": version})
         self._count(NONE, NONE, ROUTED, 0)
         self._count(NONE, NONE, PARKED, 0)
+        for result in (EXPORTED, QUEUE_FULL, RECEIVER):
+            self.spans.labels(result)
+        self._reasons: set[str] = set()
         self.set_waiting({})
+        self._zero()
 
     def observe(self, report: DispatchReport, duration_s: float) -> None:
         """One dispatch call: what it did and how long it took."""
@@ -97,6 +143,7 @@ class FrameMetrics:
             self._count(processor_id, self._camera_label(processor_id, camera_id), ROUTED, count)
         if parked:
             self._count(NONE, NONE, PARKED, parked)
+        self.unserved.set(len(report.unserved))
         for processor_id, depth in report.depths.items():
             self.queue_depth.labels(processor_id).set(depth)
             self._processors.add(processor_id)
@@ -112,6 +159,30 @@ class FrameMetrics:
         for capability, length in shown.items():
             self.waiting.labels(capability).set(length)
         self._capabilities = set(shown)
+
+    def set_stats(self, stats: StreamStats) -> None:
+        """What the streams hold, of one instant of the server."""
+        self.set_waiting(stats.lanes)
+        counters = stats.cameras.values()
+        gaps = sum(max(0, camera.highest + 1 - camera.published) for camera in counters)
+        owed = sum(camera.in_flight + camera.surplus for camera in counters)
+        self.lost.set(gaps + max(0, owed - stats.in_flight))
+        self.dead.set(stats.dead_len)
+        dropped: Totals[str] = Totals()
+        for camera in counters:
+            dropped.update(camera.dropped_by_reason)
+        self._set_dropped(dropped)
+        for place in PLACES:
+            ages = [
+                stats.server_ms - one.oldest_ms
+                for name, one in stats.places.items()
+                if name.partition(":")[0] == place and one.oldest_ms
+            ]
+            self.oldest.labels(place).set(max([0, *ages]) / 1000)
+
+    def count_spans(self, result: str, number: int) -> None:
+        """From any thread."""
+        self.spans.labels(result).inc(number)
 
     def keep(self, *, processors: Collection[str], cameras: Collection[str] | None = None) -> None:
         """Remove the rows of everything else. Registered processors get a row with zero. `cameras` None: leave them."""
@@ -131,6 +202,25 @@ class FrameMetrics:
         self.keep(processors=())
         self.set_waiting({})
         self.backpressure_level.set(BACKPRESSURE_NORMAL)
+        self._zero()
+
+    def _zero(self) -> None:
+        for gauge in (self.lost, self.dead, self.unserved):
+            gauge.set(0)
+        for place in PLACES:
+            self.oldest.labels(place).set(0)
+        self._set_dropped({})
+
+    def _set_dropped(self, dropped: Mapping[str, int]) -> None:
+        # Producers choose the reasons, so their number is bounded here.
+        named = dict(sorted(dropped.items(), key=lambda one: -one[1])[:REASONS_MAX])
+        rest = sum(dropped.values()) - sum(named.values())
+        shown = {**dict.fromkeys(POLICIES, 0), **named, **({OTHER: rest} if rest else {})}
+        for gone in self._reasons.difference(shown):
+            self.dropped.remove(gone)
+        for reason, number in shown.items():
+            self.dropped.labels(reason).set(number)
+        self._reasons = set(shown)
 
     def _kept(self, row: tuple[str, str]) -> bool:
         processor_id, camera_id = row

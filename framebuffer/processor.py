@@ -43,6 +43,7 @@ from framebuffer.registrar import Registrar
 from framebuffer.result import encoded, span_of
 from framebuffer.streams import DEFAULT_MAX_ATTEMPTS, FrameStreams
 from framebuffer.tasks import ended
+from framebuffer.tracing import SpanSink, process_span
 from framebuffer.wire import Settlement, TakenFrame
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class ProcessorClient:
     `orchestrator_url` is one URL or several (a list, or a text with commas): any node will do. `redis_url` defaults
     to what the orchestrator says. `token` is the orchestrator's bearer token. `consumer` must be the same after a
     restart, so that frames that were in hand are found again; it is by default. `drain_s`: how long `stop` waits
-    for frames in hand.
+    for frames in hand. `spans` gets a `process_frame` span for each frame whose trace is recorded (framebuffer.otlp).
 
     Errors: InvalidRegistration.
     """
@@ -106,6 +107,7 @@ class ProcessorClient:
         executor: ThreadPoolExecutor | None = None,
         drain_s: float = 10.0,
         exists_wait_s: float = 10.0,
+        spans: SpanSink | None = None,
     ) -> None:
         for name, value in (("batch", batch), ("concurrency", concurrency), ("heartbeat_s", heartbeat_s)):
             if not value > 0:
@@ -120,6 +122,7 @@ class ProcessorClient:
         self._heartbeat_s = heartbeat_s
         self._drain_s = drain_s
         self._exists_wait_s = exists_wait_s
+        self._spans = spans
         self._registrar = Registrar(self.registration, orchestrator_url, token=token, instance=instance)
         self._executor = executor
         self._own_executor: ThreadPoolExecutor | None = None
@@ -289,9 +292,16 @@ class ProcessorClient:
             log.warning("processor %s: could not unregister (%s); its heartbeats end now", self.id, error)
 
     async def _handle(self, frame: TakenFrame) -> Settlement:
-        """One frame to its settlement. Never raises, but for being cancelled."""
+        """One frame to its settlement, and its span. Never raises, but for being cancelled."""
         parent, span = span_of(frame)
-        traceparent = span.format()
+        began_ns = time.time_ns()
+        settlement = await self._settlement(frame, parent, span)
+        if self._spans is not None and span.sampled:
+            error = "" if settlement.status == "ok" else settlement.reason or settlement.status
+            self._spans.export([process_span(self.id, frame, parent, span, began_ns, error)])
+        return settlement
+
+    async def _settlement(self, frame: TakenFrame, parent: TraceContext | None, span: TraceContext) -> Settlement:
         if frame.payload_missing:
             return Settlement(frame.entry_id, "dead", reason="payload_missing")
         try:
@@ -304,12 +314,12 @@ class ProcessorClient:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             # The user's code has cancelled something of its own: that must not look like the end of this client.
-            return self._failed(frame, error, traceparent)
+            return self._failed(frame, error)
         except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
-            return self._failed(frame, error, traceparent)
+            return self._failed(frame, error)
         return Settlement(frame.entry_id, "ok", result=result)
 
-    def _failed(self, frame: TakenFrame, error: BaseException, traceparent: str) -> Settlement:
+    def _failed(self, frame: TakenFrame, error: BaseException) -> Settlement:
         self._errors += 1
         self._log_failure(frame, error)
         return Settlement(frame.entry_id, "error", reason=_reason(error))

@@ -25,6 +25,7 @@ from framebuffer.keys import Keys, check_name
 from framebuffer.models import FrameReadyEvent, TraceContext, problems
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX, FrameStreams
 from framebuffer.tasks import ended
+from framebuffer.tracing import OpenSpan, ProducerTracing
 from framebuffer.wire import CameraSession, OutgoingFrame
 
 __all__ = ["FrameProducer", "ProducerCounters"]
@@ -53,6 +54,9 @@ class FrameProducer:
     ``durability``: replicas that must have a frame before it counts as published. ``buffer``: frames accepted and not
     confirmed yet, at most. ``max_payload``: bytes. A second producer of the same camera supersedes the first, which
     then raises CameraSuperseded.
+
+    ``tracing``: makes the root of a frame's trace a `publish` span, for the share of frames that it records. Without
+    it each frame has a trace context all the same, and only one that the caller gives can be recorded.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class FrameProducer:
         keys: Keys | None = None,
         timeout_s: float = 2.0,
         drain_s: float = 5.0,
+        tracing: ProducerTracing | None = None,
     ) -> None:
         if buffer < 1:
             raise ValueError("buffer must be at least 1")
@@ -79,6 +84,8 @@ class FrameProducer:
         self._limit = buffer
         self._max_payload = max_payload
         self._drain_s = drain_s
+        self._tracing = tracing
+        self._spans: dict[int, OpenSpan] = {}  # of frames in `_pending`, by sequence
         self._pending: deque[OutgoingFrame] = deque()
         self._changed = asyncio.Condition()
         self._session: CameraSession | None = None
@@ -140,6 +147,8 @@ class FrameProducer:
                 await asyncio.wait({self._sender}, timeout=self._drain_s if drain_s is None else drain_s)
         finally:
             await ended(self._sender)
+            for frame in self._pending:
+                self._end_span(frame, "the producer was closed before the server confirmed it")
             await self._streams.aclose()
             await self._redis.aclose()
         return len(self._pending)
@@ -159,6 +168,9 @@ class FrameProducer:
         CameraSuperseded, ProducerClosed, RedisRefused.
         """
         event = self._validate(payload, fields)  # before waiting: a refused frame costs neither room nor a sequence
+        span = None
+        if self._tracing is not None:
+            event, span = self._tracing.begin(event, root="trace_context" not in fields)
         async with self._changed:
             await self._changed.wait_for(
                 lambda: len(self._pending) < self._limit or self._closing or self._failure is not None
@@ -180,6 +192,8 @@ class FrameProducer:
                     traceparent=event.trace_context.format(),
                 )
             )
+            if span is not None:
+                self._spans[self._next_sequence] = span
             self._next_sequence += 1
             self.counters.accepted += 1
             self._changed.notify_all()
@@ -211,7 +225,8 @@ class FrameProducer:
             if fields.get("camera_id", self.camera_id) != self.camera_id:
                 raise InvalidFrame("camera_id", f"this producer is camera {self.camera_id}")
             if "trace_context" not in filled:
-                filled["trace_context"] = TraceContext.new()
+                tracing = self._tracing
+                filled["trace_context"] = TraceContext.new(sampled=False) if tracing is None else tracing.root()
             try:
                 return FrameReadyEvent.model_validate(filled)
             except ValidationError as error:
@@ -273,10 +288,15 @@ class FrameProducer:
             else:
                 self.counters.refused += 1
                 log.error("camera %s: the server refused frame %s: %s", self.camera_id, frame.frame_id, status)
+            self._end_span(frame, "" if status in ("ok", "duplicate") else status)
         async with self._changed:
             for _ in batch:
                 self._pending.popleft()
             self._changed.notify_all()
+
+    def _end_span(self, frame: OutgoingFrame, error: str) -> None:
+        if self._tracing is not None and (span := self._spans.pop(frame.sequence, None)) is not None:
+            self._tracing.end(self.camera_id, frame, span, error)
 
     async def _reopen(self, session: CameraSession, resume_at: int, backoff: Backoff) -> None:
         self.counters.rollbacks += 1

@@ -15,7 +15,7 @@ def span_of(frame: TakenFrame) -> tuple[TraceContext | None, TraceContext]:
     try:
         parent = TraceContext.parse(frame.traceparent)
     except InvalidTraceparent:
-        return None, TraceContext.new()
+        return None, TraceContext.new(sampled=False)
     return parent, parent.child()
 
 

@@ -174,15 +174,23 @@ class FrameStreams:
         await self._call("fence", *epoch, check_name("node", node_id))
 
     async def dispatch(
-        self, epoch: tuple[int, int], node_id: str, table: wire.RoutingTable, *, limit: int = 64, claim: bool = False
+        self,
+        epoch: tuple[int, int],
+        node_id: str,
+        table: wire.RoutingTable,
+        *,
+        limit: int = 64,
+        claim: bool = False,
+        traced: bool = False,
     ) -> wire.DispatchReport:
         """Move up to ``limit`` frames to the queues of processors: from the lanes first, then new ones.
 
         ``claim``: also take over what another leader read and never acknowledged; once after a takeover, until the
-        report says there is no ``more``. Errors: Fenced.
+        report says there is no ``more``. ``traced``: the caller makes spans of the frames in ``sampled``, so
+        they go on below those (framebuffer/tracing.py). Errors: Fenced.
         """
-        blob = _table_encoder.encode(table)
-        reply = await self._call("dispatch", *epoch, check_name("node", node_id), max(1, limit), int(claim), blob)
+        node, blob = check_name("node", node_id), _table_encoder.encode(table)
+        reply = await self._call("dispatch", *epoch, node, max(1, limit), int(claim), blob, int(traced))
         raw = _report_decoder.decode(reply)
         return wire.DispatchReport(
             read=raw.read,

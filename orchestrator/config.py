@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from cluster.settings import ClusterSettings, Member
-from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_redis_url, host_and_port
+from framebuffer.otlp import DEFAULT_RATIO
+from orchestrator.config_values import (
+    checked_address,
+    checked_api_url,
+    checked_id,
+    checked_otlp_url,
+    checked_redis_url,
+    host_and_port,
+)
 
 __all__ = [
     "ApiSettings",
@@ -25,6 +33,7 @@ __all__ = [
     "NodeMember",
     "NodeSettings",
     "RedisSettings",
+    "TelemetrySettings",
     "load_config",
 ]
 
@@ -258,6 +267,27 @@ class ComponentSettings(_Section):
     command_timeout_s: float = Field(default=5.0, gt=0, description="How long a component may take to do a command.")
 
 
+class TelemetrySettings(_Section):
+    """Spans of frames, for whoever collects OpenTelemetry traces. Needs the extra `telemetry`."""
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="Base URL of a receiver of OTLP over HTTP, `http://collector:4318`. Without it no span is made.",
+    )
+    sample_ratio: float = Field(
+        default=DEFAULT_RATIO,
+        ge=0,
+        le=1,
+        description="Share of the frames whose way is recorded. Decided by whoever publishes: the cameras of "
+        "`triarch dev`, and programs of your own that read the variables of this section.",
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        return None if value is None else checked_otlp_url(value)
+
+
 class NodeConfig(_Section):
     """The whole tree. Made by `load_config`, which also checks what concerns several settings."""
 
@@ -267,6 +297,7 @@ class NodeConfig(_Section):
     redis: RedisSettings = RedisSettings()
     frames: FrameSettings = FrameSettings()
     components: ComponentSettings = ComponentSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

@@ -9,7 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from cluster.settings import split_address
 
-__all__ = ["checked_address", "checked_api_url", "checked_id", "checked_redis_url", "host_and_port"]
+__all__ = [
+    "checked_address",
+    "checked_api_url",
+    "checked_id",
+    "checked_otlp_url",
+    "checked_redis_url",
+    "host_and_port",
+]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
@@ -95,6 +102,28 @@ def checked_redis_url(value: str) -> str:
         raise ValueError("what follows the port is the number of a database, as in redis://host:6379/0")
     try:
         checked_address(place if port is not None else f"{place.removesuffix(':')}:6379")
+    except ValueError as error:
+        raise ValueError(f"needs a host: {error}") from None
+    return value
+
+
+def checked_otlp_url(value: str) -> str:
+    """`http://host:port` or `https://…`, with a path or without; no user name, no password, no query."""
+    try:
+        parts = urlsplit(value)
+        _, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("not a URL http://host:port") from None
+    if _CONTROL.search(value) or " " in value:
+        raise ValueError("holds white space")
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("begins with neither http:// nor https://")
+    if "@" in parts.netloc:
+        raise ValueError("holds a user name or password; OTEL_EXPORTER_OTLP_HEADERS is the place for a credential")
+    if "?" in value or "#" in value:
+        raise ValueError("is http://host:port, or with a path behind it; nothing else")
+    try:
+        checked_address(parts.netloc if port is not None else f"{parts.netloc.removesuffix(':')}:4318")
     except ValueError as error:
         raise ValueError(f"needs a host: {error}") from None
     return value

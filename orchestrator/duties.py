@@ -12,6 +12,7 @@ from framebuffer.health import Heartbeat
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health
 from framebuffer.streams import FrameStreams
+from framebuffer.tracing import DispatchTracing
 from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorReport
 from orchestrator.components import ComponentCommand
@@ -43,6 +44,7 @@ class Duties:
         streams: Callable[[], FrameStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
+        tracing: DispatchTracing | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -66,6 +68,7 @@ class Duties:
             state.processors,
             dispatched,
             metrics=metrics,
+            tracing=tracing,
             limit=config.frames.dispatch_batch,
         )
         self.processors = ProcessorDuty(

@@ -14,6 +14,7 @@ from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health, ProcessorRegistry
 from framebuffer.routing import TableSource, stranded
 from framebuffer.streams import FrameStreams
+from framebuffer.tracing import DispatchTracing
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
 
@@ -48,6 +49,7 @@ class DispatchDuty:
         on_report: Callable[[DispatchReport], None],
         *,
         metrics: FrameMetrics | None = None,
+        tracing: DispatchTracing | None = None,
         limit: int = 64,
     ) -> None:
         self._streams = streams
@@ -56,6 +58,7 @@ class DispatchDuty:
         self._table = TableSource(registry)
         self._on_report = on_report
         self._metrics = metrics
+        self._tracing = tracing
         self._limit = limit
         self._task: asyncio.Task[None] | None = None
         self._dispatcher: Dispatcher | None = None
@@ -91,10 +94,13 @@ class DispatchDuty:
                         table=self._table,
                         on_report=self._on_report,
                         metrics=self._metrics,
+                        tracing=self._tracing,
                         limit=self._limit,
                     )
                     await self._dispatcher.run()
             except Fenced as error:
+                if self._metrics is not None:
+                    self._metrics.fenced.inc()
                 if self.fenced is None:
                     log.error(
                         "dispatch stopped: %s. If this lasts, the Redis server holds the frames of another, older "
@@ -187,7 +193,7 @@ class ProcessorDuty:
         stats = await streams.stats()
         if self._metrics is not None:
             self._metrics.keep(processors=self._registry.rows, cameras=stats.cameras)
-            self._metrics.set_waiting(stats.lanes)
+            self._metrics.set_stats(stats)
         lengths = {name: queue.length for name, queue in stats.ready.items()}
         for processor_id in stranded(self._registry.rows, lengths):
             returned = await self.return_queue(processor_id)

@@ -40,6 +40,7 @@ from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
 from orchestrator.tasks import ended
+from orchestrator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        self._telemetry = Telemetry(config, self.metrics)
         self._embedded: EmbeddedServer | None = None
         self._redis: RedisLink | None = None
         self._leadership = Leadership(self.cluster.leadership, self._duties_of)
@@ -139,6 +141,7 @@ class Node:
             streams=lambda: self.streams,
             metrics=self.metrics,
             dispatched=self.dispatched,
+            tracing=self._telemetry.dispatch,
         )
         return self._duties.in_order
 
@@ -149,9 +152,13 @@ class Node:
     # ── Life ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Listen, join, and begin to look for Redis. Errors: AddressInUse, StartFailed, EmbeddedFailure."""
+        """Listen, join, and begin to look for Redis.
+
+        Errors: AddressInUse, StartFailed, EmbeddedFailure, TelemetryMissing.
+        """
         listener = _listen(self.config.api_bind())
         try:
+            self._telemetry.start()
             await self._start_redis()
             await self.cluster.start()
         except BaseException:
@@ -205,6 +212,7 @@ class Node:
     async def stop(self) -> None:
         """Hand leadership over, then end in reverse: the API, the duties, the cluster, Redis."""
         async with contextlib.AsyncExitStack() as stack:  # whatever one part raises, the others are ended
+            stack.push_async_callback(self._telemetry.stop)
             if self._embedded is not None:
                 stack.push_async_callback(self._embedded.stop)
             if self._redis is not None:

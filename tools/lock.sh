@@ -19,7 +19,8 @@ compile() { # name, further options
   fi
 }
 
-compile dev pyproject.toml --extra demo --extra dev --group build "$@"
+compile dev pyproject.toml --extra demo --extra telemetry --extra dev --group build "$@"
 compile demo pyproject.toml --extra demo --constraint requirements/dev.lock
+compile telemetry pyproject.toml --extra telemetry --constraint requirements/dev.lock
 compile core pyproject.toml --constraint requirements/dev.lock
 compile build --group build --constraint requirements/dev.lock

@@ -3,11 +3,6 @@
 local AGEING_MS = 10000 -- so much waiting is worth one level of priority
 local OLDEST_EVERY = 16 -- one pass in so many begins with the place whose head has waited longest
 
--- Last digits of a trace's flags that say "sampled", as bytes: 1 3 5 7 9 b d f.
-local ODD = {
-  [49] = true, [51] = true, [53] = true, [55] = true, [57] = true, [98] = true, [100] = true, [102] = true,
-}
-
 -- A frame that names several capabilities becomes one entry for each. False when a lane that may be needed is no lane.
 local function split(prefix, ledgers, frame)
   local capabilities = {}
@@ -121,10 +116,6 @@ local function pass(prefix, router, ledgers, limit, report)
     local at = #story
     story[at + 1], story[at + 2], story[at + 3] = frame.camera, frame.number, frame.capability
     story[at + 4], story[at + 5], story[at + 6] = frame.attempts, processor.id, processor.outstanding - 1
-    if ODD[string.byte(frame.trace, -1)] and #report.sampled < 64 then
-      report.sampled[#report.sampled + 1] =
-        { frame.fields[HEAD], processor.id, processor.outstanding - 1, processor.capacity }
-    end
   end
 
   -- To a queue, or to the lane of its capability; false when neither can hold it.
@@ -235,7 +226,8 @@ local function newest_ids(capture)
   return found
 end
 
--- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack).
+-- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack), trace ("1": the leader
+-- makes spans of the frames reported as sampled).
 -- Returns a msgpack array, see RawDispatch.
 local function dispatch(keys, argv)
   local prefix, node, limit = keys[1], argv[3], tonumber(argv[4])
@@ -258,8 +250,9 @@ local function dispatch(keys, argv)
       redis.call('XGROUP', 'CREATE', prefix .. ':capture', CAPTURE_GROUP, '0')
     end
   end
+  router.sampled, router.traced = {}, argv[7] == '1'
   local report = {
-    moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, parked = {}, sampled = {}, story = {},
+    moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, parked = {}, story = {},
     waiting = {}, full = false,
   }
   local fine, failed = true, nil
@@ -308,7 +301,7 @@ local function dispatch(keys, argv)
   return cmsgpack.pack({
     report.read, report.drained, report.routed, parked, depths, in_lanes, more, newest_ids(capture),
     #woken > 0 and woken[1][1] or '0-0', report.malformed, in_capture, router.outstanding, router.capacity, unserved,
-    report.sampled,
+    router.sampled,
   })
 end
 

@@ -119,3 +119,29 @@ local function scan(keys, argv)
   end
   return out
 end
+
+-- ARGV: stream (without the prefix), start ("-" or "(" and an id), count, then camera and sequence, or "" and a frame id.
+-- Returns {id of the last entry of the page ('': there is none), then per entry of that frame {id, name, value, ...}
+-- without its event and payload}.
+local function find(keys, argv)
+  local out = { '' }
+  for _, entry in ipairs(redis.call('XRANGE', keys[1] .. ':' .. argv[1], argv[2], '+', 'COUNT', argv[3])) do
+    local fields = entry[2]
+    local id, camera, sequence
+    out[1] = entry[1]
+    if fields[1] == 'frame' then
+      id, camera, sequence = string.match(fields[HEAD], '^(%S+) (%S+) (%d+) ')
+    end
+    if id and ((argv[4] == '' and id == argv[5]) or (camera == argv[4] and sequence == argv[5])) then
+      local row = { entry[1] }
+      for at = 1, #fields, 2 do
+        if fields[at] ~= 'event' and fields[at] ~= 'payload' and fields[at] ~= 'ref' then
+          row[#row + 1] = fields[at]
+          row[#row + 1] = fields[at + 1]
+        end
+      end
+      out[#out + 1] = row
+    end
+  end
+  return out
+end

@@ -131,13 +131,40 @@ local function top(router, heap)
   return nil
 end
 
+-- Last digits of a trace's flags that say "sampled", as bytes: 1 3 5 7 9 b d f.
+local ODD = {
+  [49] = true, [51] = true, [53] = true, [55] = true, [57] = true, [98] = true, [100] = true, [102] = true,
+}
+
+-- The head of a frame whose trace is recorded (its flags are odd), if it is to be reported; else nil. Where the leader
+-- makes spans of what is reported, the frame goes on below its span `dispatch_to_processor`, whose id
+-- framebuffer/tracing.py makes likewise (dispatch_span_id): so the processor's span has a parent without asking.
+local SAMPLED_MAX = 64
+local function sampled_head(router, frame)
+  if not ODD[string.byte(frame.trace, -1)] or not router.sampled or #router.sampled >= SAMPLED_MAX then
+    return nil
+  end
+  local head = frame.fields[HEAD]
+  local trace_id, span_id, flags = string.match(frame.trace, '^00%-([0-9a-f]+)%-([0-9a-f]+)%-([0-9a-f]+)$')
+  if router.traced and span_id and #trace_id == 32 and #span_id == 16 and #flags == 2 and string.find(span_id, '[^0]') then
+    span_id = string.sub(redis.sha1hex(frame.trace .. ' ' .. frame.capability), 1, 16)
+    frame.trace = '00-' .. trace_id .. '-' .. span_id .. '-' .. flags
+    rehead(frame)
+  end
+  return head
+end
+
 -- Appends the frame to the processor's queue; false when it cannot hold it.
 local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
+  local trace, head = frame.trace, sampled_head(router, frame)
   if not processor.key then
     processor.key = stream_key(router.prefix, 'ready', processor.id)
   end
   if not append(processor.key, level, frame.fields) then
+    if head then
+      frame.trace, frame.fields[HEAD] = trace, head
+    end
     router.free = router.free - math.max(0, processor.capacity - processor.outstanding)
     processor.outstanding = math.huge -- its key is not a stream: it takes nothing
     return false
@@ -145,6 +172,9 @@ local function enqueue(router, processor, frame)
   if not processor.added then
     processor.added = 0
     router.touched[#router.touched + 1] = processor
+  end
+  if head then
+    router.sampled[#router.sampled + 1] = { head, processor.id, processor.outstanding, processor.capacity }
   end
   processor.added = processor.added + 1
   processor.outstanding = processor.outstanding + 1

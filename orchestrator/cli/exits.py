@@ -25,14 +25,15 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
-        *("server_missing", "server_failed", "node_failed"),
+        *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
     Exit.USAGE: ("usage",),
-    Exit.NOT_FOUND: ("processor_unknown", "member_unknown", "variable_unknown"),
+    Exit.NOT_FOUND: ("processor_unknown", "member_unknown", "variable_unknown", "frame_unknown"),
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
+        *("invalid_cursor",),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
@@ -42,6 +43,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.UNKNOWN: ("read_timed_out",),
     Exit.DEGRADED: (
         *("redis_unavailable", "redis_unsupported", "redis_refused", "redis_failure", "not_ready", "node_stopped"),
+        *("too_many_followers",),
     ),
 }
 EXITS: dict[str, Exit] = {code: Exit(kind.exit_code) for code, kind in BY_CODE.items()} | {

@@ -1,0 +1,39 @@
+"""A node's spans: made where it leads, sent where `telemetry.otlp_endpoint` says."""
+
+import asyncio
+
+from framebuffer.metrics import FrameMetrics
+from framebuffer.otlp import OtlpSpans
+from framebuffer.tracing import DispatchTracing
+from orchestrator.config import NodeConfig
+
+__all__ = ["Telemetry"]
+
+
+class Telemetry:
+    """Between ``start`` and ``stop`` it exports; where no endpoint is configured, it does nothing at all."""
+
+    def __init__(self, config: NodeConfig, metrics: FrameMetrics) -> None:
+        self._config = config
+        self._metrics = metrics
+        self._spans: OtlpSpans | None = None
+        self.dispatch: DispatchTracing | None = None
+        """What the dispatch duty traces with."""
+
+    def start(self) -> None:
+        """Errors: TelemetryMissing."""
+        endpoint, node_id = self._config.telemetry.otlp_endpoint, self._config.node.id
+        if endpoint is None:
+            return
+        self._spans = OtlpSpans(
+            endpoint,
+            service_name="triarch-node",
+            attributes={"service.instance.id": node_id, "service.namespace": self._config.cluster.name},
+            count=self._metrics.count_spans,
+        )
+        self.dispatch = DispatchTracing(self._spans, node_id=node_id)
+
+    async def stop(self) -> None:
+        """Send what is left, for a few seconds at most."""
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
