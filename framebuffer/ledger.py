@@ -15,6 +15,7 @@ import msgspec
 
 from framebuffer import bitmaps
 from framebuffer.streams import FrameStreams
+from framebuffer.stuck import DEFAULT_STUCK_S, StuckFrame, stuck
 from framebuffer.wire import CameraCounters, StreamStats
 
 __all__ = ["CameraReport", "LedgerReport", "NamedFrame", "verify"]
@@ -57,7 +58,8 @@ class CameraReport(msgspec.Struct, frozen=True):
 
 class LedgerReport(msgspec.Struct, frozen=True):
     """``published = settled + dead + dropped + in_flight`` + the vanished among ``lost``. Frames are counted exactly;
-    the lists name the first ones of each camera. ``problems`` says in words why ``ledger_ok`` is false.
+    the lists name the first ones of each camera, ``stuck_frames`` the oldest. ``problems`` says in words why
+    ``ledger_ok`` is false; frames that are stuck are not lost, and do not make it so.
     """
 
     published: int
@@ -72,17 +74,20 @@ class LedgerReport(msgspec.Struct, frozen=True):
     duplicate_frames: list[NamedFrame]
     cameras: dict[str, CameraReport]
     problems: list[str]
+    stuck: int
+    stuck_frames: list[StuckFrame]
 
 
-async def verify(streams: FrameStreams, *, named_max: int = 100) -> LedgerReport:
+async def verify(streams: FrameStreams, *, named_max: int = 100, stuck_s: float = DEFAULT_STUCK_S) -> LedgerReport:
     """Read the whole ledger; traffic may go on. Errors: RedisUnavailable, RedisRefused.
 
-    ``named_max``: frames named per camera and kind. Cost: the frames in flight and the results kept are read once,
-    more often only while there are suspects.
+    ``named_max``: frames named per camera and kind. ``stuck_s``: a frame under way for so long is named too. Cost: the
+    frames in flight and the results kept are read twice, more often only while there are suspects.
     """
     problems: list[str] = []
     vanished, twice = await _settled_suspects(streams)
     two_results = await _two_results(streams)
+    stuck_number, stuck_frames = await stuck(streams, stuck_s, named_max=named_max)
     stats = await streams.stats()
     lost_frames: list[NamedFrame] = []
     duplicate_frames = [NamedFrame(*frame, reason) for frame, reason in sorted({**twice, **two_results}.items())]
@@ -117,6 +122,8 @@ async def verify(streams: FrameStreams, *, named_max: int = 100) -> LedgerReport
         duplicate_frames=_bounded(duplicate_frames, named_max),
         cameras=cameras,
         problems=problems,
+        stuck=stuck_number,
+        stuck_frames=stuck_frames,
     )
 
 

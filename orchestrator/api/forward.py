@@ -29,8 +29,15 @@ from orchestrator.api.view import NodeView
 
 LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
 """Every node answers these for itself, in every mode."""
-OWN_READS = frozenset({"/health", "/v1/cluster", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"})
+OWN_READS = frozenset(
+    {"/health", "/v1/cluster", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
+    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail"}
+)
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
+
+OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
+"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
+OWN_PREFIX = "/v1/frames/trace/"
 
 WAIT_S = 1.0
 """How long a request waits for a leader before it is refused: most elections are over by then."""
@@ -84,12 +91,12 @@ class ForwardToLeader:
         path = scope["path"]
         if path in LOCAL_PATHS:
             return False
-        if scope["method"] not in SAFE_METHODS:
+        if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True
         asked = _query(scope).get("consistency", [""])[-1]
-        if path in OWN_READS:
+        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIX):
             return asked in ("leader", "linearizable")
         return asked != "stale"
 

@@ -1,14 +1,85 @@
-"""Frames: queues and counters at one instant, and the ledger that proves that nothing was lost."""
+"""Frames: queues and counters at one instant, the ledger that proves that nothing was lost, and what became of each."""
 
-from typing import Any
+import asyncio
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from framebuffer.dead_letters import Done, Verb, handle, handle_all, page
+from framebuffer.following import cursor_of, follow, newest, positions_of
+from framebuffer.inquiry import lag as lag_of
+from framebuffer.inquiry import trace as traced
 from framebuffer.ledger import verify
+from framebuffer.stuck import DEFAULT_STUCK_S
 from orchestrator.api.asking import Ask, builtins
 from orchestrator.api.documented import problems
+from orchestrator.api.problems import Problem
 
 router = APIRouter(prefix="/v1/frames", tags=["frames"])
+
+REDIS = ("redis_unavailable", "redis_refused")
+FOLLOWERS_MAX = 16
+"""Requests that wait for something to end, at once: each holds a connection to Redis."""
+
+_followers = asyncio.BoundedSemaphore(FOLLOWERS_MAX)
+
+Camera = Annotated[str, Query(max_length=64, description="Only this camera's.")]
+Reason = Annotated[str, Query(max_length=500, description="Only those whose reason holds this text.")]
+
+
+class DeadFrame(BaseModel):
+    """A frame that is given up. Times in milliseconds of the Redis server's clock."""
+
+    entry_id: str = Field(examples=["1764000000000-0"], description="What replay and drop are given.")
+    frame_id: str
+    camera_id: str
+    sequence: int
+    capability: str
+    priority: int
+    attempts: int
+    published_ms: int
+    died_ms: int
+    processor_id: str
+    reason: str
+    traceparent: str
+
+
+class DeadPage(BaseModel):
+    """A page of dead frames, oldest first. `cursor` is null after the last; there may be more behind an empty page."""
+
+    frames: list[DeadFrame]
+    cursor: str | None
+
+
+class Which(BaseModel):
+    """Dead frames by `ids`, or all of them (`all`), of a camera or with a reason if these are given."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"ids": ["1764000000000-0"]}})
+
+    ids: list[Annotated[str, Field(max_length=40)]] | None = Field(None, min_length=1, max_length=1000)
+    all: bool = False
+    camera: str = Field("", max_length=64)
+    reason: str = Field("", max_length=500)
+    cursor: str = Field("", max_length=100, description="With `all`: that of the answer before, to go on.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Which":
+        if self.all == (self.ids is not None):
+            raise ValueError("either `ids` or `all` says which")
+        if self.ids is not None and (self.camera or self.reason or self.cursor):
+            raise ValueError("camera, reason and cursor go with `all`")
+        return self
+
+
+class Handled(BaseModel):
+    """`done`: frames that were replayed, or dropped. With `all` go on with `cursor` until it is null."""
+
+    done: int
+    not_found: int
+    refused: int
+    outcomes: dict[str, str] = Field(description="By entry id, where ids were given.")
+    cursor: str | None
 
 
 @router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
@@ -19,7 +90,90 @@ async def stats(ask: Ask) -> dict[str, Any]:
 
 
 @router.get("/ledger", summary="The ledger", responses=problems("redis_unavailable"))
-async def ledger(ask: Ask) -> dict[str, Any]:
+async def ledger(
+    ask: Ask,
+    stuck_s: Annotated[
+        float, Query(gt=0, le=1e9, allow_inf_nan=False, description="A frame in flight for so long is named as stuck.")
+    ] = DEFAULT_STUCK_S,
+) -> dict[str, Any]:
     """`published = settled + dead + dropped + in_flight + lost`; `ledger_ok`, and the frames that break it by name."""
-    answer: dict[str, Any] = builtins(await verify(ask.streams()))
+    answer: dict[str, Any] = builtins(await verify(ask.streams(), stuck_s=stuck_s))
     return answer
+
+
+@router.get("/lag", summary="How far behind each place is", responses=problems(*REDIS))
+async def lag(ask: Ask) -> list[dict[str, Any]]:
+    """Capture, each lane and each processor's queue: frames, age of the oldest, and frames in hand."""
+    answer: list[dict[str, Any]] = builtins(lag_of(await ask.streams().stats(leaders=1)))
+    return answer
+
+
+@router.get("/trace/{frame:path}", summary="The story of a frame", responses=problems("frame_unknown", *REDIS))
+async def trace(ask: Ask, frame: Annotated[str, Path(max_length=200, examples=["cam-1:42"])]) -> dict[str, Any]:
+    """Received, candidates and their load, chosen, attempts, result, under which leader. By id or `CAMERA:SEQUENCE`."""
+    answer: dict[str, Any] = builtins(await traced(ask.streams(), frame))
+    return answer
+
+
+@router.get("/dead", summary="Dead frames", responses=problems("invalid_cursor", *REDIS))
+async def dead(
+    ask: Ask,
+    cursor: Annotated[str, Query(max_length=100, description="That of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    camera: Camera = "",
+    reason: Reason = "",
+) -> DeadPage:
+    """Oldest first, without their bytes."""
+    found = await page(ask.streams(), cursor=cursor, limit=limit, camera=camera, reason=reason)
+    frames = [
+        DeadFrame.model_validate({name: getattr(frame, name) for name in DeadFrame.model_fields})
+        for frame in found.frames
+    ]
+    return DeadPage(frames=frames, cursor=found.cursor or None)
+
+
+@router.post("/dead/replay", summary="Replay dead frames", responses=problems("invalid_cursor", *REDIS))
+async def replay(ask: Ask, which: Which) -> Handled:
+    """Send them on their way again as if they had never failed. A repeat finds them gone: `not-found`."""
+    return await _handled(ask, "replay", which)
+
+
+@router.post("/dead/drop", summary="Drop dead frames", responses=problems("invalid_cursor", *REDIS))
+async def drop(ask: Ask, which: Which) -> Handled:
+    """Delete their bytes for good; the ledger keeps that they died."""
+    return await _handled(ask, "drop", which)
+
+
+async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
+    streams = ask.streams()
+    done: Done
+    if which.ids is not None:
+        done = await handle(streams, verb, which.ids)
+    else:
+        done = await handle_all(streams, verb, cursor=which.cursor, camera=which.camera, reason=which.reason)
+    return Handled(
+        done=done.done,
+        not_found=done.not_found,
+        refused=done.refused,
+        outcomes=done.outcomes,
+        cursor=done.cursor or None,
+    )
+
+
+@router.get(
+    "/tail", summary="What ends, as it ends", responses=problems("invalid_cursor", "too_many_followers", *REDIS)
+)
+async def tail(
+    ask: Ask,
+    cursor: Annotated[str, Query(max_length=150, description="Where to go on; without one: from now on.")] = "",
+    wait_s: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="How long to wait for more.")] = 5.0,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
+) -> dict[str, Any]:
+    """`frames` that were settled, died or were dropped behind the cursor, and the `cursor` to ask with again."""
+    streams = ask.streams()
+    if _followers.locked():
+        raise Problem("too_many_followers", f"{FOLLOWERS_MAX} requests wait already; ask another node, or later")
+    async with _followers:
+        positions = positions_of(cursor) if cursor else await newest(streams)
+        frames, after = await follow(streams, positions, limit=limit, wait_s=wait_s)
+    return {"frames": builtins(frames), "cursor": cursor_of(after)}

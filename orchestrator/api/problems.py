@@ -78,13 +78,24 @@ KINDS: dict[str, tuple[int, str]] = {
     "event_too_large": (413, "The event is too large"),
     "stale_epoch": (409, "A newer leader has spoken"),
     "unreachable": (502, "It could not be reached; nothing was delivered"),
+    "frame_unknown": (404, "No such frame, or nothing of it is kept any more"),
+    "invalid_cursor": (422, "The cursor or the id is not one that an answer gave"),
+    "too_many_followers": (503, "This node serves as many followers as it may"),
     "redis_unavailable": (503, "Redis does not answer"),
     "redis_unsupported": (503, "The Redis server lacks what is needed"),
     "redis_refused": (503, "The Redis server refused"),
     "internal": (500, "This is a defect of the node; its log says more"),
 }
 RETRYABLE = frozenset(
-    {"no_leader", "queue_full", "too_stale", "not_ready", "redis_unavailable", "component_stopping"}
+    {
+        "no_leader",
+        "queue_full",
+        "too_stale",
+        "not_ready",
+        "redis_unavailable",
+        "component_stopping",
+        "too_many_followers",
+    }
     | {"read_timed_out", "node_stopped"}
 )
 
@@ -155,6 +166,8 @@ def problem_of(error: BaseException, *, key: str | None = None) -> Problem:
             return _cluster(error, key)
         case frame_errors.Fenced():
             return Problem("fenced", str(error))
+        case frame_errors.FrameUnknown() | frame_errors.InvalidCursor():
+            return Problem(error.code, str(error))
         case frame_errors.RedisFailure():
             return Problem(error.code, str(error), status=503)
     log.error("request failed", exc_info=error)

@@ -1,49 +1,68 @@
-"""`triarch frames verify|stats`."""
+"""`triarch frames verify|stats|lag|trace|tail|dead`."""
 
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.http import Api, api_options
-from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
+from orchestrator.cli.frames_dead import dead
+from orchestrator.cli.frames_source import from_api, from_redis, redis_option
+from orchestrator.cli.frames_tail import tail
+from orchestrator.cli.http import api_options
+from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option, printable
 
 if TYPE_CHECKING:
     from framebuffer.streams import FrameStreams
 
-TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates", "ledger_ok")
-NAMED = ("lost_frames", "duplicate_frames")
-
-redis_option = click.option(
-    "--redis-url",
-    envvar="TRIARCH_REDIS_URL",
-    show_envvar=True,
-    help="Ask this Redis directly; otherwise a node is asked.",
-)
+TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates", "stuck", "ledger_ok")
+NAMED = ("lost_frames", "duplicate_frames", "stuck_frames")
 
 
 @click.group()
 def frames() -> None:
-    """Queues, counters and the ledger."""
+    """Queues, counters, the ledger, and what became of each frame."""
+
+
+frames.add_command(dead)
+frames.add_command(tail)
 
 
 @frames.command(
     epilog="\b\nExamples:\n  triarch frames verify\n"
-    "  triarch frames verify --redis-url redis://127.0.0.1:6390/0 --report ledger.json"
+    "  triarch frames verify --redis-url redis://127.0.0.1:6390/0 --report ledger.json\n"
+    "  triarch frames verify --stuck-s 5 -o json | jq .stuck_frames"
 )
 @redis_option
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where the JSON report goes as well.")
+@click.option(
+    "--stuck-s",
+    type=click.FloatRange(0, 1e9, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A frame in flight for longer is named as stuck.",
+)
 @api_options
 @output_option
-def verify(redis_url: str | None, report: Path | None, urls: str, timeout_s: float, output: str) -> None:
+def verify(
+    redis_url: str | None, report: Path | None, stuck_s: float, urls: str, timeout_s: float, output: str
+) -> None:
     """Prove that published = settled + dead + dropped + in flight.
 
-    Names every frame that breaks it. Exits with 0 only when the ledger is in order.
+    Names every frame that breaks it, and those that are stuck. Exits with 0 only when the ledger is in order; a stuck
+    frame is not lost, and does not change that.
     """
-    found = _from_redis(redis_url, _ledger) if redis_url else _from_api("/v1/frames/ledger", urls, timeout_s)
+
+    async def asked(streams: "FrameStreams") -> object:
+        from framebuffer.ledger import verify as verified
+
+        return await verified(streams, stuck_s=stuck_s)
+
+    path = "/v1/frames/ledger"
+    found = from_redis(redis_url, asked) if redis_url else from_api(path, urls, timeout_s, stuck_s=str(stuck_s))
     if report is not None:
         try:
             report.write_text(json.dumps(found, indent=2) + "\n")
@@ -65,7 +84,7 @@ def verify(redis_url: str | None, report: Path | None, urls: str, timeout_s: flo
 @output_option
 def stats(redis_url: str | None, urls: str, timeout_s: float, output: str) -> None:
     """Show every queue with its length."""
-    found = _from_redis(redis_url, _stats) if redis_url else _from_api("/v1/frames/stats", urls, timeout_s)
+    found = from_redis(redis_url, _stats) if redis_url else from_api("/v1/frames/stats", urls, timeout_s)
     if output != "table":
         emit(found, output)
         return
@@ -76,43 +95,63 @@ def stats(redis_url: str | None, urls: str, timeout_s: float, output: str) -> No
     emit_rows(rows, {"QUEUE": "queue", "LENGTH": "length", "PENDING": "pending"}, output)
 
 
-def _from_api(path: str, urls: str, timeout_s: float) -> Any:
-    with Api.of(urls, timeout_s) as api:
-        return api.get(path)
+@frames.command(
+    epilog="\b\nExamples:\n  triarch frames lag\n  triarch frames lag -o json | jq '.[] | select(.oldest_s > 1)'"
+)
+@redis_option
+@api_options
+@output_option
+def lag(redis_url: str | None, urls: str, timeout_s: float, output: str) -> None:
+    """Show how far behind each place is: capture, lanes, and the processors' queues.
+
+    AGE is that of the frame that is next there, in seconds since it was published; IN HAND are frames that a processor
+    has taken and not settled; LEVELS counts frames by priority, `s` for those that failed before.
+    """
+    found = from_redis(redis_url, _lag) if redis_url else from_api("/v1/frames/lag", urls, timeout_s)
+    columns = {"PLACE": "place", "LENGTH": "length", "AGE S": "oldest_s", "IN HAND": "pending", "LEVELS": "levels"}
+    if output == "table":
+        found = [{**row, "levels": " ".join(f"{level}:{n}" for level, n in row["levels"].items())} for row in found]
+    emit_rows(found, columns, output)
 
 
-def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") -> Any:
-    import asyncio
+@frames.command(
+    epilog="\b\nExamples:\n  triarch frames trace cam-1-42\n  triarch frames trace cam-1:42\n"
+    "  triarch frames trace cam-1:42 -o json | jq '.steps[] | select(.what == \"dispatched\")'"
+)
+@click.argument("frame", metavar="FRAME")
+@redis_option
+@api_options
+@output_option
+def trace(frame: str, redis_url: str | None, urls: str, timeout_s: float, output: str) -> None:
+    """Tell the whole story of FRAME, its id or CAMERA:SEQUENCE.
 
-    import msgspec
+    When it was received, each dispatch with the candidates and their load and the leader in force, attempts and their
+    outcomes, how it ended, where it waits now; and what of all this is no longer kept.
+    """
+    from orchestrator.cli import frames_story
 
-    from framebuffer.connection import connect
-    from framebuffer.errors import FrameBufferError
-    from framebuffer.streams import FrameStreams
+    async def asked(streams: "FrameStreams") -> object:
+        from framebuffer.inquiry import trace as traced
 
-    if url.partition("://")[0] not in ("redis", "rediss", "unix"):
-        raise click.BadParameter("must start with redis://, rediss:// or unix://", param_hint="--redis-url")
+        return await traced(streams, frame)
 
-    async def asked() -> object:
-        redis = connect(url)
-        try:
-            streams = FrameStreams(redis)
-            await streams.ready()
-            return await ask(streams)
-        finally:
-            await redis.aclose()
-
-    try:
-        return msgspec.to_builtins(asyncio.run(asked()))
-    except FrameBufferError as error:
-        raise Failure(error.code, str(error)) from None
-
-
-async def _ledger(streams: "FrameStreams") -> object:
-    from framebuffer.ledger import verify as verified
-
-    return await verified(streams)
+    path = f"/v1/frames/trace/{quote(frame, safe='')}"
+    found = from_redis(redis_url, asked) if redis_url else from_api(path, urls, timeout_s)
+    if output != "table":
+        emit(found, output)
+        return
+    for line in frames_story.heading(found):
+        click.echo(printable(line))
+    emit_rows(frames_story.rows(found), frames_story.COLUMNS, output)
+    for line in frames_story.footing(found):
+        click.echo(printable(line))
 
 
 async def _stats(streams: "FrameStreams") -> object:
     return await streams.stats()
+
+
+async def _lag(streams: "FrameStreams") -> object:
+    from framebuffer.inquiry import lag as lag_of
+
+    return lag_of(await streams.stats(leaders=1))

@@ -39,7 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
-    "frames": ("orchestrator.cli.frames:frames", "Queues, counters and the ledger."),
+    "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
 }
 
 
