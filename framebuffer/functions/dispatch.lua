@@ -55,7 +55,7 @@ local function places(prefix, lanes, turn)
     if since then
       found[#found + 1] = {
         base = base, level = level, capability = capability, since = since, order = order,
-        rank = tonumber(level) + (now - since) / AGEING_MS,
+        rank = tonumber(level) + math.floor((now - since) / AGEING_MS),
       }
     end
   end
