@@ -61,18 +61,18 @@ class Breaker:
 
     def __init__(self, settings: BreakerSettings = BreakerSettings()) -> None:  # noqa: B008 (immutable)
         self.settings = settings
-        self._opened_at: float | None = None
+        self._half_open_at: float | None = None  # None while CLOSED
         self._failures = 0
         self._successes = 0
 
     def state(self, now: float) -> BreakerState:
-        if self._opened_at is None:
+        if self._half_open_at is None:
             return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if now - self._opened_at >= self.settings.open_s else BreakerState.OPEN
+        return BreakerState.HALF_OPEN if now >= self._half_open_at else BreakerState.OPEN
 
     def retry_s(self, now: float) -> float:
         """Seconds until it lets something through; 0 unless it is OPEN."""
-        return 0.0 if self._opened_at is None else max(0.0, self._opened_at + self.settings.open_s - now)
+        return 0.0 if self._half_open_at is None else max(0.0, self._half_open_at - now)
 
     @property
     def failures(self) -> int:
@@ -87,7 +87,8 @@ class Breaker:
         if state is BreakerState.CLOSED:
             self._failures += count
         if state is BreakerState.HALF_OPEN or self._failures >= self.settings.failures:
-            self._opened_at, self._failures, self._successes = now, 0, 0
+            self._half_open_at = now + self.settings.open_s
+            self._failures = self._successes = 0
 
     def succeeded(self, now: float, count: int = 1) -> None:
         """While OPEN it changes nothing, as with `failed`."""
@@ -99,7 +100,7 @@ class Breaker:
         elif state is BreakerState.HALF_OPEN:
             self._successes += count
             if self._successes >= self.settings.successes:
-                self._opened_at, self._successes = None, 0
+                self._half_open_at, self._successes = None, 0
 
     def forgive(self, count: int) -> None:
         """Take back `count` failures of the present row: they turned out to be none."""

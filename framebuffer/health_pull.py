@@ -1,7 +1,7 @@
 """Asks processors how they are, at the `health_url` of their registration. The leader does, in the background.
 
-`GET`; any 2xx within the timeout is well, everything else (another status, a redirect, no connection, silence) is not. The
-body is not read, and nothing of this cluster's (no token, no cookie) is sent along: the address is the processor's choice.
+`GET`; any 2xx within the timeout is well, everything else (another status, a redirect, no connection, silence) is not.
+The body is not read, and nothing of this cluster's (no token) is sent along: the address is the processor's choice.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ def health_client(tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
 
 
 class HealthPuller:
-    """Pulls each processor of `rows()` that has a `health_url`, one after the other in time and `AT_ONCE` at most.
+    """Pulls each processor of `rows()` that has a `health_url`; at most `AT_ONCE` at a time.
 
     `http` is a `health_client`, closed by whoever made it. `told(row, reason)` is called with each answer, an empty reason when it is
     well; it returns the failures in a row. Answers for a registration that is gone meanwhile are still told.

@@ -90,9 +90,7 @@ class TableSource:
         return routing_table(rows.values(), self._strategy, gates, self._capacity_max)
 
 
-def stranded(
-    rows: Mapping[str, ProcessorRow], queue_lengths: Mapping[str, int], gates: Gates = NO_GATES
-) -> list[str]:
+def stranded(rows: Mapping[str, ProcessorRow], queue_lengths: Mapping[str, int], gates: Gates = NO_GATES) -> list[str]:
     """The processors, ordered by id, whose queued frames nobody will work on: gone from the registry, unhealthy, or
     kept away from. (One that drains works on what it has.)
 
@@ -103,7 +101,5 @@ def stranded(
         processor_id
         for processor_id, length in queue_lengths.items()
         if length > 0
-        and (
-            (row := rows.get(processor_id)) is None or not row.healthy or gates.get(processor_id) is BreakerState.OPEN
-        )
+        and ((row := rows.get(processor_id)) is None or not row.healthy or gates.get(processor_id) is BreakerState.OPEN)
     )

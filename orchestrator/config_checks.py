@@ -182,9 +182,9 @@ def _frames(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
         return
     frames = config.frames
     if frames.health_timeout_s * 2 > frames.health_interval_s:
-        written = [
-            name for name in ("health_timeout_s", "health_interval_s") if name in frames.model_fields_set
-        ] or ["health_timeout_s"]
+        written = [name for name in ("health_timeout_s", "health_interval_s") if name in frames.model_fields_set] or [
+            "health_timeout_s"
+        ]
         yield Complaint(
             ("frames", written[0]),
             f"frames.health_timeout_s ({frames.health_timeout_s:g}) must be at most half of frames.health_interval_s "

@@ -68,7 +68,7 @@ class Duties:
             propose_health,
             http=health_http,
             settings=config.frames,
-            on_change=lambda: self.dispatch.wake(),
+            on_change=self._wake,
             metrics=metrics,
         )
         self.dispatch = DispatchDuty(
@@ -84,6 +84,9 @@ class Duties:
         )
         self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
+
+    def _wake(self) -> None:
+        self.dispatch.wake()
 
     async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
         self.processors.heartbeat(processor_id, Heartbeat(report.in_flight, report.settled, report.errors))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from cluster import Epoch
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.errors import Fenced, RedisFailure
-from framebuffer.metrics import FrameMetrics
 from framebuffer.isolation import Gates
+from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import ProcessorRegistry
 from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
 from framebuffer.streams import FrameStreams

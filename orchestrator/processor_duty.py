@@ -1,4 +1,4 @@
-"""The leader's duty towards processors: hear them, ask them, keep away from those that fail, and keep their queues honest."""
+"""The leader's duty towards processors: hear and ask them, keep away from those that fail, keep their queues honest."""
 
 import asyncio
 import contextlib
