@@ -26,7 +26,7 @@ import msgspec
 
 from framebuffer.keys import CAPTURE_GROUP, Keys
 from framebuffer.models import FrameReadyEvent, InvalidTraceparent, TraceContext
-from framebuffer.wire import OutgoingFrame, SampledRoute, TakenFrame
+from framebuffer.wire import OutgoingFrame, SampledRoute, Settlement, TakenFrame
 
 __all__ = [
     "DISPATCH",
@@ -41,6 +41,7 @@ __all__ = [
     "SpanSink",
     "dispatch_span_id",
     "dispatch_spans",
+    "export_process",
     "process_span",
     "publish_span",
 ]
@@ -244,6 +245,22 @@ def dispatch_spans(route: SampledRoute, node_id: str, keys: Keys, start_ns: int,
 
 
 # -- the processor ----
+
+
+def export_process(
+    spans: SpanSink | None,
+    processor_id: str,
+    frame: TakenFrame,
+    parent: TraceContext | None,
+    context: TraceContext,
+    start_ns: int,
+    settlement: Settlement,
+) -> None:
+    """Export the span of the work on a frame, if its trace is recorded; what comes of it is known by now."""
+    if spans is None or not context.sampled:
+        return
+    error = settlement.reason or settlement.status if settlement.status in ("error", "dead") else ""
+    spans.export([process_span(processor_id, frame, parent, context, start_ns, error)])
 
 
 def process_span(

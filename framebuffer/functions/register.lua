@@ -22,3 +22,4 @@ redis.register_function { function_name = 'triarch_v2_bits', callback = bits, fl
 redis.register_function { function_name = 'triarch_v2_replaying', callback = replaying, flags = { 'no-writes' } }
 redis.register_function { function_name = 'triarch_v2_scan', callback = scan, flags = { 'no-writes' } }
 redis.register_function { function_name = 'triarch_v2_find', callback = find, flags = { 'no-writes' } }
+redis.register_function { function_name = 'triarch_v2_missing', callback = missing, flags = { 'no-writes' } }

@@ -28,7 +28,7 @@ from tests.support import eventually, eventually_sync, free_port
 
 FIELDS: dict[str, Any] = {"width": 4, "height": 3, "format": "jpeg", "metadata": {"detection_type": "face"}}
 SPANS_A_FRAME = 5
-PRIORITY = 0
+PRIORITY = 3
 
 
 @pytest.fixture
