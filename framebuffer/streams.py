@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from framebuffer import wire
 from framebuffer.calls import Superseded, call, call_and_wait
 from framebuffer.connection import blocking_twin, execute, translate
+from framebuffer.durability import Durability, replicas_wanted
 from framebuffer.errors import CameraSuperseded, NotDurable
 from framebuffer.keys import DEFAULT_SEGMENT, Keys, check_name
 from framebuffer.server import inspect_server
@@ -97,12 +98,12 @@ class FrameStreams:
         return wire.CameraSession(camera_id, token, int(next_sequence), previous.decode())
 
     async def publish(
-        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: int = 0
+        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: Durability = 0
     ) -> list[wire.Published]:
         """Publish frames of one camera: per frame ``ok``, ``duplicate`` or ``refused:<reason>``.
 
-        ``durability``: replicas that must have them before this returns. Errors: CameraSuperseded, NotDurable (they
-        are written; publishing them again waits again).
+        ``durability``: replicas that must have them before this returns, see ``framebuffer.durability``.
+        Errors: CameraSuperseded, NotDurable (they are written; publishing them again waits again).
         """
         if not frames:
             return []
@@ -110,8 +111,9 @@ class FrameStreams:
         for frame in frames:
             arguments += (frame.frame_id, frame.sequence, frame.capability, frame.priority, frame.traceparent)
             arguments += (frame.event, frame.payload)
+        replicas = await replicas_wanted(self.redis, durability)
         try:
-            if durability <= 0:
+            if replicas == 0:
                 statuses = await self._call("publish", *arguments)
             else:
                 statuses, confirmed = await call_and_wait(
@@ -119,11 +121,11 @@ class FrameStreams:
                     "publish",
                     self.keys.prefix,
                     *arguments,
-                    replicas=durability,
+                    replicas=replicas,
                     wait_ms=self._durable_wait_ms,
                 )
-                if confirmed < durability:
-                    raise NotDurable(durability, confirmed)
+                if confirmed < replicas:
+                    raise NotDurable(replicas, confirmed)
         except Superseded as superseded:
             raise CameraSuperseded(session.camera_id, session.token, superseded.current) from None
         return [status.decode() for status in statuses]
