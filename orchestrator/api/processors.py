@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import logging
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,12 +69,14 @@ class Processor(BaseModel):
 class Registered(Processor):
     """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password).
 
-    A frame that failed `max_attempts` times is dead.
+    A frame that failed `max_attempts` times is dead. `durability`: replicas that must have a frame before it counts as
+    published (`majority`: all that are known), for whoever publishes.
     """
 
     group: str
     redis_url: str
     max_attempts: int
+    durability: int | Literal["majority"]
 
 
 class Report(BaseModel):
@@ -107,6 +109,7 @@ async def register(
         group=registration.group,
         redis_url=config.redis.public_url,
         max_attempts=config.frames.max_attempts,
+        durability=config.durability(),
     )
 
 
