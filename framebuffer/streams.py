@@ -198,7 +198,7 @@ class FrameStreams:
             capture=raw.capture,
             outstanding=raw.outstanding,
             capacity=raw.capacity,
-            unserved=raw.unserved,
+            unserved=dict(raw.unserved),
             sampled=raw.sampled,
         )
 
