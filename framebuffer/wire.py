@@ -5,31 +5,31 @@ from typing import Literal, NamedTuple, TypeAlias
 import msgspec
 
 __all__ = [
-    "WaitingFrame",
-    "SampledRoute",
-    "Scanned",
-    "PublishReport",
-    "PlaceStats",
-    "Given",
-    "DeadFrame",
     "CameraCounters",
     "CameraLedger",
     "CameraSession",
+    "DeadFrame",
     "DispatchReport",
     "FenceRecord",
+    "Given",
     "OutgoingFrame",
+    "PlaceStats",
+    "PublishReport",
     "Published",
     "QueueStats",
     "RawDispatch",
     "RawStats",
     "RoutingRow",
     "RoutingTable",
+    "SampledRoute",
+    "Scanned",
     "SegmentBits",
     "ServerInfo",
     "SettleOutcome",
     "Settlement",
     "StreamStats",
     "TakenFrame",
+    "WaitingFrame",
 ]
 
 Published: TypeAlias = str

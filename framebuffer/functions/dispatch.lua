@@ -135,7 +135,7 @@ local function pass(prefix, router, ledgers, limit, report)
   end
 
   local function from_capture(fields)
-    local frame = parse(prefix, fields)
+    local frame = parse(prefix, fields, true)
     if not frame then
       report.malformed = report.malformed + 1
       return set_aside(prefix, fields, 'malformed')
@@ -319,7 +319,7 @@ local function peek(keys, argv)
     end
     local key = level_key(at.base, at.level)
     for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', limit)) do
-      local frame = parse(prefix, entry[2])
+      local frame = parse(prefix, entry[2], at.base == prefix .. ':capture')
       out[#out + 1] = string.sub(key, #prefix + 2)
       out[#out + 1] = entry[1]
       out[#out + 1] = frame and entry[2][HEAD] or ''
@@ -358,11 +358,11 @@ local function place(keys, argv)
     if not entry then
       return 'gone'
     end
-    local frame, outcome = parse(prefix, entry[2]), nil
+    local frame, outcome = parse(prefix, entry[2], base == prefix .. ':capture'), nil
     local row = by_id[processor]
     if not frame then
       outcome = set_aside(prefix, entry[2], 'malformed') and 'malformed'
-    elseif frame.parts ~= '1' and string.find(frame.capability, ',', 1, true) then
+    elseif string.find(frame.capability, ',', 1, true) then
       for _, part in ipairs(split(prefix, ledgers, frame) or {}) do
         outcome = park(prefix, part) and 'parked' -- each part is decided about by itself
       end

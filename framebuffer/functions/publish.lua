@@ -53,22 +53,6 @@ local function sessions_of(ledgers, argv, from, number)
   return found, current
 end
 
--- "a" or "a,b": each a name, none twice. The number of parts, 0 when it is not so.
-local function parts_of(capability)
-  if is_name(capability) then
-    return 1
-  end
-  local seen, parts = {}, 0
-  for one in string.gmatch(capability .. ',', '([^,]*),') do
-    if not is_name(one) or seen[one] then
-      return 0
-    end
-    seen[one] = true
-    parts = parts + 1
-  end
-  return parts <= PARTS_MAX and parts or 0
-end
-
 local function misfit(ledger, before, id, sequence, capability, priority)
   if not is_frame_id(id) then
     return 'refused:frame_id'

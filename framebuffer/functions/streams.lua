@@ -70,14 +70,35 @@ local function too_old(prefix)
   end
 end
 
+-- "a" or "a,b": each a name, none twice. The number of parts, 0 when it is not so.
+local function parts_of(capability)
+  if is_name(capability) then
+    return 1
+  end
+  local seen, parts = {}, 0
+  for one in string.gmatch(capability .. ',', '([^,]*),') do
+    if not is_name(one) or seen[one] then
+      return 0
+    end
+    seen[one] = true
+    parts = parts + 1
+  end
+  return parts <= PARTS_MAX and parts or 0
+end
+
 -- The frame that an entry's fields hold; nil when they do not look as `publish` writes them: anybody can XADD anything.
-local function parse(prefix, fields)
+-- Only in capture a frame for several capabilities is still one entry: `whole` says that this is there.
+local function parse(prefix, fields, whole)
   if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
     return nil
   end
   local id, camera, sequence, capability, priority, attempts, published, parts, trace =
     string.match(fields[HEAD], HEAD_PATTERN)
-  if not id or not is_name(camera) or #sequence > 16 or #attempts > 6 or tonumber(priority) > 10 then
+  if not id or not is_name(camera) or not is_count(sequence) or #attempts > 6 or tonumber(priority) > 10 then
+    return nil
+  end
+  if not (is_name(capability) and (parts == '1' or not whole))
+    and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then
     return nil
   end
   if fields[CARRIER] == 'ref' then

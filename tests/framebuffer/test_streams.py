@@ -421,7 +421,9 @@ async def test_a_dispatcher_starts_from_what_was_there_before_the_group(streams:
     assert report.moved == 3
 
 
-async def test_what_another_has_read_from_capture_is_dispatched_all_the_same(streams: FrameStreams, redis: Redis) -> None:
+async def test_what_another_has_read_from_capture_is_dispatched_all_the_same(
+    streams: FrameStreams, redis: Redis
+) -> None:
     session = await opened(streams)
     await streams.publish(session, frames(0, 5))
     keys = streams.keys
