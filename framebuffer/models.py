@@ -240,7 +240,7 @@ ANCIENT_S = 86_400.0
 
 
 def age_s(timestamp: datetime, now: datetime) -> float:
-    """Seconds between capture and ``now``. ValueError for a time too far ahead: the clock of one of the two is wrong."""
+    """Seconds between capture and ``now``. ValueError for a time too far ahead: one of the two clocks is wrong."""
     age = (now - timestamp).total_seconds()
     if age < -FUTURE_S:
         raise ValueError(f"is {-age:.0f} s ahead of this host's clock; at most {FUTURE_S:.0f} s are allowed for")

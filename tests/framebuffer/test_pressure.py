@@ -1,4 +1,4 @@
-"""The level follows usage that stays, rises within half a second, falls at once, and does not flap. On a made-up clock."""
+"""The level follows usage that stays: it rises within half a second, and falls at once. On a made-up clock."""
 
 import math
 
@@ -80,7 +80,11 @@ def test_without_capacity_any_frame_is_too_many() -> None:
 def test_frames_that_nobody_can_take_do_not_slow_the_others() -> None:
     report = DispatchReport(0, 0, [], [], {}, 1_010, False, {}, "0-0", capture=3, outstanding=5, capacity=100)
     assert figures_of(report).usage == pytest.approx(10.18)
-    without = figures_of(DispatchReport(**{name: getattr(report, name) for name in report.__struct_fields__} | {"unserved": {"bird": 1_000}}))
+    without = figures_of(
+        DispatchReport(
+            **{name: getattr(report, name) for name in report.__struct_fields__} | {"unserved": {"bird": 1_000}}
+        )
+    )
     assert without == QueueFigures(outstanding=5, waiting=10, capture=3, capacity=100, unserved=1_000)
     assert without.usage == pytest.approx(0.18)
     assert str(without) == (
