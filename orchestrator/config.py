@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from cluster.settings import ClusterSettings, Member
+from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_redis_url, host_and_port
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_thresholds = Thresholds()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -247,6 +249,28 @@ class FrameSettings(_Section):
     max_attempts: int = Field(
         default=5, ge=1, le=100, description="A frame that failed so often is put aside as dead, with the reason."
     )
+    pressure_low: float = Field(
+        default=_thresholds.low,
+        gt=MARGIN,
+        le=10,
+        description="LOW from this share of the processors' capacity on.",
+    )
+    pressure_high: float = Field(
+        default=_thresholds.high, gt=MARGIN, le=10, description="HIGH from this share on: producers halve their rates."
+    )
+    pressure_critical: float = Field(
+        default=_thresholds.critical, gt=MARGIN, le=10, description="CRITICAL from this share on: producers pause."
+    )
+    pressure_smoothing_s: float = Field(
+        default=0.3,
+        ge=0.01,
+        le=2.0,
+        description="Time constant of the usage that the level follows upwards: bursts that are shorter do not count.",
+    )
+
+    def thresholds(self) -> Thresholds:
+        """Of backpressure. Errors: ValueError, which `load_config` has ruled out."""
+        return Thresholds(self.pressure_low, self.pressure_high, self.pressure_critical)
 
 
 class ComponentSettings(_Section):

@@ -20,6 +20,7 @@ from orchestrator.events import CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty, ProcessorDuty
 from orchestrator.leadership import Duty
 from orchestrator.plant import Observation, PlantDuty
+from orchestrator.pressure_duty import PressureDuty
 from orchestrator.state import PlantState
 
 
@@ -59,12 +60,20 @@ class Duties:
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
         )
+        self.pressure = PressureDuty(
+            streams, epoch, config.frames.thresholds(), smoothing_s=config.frames.pressure_smoothing_s, metrics=metrics
+        )
+
+        def reported(report: DispatchReport) -> None:
+            self.pressure.observe(report)
+            dispatched(report)
+
         self.dispatch = DispatchDuty(
             streams,
             epoch,
             config.node.id,
             state.processors,
-            dispatched,
+            reported,
             metrics=metrics,
             limit=config.frames.dispatch_batch,
         )
@@ -77,7 +86,7 @@ class Duties:
             on_change=self.dispatch.wake,
             metrics=metrics,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.plant)
+        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
