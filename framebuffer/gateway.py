@@ -243,6 +243,7 @@ class FrameGateway:
                 log.error("camera %s: %s", line.outbox.camera_id, said)
             answered[line.outbox.camera_id] = line
         for line in answered.values():
+            self._turns.enqueue(line, time.monotonic())
             line.pulse()
             if line.outbox.drops:
                 self._dropped.want()

@@ -31,6 +31,7 @@ class ProducerCounters(msgspec.Struct):
     deadline: int = 0  # dropped because they were too old when their turn came
     slowed: int = 0  # times that backpressure halved the rate
     paused: int = 0  # times that backpressure stopped it
+    resequenced: int = 0  # sent with another sequence, because a foreign frame had theirs
     ancient: int = 0  # accepted although captured more than a day ago
 
 
@@ -117,7 +118,7 @@ class Outbox:
         """What is left is sent whatever the level: it is little, and would be lost."""
         self._limit = buffer
         self._waiting: PriorityBuffer[Accepted] = PriorityBuffer()
-        self._flying: dict[int, OutgoingFrame] = {}
+        self._flying: dict[int, Accepted] = {}
         self._held = [0, 0]  # ordinary and urgent frames, waiting and flying
         self._pace = Pace()
         self._alternate = False
@@ -214,29 +215,37 @@ class Outbox:
                 self._drop(item, reason)
                 continue
             ordinary += not urgent
-            self._flying[item.frame.sequence] = item.frame
+            self._flying[item.frame.sequence] = item
             batch.append(item.frame)
         self._pace.sent(ordinary, now)
         return batch
 
     def answered(self, frame: OutgoingFrame, status: str, *, repeated: bool) -> str:
         """The server has answered for a frame in flight. Returns what is to be said about that, empty for nothing."""
-        del self._flying[frame.sequence]
+        item = self._flying.pop(frame.sequence)
+        if status == "duplicate" and not repeated:
+            return self._resequenced(item)
         self._held[self._is_urgent(frame.priority)] -= 1
         if status == "ok":
             self.counters.published += 1
             return ""
         if status == "duplicate":
             self.counters.duplicates += 1
-            if repeated:
-                return ""
-            return (
-                f"the server has a frame with sequence {frame.sequence} already, and it is not {frame.frame_id}: "
-                "somebody publishes under this producer's session"
-            )
+            return ""
         self.counters.refused += 1
         self.drops.add(frame, REFUSED)
         return f"the server refused frame {frame.frame_id}: {status}"
+
+    def _resequenced(self, item: Accepted) -> str:
+        """The server has a frame of this sequence, and it cannot be ours, which was never sent before."""
+        frame = msgspec.structs.replace(item.frame, sequence=self.next_sequence)
+        self.next_sequence += 1
+        self._waiting.push(Accepted(frame, item.at), frame.priority)
+        self.counters.resequenced += 1
+        return (
+            f"the server has another frame with sequence {item.frame.sequence} already: somebody publishes under this "
+            f"producer's session; {frame.frame_id} goes with sequence {frame.sequence}"
+        )
 
     def flies(self, frame: OutgoingFrame) -> bool:
         """Whether the frame is in flight."""

@@ -230,7 +230,7 @@ class FrameStreams:
 
     async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
         """What publishers are told from now on, 0 to 3. Errors: Fenced."""
-        await self._call("pressure", *epoch, level)
+        await self._call("pressure", *epoch, int(level))  # redis-py would write an enumeration by its name
 
     async def expire(self, epoch: tuple[int, int], processor_id: str, lease_ms: int, *, limit: int = 256) -> int:
         """Take back frames that a consumer has held for longer without renewing; returns how many.

@@ -172,9 +172,24 @@ def test_what_the_server_refuses_is_dropped_in_the_ledger() -> None:
     first, second = box.turn(0.0, 64, 1 << 20)
     assert "refused frame cam-0: refused:capture" in box.answered(first, "refused:capture", repeated=False)
     assert dropped(box) == [(0, "refused")]
-    # The server had a frame of this sequence before ours was ever sent: whose is it?
-    assert "under this producer's session" in box.answered(second, "duplicate", repeated=False)
+    assert box.answered(second, "duplicate", repeated=True) == ""
     assert (box.counters.refused, box.counters.duplicates) == (1, 1)
+
+
+def test_a_frame_whose_sequence_is_taken_goes_with_another() -> None:
+    box = outbox()
+    accept(box, 3)
+    first, *others = box.turn(0.0, 64, 1 << 20)
+    assert "under this producer's session" in box.answered(first, "duplicate", repeated=False)
+    for one in others:
+        box.answered(one, "ok", repeated=False)
+    assert len(box) == 1
+    (again,) = box.turn(0.0, 64, 1 << 20)
+    assert (again.frame_id, again.sequence) == ("cam-0", 3)
+    box.answered(again, "ok", repeated=False)
+    accept(box, 1)
+    assert turn(box) == [4]
+    assert (box.counters.resequenced, box.counters.published) == (1, 4)
 
 
 def test_an_hour_of_drops_is_one_run() -> None:
