@@ -291,7 +291,6 @@ class ProcessorClient:
     async def _handle(self, frame: TakenFrame) -> Settlement:
         """One frame to its settlement. Never raises, but for being cancelled."""
         parent, span = span_of(frame)
-        traceparent = span.format()
         if frame.payload_missing:
             return Settlement(frame.entry_id, "dead", reason="payload_missing")
         try:
@@ -304,12 +303,12 @@ class ProcessorClient:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             # The user's code has cancelled something of its own: that must not look like the end of this client.
-            return self._failed(frame, error, traceparent)
+            return self._failed(frame, error)
         except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
-            return self._failed(frame, error, traceparent)
+            return self._failed(frame, error)
         return Settlement(frame.entry_id, "ok", result=result)
 
-    def _failed(self, frame: TakenFrame, error: BaseException, traceparent: str) -> Settlement:
+    def _failed(self, frame: TakenFrame, error: BaseException) -> Settlement:
         self._errors += 1
         self._log_failure(frame, error)
         return Settlement(frame.entry_id, "error", reason=_reason(error))

@@ -50,7 +50,8 @@ local function ledger_of(ledgers, camera)
 end
 
 local function count(ledger, what, by)
-  ledger.row[what] = ledger.row[what] + (by or 1)
+  local row = ledger.row
+  row[what] = row[what] + (by or 1)
   ledger.changed = true
 end
 
@@ -66,22 +67,27 @@ local function is_complete(ledger, segment)
   return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
--- The word that holds a sequence, with the sequence's mask in it.
-local function word_of(ledger, sequence)
+-- The word that holds a sequence, with the sequence's mask in it. Beyond the highest sequence there is nothing to read: a
+-- word that also holds earlier ones is read only when one of those is asked for (`later` says that none is).
+local function word_of(ledger, sequence, later)
   local number = math.floor(sequence / WORD)
   local word = ledger.words[number]
   if not word then
-    local segment = math.floor(sequence / ledger.row[SEGMENT])
-    word = { published = 0, final = 0, segment = segment, at = number - segment * (ledger.row[SEGMENT] / WORD) }
+    local size = ledger.row[SEGMENT]
+    local segment = math.floor(sequence / size)
+    word = { published = 0, final = 0, segment = segment, at = number - segment * (size / WORD) }
     if is_complete(ledger, segment) then
-      word.complete = true
-    elseif number * WORD <= ledger.before then -- beyond the highest there is nothing
-      local first = '#' .. text(2 * word.at)
-      local second = '#' .. text(2 * word.at + 1)
-      local bits = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', first, 'GET', 'u32', second)
-      word.published, word.final = bits[1], bits[2]
+      word.complete, word.read = true, true
+    else
+      word.read = number * WORD > ledger.before
     end
     ledger.words[number] = word
+  end
+  if not word.read and not later then
+    local bits = redis.call('BITFIELD_RO', segment_key(ledger, word.segment),
+      'GET', 'u32', '#' .. text(2 * word.at), 'GET', 'u32', '#' .. text(2 * word.at + 1))
+    -- What this call has set already is beyond what was there.
+    word.published, word.final, word.read = word.published + bits[1], word.final + bits[2], true
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -90,23 +96,30 @@ local function has(bits, mask)
   return math.floor(bits / mask) % 2 == 1
 end
 
+-- Whether the sequence was published, and whether it is final: one look for both.
+local function state_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence)
+  if word.complete then
+    return true, true
+  end
+  return has(word.published, mask), has(word.final, mask)
+end
+
 local function is_published(ledger, sequence)
+  if sequence > ledger.row[HIGHEST] then
+    return false
+  end
   local word, mask = word_of(ledger, sequence)
   return word.complete or has(word.published, mask)
 end
 
 -- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
-local function is_final(ledger, sequence)
-  local word, mask = word_of(ledger, sequence)
-  if not word.complete and not has(word.final, mask) then
-    return false
-  end
-  return not (ledger.row[REPLAYING] > 0
-    and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1)
+local function is_replayed(ledger, sequence)
+  return ledger.row[REPLAYING] > 0 and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1
 end
 
 local function set_published(ledger, sequence)
-  local word, mask = word_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence, sequence > ledger.row[HIGHEST])
   word.published, word.dirty = word.published + mask, true
   count(ledger, PUBLISHED)
   if sequence > ledger.row[HIGHEST] then
@@ -115,7 +128,7 @@ local function set_published(ledger, sequence)
 end
 
 local function unset_published(ledger, sequence, highest)
-  local word, mask = word_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence, true)
   word.published = word.published - mask
   count(ledger, PUBLISHED, -1)
   ledger.row[HIGHEST] = highest
@@ -156,6 +169,27 @@ local function retire(ledger, segment)
   end
 end
 
+-- Adds to a BITFIELD's arguments what makes a word so. A word that was never read is written bit by bit.
+local function add_bits(write, word, offset, bits)
+  local at = #write
+  if word.read then
+    write[at + 1], write[at + 2], write[at + 3], write[at + 4] = 'SET', 'u32', '#' .. text(2 * word.at + offset), text(bits)
+    return
+  end
+  for bit = 0, WORD - 1 do
+    if bits == 0 then
+      return
+    end
+    local mask = 2 ^ (WORD - 1 - bit)
+    if bits >= mask then
+      bits = bits - mask
+      write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u1', text((2 * word.at + offset) * WORD + bit)
+      write[at + 4] = '1'
+      at = at + 4
+    end
+  end
+end
+
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
 local function close_ledgers(ledgers)
   local records = {}
@@ -168,11 +202,8 @@ local function close_ledgers(ledgers)
           write = {}
           writes[word.segment] = write
         end
-        for offset, bits in ipairs({ word.published, word.final }) do
-          local at = #write
-          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', '#' .. text(2 * word.at + offset - 1)
-          write[at + 4] = text(bits)
-        end
+        add_bits(write, word, 0, word.published)
+        add_bits(write, word, 1, word.final)
       end
     end
     for segment, write in pairs(writes) do
