@@ -202,7 +202,7 @@ class FrameGateway:
         self._read_at = now + self._again.next_s()
         if level == self._level:
             return
-        log.info("backpressure is %s now", Level(level).name)
+        log.debug("backpressure is %s now", Level(level).name)
         self._level = Level(level)
         for line in self._lines.values():
             line.outbox.feel(self._level, now)

@@ -8,6 +8,7 @@ CRITICAL  pause; the buffer fills, and    only the newest frame is kept, and sen
           then ``publish`` blocks
 ========  ==============================  ============================================================
 
+When the level falls below HIGH, the rate rises from there, e-fold in half a second, and is free after 1.4 s.
 ``deadline`` also drops, at any level, frames older than ``deadline_s`` when their turn comes. Frames of priority
 ``urgent`` and above give way to nothing: they neither wait nor are dropped.
 """
@@ -26,6 +27,8 @@ REFUSED = "refused"
 """Beside the policies' names a reason for which a frame is dropped: the server refused it."""
 
 _RATE_FLOOR = 5.0  # frames a second: a camera that was idle must not be slowed to nothing
+_RISE_S = 0.5  # in which the limit grows e-fold after pressure
+_RISE_TIMES = 16.0  # and beyond so many times it is none any more
 _BURST_S = 0.1  # frames of so much time may go at once: what a batch needs
 
 
@@ -60,12 +63,18 @@ class Pace:
         self._at: float | None = None
         self._paused = False
         self._limit: float | None = None  # frames a second
+        self._rises_from: float | None = None  # since when the limit rises
         self._free_at = 0.0  # when the next frame may go, were there no burst
 
-    @property
-    def limit(self) -> float | None:
+    def limit(self, now: float) -> float | None:
         """Frames a second at most; None without a limit."""
-        return self._limit
+        if self._limit is None or self._rises_from is None:
+            return self._limit
+        times = math.exp((now - self._rises_from) / _RISE_S)
+        if times > _RISE_TIMES:
+            self._limit = self._rises_from = None
+            return None
+        return self._limit * times
 
     def rate(self, now: float) -> float:
         """Frames a second, lately."""
@@ -77,8 +86,8 @@ class Pace:
         """So many frames have just been sent."""
         self._age(now)
         self._weight += frames
-        if self._limit is not None:
-            self._free_at = max(self._free_at, now - _BURST_S) + frames / self._limit
+        if (limit := self.limit(now)) is not None:
+            self._free_at = max(self._free_at, now - _BURST_S) + frames / limit
 
     def pause(self, now: float) -> None:
         """Time that passes from now on does not count."""
@@ -88,24 +97,30 @@ class Pace:
     def halve(self, now: float) -> None:
         """From now on half the rate of lately."""
         self._resume(now)
-        self._limit = max(self.rate(now) / 2, _RATE_FLOOR)
+        self._limit, self._rises_from = max(self.rate(now) / 2, _RATE_FLOOR), None
         self._free_at = now
 
     def free(self, now: float) -> None:
-        """No limit any more."""
+        """From half the rate of lately, or the limit that there is, upwards, and soon without a limit.
+
+        Producers that all came back at once, with full buffers, would be too much again before anybody could notice.
+        """
+        if self._limit is None:
+            self.halve(now)
         self._resume(now)
-        self._limit = None
+        self._rises_from = now
 
     def allowed(self, now: float) -> int | None:
         """How many frames may go at once; None: any number."""
-        if self._limit is None:
+        limit = self.limit(now)
+        if limit is None:
             return None
         behind = min(now - self._free_at, _BURST_S)
-        return 0 if behind < 0 else 1 + int(behind * self._limit)
+        return 0 if behind < 0 else 1 + int(behind * limit)
 
     def next_at(self, now: float) -> float:
         """When a frame may go."""
-        return now if self._limit is None else max(now, self._free_at)
+        return now if self.limit(now) is None else max(now, self._free_at)
 
     def _resume(self, now: float) -> None:
         self._age(now)

