@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from framebuffer.breaker import BreakerState
 from framebuffer.models import DEFAULT_CAPABILITY
 from framebuffer.otlp import EXPORTED, QUEUE_FULL, RECEIVER
+from framebuffer.pressure import Level
 from framebuffer.wire import DispatchReport, StreamStats
 
 NONE = "-"
@@ -25,8 +26,6 @@ PLACES = ("capture", "lane", "ready")
 POLICIES = ("deadline", "freshest", "refused")
 REASONS_MAX = 16
 BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
-
-BACKPRESSURE_NORMAL, BACKPRESSURE_LOW, BACKPRESSURE_HIGH, BACKPRESSURE_CRITICAL = range(4)
 
 # A dispatch call of 64 frames takes 0.1 to 3 ms; the buckets reach to a server that hardly answers any more.
 _DURATION_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
@@ -74,6 +73,11 @@ class FrameMetrics:
         )
         self.backpressure_level = Gauge(
             "frame_buffer_backpressure_level", "0 normal, 1 low, 2 high, 3 critical.", registry=registry
+        )
+        self.backpressure_alerts = Counter(
+            "frame_buffer_backpressure_alerts",
+            "Times that the plant was so full that producers were told to pause.",
+            registry=registry,
         )
         self.queue_depth = Gauge(
             "frame_buffer_processor_queue_depth",
@@ -220,7 +224,7 @@ class FrameMetrics:
         """The node leads no more: its gauges would show what was true then."""
         self.keep(processors=())
         self.set_waiting({})
-        self.backpressure_level.set(BACKPRESSURE_NORMAL)
+        self.backpressure_level.set(Level.NORMAL)
         self._zero()
 
     def _zero(self) -> None:
