@@ -15,6 +15,7 @@
     ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
     ├── ProducerClosed          producer_closed           the producer was closed; says what was not sent
     ├── FrameUnknown            frame_unknown             no such frame, or nothing of it is kept any more
+    ├── TelemetryInvalid        telemetry_invalid         the variables that ask for spans make no sense
     ├── TelemetryMissing        telemetry_missing         spans cannot be exported: the extra is not installed
     ├── RedisFailure            redis_failure
     │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, full
@@ -52,6 +53,7 @@ __all__ = [
     "RegistrationRefused",
     "ServerFailed",
     "ServerMissing",
+    "TelemetryInvalid",
     "TelemetryMissing",
 ]
 
@@ -181,6 +183,16 @@ class ProducerClosed(FrameBufferError):
         super().__init__(f"producer of camera {camera_id} is closed, {unsent} frames were not sent")
         self.camera_id = camera_id
         self.unsent = unsent
+
+
+class TelemetryInvalid(FrameBufferError, ValueError):
+    """What the environment says of spans makes no sense: ``variable`` is the one, ``reason`` says why."""
+
+    code = "telemetry_invalid"
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: {reason}")
+        self.variable = variable
 
 
 class TelemetryMissing(FrameBufferError):

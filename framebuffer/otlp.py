@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from framebuffer.errors import TelemetryMissing
+from framebuffer.errors import TelemetryInvalid, TelemetryMissing
 from framebuffer.models import http_url
 from framebuffer.tracing import Span
 
@@ -43,6 +43,8 @@ DEFAULT_RATIO = 0.01
 """Share of the traces that are recorded, where nothing else is asked for."""
 
 _PATH = "/v1/traces"
+_ENDPOINT = "TRIARCH_TELEMETRY__OTLP_ENDPOINT"
+_RATIO = "TRIARCH_TELEMETRY__SAMPLE_RATIO"
 
 
 def traces_url(endpoint: str) -> str:
@@ -170,13 +172,18 @@ def from_environment(service_name: str, environment: Mapping[str, str] = os.envi
     """For cameras and processors: the variables that the nodes read too.
 
     None where `TRIARCH_TELEMETRY__OTLP_ENDPOINT` is not set; `TRIARCH_TELEMETRY__SAMPLE_RATIO` is 0.01 unless set.
-
-    Errors: TelemetryMissing; ValueError for a URL or a ratio that is none.
+    Errors: TelemetryMissing, TelemetryInvalid.
     """
-    endpoint = environment.get("TRIARCH_TELEMETRY__OTLP_ENDPOINT", "")
+    endpoint = environment.get(_ENDPOINT, "")
     if not endpoint:
         return None
-    ratio = float(environment.get("TRIARCH_TELEMETRY__SAMPLE_RATIO", DEFAULT_RATIO))
+    try:
+        ratio = float(environment.get(_RATIO, DEFAULT_RATIO))
+    except ValueError:
+        raise TelemetryInvalid(_RATIO, "is no number") from None
     if not 0.0 <= ratio <= 1.0:
-        raise ValueError(f"TRIARCH_TELEMETRY__SAMPLE_RATIO must be from 0 to 1, is {ratio}")
-    return Configured(OtlpSpans(endpoint, service_name=service_name), ratio)
+        raise TelemetryInvalid(_RATIO, f"must be from 0 to 1, is {ratio}")
+    try:
+        return Configured(OtlpSpans(endpoint, service_name=service_name), ratio)
+    except ValueError as error:
+        raise TelemetryInvalid(_ENDPOINT, str(error)) from None

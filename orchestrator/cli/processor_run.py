@@ -14,6 +14,7 @@ import click
 
 from framebuffer.errors import FrameBufferError
 from framebuffer.models import DEFAULT_CAPABILITY
+from framebuffer.otlp import from_environment
 from framebuffer.processor import ProcessorClient
 from orchestrator.cli.http import DEFAULT_URLS
 from orchestrator.cli.output import Failure
@@ -54,8 +55,15 @@ def run_processor(
     given = {name: value for name, value in options.items() if value is not None}
     offered = tuple(capabilities) or _offered(found)
     try:
+        telemetry = from_environment("triarch-processor")
+        if telemetry is not None:
+            given["spans"] = telemetry.spans
         made = _made(found, target, processor_id or _id_of(target), offered, urls or DEFAULT_URLS, given)
-        made.run()
+        try:
+            made.run()
+        finally:
+            if telemetry is not None:
+                telemetry.spans.close()
     except FrameBufferError as error:
         raise Failure(error.code, str(error)) from None
     except BrokenExecutor as error:

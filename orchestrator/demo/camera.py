@@ -14,7 +14,9 @@ from typing import Any
 import msgspec
 
 from framebuffer.errors import FrameBufferError
+from framebuffer.otlp import from_environment
 from framebuffer.producer import FrameProducer
+from framebuffer.tracing import ProducerTracing
 from orchestrator.demo.clip import Clip, find_video
 from orchestrator.demo.schedule import Schedule, detection_type
 from orchestrator.errors import OrchestratorError
@@ -83,8 +85,10 @@ def summary(camera: Camera, producer: FrameProducer) -> dict[str, Any]:
 async def play(arguments: argparse.Namespace) -> None:
     """Publish until done, SIGTERM or SIGINT. Prints the summary as one line of JSON."""
     clip = Clip(find_video(arguments.video), arguments.fps)
+    telemetry = from_environment("triarch-camera")
+    tracing = None if telemetry is None else ProducerTracing(telemetry.spans, sample_ratio=telemetry.sample_ratio)
     try:
-        async with FrameProducer(arguments.camera, arguments.redis) as producer:
+        async with FrameProducer(arguments.camera, arguments.redis, tracing=tracing) as producer:
             camera = Camera(producer, clip, fps=arguments.fps, frames=arguments.frames, offset=arguments.offset)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -95,6 +99,8 @@ async def play(arguments: argparse.Namespace) -> None:
                 sys.stdout.write(json.dumps(summary(camera, producer)) + "\n")
                 sys.stdout.flush()
     finally:
+        if telemetry is not None:
+            await asyncio.to_thread(telemetry.spans.close)
         clip.close()
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from framebuffer.errors import FrameBufferError
+from framebuffer.otlp import from_environment
 from framebuffer.processor import FrameRejected, ProcessorClient
+from framebuffer.tracing import SpanSink
 from framebuffer.wire import TakenFrame
 from orchestrator.demo.detectors import KINDS, Detector, detector
 from orchestrator.dev.errors import FrameUndecodable
@@ -23,9 +25,16 @@ class Detecting(ProcessorClient):
     """Runs one detector over the frames whose `metadata.detection_type` is its kind."""
 
     def __init__(
-        self, processor_id: str, kind: str, orchestrators: Sequence[str], *, redis_url: str | None = None
+        self,
+        processor_id: str,
+        kind: str,
+        orchestrators: Sequence[str],
+        *,
+        redis_url: str | None = None,
+        spans: SpanSink | None = None,
     ) -> None:
-        super().__init__(processor_id, [kind], orchestrators, redis_url=redis_url, instance=f"{processor_id}-demo")
+        instance = f"{processor_id}-demo"
+        super().__init__(processor_id, [kind], orchestrators, redis_url=redis_url, instance=instance, spans=spans)
         self._detector: Detector = detector(kind)
 
     def process_frame(self, frame: TakenFrame) -> dict[str, Any]:
@@ -39,7 +48,9 @@ class Detecting(ProcessorClient):
 
 async def process(arguments: argparse.Namespace) -> None:
     """Process until SIGTERM or SIGINT, then finish what is in hand. Prints the counters as one line of JSON."""
-    client = Detecting(arguments.id, arguments.kind, arguments.orchestrator, redis_url=arguments.redis)
+    telemetry = from_environment("triarch-processor")
+    spans = None if telemetry is None else telemetry.spans
+    client = Detecting(arguments.id, arguments.kind, arguments.orchestrator, redis_url=arguments.redis, spans=spans)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, client.request_stop)
@@ -49,6 +60,8 @@ async def process(arguments: argparse.Namespace) -> None:
         counters = msgspec.structs.asdict(client.counters)
         sys.stdout.write(json.dumps({"processor_id": arguments.id, "kind": arguments.kind, **counters}) + "\n")
         sys.stdout.flush()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,16 +1,17 @@
 """The exported metrics: their names, zeros from the start, and labels that stay bounded."""
 
 import time
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framebuffer.metrics import FrameMetrics
+from framebuffer.metrics import POLICIES, REASONS_MAX, FrameMetrics
 from framebuffer.pressure import Level
-from framebuffer.wire import DispatchReport
+from framebuffer.wire import CameraCounters, DispatchReport, PlaceStats, StreamStats
 
-LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version")
+LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version", "reason", "place")
 
 
 def report(
@@ -62,6 +63,13 @@ class Exported:
         "frame_buffer_backpressure_level",
         "frame_buffer_frames_waiting",
         "frame_buffer_redis_outages_total",
+        "frame_buffer_unserved_capabilities",
+        "frame_buffer_frames_lost",
+        "frame_buffer_dead_letters",
+        "frame_buffer_frames_dropped",
+        "frame_buffer_oldest_frame_age_seconds",
+        "frame_buffer_fenced_calls_total",
+        "frame_buffer_spans_total",
     ],
 )
 def test_zeros_are_exported_from_the_start(name: str) -> None:
@@ -141,6 +149,45 @@ def test_waiting_frames_are_shown_per_capability() -> None:
     }  # fmt: skip
     exported.metrics.set_waiting({"people": 1})
     assert exported.samples("frame_buffer_frames_waiting") == {("default",): 0, ("people",): 1}
+
+
+def stats(**changes: Any) -> StreamStats:
+    empty: dict[str, Any] = {"capture_len": 0, "capture_pending": 0, "lanes": {}, "ready": {}, "results_len": 0}
+    rest: dict[str, Any] = {"dead_len": 0, "cameras": {}, "fence": None, "leaders": [], "results_added": 0}
+    return StreamStats(**{**empty, **rest, **changes})
+
+
+def counters(highest: int, published: int, settled: int, **changes: Any) -> CameraCounters:
+    return CameraCounters("token", highest, published, settled, 0, 0, 0, 0, **changes)
+
+
+def test_what_the_streams_hold() -> None:
+    exported = Exported()
+    cameras = {"c1": counters(9, 8, 3), "c2": counters(4, 5, 1, dropped_by_reason={"freshest": 2, "odd": 1})}
+    places = {"lane:face:p3": PlaceStats(2, 1_000), "lane:plate": PlaceStats(1, 4_000), "ready:w1:ps": PlaceStats(1, 0)}
+    exported.metrics.set_stats(
+        stats(cameras=cameras, capture_len=3, lanes={"face": 2, "plate": 1}, dead_len=7, places=places, server_ms=6_500)
+    )
+    # Of c1 two sequences never arrived; nine frames are owed, and six are there.
+    assert exported.samples("frame_buffer_frames_lost") == {(): 2 + 3}
+    assert exported.samples("frame_buffer_dead_letters") == {(): 7}
+    assert exported.samples("frame_buffer_frames_dropped") == {
+        ("deadline",): 0, ("freshest",): 2, ("odd",): 1, ("refused",): 0,
+    }  # fmt: skip
+    ages = {("capture",): 0, ("lane",): 5.5, ("ready",): 0}
+    assert exported.samples("frame_buffer_oldest_frame_age_seconds") == ages
+    exported.metrics.reset()
+    assert exported.samples("frame_buffer_frames_lost") == {(): 0}
+    assert ("odd",) not in exported.samples("frame_buffer_frames_dropped")
+
+
+def test_reasons_of_drops_are_bounded() -> None:
+    exported = Exported()
+    reasons = {f"reason_{'x' * number}": number + 1 for number in range(40)}
+    exported.metrics.set_stats(stats(cameras={"c": counters(-1, 0, 0, dropped_by_reason=reasons)}))
+    found = exported.samples("frame_buffer_frames_dropped")
+    assert len(found) == REASONS_MAX + len(POLICIES) + 1
+    assert sum(found.values()) == sum(reasons.values())
 
 
 def test_a_batch_costs_less_than_a_millisecond() -> None:

@@ -248,3 +248,15 @@ def test_every_sequence_is_sent_once_or_dropped_once(policy: Policy, steps: Sequ
     given_up = [one.sequence for one in box.drops.first(1_000) if one.reason != "refused"]
     assert sorted(answered + given_up) == list(range(box.next_sequence))
     assert len(box) == 0
+
+
+def test_the_end_of_each_frame_is_told_once() -> None:
+    told: list[tuple[int, str]] = []
+    box = Outbox("cam", Policy("freshest"), buffer=2, ended=lambda frame, why: told.append((frame.sequence, why)))
+    accept(box, 4)  # two of them take the place of older ones
+    first, second = box.turn(0.0, 64, 1 << 20)
+    box.answered(first, "ok", repeated=False)
+    box.answered(second, "refused:oversize", repeated=False)
+    accept(box, 1)
+    assert told == [(0, "dropped: freshest"), (1, "dropped: freshest"), (2, ""), (3, "refused:oversize")]
+    assert [frame.sequence for frame in box.left()] == [4]

@@ -12,6 +12,7 @@ import pytest
 
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.embedded import EmbeddedServer
+from framebuffer.errors import TelemetryInvalid
 from framebuffer.models import TraceContext
 from framebuffer.otlp import EXPORTED, QUEUE_FULL, RECEIVER, OtlpSpans, from_environment, traces_url
 from framebuffer.processor import FrameRejected, ProcessorClient
@@ -262,8 +263,13 @@ def test_what_the_environment_asks_for(receiver: OtlpReceiver) -> None:
     assert found is not None
     found.spans.close()
     assert found.sample_ratio == 0.5
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        from_environment("camera", {**asked, "TRIARCH_TELEMETRY__SAMPLE_RATIO": "2"})
+    for variable, value, reason in (
+        ("TRIARCH_TELEMETRY__SAMPLE_RATIO", "2", "from 0 to 1"),
+        ("TRIARCH_TELEMETRY__SAMPLE_RATIO", "much", "is no number"),
+        ("TRIARCH_TELEMETRY__OTLP_ENDPOINT", "collector", "http://"),
+    ):
+        with pytest.raises(TelemetryInvalid, match=f"{variable}: .*{reason}"):
+            from_environment("camera", {**asked, variable: value})
 
 
 def test_without_the_extra_it_says_what_to_install() -> None:

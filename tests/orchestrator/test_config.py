@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from cluster import ClusterSettings, Member
 from cluster.settings import is_loopback, split_address
 from orchestrator.config import ApiSettings, ClusterSection, NodeConfig, NodeMember, NodeSettings, RedisSettings
+from orchestrator.config_telemetry import TelemetrySettings
 from tests.orchestrator.config_files import PASSWORD, SECRET, TOKEN, VALUES, armed, load, members, tree
 
 README = Path(__file__).parent.parent.parent / "README.md"
@@ -279,6 +280,36 @@ def test_what_is_no_url_of_a_server(url: str, reason: str) -> None:
     with pytest.raises(ValidationError, match=reason) as caught:
         RedisSettings(mode="url", url=url)
     assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://collector:4318", "https://c/otlp", "http://[::1]:4318/v1/traces", "http://h"])
+def test_addresses_of_a_receiver_of_spans(url: str) -> None:
+    assert TelemetrySettings(otlp_endpoint=url).otlp_endpoint == url
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "http://"),
+        ("collector:4318", "http://"),
+        ("grpc://collector:4317", "http://"),
+        ("http://", "host"),
+        ("http://h:x", "not a URL"),
+        ("http://h :1", "white space"),
+        ("http://h:1/?a=b", "nothing else"),
+        (f"http://user:{PASSWORD}@h:1", "OTEL_EXPORTER_OTLP_HEADERS"),
+    ],
+)
+def test_what_is_no_address_of_a_receiver(url: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason) as caught:
+        TelemetrySettings(otlp_endpoint=url)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan"), True])
+def test_a_share_is_from_0_to_1(ratio: float) -> None:
+    with pytest.raises(ValidationError):
+        TelemetrySettings(sample_ratio=ratio)
 
 
 @given(st.text(), st.sampled_from(["", "redis://", "rediss://h/", "redis://u@", "http://"]))
