@@ -140,7 +140,17 @@ def publish_span(
         "messaging.operation.type": "send",
         "messaging.operation.name": PUBLISH,
     }
-    return _span(PUBLISH, "producer", context, span.parent_span_id, span.start_ns, end_ns, attributes, error)
+    return _span(
+        PUBLISH,
+        "producer",
+        context.trace_id,
+        context.span_id,
+        span.parent_span_id,
+        span.start_ns,
+        end_ns,
+        attributes,
+        error,
+    )
 
 
 # -- the leader ----
@@ -198,7 +208,8 @@ def dispatch_spans(route: SampledRoute, node_id: str, keys: Keys, start_ns: int,
     received = _span(
         RECEIVED,
         "consumer",
-        _at(came, received_id),
+        came.trace_id,
+        received_id,
         came.span_id,
         received_ns,
         end_ns,
@@ -213,7 +224,8 @@ def dispatch_spans(route: SampledRoute, node_id: str, keys: Keys, start_ns: int,
     routed = _span(
         ROUTE,
         "internal",
-        _at(came, route_id),
+        came.trace_id,
+        route_id,
         received_id,
         start_ns,
         end_ns,
@@ -228,7 +240,8 @@ def dispatch_spans(route: SampledRoute, node_id: str, keys: Keys, start_ns: int,
     dispatched = _span(
         DISPATCH,
         "producer",
-        _at(came, dispatch_id),
+        came.trace_id,
+        dispatch_id,
         received_id,
         start_ns,
         end_ns,
@@ -286,11 +299,9 @@ def process_span(
         "messaging.operation.name": "process",
     }
     parent_id = None if parent is None else parent.span_id
-    return _span(PROCESS, "consumer", context, parent_id, start_ns, time.time_ns(), attributes, error)
-
-
-def _at(context: TraceContext, span_id: str) -> TraceContext:
-    return context.model_copy(update={"span_id": span_id})
+    return _span(
+        PROCESS, "consumer", context.trace_id, context.span_id, parent_id, start_ns, time.time_ns(), attributes, error
+    )
 
 
 def _of_frame(frame_id: str, camera_id: str, priority: int, capability: str) -> dict[str, Attribute]:
@@ -307,7 +318,8 @@ def _of_frame(frame_id: str, camera_id: str, priority: int, capability: str) -> 
 def _span(
     name: str,
     kind: Kind,
-    context: TraceContext,
+    trace_id: str,
+    span_id: str,
     parent_span_id: str | None,
     start_ns: int,
     end_ns: int,
@@ -318,8 +330,8 @@ def _span(
     return Span(
         name,
         kind,
-        context.trace_id,
-        context.span_id,
+        trace_id,
+        span_id,
         parent_span_id,
         start_ns,
         max(start_ns, end_ns),

@@ -376,6 +376,7 @@ local function place(keys, argv)
     return refusal
   end
   local router, ledgers, by_id, moved, outcomes = new_router(prefix, argv[4]), new_ledgers(prefix), {}, 0, {}
+  local story = {}
   for _, row in ipairs(router.rows) do
     by_id[row.id] = row
   end
@@ -408,6 +409,9 @@ local function place(keys, argv)
       return 'full'
     elseif enqueue(router, row, frame) then
       outcome, moved = 'placed', moved + 1
+      local at = #story
+      story[at + 1], story[at + 2], story[at + 3] = frame.camera, tonumber(frame.sequence), frame.capability
+      story[at + 4], story[at + 5], story[at + 6] = frame.attempts, row.id, row.outstanding - 1
     end
     if not outcome then
       return 'gone'
@@ -431,6 +435,9 @@ local function place(keys, argv)
   end
   if moved > 0 then
     stamp(prefix, started, moved)
+    redis.call('XADD', prefix .. ':story', 'MAXLEN', '~', STORY_KEPT, '*', 'dispatch', cmsgpack.pack({
+      tonumber(argv[1]), tonumber(argv[2]), argv[3], 'outside', {}, story,
+    }))
   end
   return outcomes
 end

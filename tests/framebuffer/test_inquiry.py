@@ -122,6 +122,14 @@ async def test_what_is_no_longer_kept_is_said(streams: FrameStreams, camera: Cam
     assert len(story.unkept) == 2
 
 
+async def test_a_router_outside_the_server_is_named(streams: FrameStreams, camera: CameraSession) -> None:
+    await streams.publish(camera, [frame(0)])
+    (waiting,) = await streams.peek(EPOCH, NODE)
+    assert await streams.place(EPOCH, NODE, TABLE, [(waiting, "w2")]) == ["placed"]
+    step = (await trace(streams, "cam-0")).steps[-1]
+    assert (step.what, step.processor_id, step.strategy, step.outstanding) == ("dispatched", "w2", "outside", 0)
+
+
 async def test_lag(streams: FrameStreams, camera: CameraSession) -> None:
     await streams.publish(camera, [frame(sequence) for sequence in range(3)])
     (capture,) = lag(await streams.stats())
