@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.peers.catalogue import CATALOGUE, Entry
 from benchmarks.peers.peer import Peer, Place, say, tallied
 
-POLL_S = 0.005
+POLL_S = 0.01
 GO_S = 120.0
 
 

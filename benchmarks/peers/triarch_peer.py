@@ -87,15 +87,17 @@ class Triarch(Peer):
         process = self.process
 
         async def run() -> None:
-            name, seen = self.processor, "0-0"
+            name = self.processor
+            seen: dict[str, str] = {}  # by level of priority, the newest entry taken
             self.ready()
             while True:
                 frames = await self.streams.take(name, name, count=BATCH)
                 if not frames:
-                    await self.streams.wait({self.streams.keys.ready(name): seen}, 1.0)
+                    await self.streams.wait_queue(name, seen, 1.0)
                     continue
-                seen = frames[-1].entry_id
                 for frame in frames:
+                    level, _, entry_id = frame.entry_id.rpartition(":")
+                    seen[level or "0"] = entry_id
                     process(frame.payload)
                 await self.streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
 
