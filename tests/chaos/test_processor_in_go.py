@@ -37,7 +37,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if go is None:
         _absent("Go is missing. Debian and Ubuntu: apt install golang-go    macOS: brew install go")
     built = tmp_path_factory.mktemp("go") / "processor"
-    done = subprocess.run([go, "build", "-o", str(built), "."], cwd=EXAMPLE, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [go, "build", "-o", str(built), "."], cwd=EXAMPLE, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0 and "dial tcp" in done.stderr:
         _absent(f"the modules of the example cannot be fetched: {done.stderr}")
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,9 @@ from multiprocessing import resource_tracker as tracker
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
+from framebuffer.connection import execute
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.errors import InvalidRegistration
 from framebuffer.handle import FrameHandle, ProcessorClosed
@@ -275,6 +277,19 @@ async def test_what_was_never_taken_cannot_be_settled_nor_renewed(plant: Plant) 
     assert await plant.streams.renew("face-1", "mine", foreign) == [False] * 7 + [True]
     assert await plant.streams.settle("face-1", "mine", [settlements[-1]] * 2) == ["settled", "not-owner"]
     assert await plant.ledger() == {"published": 3, "settled": 1, "dead": 0, "in_flight": 2}
+
+
+async def test_an_odd_name_reaches_nobodys_queue(plant: Plant) -> None:
+    await plant.give("face-1", 2, priority=5)
+    for name in ("face-1:p5", "../face-1", "", "a b", "x" * 65, "face-1\n"):
+        for call in (
+            ("take", name, "c", 9, ">", -1),
+            ("settle", name, "c", 5, 9, "1-1", "ok", "{}"),
+            ("renew", name, "c"),
+        ):
+            with pytest.raises(ResponseError, match="have names of at most 64"):
+                await execute(plant.redis, "FCALL", f"triarch_v2_{call[0]}", 1, plant.streams.keys.prefix, *call[1:])
+    assert len(await plant.streams.take("face-1", "c")) == 2
 
 
 @pytest.fixture(scope="module", autouse=True)
