@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import Client
 
-__all__ = ["Durability", "replicas_wanted"]
+__all__ = ["Durability", "checked_durability", "replicas_wanted"]
 
 Durability: TypeAlias = int | Literal["majority"]
 
@@ -27,3 +27,12 @@ async def replicas_wanted(redis: Redis, durability: Durability) -> int:
     if not isinstance(redis, Client):
         raise TypeError("durability 'majority' needs a client that framebuffer.connect has made")
     return max(1, await redis.replicas())
+
+
+def checked_durability(value: object) -> Durability:
+    """``value`` if it is one. Errors: ValueError."""
+    if value == "majority":
+        return "majority"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"durability must be a number of replicas (0, 1, 2) or 'majority'; it is {value!r}")

@@ -24,6 +24,7 @@ from framebuffer.errors import CameraSuperseded, FrameBufferError, InvalidFrame,
 from framebuffer.errors import RedisUnavailable as Unavailable
 from framebuffer.keys import Keys, check_name
 from framebuffer.models import FrameReadyEvent, TraceContext, problems
+from framebuffer.sharding import keys_of_camera
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX, FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.wire import CameraSession, OutgoingFrame
@@ -74,7 +75,8 @@ class FrameProducer:
             raise ValueError("buffer must be at least 1")
         self.camera_id = check_name("camera", camera_id)
         self.counters = ProducerCounters()
-        self._redis: Redis = connect(redis_url, password=password, timeout_s=timeout_s)
+        keys = keys or keys_of_camera(redis_url, camera_id)
+        self._redis: Redis = connect(redis_url, password=password, timeout_s=timeout_s, key=keys.prefix)
         self._streams = FrameStreams(self._redis, keys, inline_bytes_max=inline_bytes_max)
         self._durability = durability
         self._limit = buffer
