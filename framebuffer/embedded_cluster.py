@@ -21,8 +21,8 @@ __all__ = ["EmbeddedCluster"]
 
 
 class EmbeddedCluster:
-    """``ports``: of the primaries, then of their replicas if there are any (the first one's, the second one's, ...); each
-    has its bus at the port 10,000 above, or at ``bus`` in the same order.
+    """``ports``: of the primaries, then of their replicas if there are any (the first one's, the second one's, ...).
+    Each has its bus at the port 10,000 above, or at ``bus`` in the same order.
 
     ``node_timeout_s``: a node silent for so long is down, and a replica of it is promoted.
     """
