@@ -18,6 +18,15 @@ __all__ = ["Durability", "checked_durability", "replicas_wanted"]
 Durability: TypeAlias = int | Literal["majority"]
 
 
+def checked_durability(value: object) -> Durability:
+    """``value`` if it is one. Errors: ValueError."""
+    if value == "majority":
+        return "majority"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"durability must be a number of replicas (0, 1, 2) or 'majority'; it is {value!r}")
+
+
 async def replicas_wanted(redis: Redis, durability: Durability) -> int:
     """How many replicas WAIT must wait for. At least one for ``majority``: a primary that has lost all its replicas,
     and does not know of any, confirms nothing. Errors: RedisUnavailable, RedisRefused.
@@ -27,12 +36,3 @@ async def replicas_wanted(redis: Redis, durability: Durability) -> int:
     if not isinstance(redis, Client):
         raise TypeError("durability 'majority' needs a client that framebuffer.connect has made")
     return max(1, await redis.replicas())
-
-
-def checked_durability(value: object) -> Durability:
-    """``value`` if it is one. Errors: ValueError."""
-    if value == "majority":
-        return "majority"
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"durability must be a number of replicas (0, 1, 2) or 'majority'; it is {value!r}")

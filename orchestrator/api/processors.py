@@ -98,8 +98,8 @@ class Registered(Processor):
     group: str
     redis_url: str
     max_attempts: int
-    durability: int | Literal["majority"]
     lease_s: float
+    durability: int | Literal["majority"]
 
 
 class Report(BaseModel):
@@ -132,8 +132,8 @@ async def register(
         group=registration.group,
         redis_url=config.redis.public_url,
         max_attempts=config.frames.max_attempts,
-        durability=config.durability(),
         lease_s=config.frames.lease_s,
+        durability=config.durability(),
     )
 
 
