@@ -1,19 +1,21 @@
 """Dead frames as an operator handles them: a page of those that match, and all of them a bounded piece at a time."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from framebuffer.errors import InvalidCursor
+from framebuffer.errors import InvalidCursor, InvalidName
 from framebuffer.reading import newest_id
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DeadFrame
 
 __all__ = ["Done", "Page", "Verb", "handle", "handle_all", "page"]
 
 Verb = Literal["replay", "drop"]
 
+_ENTRY = re.compile(r"(?:[0-9]{1,5}/)?[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 _READ = 200
 """Frames read at once: each may carry a small payload."""
 _LOOKED_AT_MAX = 5_000
@@ -38,27 +40,32 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class _Cursor(NamedTuple):
-    """Behind entry ``after``, up to ``until``: what dies meanwhile, perhaps again, is not reached by one pass."""
+    """Behind entry ``after``, in each shard up to ``until``: what dies meanwhile, perhaps again, is not reached."""
 
-    after: str = ""
-    until: str = ""
+    after: str
+    until: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "_".join((self.after, *self.until))
 
 
-def _parsed(cursor: str) -> _Cursor:
-    parts = cursor.split("_") if cursor else ["", ""]
-    if len(parts) != 2 or not all(_is_id(part) for part in parts if part):
+def _parsed(cursor: str, shards: int) -> _Cursor:
+    after, *until = cursor.split("_")
+    if len(until) != shards or not is_entry(after) or not all(is_entry(one) for one in until):
         raise InvalidCursor(cursor)
-    return _Cursor(*parts)
+    return _Cursor(after, tuple(until))
 
 
-def _is_id(text: str) -> bool:
-    parts = text.split("-")
-    return len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) <= 19 for part in parts)
+def is_entry(text: str) -> bool:
+    """Whether it may be the id of a dead frame's entry: `1764-0`, or `2/1764-0` where there are several shards."""
+    return _ENTRY.fullmatch(text) is not None
 
 
-def _order(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, number = entry_id.partition("-")
-    return int(milliseconds), int(number)
+def _place(entry_id: str) -> tuple[int, tuple[int, int]]:
+    """The shard and the order within it."""
+    shard, _, within = entry_id.rpartition("/")
+    milliseconds, _, number = within.partition("-")
+    return int(shard or 0), (int(milliseconds), int(number))
 
 
 def _matches(frame: DeadFrame, camera: str, reason: str) -> bool:
@@ -66,48 +73,53 @@ def _matches(frame: DeadFrame, camera: str, reason: str) -> bool:
 
 
 async def page(
-    streams: FrameStreams, *, cursor: str = "", limit: int = 100, camera: str = "", reason: str = ""
+    streams: ShardedStreams, *, cursor: str = "", limit: int = 100, camera: str = "", reason: str = ""
 ) -> Page:
     """Up to ``limit`` dead frames, oldest first; only those of ``camera``, whose reason holds ``reason``.
 
     There may be fewer, or none, and a cursor all the same: then others were in between.
     Errors: InvalidCursor, RedisUnavailable, RedisRefused.
     """
-    after, until = _parsed(cursor)
-    if not until:
-        until = await newest_id(streams, streams.keys.dead)
+    at = _parsed(cursor, len(streams)) if cursor else _Cursor("", await _newest(streams))
+    until = [_place(one)[1] for one in at.until]
     frames: list[DeadFrame] = []
     looked_at = 0
-    while until and looked_at < _LOOKED_AT_MAX:
-        found = await streams.dead_list(after, count=_READ)
-        for frame in found:
-            if _order(frame.entry_id) > _order(until):
-                return Page(frames, "")
-            after = frame.entry_id
+    while looked_at < _LOOKED_AT_MAX:
+        found = await streams.dead_list(at.after, count=_READ)
+        for number, frame in enumerate(found, 1):
+            at = at._replace(after=frame.entry_id)
             looked_at += 1
-            if _matches(frame, camera, reason):
+            shard, order = _place(frame.entry_id)
+            if order <= until[shard] and _matches(frame, camera, reason):
                 frames.append(frame)
                 if len(frames) == limit:
-                    return Page(frames, "" if after == until else f"{after}_{until}")
+                    return Page(frames, "" if number == len(found) < _READ else str(at))
         if len(found) < _READ:
             return Page(frames, "")
-    return Page(frames, f"{after}_{until}" if until else "")
+    return Page(frames, str(at))
 
 
-async def handle(streams: FrameStreams, verb: Verb, entry_ids: Sequence[str]) -> Done:
+async def _newest(streams: ShardedStreams) -> tuple[str, ...]:
+    return tuple([await newest_id(part, part.keys.dead) or "0-0" for part in streams.parts])
+
+
+async def handle(streams: ShardedStreams, verb: Verb, entry_ids: Sequence[str]) -> Done:
     """Replay or drop these. Safe to repeat: what is done is `not-found` the second time.
 
     Errors: InvalidCursor for what is no entry id, RedisUnavailable, RedisRefused.
     """
     for entry_id in entry_ids:
-        if not _is_id(entry_id):
+        if not is_entry(entry_id):
             raise InvalidCursor(entry_id)
-    outcomes = await (streams.dead_replay(entry_ids) if verb == "replay" else streams.dead_drop(entry_ids))
+    try:
+        outcomes = await (streams.dead_replay(entry_ids) if verb == "replay" else streams.dead_drop(entry_ids))
+    except InvalidName as error:  # of a shard that there is not
+        raise InvalidCursor(str(error.name)) from None
     return _done(dict(zip(entry_ids, outcomes, strict=True)))
 
 
 async def handle_all(
-    streams: FrameStreams, verb: Verb, *, cursor: str = "", limit: int = 1000, camera: str = "", reason: str = ""
+    streams: ShardedStreams, verb: Verb, *, cursor: str = "", limit: int = 1000, camera: str = "", reason: str = ""
 ) -> Done:
     """The same for all that match, up to ``limit`` in this call; go on with the answer's cursor until it is empty.
 

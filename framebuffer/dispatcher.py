@@ -99,7 +99,7 @@ class Dispatcher:
                 if self._metrics is not None:
                     self._metrics.observe(report, took_s)
                 if self._tracing is not None and report.sampled:
-                    self._tracing.dispatched(report.sampled, took_s)
+                    self._tracing.dispatched(report.sampled, took_s, self._streams.keys)
                 if self._on_report is not None:
                     self._on_report(report)
                 if report.malformed:

@@ -23,6 +23,7 @@ from framebuffer.keys import Keys
 from framebuffer.line import Line
 from framebuffer.outbox import Outbox
 from framebuffer.pressure import Level
+from framebuffer.sharding import keys_of_url, shard_of
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX, FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.turns import Batch, Turns
@@ -52,8 +53,21 @@ class FrameGateway:
         timeout_s: float = 2.0,
     ) -> None:
         self._durability = checked_durability(durability)
-        self._redis: Redis = connect(redis_url, password=password, timeout_s=timeout_s)
-        self._streams = FrameStreams(self._redis, keys, inline_bytes_max=inline_bytes_max)
+        mine, *others = (keys,) if keys is not None else keys_of_url(redis_url)
+        self._shards = [self]
+        for of_shard in others:
+            self._shards.append(
+                FrameGateway(
+                    redis_url,
+                    durability=durability,
+                    inline_bytes_max=inline_bytes_max,
+                    password=password,
+                    keys=of_shard,
+                    timeout_s=timeout_s,
+                )
+            )
+        self._redis: Redis = connect(redis_url, password=password, timeout_s=timeout_s, key=mine.prefix)
+        self._streams = FrameStreams(self._redis, mine, inline_bytes_max=inline_bytes_max)
         self._ready = False
         self._level = Level.NORMAL
         self._again = Backoff(0.02, 0.25)
@@ -65,6 +79,10 @@ class FrameGateway:
         self._failure: Exception | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+
+    def of_camera(self, camera_id: str) -> "FrameGateway":
+        """The part that speaks to the camera's shard: this one itself, where there is no cluster."""
+        return self._shards[shard_of(camera_id, len(self._shards))]
 
     @property
     def level(self) -> Level:
@@ -137,6 +155,8 @@ class FrameGateway:
         for line in list(self._lines.values()):
             line.fail(ProducerClosed(line.outbox.camera_id, len(line.outbox)))
         await ended(*self._tasks)
+        for other in self._shards[1:]:
+            await other.close()
         await self._streams.aclose()
         await self._redis.aclose()
 

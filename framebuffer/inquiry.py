@@ -14,11 +14,12 @@ from framebuffer.errors import FrameUnknown
 from framebuffer.keys import Keys
 from framebuffer.reading import entries, info
 from framebuffer.records import Found, Record, head_of, record_of
+from framebuffer.shards import ShardedStreams
 from framebuffer.story import FrameStory, Kept, State, Waiting, told
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import StreamStats
 
-__all__ = ["PlaceLag", "lag", "trace"]
+__all__ = ["PlaceLag", "lag", "lags", "trace"]
 
 _PAGE = 2000  # entries that the server looks at in one call: a few milliseconds
 _STORY_PAGE = 100
@@ -28,25 +29,35 @@ _BY_SEQUENCE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):([0-9]{1,16})", re
 _BY_DEFAULT_ID = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63})-([0-9]{1,16})", re.ASCII)
 
 
-async def trace(streams: FrameStreams, frame: str) -> FrameStory:
+async def trace(streams: ShardedStreams, frame: str) -> FrameStory:
     """The story of a frame, named by its id or as CAMERA:SEQUENCE.
 
     Errors: FrameUnknown, RedisUnavailable, RedisRefused. An id that is not the default one (camera and sequence with a
     `-` between) is found only while an entry of the frame is kept.
     """
-    stats = await streams.stats(leaders=1)
-    if (match := _BY_SEQUENCE.fullmatch(frame)) and match[1] in stats.cameras:
-        if int(match[2]) > stats.cameras[match[1]].highest:
+    for part in streams.parts:
+        story = await _named(part, frame)
+        if story is not None:
+            return story
+    for part in streams.parts:
+        async for found in _entries(part, await part.stats(leaders=1), "", frame):
+            return await _story(part, found.head.camera_id, found.head.sequence)
+    raise FrameUnknown(frame, "no entry with this id is kept; CAMERA:SEQUENCE finds more")
+
+
+async def _named(streams: FrameStreams, frame: str) -> FrameStory | None:
+    """The story, if the name says camera and sequence, and the camera is one of this shard."""
+    cameras = (await streams.stats(leaders=1)).cameras
+    if (match := _BY_SEQUENCE.fullmatch(frame)) and match[1] in cameras:
+        if int(match[2]) > cameras[match[1]].highest:
             raise FrameUnknown(frame, f"camera {match[1]} has not come so far")
         return await _story(streams, match[1], int(match[2]))
     match = _BY_DEFAULT_ID.fullmatch(frame)
-    if match and match[1] in stats.cameras and int(match[2]) <= stats.cameras[match[1]].highest:
+    if match and match[1] in cameras and int(match[2]) <= cameras[match[1]].highest:
         story = await _story(streams, match[1], int(match[2]))
         if story.frame_id in (frame, None):
             return story
-    async for found in _entries(streams, stats, "", frame):
-        return await _story(streams, found.head.camera_id, found.head.sequence)
-    raise FrameUnknown(frame, "no entry with this id is kept; CAMERA:SEQUENCE finds more")
+    return None
 
 
 async def _story(streams: FrameStreams, camera_id: str, sequence: int) -> FrameStory:
@@ -166,6 +177,16 @@ class PlaceLag(msgspec.Struct, frozen=True):
     oldest_s: float | None
     pending: int | None
     levels: dict[str, int]
+
+
+async def lags(streams: ShardedStreams) -> list[PlaceLag]:
+    """`lag` of every shard; where there are several, a place has its shard in front (``2/lane:face``)."""
+    found = []
+    for number, part in enumerate(streams.parts):
+        shard = f"{number}/" if len(streams) > 1 else ""
+        rows = lag(await part.stats(leaders=1))
+        found += [msgspec.structs.replace(row, place=shard + row.place) for row in rows]
+    return found
 
 
 def lag(stats: StreamStats) -> list[PlaceLag]:

@@ -189,7 +189,7 @@ class FrameMetrics:
             ages = [
                 stats.server_ms - one.oldest_ms
                 for name, one in stats.places.items()
-                if name.partition(":")[0] == place and one.oldest_ms
+                if name.rpartition("/")[2].partition(":")[0] == place and one.oldest_ms
             ]
             self.oldest.labels(place).set(max([0, *ages]) / 1000)
 

@@ -23,6 +23,7 @@ from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext, age_s
 from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
+from framebuffer.sharding import keys_of_camera
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX
 from framebuffer.tracing import OpenSpan, ProducerTracing
 from framebuffer.wire import OutgoingFrame
@@ -81,7 +82,7 @@ class FrameProducer:
                 durability=durability,
                 inline_bytes_max=inline_bytes_max,
                 password=password,
-                keys=keys,
+                keys=keys or keys_of_camera(server, camera_id),
                 timeout_s=timeout_s,
             )
             self._gateway = self._own
@@ -91,7 +92,7 @@ class FrameProducer:
                 raise ValueError(
                     "durability, inline_bytes_max, password, keys and timeout_s belong to the gateway: set them there"
                 )
-            self._gateway = server
+            self._gateway = server.of_camera(camera_id)
         self._line: Line | None = None
         self._closed = False
 

@@ -168,18 +168,15 @@ def dispatch_span_id(traceparent: str, capability: str) -> str:
 class DispatchTracing:
     """Makes the leader's spans from what the dispatch calls report."""
 
-    def __init__(self, sink: SpanSink, *, node_id: str, keys: Keys | None = None) -> None:
+    def __init__(self, sink: SpanSink, *, node_id: str) -> None:
         self._sink = sink
         self._node_id = node_id
-        self._keys = keys or Keys()
 
-    def dispatched(self, routes: Iterable[SampledRoute], duration_s: float) -> None:
-        """A call that ended now and took ``duration_s`` routed these frames."""
+    def dispatched(self, routes: Iterable[SampledRoute], duration_s: float, keys: Keys) -> None:
+        """A call that ended now and took ``duration_s`` routed these frames, of the shard with these keys."""
         end_ns = time.time_ns()
         start_ns = end_ns - int(duration_s * 1e9)
-        spans = [
-            span for route in routes for span in dispatch_spans(route, self._node_id, self._keys, start_ns, end_ns)
-        ]
+        spans = [span for route in routes for span in dispatch_spans(route, self._node_id, keys, start_ns, end_ns)]
         if spans:
             self._sink.export(spans)
 

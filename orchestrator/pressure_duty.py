@@ -15,7 +15,7 @@ from cluster import Epoch
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.pressure import Level, Pressure, QueueFigures, Thresholds, figures_of
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
 
@@ -38,7 +38,7 @@ class PressureDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         thresholds: Thresholds,
         *,

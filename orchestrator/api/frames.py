@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framebuffer.dead_letters import Done, Verb, handle, handle_all, page
 from framebuffer.following import cursor_of, follow, newest, positions_of
-from framebuffer.inquiry import lag as lag_of
+from framebuffer.inquiry import lags
 from framebuffer.inquiry import trace as traced
-from framebuffer.ledger import verify
+from framebuffer.shards import verify_shards
 from framebuffer.stuck import DEFAULT_STUCK_S
 from orchestrator.api.asking import Ask, builtins
 from orchestrator.api.documented import problems
@@ -84,8 +84,8 @@ class Handled(BaseModel):
 
 @router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
 async def stats(ask: Ask) -> dict[str, Any]:
-    """Of one instant of the Redis server; any node answers."""
-    answer: dict[str, Any] = builtins(await ask.streams().stats())
+    """Of one instant of the Redis server, or of each shard's; any node answers."""
+    answer: dict[str, Any] = builtins(await ask.shards().stats())
     return answer
 
 
@@ -97,21 +97,21 @@ async def ledger(
     ] = DEFAULT_STUCK_S,
 ) -> dict[str, Any]:
     """`published = settled + dead + dropped + in_flight + lost`; `ledger_ok`, and the frames that break it by name."""
-    answer: dict[str, Any] = builtins(await verify(ask.streams(), stuck_s=stuck_s))
+    answer: dict[str, Any] = builtins(await verify_shards(ask.shards(), stuck_s=stuck_s))
     return answer
 
 
 @router.get("/lag", summary="How far behind each place is", responses=problems(*REDIS))
 async def lag(ask: Ask) -> list[dict[str, Any]]:
     """Capture, each lane and each processor's queue: frames, age of the oldest, and frames in hand."""
-    answer: list[dict[str, Any]] = builtins(lag_of(await ask.streams().stats(leaders=1)))
+    answer: list[dict[str, Any]] = builtins(await lags(ask.shards()))
     return answer
 
 
 @router.get("/trace/{frame:path}", summary="The story of a frame", responses=problems("frame_unknown", *REDIS))
 async def trace(ask: Ask, frame: Annotated[str, Path(max_length=200, examples=["cam-1:42"])]) -> dict[str, Any]:
     """Received, candidates and their load, chosen, attempts, result, under which leader. By id or `CAMERA:SEQUENCE`."""
-    answer: dict[str, Any] = builtins(await traced(ask.streams(), frame))
+    answer: dict[str, Any] = builtins(await traced(ask.shards(), frame))
     return answer
 
 
@@ -124,7 +124,7 @@ async def dead(
     reason: Reason = "",
 ) -> DeadPage:
     """Oldest first, without their bytes."""
-    found = await page(ask.streams(), cursor=cursor, limit=limit, camera=camera, reason=reason)
+    found = await page(ask.shards(), cursor=cursor, limit=limit, camera=camera, reason=reason)
     frames = [
         DeadFrame.model_validate({name: getattr(frame, name) for name in DeadFrame.model_fields})
         for frame in found.frames
@@ -145,7 +145,7 @@ async def drop(ask: Ask, which: Which) -> Handled:
 
 
 async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
-    streams = ask.streams()
+    streams = ask.shards()
     done: Done
     if which.ids is not None:
         done = await handle(streams, verb, which.ids)
@@ -170,10 +170,10 @@ async def tail(
     limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
 ) -> dict[str, Any]:
     """`frames` that were settled, died or were dropped behind the cursor, and the `cursor` to ask with again."""
-    streams = ask.streams()
+    streams = ask.shards()
     if _followers.locked():
         raise Problem("too_many_followers", f"{FOLLOWERS_MAX} requests wait already; ask another node, or later")
     async with _followers:
-        positions = positions_of(cursor) if cursor else await newest(streams)
+        positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
         frames, after = await follow(streams, positions, limit=limit, wait_s=wait_s)
     return {"frames": builtins(frames), "cursor": cursor_of(after)}

@@ -15,7 +15,7 @@ from orchestrator.cli.http import api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option, printable
 
 if TYPE_CHECKING:
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
 TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates", "stuck", "ledger_ok")
 NAMED = ("lost_frames", "duplicate_frames", "stuck_frames")
@@ -56,10 +56,10 @@ def verify(
     frame is not lost, and does not change that.
     """
 
-    async def asked(streams: "FrameStreams") -> object:
-        from framebuffer.ledger import verify as verified
+    async def asked(streams: "ShardedStreams") -> object:
+        from framebuffer.shards import verify_shards
 
-        return await verified(streams, stuck_s=stuck_s)
+        return await verify_shards(streams, stuck_s=stuck_s)
 
     path = "/v1/frames/ledger"
     found = from_redis(redis_url, asked) if redis_url else from_api(path, urls, timeout_s, stuck_s=str(stuck_s))
@@ -130,7 +130,7 @@ def trace(frame: str, redis_url: str | None, urls: str, timeout_s: float, output
     """
     from orchestrator.cli import frames_story
 
-    async def asked(streams: "FrameStreams") -> object:
+    async def asked(streams: "ShardedStreams") -> object:
         from framebuffer.inquiry import trace as traced
 
         return await traced(streams, frame)
@@ -147,11 +147,11 @@ def trace(frame: str, redis_url: str | None, urls: str, timeout_s: float, output
         click.echo(printable(line))
 
 
-async def _stats(streams: "FrameStreams") -> object:
+async def _stats(streams: "ShardedStreams") -> object:
     return await streams.stats()
 
 
-async def _lag(streams: "FrameStreams") -> object:
-    from framebuffer.inquiry import lag as lag_of
+async def _lag(streams: "ShardedStreams") -> object:
+    from framebuffer.inquiry import lags
 
-    return lag_of(await streams.stats(leaders=1))
+    return await lags(streams)

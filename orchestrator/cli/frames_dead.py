@@ -14,7 +14,7 @@ from orchestrator.cli.output import emit, emit_rows, leave, note, output_option
 
 if TYPE_CHECKING:
     from framebuffer.dead_letters import Done, Verb
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +62,7 @@ def list_(
 ) -> None:
     """Show dead frames, oldest first, and where the next page begins."""
 
-    async def asked(streams: "FrameStreams") -> object:
+    async def asked(streams: "ShardedStreams") -> object:
         from framebuffer.dead_letters import page
 
         found = await page(streams, cursor=cursor, limit=limit, camera=camera, reason=reason)
@@ -168,7 +168,7 @@ def _handled(
     totals = {"done": 0, "not_found": 0, "refused": 0}
     cursor = ""
 
-    async def asked(streams: "FrameStreams") -> "Done":
+    async def asked(streams: "ShardedStreams") -> "Done":
         from framebuffer.dead_letters import handle, handle_all
 
         if entries:

@@ -9,9 +9,9 @@ from orchestrator.cli.http import Api
 from orchestrator.cli.output import Failure
 
 if TYPE_CHECKING:
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
-    Ask = Callable[[FrameStreams], Awaitable[object]]
+    Ask = Callable[[ShardedStreams], Awaitable[object]]
 
 redis_option = click.option(
     "--redis-url",
@@ -39,21 +39,23 @@ class Redis:
     def __init__(self, url: str) -> None:
         import asyncio
 
-        from framebuffer.connection import connect
-        from framebuffer.streams import FrameStreams
+        from framebuffer.errors import FrameBufferError
+        from framebuffer.shards import ShardedStreams
 
-        if url.partition("://")[0] not in ("redis", "rediss", "unix"):
+        if url.partition("://")[0].partition("+")[0] not in ("redis", "rediss", "unix"):
             raise click.BadParameter("must start with redis://, rediss:// or unix://", param_hint="--redis-url")
+        try:
+            self._streams = ShardedStreams.connect(url)
+        except FrameBufferError as error:
+            raise Failure(error.code, str(error)) from None
         self._runner = asyncio.Runner()
-        self._redis = connect(url)
-        self._streams = FrameStreams(self._redis)
         self._checked = False
 
     def __enter__(self) -> "Redis":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._runner.run(self._close())
+        self._runner.run(self._streams.aclose())
         self._runner.close()
 
     def ask(self, ask: "Ask") -> Any:
@@ -72,7 +74,3 @@ class Redis:
             await self._streams.ready()
             self._checked = True
         return await ask(self._streams)
-
-    async def _close(self) -> None:
-        await self._streams.aclose()
-        await self._redis.aclose()

@@ -16,7 +16,7 @@ from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, note, printable
 
 if TYPE_CHECKING:
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
 WAIT_S = 5.0
 PAUSE_S = 1.0
@@ -61,7 +61,7 @@ def tail(
     """
     left = count
     with _source(redis_url, urls, timeout_s) as fetch:
-        for frame in _frames(fetch, "0-0_0-0_0-0" if from_start else ""):
+        for frame in _frames(fetch, "0" if from_start else ""):
             if (camera and frame["camera_id"] != camera) or (only and frame["what"] not in only):
                 continue
             click.echo(json.dumps(frame, ensure_ascii=False) if output == "json" else printable(line(frame)))
@@ -117,11 +117,11 @@ def _source(redis_url: str | None, urls: str, timeout_s: float) -> Iterator[Fetc
         yield fetch
 
 
-def _ask(cursor: str) -> "Callable[[FrameStreams], Any]":
-    async def asked(streams: "FrameStreams") -> object:
+def _ask(cursor: str) -> "Callable[[ShardedStreams], Any]":
+    async def asked(streams: "ShardedStreams") -> object:
         from framebuffer.following import cursor_of, follow, newest, positions_of
 
-        positions = positions_of(cursor) if cursor else await newest(streams)
+        positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
         frames, after = await follow(streams, positions, wait_s=WAIT_S if cursor else 0.0)
         return {"frames": frames, "cursor": cursor_of(after)}
 

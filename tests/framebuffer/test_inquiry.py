@@ -3,7 +3,9 @@
 import pytest
 
 from framebuffer.errors import FrameUnknown
-from framebuffer.inquiry import lag, trace
+from framebuffer.inquiry import lag
+from framebuffer.inquiry import trace as traced
+from framebuffer.shards import ShardedStreams
 from framebuffer.story import FrameStory
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import CameraSession, Given, OutgoingFrame, Settlement
@@ -17,6 +19,10 @@ TABLE = table(("w1", "face,plate", 4), ("w2", "face", 8))
 def frame(sequence: int, *, frame_id: str = "", priority: int = 0, capabilities: tuple[str, ...] = ()) -> OutgoingFrame:
     name = frame_id or f"cam-{sequence}"
     return OutgoingFrame(name, sequence, b"{}", b"jpeg", "face", priority, capabilities=capabilities)
+
+
+async def trace(streams: FrameStreams, frame: str) -> FrameStory:
+    return await traced(ShardedStreams([streams]), frame)
 
 
 async def dispatch(streams: FrameStreams) -> None:

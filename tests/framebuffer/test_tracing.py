@@ -149,7 +149,7 @@ async def test_each_attempt_hangs_below_the_dispatch_that_failed(
         await camera.publish(b"jpeg", **FIELDS)
     for attempt in range(3):
         report = await streams.dispatch(EPOCH, NODE, table(("faces-1", 64, ("face",))), traced=True)
-        leader.dispatched(report.sampled, 0.001)
+        leader.dispatched(report.sampled, 0.001, streams.keys)
         (frame,) = await streams.take("faces-1", "c")
         parent, context = span_of(frame)
         error = "not yet" if attempt < 2 else ""
