@@ -89,6 +89,7 @@ class OtlpSpans:
         self._count = count
         self._lock = threading.Lock()
         self._counters: Counter[str] = Counter()
+        self._some = threading.Event()
         self._enough = threading.Event()
         self._closing = False
         self._failing = False
@@ -104,6 +105,7 @@ class OtlpSpans:
             enough = len(self._queue) >= self._batch_max
         if room < len(spans):
             self._note(QUEUE_FULL, len(spans) - room)
+        self._some.set()
         if enough:
             self._enough.set()
 
@@ -118,14 +120,17 @@ class OtlpSpans:
             if self._closing:
                 return
             self._closing = True
+        self._some.set()
         self._enough.set()
         self._thread.join(timeout_s)
         self._exporter.close()  # ends a try that still goes on
 
     def _run(self) -> None:
         while True:
-            self._enough.wait(self._interval_s)
+            self._some.wait()
+            self._enough.wait(self._interval_s)  # for more of them to go together
             closing = self._closing  # looked at before the queue is emptied: nothing is added after it
+            self._some.clear()
             self._enough.clear()
             while batch := self._next():
                 self._send(batch)

@@ -9,6 +9,9 @@ from orchestrator.config import NodeConfig
 
 __all__ = ["Telemetry"]
 
+EXPORT_S = 0.1
+"""How long a span waits for others: what a killed leader has not sent is missing in the traces."""
+
 
 class Telemetry:
     """Between ``start`` and ``stop`` it exports; where no endpoint is configured, it does nothing at all."""
@@ -30,6 +33,7 @@ class Telemetry:
             service_name="triarch-node",
             attributes={"service.instance.id": node_id, "service.namespace": self._config.cluster.name},
             count=self._metrics.count_spans,
+            interval_s=EXPORT_S,
         )
         self.dispatch = DispatchTracing(self._spans, node_id=node_id)
 
