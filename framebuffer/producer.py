@@ -19,7 +19,7 @@ from framebuffer.gateway import FrameGateway
 from framebuffer.intake import event_of, outgoing
 from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
-from framebuffer.models import ANCIENT_S, FrameReadyEvent, age_s
+from framebuffer.models import ANCIENT_S, FrameReadyEvent
 from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
@@ -176,10 +176,11 @@ class FrameProducer:
         return answers
 
     async def _publish(self, payload: bytes, fields: Mapping[str, Any]) -> str:
+        expected = self._outbox.next_sequence
         event = self._validated(payload, fields)  # before waiting: a refused frame costs neither room nor a sequence
         line = await self._room(event.priority)
         sequence = self._outbox.next_sequence
-        if "frame_id" not in fields:
+        if sequence != expected and "frame_id" not in fields:
             event = event.model_copy(update={"frame_id": default_frame_id(self.camera_id, sequence)})
         self._outbox.accept(outgoing(event, sequence, bytes(payload)), time.monotonic())
         self._gateway.accepted(line)
@@ -201,11 +202,13 @@ class FrameProducer:
     def _validated(self, payload: bytes, fields: Mapping[str, Any]) -> FrameReadyEvent:
         now = datetime.now(UTC)
         try:
-            event = event_of(self.camera_id, payload, fields, now=now, max_payload=self._max_payload)
+            event, age = event_of(
+                self.camera_id, self._outbox.next_sequence, payload, fields, now=now, max_payload=self._max_payload
+            )
         except InvalidFrame:
             self.counters.invalid += 1
             raise
-        if age_s(event.timestamp, now) > ANCIENT_S:
+        if age > ANCIENT_S:
             self.counters.ancient += 1
             if self.counters.ancient == 1:
                 log.warning(
