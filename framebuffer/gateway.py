@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import Backoff, connect
 from framebuffer.drop_record import DropRecord
-from framebuffer.durability import Durability, checked_durability, replicas_needed
+from framebuffer.durability import Durability, checked_durability
 from framebuffer.errors import CameraSuperseded, NotDurable, ProducerClosed
 from framebuffer.errors import RedisUnavailable as Unavailable
 from framebuffer.keys import Keys
@@ -54,7 +54,7 @@ class FrameGateway:
         self._durability = checked_durability(durability)
         self._redis: Redis = connect(redis_url, password=password, timeout_s=timeout_s)
         self._streams = FrameStreams(self._redis, keys, inline_bytes_max=inline_bytes_max)
-        self._replicas: int | None = None
+        self._ready = False
         self._level = Level.NORMAL
         self._again = Backoff(0.02, 0.25)
         self._read_at = 0.0
@@ -105,8 +105,9 @@ class FrameGateway:
         token, backoff, camera_id = secrets.token_hex(16), Backoff(), line.outbox.camera_id
         while line.session is None:
             try:
-                if self._replicas is None:
-                    self._replicas = replicas_needed(self._durability, (await self._streams.ready()).replicas)
+                if not self._ready:
+                    await self._streams.ready()
+                    self._ready = True
                 level = await self._streams.pressure()
                 line.opened(await self._streams.open_camera(camera_id, token=token))
             except Unavailable as error:
@@ -216,7 +217,7 @@ class FrameGateway:
         while batch := [(line, frame) for line, frame in batch if not line.gone]:
             publishing = [(line.session, frame) for line, frame in batch if line.session is not None]
             try:
-                report = await self._streams.publish_batch(publishing, durability=self._replicas or 0)
+                report = await self._streams.publish_batch(publishing, durability=self._durability)
             except (Unavailable, NotDurable) as error:
                 lines = {line.outbox.camera_id: line for line, _ in batch}
                 if backoff.failures == 0:

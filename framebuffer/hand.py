@@ -1,0 +1,97 @@
+"""The frames that a processor has taken and not settled yet: the order of work, and whose leases are renewed.
+
+Pure: monotonic times in seconds are passed in.
+"""
+
+import heapq
+from collections.abc import Collection
+from typing import Literal
+
+from framebuffer.wire import TakenFrame
+
+__all__ = ["Hand"]
+
+AGEING_MS = 10_000
+"""So much waiting is worth one level of priority, as in the server's functions."""
+
+
+class _Held:
+    __slots__ = ("frame", "since", "state")
+
+    def __init__(self, frame: TakenFrame) -> None:
+        self.frame = frame
+        self.state: Literal["waiting", "in work", "lost", "leaving"] = "waiting"
+        self.since = 0.0  # when work on it began
+
+
+class Hand:
+    """`work_limit_s`: a frame that is worked on for longer is not renewed any more."""
+
+    def __init__(self, work_limit_s: float) -> None:
+        self._work_limit_s = work_limit_s
+        self._held: dict[str, _Held] = {}
+        self._waiting: list[tuple[float, int, str]] = []
+        self._arrivals = 0
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def ids(self) -> set[str]:
+        return set(self._held)
+
+    def add(self, frame: TakenFrame) -> None:
+        """A frame was taken. It waits behind those of a higher priority; waiting itself raises it, so none starves."""
+        self._held[frame.entry_id] = _Held(frame)
+        rank = frame.published_ms / AGEING_MS - frame.priority
+        self._arrivals += 1
+        heapq.heappush(self._waiting, (rank, self._arrivals, frame.entry_id))
+
+    def start(self, now: float) -> TakenFrame | None:
+        """The frame to work on next; None when none waits."""
+        while self._waiting:
+            _, _, entry_id = heapq.heappop(self._waiting)
+            held = self._held.get(entry_id)
+            if held is not None and held.state == "waiting":
+                held.state, held.since = "in work", now
+                return held.frame
+        return None
+
+    def drop(self, entry_id: str) -> None:
+        """It is settled."""
+        self._held.pop(entry_id, None)
+
+    def withdraw(self) -> list[str]:
+        """Those that nobody works on yet; from now on nobody will."""
+        found = [(entry_id, held) for entry_id, held in self._held.items() if held.state == "waiting"]
+        for _, held in found:
+            held.state = "leaving"
+        return [entry_id for entry_id, _ in found]
+
+    def overdue(self, now: float) -> int:
+        """How many are worked on for longer than the limit."""
+        return sum(held.state in ("in work", "lost") and self._late(held, now) for held in self._held.values())
+
+    def renewable(self, now: float) -> list[str]:
+        """Those whose lease is to be renewed now."""
+        return [
+            entry_id
+            for entry_id, held in self._held.items()
+            if held.state in ("waiting", "leaving") or (held.state == "in work" and not self._late(held, now))
+        ]
+
+    def lose(self, entry_ids: Collection[str]) -> list[str]:
+        """They are another's by now. Those that nobody works on are dropped; returns the others."""
+        working = []
+        for entry_id in entry_ids:
+            held = self._held.get(entry_id)
+            if held is None:
+                continue
+            if held.state == "waiting":
+                del self._held[entry_id]
+            else:
+                held.state = "lost"
+                working.append(entry_id)
+        return working
+
+    def _late(self, held: _Held, now: float) -> bool:
+        return now - held.since >= self._work_limit_s
