@@ -1,9 +1,10 @@
-"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; no frame is unaccounted."""
+"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; the ledger decides."""
 
 import asyncio
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -142,13 +143,21 @@ async def test_an_error_that_no_repeat_heals_ends_them_all(
     await redis.set(streams.keys.ledgers, "not a hash")
     await one.publish(b"", **SIZE)
     for camera in (one, two):
-        await eventually(lambda camera=camera: camera._failure is not None)
+        await eventually(partial(_has_failed, camera))
         with pytest.raises(RedisRefused):
             await camera.publish(b"", **SIZE)
         await camera.close()
     with pytest.raises(RedisRefused):
         await FrameProducer("three", gateway).open()
     await gateway.close()
+
+
+def _hears(camera: FrameProducer, level: Level) -> bool:
+    return camera.level is level
+
+
+def _has_failed(camera: FrameProducer) -> bool:
+    return camera._failure is not None
 
 
 # -- backpressure -----------------------------------------------------------------------------------------------------
@@ -191,7 +200,7 @@ async def test_lossless_halves_its_rate(streams: FrameStreams, server_url: str) 
         fast = await camera(producer, 0.7)
         await told(streams, Level.HIGH)
         await producer.publish(b"", **SIZE)
-        await eventually(lambda: producer.level is Level.HIGH)
+        await eventually(partial(_hears, producer, Level.HIGH))
         slow = await camera(producer, 0.7)
         assert fast * 0.2 < slow < fast * 0.75
         assert producer.counters.slowed == 1
@@ -211,7 +220,7 @@ async def test_freshest_sends_the_newest_and_records_the_others(streams: FrameSt
         await producer.flush()
         await told(streams, Level.HIGH)
         await publish(producer, 1)
-        await eventually(lambda: producer.level is Level.HIGH)
+        await eventually(partial(_hears, producer, Level.HIGH))
         await publish(producer, 10)
         await producer.flush()
         assert (producer.counters.published, producer.counters.freshest) == (9, 44)
