@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 
 from redis.asyncio import Redis
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.connection import Backoff
 from framebuffer.drop_record import DropRecord
 from framebuffer.durability import Durability
@@ -42,7 +43,7 @@ class Channel:
         self._streams = streams
         self._durability = durability
         self._ready = False
-        self._level = Level.NORMAL
+        self._told = Backpressure()
         self._again = Backoff(0.02, 0.25)
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
@@ -55,8 +56,8 @@ class Channel:
 
     @property
     def level(self) -> Level:
-        """The level of backpressure that was heard of last; it is not asked for while there is nothing to send."""
-        return self._level
+        """The highest level of backpressure heard of last. It is not asked for while there is nothing to send."""
+        return Level(self._told.highest)
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
@@ -89,15 +90,15 @@ class Channel:
                 if not self._ready:
                     await self._streams.ready()
                     self._ready = True
-                level = await self._streams.pressure()
+                told = await self._streams.backpressure()
                 line.opened(await self._streams.open_camera(camera_id, token=token))
             except Unavailable as error:
                 if backoff.failures == 0:
                     log.warning("camera %s waits for the server: %s", camera_id, error)
                 await backoff.wait()
             else:
-                self._hear(level)
-                line.outbox.feel(self._level, time.monotonic())
+                self._hear(told)
+                line.outbox.hear(told, time.monotonic())
 
     async def leave(self, line: Line, drain_s: float) -> int:
         """Send what the camera has left, for at most ``drain_s`` seconds; returns how many frames were not sent."""
@@ -157,7 +158,7 @@ class Channel:
     async def _idle(self) -> None:
         """Until there may be something to send; meanwhile the level is read again if it holds frames back."""
         ends = self._turns.due
-        held = self._level >= Level.HIGH and any(line.outbox.waiting for line in self._lines.values())
+        held = self._told.highest >= Level.HIGH and any(line.outbox.waiting for line in self._lines.values())
         if held and (ends is None or self._read_at < ends):
             ends = self._read_at
         try:
@@ -169,25 +170,25 @@ class Channel:
 
     async def _read_level(self) -> None:
         try:
-            level = await self._streams.pressure()
+            told = await self._streams.backpressure()
         except Unavailable:
-            level = self._level  # as it was, until somebody answers
-        if level == self._level:
+            told = self._told  # as it was, until somebody answers
+        if told == self._told:
             self._read_at = time.monotonic() + self._again.next_s()
         else:
-            self._hear(level)
+            self._hear(told)
 
-    def _hear(self, level: int) -> None:
+    def _hear(self, told: Backpressure) -> None:
         """The server has just said so."""
         now = time.monotonic()
         self._again.reset()
         self._read_at = now + self._again.next_s()
-        if level == self._level:
+        if told == self._told:
             return
-        log.debug("backpressure is %s now", Level(level).name)
-        self._level = Level(level)
+        log.debug("backpressure is %s now", told)
+        self._told = told
         for line in self._lines.values():
-            line.outbox.feel(self._level, now)
+            line.outbox.hear(told, now)
             self._turns.enqueue(line, now)
             line.pulse()
         self._dropped.want()
@@ -208,7 +209,7 @@ class Channel:
                 await backoff.wait()
             else:
                 backoff.reset()
-                self._hear(report.pressure)
+                self._hear(report.backpressure)
                 batch = await self._confirm(batch, report.statuses, repeated=repeated)
             repeated = True
 
