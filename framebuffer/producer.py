@@ -13,17 +13,17 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+from framebuffer.channel import Channel
 from framebuffer.durability import Durability
 from framebuffer.errors import InvalidFrame, ProducerClosed
 from framebuffer.gateway import FrameGateway
 from framebuffer.intake import event_of, outgoing
 from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
-from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext, age_s
+from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext
 from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
-from framebuffer.sharding import keys_of_camera
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX
 from framebuffer.tracing import OpenSpan, ProducerTracing
 from framebuffer.wire import OutgoingFrame
@@ -82,7 +82,7 @@ class FrameProducer:
                 durability=durability,
                 inline_bytes_max=inline_bytes_max,
                 password=password,
-                keys=keys or keys_of_camera(server, camera_id),
+                keys=keys,
                 timeout_s=timeout_s,
             )
             self._gateway = self._own
@@ -92,7 +92,8 @@ class FrameProducer:
                 raise ValueError(
                     "durability, inline_bytes_max, password, keys and timeout_s belong to the gateway: set them there"
                 )
-            self._gateway = server.of_camera(camera_id)
+            self._gateway = server
+        self._channel: Channel | None = None
         self._line: Line | None = None
         self._closed = False
 
@@ -118,7 +119,8 @@ class FrameProducer:
         Errors: RedisRefused, RedisUnsupported. Bound it with a timeout of your own if you must.
         """
         if self._line is None:
-            self._line = await self._gateway.open(self._outbox)
+            self._channel = self._gateway.channel_of(self.camera_id)
+            self._line = await self._channel.open(self._outbox)
 
     async def flush(self) -> None:
         """Until all accepted frames are confirmed, or dropped and recorded. Errors: those that end the producer."""
@@ -135,8 +137,8 @@ class FrameProducer:
         """
         self._closed = True
         try:
-            if self._line is not None:
-                await self._gateway.leave(self._line, self._drain_s if drain_s is None else drain_s)
+            if self._channel is not None and self._line is not None:
+                await self._channel.leave(self._line, self._drain_s if drain_s is None else drain_s)
         finally:
             if self._own is not None:
                 await self._own.close()
@@ -160,7 +162,7 @@ class FrameProducer:
     @property
     def level(self) -> Level:
         """The level of backpressure that was heard of last."""
-        return self._gateway.level
+        return self._outbox.level
 
     @property
     def _failure(self) -> Exception | None:
@@ -188,6 +190,7 @@ class FrameProducer:
         return answers
 
     async def _publish(self, payload: bytes, fields: Mapping[str, Any]) -> str:
+        expected = self._outbox.next_sequence
         rooted = "trace_context" not in fields
         if rooted:
             root = TraceContext.new(sampled=False) if self._tracing is None else self._tracing.root()
@@ -196,42 +199,44 @@ class FrameProducer:
         span = None
         if self._tracing is not None:
             event, span = self._tracing.begin(event, root=rooted)
-        line = await self._room(event.priority)
+        channel, line = await self._room(event.priority)
         sequence = self._outbox.next_sequence
-        if "frame_id" not in fields:
+        if sequence != expected and "frame_id" not in fields:
             event = event.model_copy(update={"frame_id": default_frame_id(self.camera_id, sequence)})
         frame = outgoing(event, sequence, bytes(payload))
         if span is not None:
             self._spans[frame.traceparent] = span
         self._outbox.accept(frame, time.monotonic())
-        self._gateway.accepted(line)
+        channel.accepted(line)
         return event.frame_id
 
     def _end_span(self, frame: OutgoingFrame, error: str) -> None:
         if self._tracing is not None and (span := self._spans.pop(frame.traceparent, None)) is not None:
             self._tracing.end(self.camera_id, frame, span, error)
 
-    async def _room(self, priority: int) -> Line:
+    async def _room(self, priority: int) -> tuple[Channel, Line]:
         if self._outbox.displaces:
             await asyncio.sleep(0)  # nothing else makes this caller wait, and the sender must have its turn
         while True:
-            if self._line is None or self._closed:
+            if self._channel is None or self._line is None or self._closed:
                 raise self._failure or ProducerClosed(self.camera_id, len(self._outbox))
             if self._failure is not None:
                 raise self._failure
             now = time.monotonic()
             if self._outbox.has_room(priority, now):
-                return self._line
+                return self._channel, self._line
             await self._line.changed_by(self._outbox.room_at(now))
 
     def _validated(self, payload: bytes, fields: Mapping[str, Any]) -> FrameReadyEvent:
         now = datetime.now(UTC)
         try:
-            event = event_of(self.camera_id, payload, fields, now=now, max_payload=self._max_payload)
+            event, age = event_of(
+                self.camera_id, self._outbox.next_sequence, payload, fields, now=now, max_payload=self._max_payload
+            )
         except InvalidFrame:
             self.counters.invalid += 1
             raise
-        if age_s(event.timestamp, now) > ANCIENT_S:
+        if age > ANCIENT_S:
             self.counters.ancient += 1
             if self.counters.ancient == 1:
                 log.warning(

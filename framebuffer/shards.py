@@ -11,6 +11,7 @@ from typing import TypeVar
 import redis.exceptions as redis_errors
 from msgspec.structs import replace
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.connection import Client, connect, execute, translate
 from framebuffer.errors import InvalidName
 from framebuffer.keys import Keys
@@ -108,7 +109,7 @@ class ShardedStreams:
         """In every shard. Errors: Fenced."""
         await self._all(lambda part: part.fence(epoch, node_id))
 
-    async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
+    async def set_pressure(self, epoch: tuple[int, int], level: int | Backpressure) -> None:
         """In every shard. Errors: Fenced."""
         await self._all(lambda part: part.set_pressure(epoch, level))
 

@@ -67,7 +67,7 @@ end
 
 -- ARGV: largest inline payload, number of sessions, per session: camera, token; then per frame: number of its session,
 -- frame_id, sequence, capability (several with commas), priority, traceparent, event, payload.
--- Returns the level of backpressure and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
+-- Returns what `pressure` has set and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
 local function publish(keys, argv)
   local prefix, inline_max, number = keys[1], tonumber(argv[1]), tonumber(argv[2])
   local first = 3 + 2 * (number or 0)
