@@ -14,9 +14,10 @@ from collections.abc import Callable
 from framebuffer.errors import RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.outage import Outage
+from framebuffer.reading import entries
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
-from framebuffer.tracing import DispatchTracing
+from framebuffer.tracing import DispatchTracing, SpanSink
 from framebuffer.wire import DispatchReport, RoutingTable
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ CLAIM_EVERY_S = 10.0
 """How often the queues are counted anew. The counts should be right already; this heals them where they are not."""
 
 _IDLE_PASSES = 3
+_SAMPLED_PAGE = 100
 _IDLE_PAUSE_S = 0.01
 
 
@@ -33,7 +35,7 @@ class Dispatcher:
 
     `table` gives the routing table for each call; `wake()` tells that it changed for the better. `on_report` is
     called after each call. Redis outages are waited out; after one, the queues are counted anew, as it may be a
-    promoted replica.
+    promoted replica. `spans` gets those of the frames whose traces are recorded.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Dispatcher:
         table: Callable[[], RoutingTable],
         on_report: Callable[[DispatchReport], None] | None = None,
         metrics: FrameMetrics | None = None,
-        tracing: DispatchTracing | None = None,
+        spans: SpanSink | None = None,
         limit: int = 64,
         block_s: float = 0.2,
     ) -> None:
@@ -55,7 +57,8 @@ class Dispatcher:
         self._table = table
         self._on_report = on_report
         self._metrics = metrics
-        self._tracing = tracing
+        self._tracing = None if spans is None else DispatchTracing(spans, node_id=node_id, keys=streams.keys)
+        self._recover_spans = spans is not None
         self._limit = limit
         self._block_s = block_s
         self._wanted = asyncio.Event()
@@ -80,17 +83,20 @@ class Dispatcher:
                 began = time.monotonic()
                 claim = began >= claim_at
                 try:
+                    if self._recover_spans:
+                        await self._recovered()
                     report = await self._streams.dispatch(
                         self._epoch,
                         self._node_id,
                         self._table(),
                         limit=self._limit,
                         claim=claim,
-                        traced=self._tracing is not None,
+                        traced="" if self._tracing is None else self._tracing.exported,
                     )
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:
                         self._metrics.redis_outages.inc()
+                    self._recover_spans = self._tracing is not None  # the reply may be what was lost
                     await asyncio.sleep(self._outage.failed(error))
                     claim_at = time.monotonic()
                     continue
@@ -99,7 +105,7 @@ class Dispatcher:
                 if self._metrics is not None:
                     self._metrics.observe(report, took_s)
                 if self._tracing is not None and report.sampled:
-                    self._tracing.dispatched(report.sampled, took_s, self._streams.keys)
+                    self._tracing.dispatched(report, took_s)
                 if self._on_report is not None:
                     self._on_report(report)
                 if report.malformed:
@@ -117,6 +123,16 @@ class Dispatcher:
                 await self._wait(report)
         finally:
             await self._end_waiter()
+
+    async def _recovered(self) -> None:
+        """Make the spans that another leader left behind, or whose report never arrived. Errors: RedisFailure."""
+        if self._tracing is not None:
+            after = "-"
+            while page := await entries(self._streams, self._streams.keys.sampled, after, _SAMPLED_PAGE):
+                for entry_id, fields in page:
+                    self._tracing.recovered(entry_id.decode(), fields)
+                after = f"({page[-1][0].decode()}"
+        self._recover_spans = False
 
     async def _wait(self, report: DispatchReport) -> None:
         """Until there may be something to do."""

@@ -90,6 +90,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:story"
 
     @property
+    def sampled(self) -> str:
+        """Stream of routed frames whose traces are recorded, until the leader's spans of them are exported."""
+        return f"{self.prefix}:sampled"
+
+    @property
     def depths(self) -> str:
         """Hash: frames in each processor's queue."""
         return f"{self.prefix}:depths"

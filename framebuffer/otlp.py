@@ -82,7 +82,7 @@ class OtlpSpans:
         resource = {**(attributes or {}), "service.name": service_name}
         self.url = traces_url(endpoint)
         self._exporter = _exporter(self.url, resource, timeout_s)
-        self._queue: deque[Span] = deque()
+        self._queue: deque[Span | Callable[[], None]] = deque()
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._interval_s = interval_s
@@ -97,11 +97,16 @@ class OtlpSpans:
         self._thread = threading.Thread(target=self._run, name="otlp-spans", daemon=True)
         self._thread.start()
 
-    def export(self, spans: Sequence[Span]) -> None:
-        """Queue them; those that find no room are dropped. Takes microseconds, from any thread."""
+    def export(self, spans: Sequence[Span], done: Callable[[], None] | None = None) -> None:
+        """Queue them; those that find no room are dropped. Takes microseconds, from any thread.
+
+        ``done`` is called from the exporting thread, when these and all before them were sent or dropped.
+        """
         with self._lock:
-            room = 0 if self._closing else self._queue_max - len(self._queue)
+            room = 0 if self._closing else max(0, self._queue_max - len(self._queue))
             self._queue.extend(spans[:room] if room < len(spans) else spans)
+            if done is not None:
+                self._queue.append(done)
             enough = len(self._queue) >= self._batch_max
         if room < len(spans):
             self._note(QUEUE_FULL, len(spans) - room)
@@ -137,13 +142,21 @@ class OtlpSpans:
             if closing:
                 return
 
-    def _next(self) -> list[Span]:
+    def _next(self) -> list[Span | Callable[[], None]]:
         with self._lock:
             return [self._queue.popleft() for _ in range(min(self._batch_max, len(self._queue)))]
 
-    def _send(self, batch: list[Span]) -> None:
-        problem = self._exporter.send(batch)
-        self._note(RECEIVER if problem else EXPORTED, len(batch))
+    def _send(self, batch: list[Span | Callable[[], None]]) -> None:
+        spans = [one for one in batch if isinstance(one, Span)]
+        if spans:
+            self._tried(spans)
+        for one in batch:
+            if not isinstance(one, Span):
+                one()
+
+    def _tried(self, spans: list[Span]) -> None:
+        problem = self._exporter.send(spans)
+        self._note(RECEIVER if problem else EXPORTED, len(spans))
         if bool(problem) != self._failing:
             self._failing = bool(problem)
             if problem:

@@ -32,16 +32,17 @@ class LeadingCalls(StreamCalls):
         *,
         limit: int = 64,
         claim: bool = False,
-        traced: bool = False,
+        traced: str = "",
     ) -> wire.DispatchReport:
         """Move up to ``limit`` frames to the queues of processors: from the lanes first, then new ones.
 
         ``claim``: also take over what another leader read and never acknowledged; once after a takeover, until the
         report says there is no ``more``. ``traced``: the caller makes spans of the frames in ``sampled``, so they go on
-        below those (framebuffer/tracing.py). Errors: Fenced.
+        below those (framebuffer/tracing.py); it has exported them up to this ``sampled_id`` ("0-0": none). Errors:
+        Fenced.
         """
         node, blob = check_name("node", node_id), _table_encoder.encode(table)
-        reply = await self._call("dispatch", *epoch, node, max(1, limit), int(claim), blob, int(traced))
+        reply = await self._call("dispatch", *epoch, node, max(1, limit), int(claim), blob, traced)
         raw = _report_decoder.decode(reply)
         return wire.DispatchReport(
             read=raw.read,
@@ -59,6 +60,7 @@ class LeadingCalls(StreamCalls):
             capacity=raw.capacity,
             unserved=dict(raw.unserved),
             sampled=raw.sampled,
+            sampled_id=raw.sampled_id,
             crowded=raw.crowded,
         )
 

@@ -13,20 +13,23 @@ is that of `dispatch_to_processor`. It does so only for a leader that traces, an
 so no span has a parent that nobody made. A frame that comes back and is routed again hangs below the dispatch that
 failed.
 
+The server keeps each report until its spans are exported, so that a leader that dies leaves no gap: the next one makes
+the spans.
+
 Every frame carries its trace context; whether spans are made of it is decided once, by the producer (`sample_ratio`).
 """
 
 import hashlib
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from framebuffer.keys import CAPTURE_GROUP, Keys
 from framebuffer.models import FrameReadyEvent, InvalidTraceparent, TraceContext
-from framebuffer.wire import OutgoingFrame, SampledRoute, Settlement, TakenFrame
+from framebuffer.wire import DispatchReport, OutgoingFrame, SampledRoute, Settlement, TakenFrame
 
 __all__ = [
     "DISPATCH",
@@ -73,8 +76,11 @@ class Span(msgspec.Struct, frozen=True):
 class SpanSink(Protocol):
     """Where finished spans go."""
 
-    def export(self, spans: Sequence[Span]) -> None:
-        """Never blocks, never raises; what cannot be kept is dropped and counted."""
+    def export(self, spans: Sequence[Span], done: Callable[[], None] | None = None) -> None:
+        """Never blocks, never raises; what cannot be kept is dropped and counted.
+
+        ``done`` is called, in whatever thread, when these and all before them were sent or dropped.
+        """
 
 
 # -- the producer ----
@@ -166,19 +172,52 @@ def dispatch_span_id(traceparent: str, capability: str) -> str:
 
 
 class DispatchTracing:
-    """Makes the leader's spans from what the dispatch calls report."""
+    """Makes the leader's spans of one shard, from what the dispatch calls report.
 
-    def __init__(self, sink: SpanSink, *, node_id: str) -> None:
+    The server keeps each report until it hears with a later call that its spans are exported: what a leader leaves
+    behind as it dies, and what was lost on the way to it, is made up for by ``recovered``.
+    """
+
+    def __init__(self, sink: SpanSink, *, node_id: str, keys: Keys) -> None:
         self._sink = sink
         self._node_id = node_id
+        self._keys = keys
+        self._under_way: set[str] = set()
+        self.exported = "0-0"
+        """The id up to which all is exported, for the next call."""
 
-    def dispatched(self, routes: Iterable[SampledRoute], duration_s: float, keys: Keys) -> None:
-        """A call that ended now and took ``duration_s`` routed these frames, of the shard with these keys."""
+    def dispatched(self, report: DispatchReport, duration_s: float) -> None:
+        """A call that ended now and took ``duration_s`` routed these frames."""
         end_ns = time.time_ns()
-        start_ns = end_ns - int(duration_s * 1e9)
-        spans = [span for route in routes for span in dispatch_spans(route, self._node_id, keys, start_ns, end_ns)]
-        if spans:
-            self._sink.export(spans)
+        self._export(report.sampled_id, self._node_id, report.sampled, end_ns - int(duration_s * 1e9), end_ns)
+
+    def recovered(self, entry_id: str, fields: Mapping[bytes, bytes]) -> None:
+        """An entry of the stream of what is not exported; nothing happens where it is on its way already."""
+        if entry_id in self._under_way or _order(entry_id) <= _order(self.exported):
+            return
+        try:
+            node_id, routes = _sampled.decode(fields[b"routes"])
+        except (msgspec.DecodeError, KeyError):
+            return  # not ours, or of a later version: it is trimmed with the others
+        at_ns = int(entry_id.partition("-")[0]) * 1_000_000  # how long that call took is not known any more
+        self._export(entry_id, node_id, routes, at_ns, at_ns)
+
+    def _export(self, entry_id: str, node_id: str, routes: Sequence[SampledRoute], start_ns: int, end_ns: int) -> None:
+        def done() -> None:
+            self.exported = max(self.exported, entry_id, key=_order)
+            self._under_way.discard(entry_id)
+
+        self._under_way.add(entry_id)
+        spans = [span for route in routes for span in dispatch_spans(route, node_id, self._keys, start_ns, end_ns)]
+        self._sink.export(spans, done)
+
+
+_sampled = msgspec.msgpack.Decoder(tuple[str, tuple[SampledRoute, ...]])
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds or 0), int(number or 0)
 
 
 def dispatch_spans(route: SampledRoute, node_id: str, keys: Keys, start_ns: int, end_ns: int) -> list[Span]:

@@ -174,6 +174,7 @@ class DispatchReport(msgspec.Struct, frozen=True):
     crowded: tuple[CrowdedLane, ...] = ()  # lanes that hold frames, or did in the last 5 s, and are served; at most 64
     unserved: dict[str, int] = {}  # frames in lanes by capability, of those that no processor of the table has
     sampled: tuple[SampledRoute, ...] = ()  # at most 64
+    sampled_id: str = ""  # where the server keeps them until their spans are exported
 
     @property
     def moved(self) -> int:
@@ -335,6 +336,7 @@ class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
     unserved: list[tuple[str, int]]
     sampled: tuple[SampledRoute, ...]
     crowded: tuple[CrowdedLane, ...]
+    sampled_id: str = ""
 
 
 class RawStats(msgspec.Struct, frozen=True, array_like=True):

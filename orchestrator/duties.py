@@ -12,7 +12,7 @@ from framebuffer.health import Heartbeat
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health
 from framebuffer.shards import ShardedStreams
-from framebuffer.tracing import DispatchTracing
+from framebuffer.tracing import SpanSink
 from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
@@ -47,7 +47,7 @@ class Duties:
         streams: Callable[[], ShardedStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
-        tracing: DispatchTracing | None = None,
+        spans: SpanSink | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -89,7 +89,7 @@ class Duties:
             state.processors,
             reported,
             metrics=metrics,
-            tracing=tracing,
+            spans=spans,
             limit=config.frames.dispatch_batch,
             gates=self.processors.gates,
             capacity_max=config.frames.capacity_max,

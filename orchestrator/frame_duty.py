@@ -16,7 +16,7 @@ from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
 from framebuffer.sharding import share_of
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
-from framebuffer.tracing import DispatchTracing
+from framebuffer.tracing import SpanSink
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
 
@@ -47,7 +47,7 @@ class DispatchDuty:
         on_report: Callable[[DispatchReport], None],
         *,
         metrics: FrameMetrics | None = None,
-        tracing: DispatchTracing | None = None,
+        spans: SpanSink | None = None,
         limit: int = 64,
         gates: Callable[[], Gates] = lambda: NO_GATES,
         capacity_max: int = DEFAULT_CAPACITY_MAX,
@@ -58,7 +58,7 @@ class DispatchDuty:
         self._table = TableSource(registry, gates=gates, capacity_max=capacity_max)
         self._on_report = on_report
         self._metrics = metrics
-        self._tracing = tracing
+        self._spans = spans
         self._limit = limit
         self._task: asyncio.Task[None] | None = None
         self._dispatchers: dict[int, Dispatcher] = {}
@@ -111,7 +111,7 @@ class DispatchDuty:
                     table=lambda: share_of(self._table(), at, shards),
                     on_report=lambda report: self._reported(at, shards, report),
                     metrics=self._metrics,
-                    tracing=self._tracing,
+                    spans=self._spans,
                     limit=self._limit,
                 )
                 await self._dispatchers[at].run()

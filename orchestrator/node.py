@@ -152,7 +152,7 @@ class Node:
             streams=lambda: self.shards,
             metrics=self.metrics,
             dispatched=self.dispatched,
-            tracing=self._telemetry.dispatch,
+            spans=self._telemetry.spans,
         )
         return self._duties.in_order
 

@@ -4,13 +4,12 @@ import asyncio
 
 from framebuffer.metrics import FrameMetrics
 from framebuffer.otlp import OtlpSpans
-from framebuffer.tracing import DispatchTracing
 from orchestrator.config import NodeConfig
 
 __all__ = ["Telemetry"]
 
 EXPORT_S = 0.1
-"""How long a span waits for others: what a killed leader has not sent is missing in the traces."""
+"""How long a span waits for others: until they are sent the server keeps what they are made from."""
 
 
 class Telemetry:
@@ -19,25 +18,23 @@ class Telemetry:
     def __init__(self, config: NodeConfig, metrics: FrameMetrics) -> None:
         self._config = config
         self._metrics = metrics
-        self._spans: OtlpSpans | None = None
-        self.dispatch: DispatchTracing | None = None
-        """What the dispatch duty traces with."""
+        self.spans: OtlpSpans | None = None
+        """Where the dispatch duty's spans go."""
 
     def start(self) -> None:
         """Errors: TelemetryMissing."""
         endpoint, node_id = self._config.telemetry.otlp_endpoint, self._config.node.id
         if endpoint is None:
             return
-        self._spans = OtlpSpans(
+        self.spans = OtlpSpans(
             endpoint,
             service_name="triarch-node",
             attributes={"service.instance.id": node_id, "service.namespace": self._config.cluster.name},
             count=self._metrics.count_spans,
             interval_s=EXPORT_S,
         )
-        self.dispatch = DispatchTracing(self._spans, node_id=node_id)
 
     async def stop(self) -> None:
         """Send what is left, for a few seconds at most."""
-        if self._spans is not None:
-            await asyncio.to_thread(self._spans.close)
+        if self.spans is not None:
+            await asyncio.to_thread(self.spans.close)

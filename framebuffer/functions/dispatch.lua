@@ -286,8 +286,22 @@ local function crowded_of(prefix, router, lanes)
   return rows
 end
 
--- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack), trace ("1": the leader
--- makes spans of the frames reported as sampled).
+-- Keeps what is sampled until the leader's spans of it are exported: if the leader dies first, the next one makes them.
+local SAMPLED_KEPT = 1000
+local function remember(prefix, node, sampled, exported)
+  local key = prefix .. ':sampled'
+  local ms, number = string.match(exported, '^(%d+)%-(%d+)$')
+  if ms and exported ~= '0-0' then
+    redis.call('XTRIM', key, 'MINID', ms .. '-' .. text(tonumber(number) + 1))
+  end
+  if #sampled == 0 then
+    return ''
+  end
+  return redis.call('XADD', key, 'MAXLEN', '~', SAMPLED_KEPT, '*', 'routes', cmsgpack.pack({ node, sampled }))
+end
+
+-- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack), trace (not '': the
+-- leader makes spans of the frames reported as sampled, and has exported those up to this id of the stream of them).
 -- Returns a msgpack array, see RawDispatch.
 local function dispatch(keys, argv)
   local prefix, node, limit = keys[1], argv[3], tonumber(argv[4])
@@ -310,7 +324,7 @@ local function dispatch(keys, argv)
       redis.call('XGROUP', 'CREATE', prefix .. ':capture', CAPTURE_GROUP, '0')
     end
   end
-  router.sampled, router.traced = {}, argv[7] == '1'
+  router.sampled, router.traced = {}, argv[7] and argv[7] ~= ''
   local report = {
     moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, parked = {}, story = {},
     waiting = {}, full = false,
@@ -334,6 +348,7 @@ local function dispatch(keys, argv)
       tonumber(argv[1]), tonumber(argv[2]), node, router.strategy, candidates, report.story,
     }))
   end
+  local sampled_id = router.traced and remember(prefix, node, router.sampled, argv[7]) or ''
   for _, processor in ipairs(router.touched) do
     if not processor.queued then
       redis.call('SADD', prefix .. ':queues', processor.id)
@@ -365,7 +380,7 @@ local function dispatch(keys, argv)
   return cmsgpack.pack({
     report.read, report.drained, report.routed, parked, depths, in_lanes, more, newest_ids(capture),
     #woken > 0 and woken[1][1] or '0-0', report.malformed, in_capture, router.outstanding, router.capacity, unserved,
-    router.sampled, crowded_of(prefix, router, lanes),
+    router.sampled, crowded_of(prefix, router, lanes), sampled_id,
   })
 end
 

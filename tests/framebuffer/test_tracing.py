@@ -63,10 +63,10 @@ class Traced:
 
     @asynccontextmanager
     async def at_work(self, *, leader_traces: bool = True) -> AsyncIterator[None]:
-        tracing = DispatchTracing(self.sinks["node"], node_id=NODE) if leader_traces else None
+        spans = self.sinks["node"] if leader_traces else None
         rows: RoutingTable = table(("faces-1", 64, ("face",)))
         await self._streams.fence(EPOCH, NODE)
-        dispatcher = Dispatcher(self._streams, epoch=EPOCH, node_id=NODE, table=lambda: rows, tracing=tracing)
+        dispatcher = Dispatcher(self._streams, epoch=EPOCH, node_id=NODE, table=lambda: rows, spans=spans)
         with TinyOrchestrator(self._server.url).running() as node:
             processor = Faces("faces-1", ["face"], node.url, spans=self.sinks["faces"])
             tasks = asyncio.create_task(dispatcher.run()), asyncio.create_task(processor.start())
@@ -143,13 +143,13 @@ async def test_the_way_of_a_frame_is_one_tree(traced: Traced, receiver: OtlpRece
 async def test_each_attempt_hangs_below_the_dispatch_that_failed(
     traced: Traced, streams: FrameStreams, receiver: OtlpReceiver
 ) -> None:
-    leader, processor = DispatchTracing(traced.sinks["node"], node_id=NODE), traced.sinks["faces"]
+    leader, processor = DispatchTracing(traced.sinks["node"], node_id=NODE, keys=streams.keys), traced.sinks["faces"]
     await streams.fence(EPOCH, NODE)
     async with traced.camera() as camera:
         await camera.publish(b"jpeg", **FIELDS)
     for attempt in range(3):
-        report = await streams.dispatch(EPOCH, NODE, table(("faces-1", 64, ("face",))), traced=True)
-        leader.dispatched(report.sampled, 0.001, streams.keys)
+        report = await streams.dispatch(EPOCH, NODE, table(("faces-1", 64, ("face",))), traced="0-0")
+        leader.dispatched(report, 0.001)
         (frame,) = await streams.take("faces-1", "c")
         parent, context = span_of(frame)
         error = "not yet" if attempt < 2 else ""
@@ -165,6 +165,31 @@ async def test_each_attempt_hangs_below_the_dispatch_that_failed(
     assert receiver.parent(receiver.parent(dispatches[1])) == dispatches[0]
     assert receiver.parent(receiver.parent(dispatches[2])) == dispatches[1]
     assert len({span.trace_id for span in receiver.spans}) == 1
+
+
+@pytest.mark.anyio
+async def test_the_next_leader_makes_the_spans_that_a_dead_one_left_behind(
+    traced: Traced, streams: FrameStreams, receiver: OtlpReceiver
+) -> None:
+    rows = table(("faces-1", 64, ("face",)))
+    await streams.fence((2, 1), "n9")
+    async with traced.camera() as camera:
+        for _ in range(5):
+            await camera.publish(b"jpeg", **FIELDS)
+    lost = await streams.dispatch((2, 1), "n9", rows, traced="0-0")  # and then it is killed
+    assert len(lost.sampled) == 5
+    async with traced.at_work():
+        async with traced.camera() as camera:
+            await camera.publish(b"jpeg", **FIELDS)
+        await traced.final(6)
+
+        async def all_exported() -> bool:
+            return await streams.redis.xlen(streams.keys.sampled) == 0
+
+        await eventually(all_exported)
+    assert not receiver.orphans()
+    assert len(receiver.spans) == 6 * SPANS_A_FRAME
+    assert sorted(span.attributes["node.id"] for span in receiver.named("route_frame")) == [NODE, *["n9"] * 5]
 
 
 @pytest.mark.anyio
@@ -186,7 +211,7 @@ async def test_every_frame_has_a_trace_and_a_share_is_recorded(traced: Traced, s
             await camera.publish(b"", **FIELDS)
     rows = table(("faces-1", 1000, ("face",)))
     await streams.fence(EPOCH, NODE)
-    reports = [await streams.dispatch(EPOCH, NODE, rows, limit=64, traced=True) for _ in range(4)]
+    reports = [await streams.dispatch(EPOCH, NODE, rows, limit=64, traced="0-0") for _ in range(4)]
     taken = await streams.take("faces-1", "c", count=1000)
     contexts = [TraceContext.parse(frame.traceparent) for frame in taken]
     assert len({context.trace_id for context in contexts}) == 200
