@@ -49,8 +49,9 @@ class FrameMetrics:
         self._rows_max = rows_max
         self._capabilities_max = capabilities_max
         self._cameras: set[str] = set()
-        self._rows: set[tuple[str, str]] = set()
+        self._rows: dict[tuple[str, str], Counter] = {}
         self._processors: set[str] = set()
+        self._depths: dict[str, Gauge] = {}
         self._registered: set[str] = set()
         self._capabilities: set[str] = set()
         self.frames_routed = Counter(
@@ -158,8 +159,11 @@ class FrameMetrics:
             self._count(NONE, NONE, PARKED, parked)
         self.unserved.set(len(report.unserved))
         for processor_id, depth in report.depths.items():
-            self.queue_depth.labels(processor_id).set(depth)
-            self._processors.add(processor_id)
+            row = self._depths.get(processor_id)  # looking a row up by its labels costs more than setting it
+            if row is None:
+                row = self._depths[processor_id] = self.queue_depth.labels(processor_id)
+                self._processors.add(processor_id)
+            row.set(depth)
 
     def set_waiting(self, lanes: Mapping[str, int]) -> None:
         """Frames waiting per capability, from the streams' statistics. A lane that is gone loses its row."""
@@ -206,6 +210,7 @@ class FrameMetrics:
         """Remove the rows of everything else. Registered processors get a row with zero. `cameras` None: leave them."""
         for gone in self._processors.difference(processors):
             self.queue_depth.remove(gone)
+            self._depths.pop(gone, None)
         for new in set(processors).difference(self._processors):
             self.queue_depth.labels(new).set(0)
         for gone in self._registered.difference(processors):
@@ -218,7 +223,7 @@ class FrameMetrics:
             self._cameras.intersection_update(cameras)
         for row in [row for row in self._rows if not self._kept(row)]:
             self.frames_routed.remove(*row, ROUTED)
-            self._rows.discard(row)
+            del self._rows[row]
 
     def reset(self) -> None:
         """The node leads no more: its gauges would show what was true then."""
@@ -261,6 +266,9 @@ class FrameMetrics:
         return camera_id
 
     def _count(self, processor_id: str, camera_id: str, result: str, by: int) -> None:
-        self.frames_routed.labels(processor_id, camera_id, result).inc(by)
-        if processor_id != NONE:
-            self._rows.add((processor_id, camera_id))
+        row = self._rows.get((processor_id, camera_id))
+        if row is None:
+            row = self.frames_routed.labels(processor_id, camera_id, result)
+            if processor_id != NONE:
+                self._rows[processor_id, camera_id] = row
+        row.inc(by)
