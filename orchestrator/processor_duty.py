@@ -75,12 +75,14 @@ class ProcessorDuty:
         )
         self._lease_s = settings.lease_s
         self._sweep_s = min(SWEEP_S, settings.lease_s / 2)
+        self._expire_s = settings.lease_s / 3
         self._on_change = on_change
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
         self._rows = registry.rows
         self._watch_until = 0.0
         self._sweep_at = 0.0
+        self._expire_at = 0.0
 
     async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="processors")
@@ -184,6 +186,9 @@ class ProcessorDuty:
 
     async def _expire(self, streams: FrameStreams, stats: StreamStats) -> None:
         """Take back what processors hold and do not renew, and notice those that take nothing."""
+        due = time.monotonic() >= self._expire_at
+        if due:
+            self._expire_at = time.monotonic() + self._expire_s
         for processor_id, queue in stats.ready.items():
             row = self._registry.rows.get(processor_id)
             if row is None or not row.healthy:
@@ -196,7 +201,7 @@ class ProcessorDuty:
                 patience_s=self._lease_s,
                 now=now,
             )
-            if queue.pending == 0:
+            if queue.pending == 0 or not due:
                 continue
             expired = await streams.expire(self._epoch, processor_id, int(self._lease_s * 1000))
             if expired:

@@ -53,8 +53,6 @@ local function sessions_of(ledgers, argv, from, number)
   return found, current
 end
 
-local LEVELS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10' }
-
 local function misfit(ledger, before, id, sequence, capability, priority)
   if not is_frame_id(id) then
     return 'refused:frame_id'
