@@ -8,6 +8,7 @@ from framebuffer.durability import Durability, checked_durability
 from framebuffer.errors import ProducerClosed
 from framebuffer.keys import Keys
 from framebuffer.pressure import Level
+from framebuffer.sharding import keys_of_url, shard_of
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX, FrameStreams
 
 __all__ = ["FrameGateway"]
@@ -34,11 +35,11 @@ class FrameGateway:
         self._durability = checked_durability(durability)
         self._inline_bytes_max = inline_bytes_max
         self._password = password
-        self._keys = keys or Keys()
+        self._keys = (keys,) if keys is not None else keys_of_url(redis_url)
         self._timeout_s = timeout_s
         self._closed = False
         self._channels: dict[str, Channel] = {}
-        self._channel(self._keys)  # an unusable URL is told here, not when the first camera opens
+        self._channel(self._keys[0])  # an unusable URL is told here, not when the first camera opens
 
     async def __aenter__(self) -> "FrameGateway":
         return self
@@ -57,12 +58,12 @@ class FrameGateway:
         """That of the camera's shard. Errors: ProducerClosed."""
         if self._closed:
             raise ProducerClosed(camera_id)
-        return self._channel(self._keys)
+        return self._channel(self._keys[shard_of(camera_id, len(self._keys))])
 
     def _channel(self, keys: Keys) -> Channel:
         channel = self._channels.get(keys.prefix)
         if channel is None:
-            redis = connect(self._url, password=self._password, timeout_s=self._timeout_s, key=keys.capture)
+            redis = connect(self._url, password=self._password, timeout_s=self._timeout_s, key=keys.prefix)
             streams = FrameStreams(redis, keys, inline_bytes_max=self._inline_bytes_max)
             channel = self._channels[keys.prefix] = Channel(redis, streams, self._durability)
         return channel

@@ -16,7 +16,7 @@ from framebuffer.backpressure import Backpressure
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.pressure import Level, PlantPressure, QueueFigures, Thresholds, figures_of
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
 
@@ -39,7 +39,7 @@ class PressureDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         thresholds: Thresholds,
         *,
