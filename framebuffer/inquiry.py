@@ -129,15 +129,13 @@ async def _pending(streams: FrameStreams, key: str, group: str, entry_id: str) -
 
 async def _state(streams: FrameStreams, camera_id: str, sequence: int) -> State:
     ledger = await streams.camera_ledger(camera_id)
-    bits = await streams.segment_bits(camera_id, sequence // ledger.segment_size)
+    bits = await streams.segment_bits(camera_id, sequence // ledger.segment_size, ledger.segment_size)
     at = sequence % ledger.segment_size
-    if bits.complete:
-        return "final"
-    if not bitmaps.is_set(bits.published, at):
+    if not bits.complete and not bitmaps.is_set(bits.published, at):
         return "never_arrived"
-    if not bitmaps.is_set(bits.final, at):
+    if not bits.complete and not bitmaps.is_set(bits.final, at):
         return "open"
-    return "open" if sequence in await streams.replaying(camera_id) else "final"
+    return "open" if ledger.replaying and sequence in await streams.replaying(camera_id) else "final"
 
 
 async def _records(streams: FrameStreams, camera_id: str) -> AsyncIterator[Record]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary
 from framebuffer.embedded_cluster import EmbeddedCluster
@@ -85,8 +86,9 @@ async def test_every_shard_is_fenced(shards: ShardedStreams) -> None:
             await part.dispatch(EPOCH, NODE, ROWS)
     with pytest.raises(Fenced):
         await shards.set_pressure(EPOCH, 1)
-    await shards.set_pressure((4, 1), 2)
+    await shards.set_pressure((4, 1), Backpressure(2, {"face": 3}))
     assert await shards.pressure() == 2
+    assert await shards.backpressure() == Backpressure(2, {"face": 3})
 
 
 async def test_the_dead_of_all_shards(shards: ShardedStreams) -> None:
