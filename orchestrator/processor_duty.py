@@ -17,7 +17,7 @@ from framebuffer.isolation import Gates, Isolation
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health, ProcessorRegistry, ProcessorRow
 from framebuffer.routing import stranded
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import StreamStats
 from orchestrator.api.view import ProcessorObservation
 from orchestrator.config import FrameSettings
@@ -48,7 +48,7 @@ class ProcessorDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         registry: ProcessorRegistry,
         propose: Callable[[Health], Awaitable[Applied]],
@@ -184,7 +184,7 @@ class ProcessorDuty:
             log.info("%d frames of processor %s returned to dispatch", returned, processor_id)
         await self._expire(streams, stats)
 
-    async def _expire(self, streams: FrameStreams, stats: StreamStats) -> None:
+    async def _expire(self, streams: ShardedStreams, stats: StreamStats) -> None:
         """Take back what processors hold and do not renew, and notice those that take nothing."""
         due = time.monotonic() >= self._expire_at
         if due:
