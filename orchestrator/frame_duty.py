@@ -58,6 +58,7 @@ class DispatchDuty:
         self._task: asyncio.Task[None] | None = None
         self._dispatchers: dict[int, Dispatcher] = {}
         self._reports: dict[int, DispatchReport] = {}
+        self._depths: dict[int, dict[str, int]] = {}
         self._fenced: dict[int, Fenced] = {}
 
     async def take_up(self) -> asyncio.Task[None]:
@@ -131,4 +132,9 @@ class DispatchDuty:
             self._on_report(report)
             return
         self._reports[at] = report
+        self._depths.setdefault(at, {}).update(report.depths)
+        if self._metrics is not None:
+            for name in report.depths:  # the dispatcher has set what this shard has of each
+                whole = sum(depths.get(name, 0) for depths in self._depths.values())
+                self._metrics.queue_depth.labels(name).set(whole)
         self._on_report(report_of_all(report, self._reports.values()))

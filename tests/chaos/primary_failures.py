@@ -21,7 +21,7 @@ from pathlib import Path
 from framebuffer.connection import connect
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.durability import Durability
-from framebuffer.embedded import find_binary
+from framebuffer.embedded import find_binaries
 from framebuffer.errors import RedisFailure
 from framebuffer.ledger import verify
 from framebuffer.producer import FrameProducer
@@ -131,13 +131,21 @@ async def _drained(streams: FrameStreams) -> bool:
 
 
 async def drill(
-    directory: Path, *, kills: int, failovers: int, lag_s: float, durability: Durability, cameras: int = 3
+    directory: Path,
+    *,
+    kills: int,
+    failovers: int,
+    lag_s: float,
+    durability: Durability,
+    cameras: int = 3,
+    software: str = "valkey",
 ) -> Outcome:
     """Fail the primary so often, in mixed order, with a pause in which all becomes well again."""
+    binary = next(one for one in find_binaries() if one.software == software)
     outcome = Outcome(durability, round(lag_s * 1000))
     failures = ["kill"] * kills + ["failover"] * failovers
     random.shuffle(failures)
-    async with LinkedSet(directory, find_binary(), (lag_s,) * 3) as linked:
+    async with LinkedSet(directory, binary, (lag_s,) * 3) as linked:
         async with running(linked.url, durability, cameras=cameras, fps=100) as plant:
             for number, failure in enumerate(failures):
                 before = plant.acknowledged
@@ -189,6 +197,7 @@ def main() -> int:
     parser.add_argument("--failovers", type=int, default=5)
     parser.add_argument("--lag-ms", type=int, default=60)
     parser.add_argument("--durability", default="majority", choices=("0", "1", "2", "majority"))
+    parser.add_argument("--software", default="valkey", choices=("valkey", "redis"))
     parser.add_argument("--report", type=Path, help="where the result goes as JSON")
     arguments = parser.parse_args()
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
@@ -200,6 +209,7 @@ def main() -> int:
                 failovers=arguments.failovers,
                 lag_s=arguments.lag_ms / 1000,
                 durability=durability,
+                software=arguments.software,
             )
         )
     text = json.dumps(asdict(outcome), indent=2)

@@ -53,6 +53,11 @@ async def _filmed(url: str, frames: int, **options: Any) -> None:
                     await producer.publish(b"jpeg", **IMAGE)
 
 
+async def _queued(shards: ShardedStreams, wanted: int) -> bool:
+    queue = (await shards.stats()).ready.get("p1")
+    return queue is not None and queue.length == wanted
+
+
 async def _settled(shards: ShardedStreams, wanted: int) -> None:
     """Take and settle what was dispatched, from every shard, until `wanted` frames are."""
     settled = 0
@@ -88,8 +93,13 @@ async def test_one_leader_dispatches_from_every_shard(tmp_path: Path) -> None:
                 f"redis+cluster://127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}?shards=3",
                 0,
             )
+            where = (await client.get("/v1/frames/server")).json()
+            assert where == {"redis_url": told["redis_url"], "durability": 0, "inline_bytes_max": 4096}
             await _filmed(told["redis_url"], 10)
             shards = ShardedStreams.connect(cluster.url)
+            await eventually(lambda: _queued(shards, 60))
+            depths = (await client.get("/metrics")).text.splitlines()
+            assert 'frame_buffer_processor_queue_depth{processor_id="p1"} 60.0' in depths
             await _settled(shards, 60)
             stats = (await client.get("/v1/frames/stats")).json()
             assert sorted(stats["cameras"]) == CAMERAS
