@@ -25,9 +25,18 @@ log = logging.getLogger(__name__)
 CLAIM_EVERY_S = 10.0
 """How often the queues are counted anew. The counts should be right already; this heals them where they are not."""
 
+_BATCH_MAX = 256
 _IDLE_PASSES = 3
 _SAMPLED_PAGE = 100
 _IDLE_PAUSE_S = 0.01
+
+
+def batch_of(limit: int, table: RoutingTable) -> int:
+    """How many frames one call moves at most: ``limit``, or more where the table is large.
+
+    A call looks at every processor of the table, so its cost a frame would grow with their number.
+    """
+    return max(limit, min(_BATCH_MAX, len(table.rows) // 2))
 
 
 class Dispatcher:
@@ -85,11 +94,12 @@ class Dispatcher:
                 try:
                     if self._recover_spans:
                         await self._recovered()
+                    table = self._table()
                     report = await self._streams.dispatch(
                         self._epoch,
                         self._node_id,
-                        self._table(),
-                        limit=self._limit,
+                        table,
+                        limit=batch_of(self._limit, table),
                         claim=claim,
                         traced="" if self._tracing is None else self._tracing.exported,
                     )

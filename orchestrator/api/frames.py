@@ -1,7 +1,7 @@
 """Frames: queues and counters at one instant, the ledger that proves that nothing was lost, and what became of each."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -61,7 +61,7 @@ class Which(BaseModel):
     all: bool = False
     camera: str = Field("", max_length=64)
     reason: str = Field("", max_length=500)
-    cursor: str = Field("", max_length=100, description="With `all`: that of the answer before, to go on.")
+    cursor: str = Field("", max_length=4000, description="With `all`: that of the answer before, to go on.")
 
     @model_validator(mode="after")
     def _one_way(self) -> "Which":
@@ -80,6 +80,27 @@ class Handled(BaseModel):
     refused: int
     outcomes: dict[str, str] = Field(description="By entry id, where ids were given.")
     cursor: str | None
+
+
+class FrameServer(BaseModel):
+    """What a producer needs to start (without a password)."""
+
+    redis_url: str = Field(description="As `framebuffer.connect` and `FrameProducer` take it.")
+    durability: int | Literal["majority"] = Field(
+        description="Replicas that must have a frame before it counts as published; `majority`: all that are known."
+    )
+    inline_bytes_max: int = Field(description="A larger payload is kept apart from its frame.")
+
+
+@router.get("/server", summary="Where to publish")
+async def server(ask: Ask) -> FrameServer:
+    """Where Redis is, and how durable frames are to be; any node answers."""
+    config = ask.node.config
+    return FrameServer(
+        redis_url=config.redis.public_url,
+        durability=config.durability(),
+        inline_bytes_max=config.frames.inline_bytes_max,
+    )
 
 
 @router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
@@ -118,7 +139,7 @@ async def trace(ask: Ask, frame: Annotated[str, Path(max_length=200, examples=["
 @router.get("/dead", summary="Dead frames", responses=problems("invalid_cursor", *REDIS))
 async def dead(
     ask: Ask,
-    cursor: Annotated[str, Query(max_length=100, description="That of the page before.")] = "",
+    cursor: Annotated[str, Query(max_length=4000, description="That of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     camera: Camera = "",
     reason: Reason = "",
@@ -165,7 +186,7 @@ async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
 )
 async def tail(
     ask: Ask,
-    cursor: Annotated[str, Query(max_length=150, description="Where to go on; without one: from now on.")] = "",
+    cursor: Annotated[str, Query(max_length=4000, description="Where to go on; without one: from now on.")] = "",
     wait_s: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="How long to wait for more.")] = 5.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
 ) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from framebuffer.connection import connect
+from framebuffer.dispatcher import batch_of
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import CameraSession, OutgoingFrame, RoutingRow, RoutingTable, Settlement
@@ -70,7 +71,8 @@ class Shard:
             await self._streams.publish_batch([self._frame() for _ in range(BATCH)])
         moved = 0
         while moved < self._round:
-            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=BATCH)).moved
+            limit = batch_of(BATCH, self._table)
+            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit)).moved
         for name in self._ids:
             while frames := await self._streams.take(name, name, count=BATCH):
                 await self._streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
