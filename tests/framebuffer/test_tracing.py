@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -201,6 +201,25 @@ async def test_a_leader_that_does_not_trace_leaves_no_orphan(traced: Traced, rec
     (process,) = receiver.named("process_frame")
     assert receiver.parent(process).name == "publish"
     assert process.failed
+    assert not receiver.orphans()
+
+
+@pytest.mark.anyio
+async def test_frames_that_other_code_settles_have_a_span_too(
+    traced: Traced, streams: FrameStreams, server: EmbeddedServer, receiver: OtlpReceiver
+) -> None:
+    async with traced.camera() as camera:
+        for _ in range(2):
+            await camera.publish(b"jpeg", **FIELDS)
+    await streams.fence(EPOCH, NODE)
+    await streams.dispatch(EPOCH, NODE, table(("faces-1", 64, ("face",))))
+    with TinyOrchestrator(server.url).running() as node:
+        client = ProcessorClient("faces-1", ["face"], node.url, spans=traced.sinks["faces"])
+        async with aclosing(client.frames()) as frames:
+            assert await (await anext(frames)).accept({"faces": 0}) == "settled"
+            assert await (await anext(frames)).reject("no picture") == "dead"
+    await traced.close()
+    assert sorted(span.failed for span in receiver.named("process_frame")) == [False, True]
     assert not receiver.orphans()
 
 
