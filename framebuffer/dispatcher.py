@@ -17,7 +17,8 @@ from framebuffer.outage import Outage
 from framebuffer.reading import entries
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
-from framebuffer.tracing import DispatchTracing, SpanSink
+from framebuffer.tracing import SpanSink
+from framebuffer.tracing_dispatch import DispatchTracing
 from framebuffer.wire import DispatchReport, RoutingTable
 
 log = logging.getLogger(__name__)

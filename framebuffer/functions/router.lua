@@ -149,7 +149,7 @@ local ODD = {
 
 -- The head of a frame whose trace is recorded (its flags are odd), if it is to be reported; else nil. Where the leader
 -- makes spans of what is reported, the frame goes on below its span `dispatch_to_processor`, whose id
--- framebuffer/tracing.py makes likewise (dispatch_span_id): so the processor's span has a parent without asking.
+-- framebuffer/tracing_dispatch.py makes likewise (dispatch_span_id): so the processor's span has a parent without asking.
 local SAMPLED_MAX = 64
 local function sampled_head(router, frame)
   if not ODD[string.byte(frame.trace, -1)] or not router.sampled or #router.sampled >= SAMPLED_MAX then

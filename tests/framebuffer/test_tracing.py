@@ -20,7 +20,8 @@ from framebuffer.producer import FrameProducer
 from framebuffer.result import span_of
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
-from framebuffer.tracing import DispatchTracing, ProducerTracing, Span, dispatch_span_id, process_span
+from framebuffer.tracing import ProducerTracing, Span, process_span
+from framebuffer.tracing_dispatch import DispatchTracing, dispatch_span_id
 from framebuffer.wire import RoutingTable, Settlement, TakenFrame
 from tests.framebuffer.otlp_receiver import OtlpReceiver
 from tests.framebuffer.plant import EPOCH, NODE, table
@@ -319,7 +320,7 @@ def test_what_the_environment_asks_for(receiver: OtlpReceiver) -> None:
 def test_without_the_extra_it_says_what_to_install() -> None:
     program = """
 import sys
-sys.modules["opentelemetry"] = None
+sys.modules["opentelemetry.sdk"] = None
 import framebuffer.tracing, framebuffer.producer, framebuffer.processor, framebuffer.dispatcher
 from framebuffer.errors import TelemetryMissing
 from framebuffer.otlp import OtlpSpans
