@@ -16,7 +16,8 @@ from tests.support import eventually, free_port
 pytestmark = pytest.mark.anyio
 
 INTERVAL_S = 0.4
-TIMEOUT_S = 0.2
+PATIENT_S = 1.2
+"""An interval whose half is enough for an answer on a busy machine."""
 
 
 class Place:
@@ -70,9 +71,9 @@ class Pulling:
         return self._failures[row.id]
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, interval_s: float = INTERVAL_S) -> AsyncIterator[None]:
         async with health_client() as http:
-            puller = HealthPuller(http, lambda: self.rows, self.tell, interval_s=INTERVAL_S, timeout_s=TIMEOUT_S)
+            puller = HealthPuller(http, lambda: self.rows, self.tell, interval_s=interval_s, timeout_s=interval_s / 2)
             task = asyncio.create_task(puller.run())
             try:
                 yield
@@ -101,19 +102,19 @@ async def test_what_is_well_and_what_is_not() -> None:
 
 async def test_two_failures_are_told_within_two_intervals_and_many_that_are_silent_do_not_hold_it_up() -> None:
     pulling, well, place = Pulling(), Place(), Place()
-    async with well.served() as fine, place.served() as url, Place(0).served() as silent, pulling.running():
+    async with well.served() as fine, place.served() as url, Place(0).served() as silent, pulling.running(PATIENT_S):
         pulling.add("one", url)
-        await eventually(lambda: pulling.said("one") == [""])
-        for number in range(60):
+        await eventually(lambda: pulling.said("one")[-1:] == [""], deadline_s=20)
+        for number in range(20):
             pulling.add(f"silent-{number}", silent)
         pulling.add("well", fine)
         place.status, failed_at = 503, time.monotonic()
-        await eventually(lambda: pulling.said("one").count("answered 503") >= 2, every_s=0.005)
+        await eventually(lambda: pulling.said("one").count("answered 503") >= 2, deadline_s=20, every_s=0.005)
         second = [at for name, reason, at in pulling.told if name == "one" and reason][1]
-        assert second - failed_at <= 2 * INTERVAL_S + 0.4  # the rest is for a busy machine
-        await eventually(lambda: len(pulling.said("well")) >= 2)
+        assert second - failed_at <= 2 * PATIENT_S + 1.0  # the rest is for a busy machine
+        await eventually(lambda: len(pulling.said("well")) >= 2, deadline_s=20)
         place.status = 200
-        await eventually(lambda: pulling.said("one")[-1] == "")
+        await eventually(lambda: pulling.said("one")[-1] == "", deadline_s=20)
 
 
 async def test_who_is_gone_or_has_moved_is_asked_no_more() -> None:
