@@ -15,6 +15,7 @@ import uvloop
 from redis.asyncio import Redis
 
 from framebuffer.connection import connect
+from framebuffer.dispatcher import batch_of
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import CameraSession, OutgoingFrame, RoutingRow, RoutingTable, Settlement
@@ -22,7 +23,7 @@ from orchestrator.bench.frames_part import EVENT, RESULT, TRACEPARENT
 from orchestrator.dev.ports import free_ports
 
 BATCH = 64
-ROUND = 2_048  # frames published before they are dispatched
+ROUND = 2_048  # frames published before they are dispatched, at least: each processor must find a whole batch
 EPOCH = (1, 1)
 PAYLOAD = bytes(256)
 
@@ -50,7 +51,8 @@ class Shard:
     def __init__(self, streams: FrameStreams, processors: int) -> None:
         self._streams = streams
         self._ids = [f"w{number}" for number in range(processors)]
-        capacity = max(8, 2 * ROUND // processors)
+        self._round = max(ROUND, processors * BATCH)
+        capacity = 2 * self._round // processors
         self._table = RoutingTable(rows=tuple(RoutingRow(name, ("default",), capacity) for name in self._ids))
         self._sessions: list[CameraSession] = []
         self._next: list[int] = []
@@ -65,11 +67,12 @@ class Shard:
 
     async def round(self) -> int:
         """One round of frames through all hops; how many."""
-        for _ in range(ROUND // BATCH):
+        for _ in range(self._round // BATCH):
             await self._streams.publish_batch([self._frame() for _ in range(BATCH)])
         moved = 0
-        while moved < ROUND:
-            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=BATCH)).moved
+        while moved < self._round:
+            limit = batch_of(BATCH, self._table)
+            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit)).moved
         for name in self._ids:
             while frames := await self._streams.take(name, name, count=BATCH):
                 await self._streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
