@@ -22,7 +22,7 @@ class FrameServer(BaseModel):
     inline_bytes_max: int = Field(description="A larger payload is kept apart from its frame.")
 
 
-@router.get("/server", summary="Where to publish")
+@router.get("/server", summary="Where to publish", responses=problems())
 async def server(ask: Ask) -> FrameServer:
     """Where Redis is, and how durable frames are to be; any node answers."""
     config = ask.node.config
