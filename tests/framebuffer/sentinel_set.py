@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from framebuffer.embedded import Binary
 from framebuffer.embedded_set import PORTS, EmbeddedSet
@@ -34,11 +35,23 @@ class _Thread:
 
 
 class LinkedSet:
-    """`lags_s`: of each server's replication, in seconds, while it is a replica."""
+    """`lags_s`: of each server's replication, in seconds, while it is a replica. `password`: of the servers, and of
+    the sentinels with an `S` before it.
+    """
 
-    def __init__(self, directory: Path, binary: Binary, lags_s: Sequence[float] = (0.0, 0.0, 0.0)) -> None:
+    def __init__(
+        self, directory: Path, binary: Binary, lags_s: Sequence[float] = (0.0, 0.0, 0.0), password: str | None = None
+    ) -> None:
         announced = [free_port() for _ in lags_s]
-        self.set = EmbeddedSet(directory, [free_port() for _ in range(PORTS)], binary=binary, announced=announced)
+        self._password = password
+        self.set = EmbeddedSet(
+            directory,
+            [free_port() for _ in range(PORTS)],
+            binary=binary,
+            announced=announced,
+            password=password,
+            sentinel_password=None if password is None else f"S{password}",
+        )
         lags = dict(zip(announced, lags_s, strict=True))
         self.links = [LagLink(server.url, port, lags) for server, port in zip(self.set.servers, announced, strict=True)]
         self._stack = AsyncExitStack()
@@ -46,7 +59,11 @@ class LinkedSet:
 
     @property
     def url(self) -> str:
-        return self.set.url
+        """With the passwords, as a user may write it."""
+        if self._password is None:
+            return self.set.url
+        secret = quote(self._password, safe="")
+        return self.set.url.replace("://", f"://:{secret}@", 1) + f"?sentinel_password=S{secret}"
 
     async def __aenter__(self) -> "LinkedSet":
         async with AsyncExitStack() as stack:

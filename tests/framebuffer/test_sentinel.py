@@ -19,6 +19,7 @@ from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
 
+PASSWORD = "p/w@ é"
 ROWS = table(("p1", "default", 10_000))
 IMAGE = {"width": 4, "height": 3, "format": "jpeg"}
 
@@ -33,7 +34,7 @@ async def sentinels(
     valkey_binary: Binary, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
 ) -> AsyncIterator[LinkedSet]:
     """One laggard, so that a frame which only the other replica has is a risk. Healthy before each test."""
-    async with LinkedSet(tmp_path_factory.mktemp("set"), valkey_binary, (0.0, 0.0, 0.06)) as running:
+    async with LinkedSet(tmp_path_factory.mktemp("set"), valkey_binary, (0.0, 0.0, 0.06), PASSWORD) as running:
         yield running
     assert [process.pid for process in (*running.set.servers, *running.set.sentinels)] == [None] * PORTS
 
@@ -139,6 +140,14 @@ async def test_without_sentinels_it_says_what_is_missing() -> None:
     with pytest.raises(RedisUnavailable, match=f"no sentinel names a primary 'frames'.*{port}") as missing:
         await FrameStreams(redis).ready()
     assert missing.value.reason == "no_primary"
+    await redis.aclose()
+
+
+async def test_a_wrong_password_is_refused_and_not_shown(sentinels: LinkedSet) -> None:
+    redis = connect(sentinels.set.url, password="guessed", sentinel_password=f"S{PASSWORD}")
+    with pytest.raises(RedisRefused, match=r"(?i)password") as refused:
+        await FrameStreams(redis).ready()
+    assert "guessed" not in str(refused.value)
     await redis.aclose()
 
 

@@ -61,7 +61,7 @@ async def _queued(shards: ShardedStreams, wanted: int) -> bool:
 async def _settled(shards: ShardedStreams, wanted: int) -> None:
     """Take and settle what was dispatched, from every shard, until `wanted` frames are."""
     settled = 0
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(25):
         while settled < wanted:
             for part in shards.parts:
                 try:
@@ -125,5 +125,9 @@ async def test_dispatch_goes_on_after_a_failover(tmp_path: Path) -> None:
             ledger = await _ledger(client, lambda body: body["settled"] == 120)
             assert (ledger["lost"], ledger["duplicates"], ledger["ledger_ok"]) == (0, 0, True)
             assert await sentinels.primary() != at
-            assert (await client.get("/readyz")).status_code == 200
+
+            async def ready() -> bool:  # the node looks after its server every half second
+                return (await client.get("/readyz")).status_code == 200
+
+            await eventually(ready)
             await shards.aclose()
