@@ -1,0 +1,67 @@
+"""A full server, a slow processor, and two producers of one camera."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.dev.waiting import until
+from tests.chaos.frames.faults import OutOfMemory
+from tests.chaos.frames.plant import Cameras, FramePlant, Worker
+
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+
+
+async def test_a_server_out_of_memory_refuses_new_frames_and_finishes_old_ones(tmp_path: Path) -> None:
+    slow = Worker("w1", ("--work-ms", "4"))
+    async with FramePlant(tmp_path / "plant", workers=[slow]) as plant:
+        full = OutOfMemory(plant)
+        await full.begin()
+        await plant.drained()  # what it had is moved and settled although it is full
+        refusals = await full.refusals()
+
+        async def insists() -> bool:
+            return await full.refusals() > refusals
+
+        await until(insists, seconds=10, what="a producer that tries again")
+        await full.heal()
+        await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == []
+
+
+async def test_a_slow_processor_holds_up_nobody_else(tmp_path: Path) -> None:
+    """Its lane grows, frames of other capabilities pass it, and it is never given more than its capacity."""
+    capacity, behind = 8, 100
+    workers = [Worker("fast"), Worker("slow", ("--capabilities", "slow", "--work-ms", "20", "--capacity", "8"))]
+    cameras = [Cameras("cams-1", ("cam1", "cam2"), 100.0, ("--capabilities", "echo,slow"))]
+    async with FramePlant(tmp_path / "plant", workers=workers, cameras=cameras) as plant:
+        longest = 0
+
+        async def backlog() -> bool:
+            nonlocal longest
+            stats = await plant.stats()
+            if stats is None:
+                return False
+            longest = max(longest, stats.ready["slow"].length if "slow" in stats.ready else 0)
+            waiting = stats.lanes.get("echo", 0) + stats.ready["fast"].length
+            return stats.lanes.get("slow", 0) >= behind and waiting < behind / 2
+
+        await until(backlog, seconds=20, what=f"{behind} frames that wait for the slow processor, few for the other")
+        verdict = await plant.finish()
+    assert verdict.problems == []
+    assert 0 < longest <= capacity
+
+
+async def test_the_older_of_two_producers_of_a_camera_stops(tmp_path: Path) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        await plant.start_cameras(Cameras("rival", ("cam1",)))
+
+        async def superseded() -> bool:
+            return b"another producer has opened it" in plant.process("cams-1").log.read_bytes()
+
+        await until(superseded, seconds=10, what="word of the rival in the older one's log")
+        await plant.moves(100)
+        verdict = await plant.finish()
+        ends = {name: plant.process(name).returncode for name in ("cams-1", "cams-2", "rival")}
+    assert verdict.problems == []
+    assert ends == {"cams-1": 1, "cams-2": 0, "rival": 0}
