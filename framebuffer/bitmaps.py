@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-__all__ = ["and_not", "count", "first", "sequences"]
+__all__ = ["and_not", "count", "first", "sequences", "unwoven"]
 
 
 def and_not(these: bytes, without: bytes) -> bytes:
@@ -10,6 +10,15 @@ def and_not(these: bytes, without: bytes) -> bytes:
     size = len(these)
     mask = int.from_bytes(without[:size].ljust(size, b"\0"))
     return (int.from_bytes(these) & ~mask).to_bytes(size)
+
+
+def unwoven(words: bytes) -> tuple[bytes, bytes]:
+    """A segment's two sets, which the server keeps in turn: 32 published bits, then the same 32 final ones."""
+    words += bytes(-len(words) % 8)
+    return (
+        b"".join(words[at : at + 4] for at in range(0, len(words), 8)),
+        b"".join(words[at + 4 : at + 8] for at in range(0, len(words), 8)),
+    )
 
 
 def first(number: int) -> bytes:

@@ -7,7 +7,7 @@ import redis.exceptions as redis_errors
 from redis.asyncio import Redis
 
 from framebuffer.connection import execute, translate
-from framebuffer.errors import Fenced
+from framebuffer.errors import Fenced, RedisUnsupported
 from framebuffer.library import ensure_library
 
 __all__ = ["Superseded", "call", "call_and_wait"]
@@ -26,7 +26,7 @@ class Superseded(Exception):
 
 async def call(redis: Redis, function: str, prefix: str, *arguments: str | bytes | int) -> Any:
     """One function call. Errors: Fenced, Superseded, RedisUnavailable, RedisRefused."""
-    command = ("FCALL", f"triarch_v1_{function}", 1, prefix, *arguments)
+    command = ("FCALL", f"triarch_v2_{function}", 1, prefix, *arguments)
     try:
         try:
             return await execute(redis, *command)
@@ -46,7 +46,7 @@ async def call_and_wait(
 
     WAIT covers the writes of its own connection only, so both travel in one pipeline. Errors: as ``call``.
     """
-    command = ("FCALL", f"triarch_v1_{function}", 1, prefix, *arguments)
+    command = ("FCALL", f"triarch_v2_{function}", 1, prefix, *arguments)
     reply, confirmed = await _pipelined(redis, command, replicas, wait_ms)
     if isinstance(reply, Exception) and _MISSING in str(reply):
         await ensure_library(redis)
@@ -76,4 +76,7 @@ def meaning(error: Exception) -> Exception:
         return Fenced((int(term), int(index)), node)
     if text.startswith("SUPERSEDED"):
         return Superseded(text.removeprefix("SUPERSEDED").strip())
+    if text.startswith("FORMAT "):
+        _, theirs, ours = text.split(" ", 2)
+        return RedisUnsupported(f"the frames are in format {theirs}, this version knows {ours}: upgrade this package")
     return translate(error)

@@ -21,7 +21,7 @@ from framebuffer.wire import DispatchReport, RoutingTable
 log = logging.getLogger(__name__)
 
 CLAIM_EVERY_S = 10.0
-"""How often the pending list is claimed again. Nothing should be there after the first time; this heals what is."""
+"""How often the queues are counted anew. The counts should be right already; this heals them where they are not."""
 
 _IDLE_PASSES = 3
 _IDLE_PAUSE_S = 0.01
@@ -31,8 +31,8 @@ class Dispatcher:
     """Moves frames from capture and lanes to the processors' queues, `limit` per call.
 
     `table` gives the routing table for each call; `wake()` tells that it changed for the better. `on_report` is
-    called after each call. Redis outages are waited out; after one, the pending list is claimed again, as it may be
-    a promoted replica.
+    called after each call. Redis outages are waited out; after one, the queues are counted anew, as it may be a
+    promoted replica.
     """
 
     def __init__(
@@ -110,9 +110,7 @@ class Dispatcher:
     async def _wait(self, report: DispatchReport) -> None:
         """Until there may be something to do."""
         if self._waiter is None:
-            keys = self._streams.keys
-            positions = {keys.capture: report.last_capture_id, keys.wake: report.last_wake_id}
-            self._waiter = asyncio.create_task(self._streams.wait(positions, self._block_s))
+            self._waiter = asyncio.create_task(self._streams.wait_capture(report, self._block_s))
         # A waiter that wake() overtook goes on: cancelling it would cost its connection. At worst it causes an
         # empty pass.
         await self._until_wanted(self._waiter, None)

@@ -9,11 +9,15 @@ import msgspec
 
 from framebuffer.errors import InvalidName
 
-__all__ = ["CAPTURE_GROUP", "DEFAULT_SEGMENT", "Keys", "check_name"]
+__all__ = ["CAPTURE_GROUP", "DEFAULT_SEGMENT", "PRIORITY_LEVELS", "SUSPECT_LEVEL", "Keys", "check_name"]
 
 CAPTURE_GROUP = "frame-buffer"
 DEFAULT_SEGMENT = 65_536
-"""Sequences per ledger segment: two bitmaps of 8 KiB."""
+"""Sequences per ledger segment: 16 KiB of bits."""
+
+PRIORITY_LEVELS: tuple[str, ...] = tuple(str(level) for level in range(11))
+SUSPECT_LEVEL = "s"
+"""In a queue: frames that failed before, which are handed out alone."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -76,9 +80,34 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:leaders"
 
     @property
-    def cameras(self) -> str:
-        """Set of every camera that was ever opened."""
-        return f"{self.prefix}:cameras"
+    def dropped(self) -> str:
+        """Stream of frames that their producers gave up, with the reason, trimmed to the newest."""
+        return f"{self.prefix}:dropped"
+
+    @property
+    def story(self) -> str:
+        """Stream of what became of frames on their way, a record a dispatch call, trimmed to the newest."""
+        return f"{self.prefix}:story"
+
+    @property
+    def depths(self) -> str:
+        """Hash: frames in each processor's queue."""
+        return f"{self.prefix}:depths"
+
+    @property
+    def affinity(self) -> str:
+        """Hash: the processor that a camera's frames of a capability go to, with that strategy."""
+        return f"{self.prefix}:affinity"
+
+    @property
+    def pressure(self) -> str:
+        """The level of backpressure that the leader has set, 0 to 3."""
+        return f"{self.prefix}:pressure"
+
+    @property
+    def format(self) -> str:
+        """The format of keys and entries; an older library refuses to touch a newer one."""
+        return f"{self.prefix}:format"
 
     @property
     def rotation(self) -> str:
@@ -101,18 +130,32 @@ class Keys(msgspec.Struct, frozen=True):
         """The bytes of a frame that is too large to travel in the streams."""
         return f"{self.prefix}:payload:{camera_id}:{sequence}"
 
-    def ledger(self, camera_id: str) -> str:
-        """Hash: counters and session of a camera."""
-        return f"{self.prefix}:ledger:{camera_id}"
+    @property
+    def ledgers(self) -> str:
+        """Hash: the record of each camera that was ever opened (msgpack: counters, session, watermark)."""
+        return f"{self.prefix}:ledger"
 
-    def published(self, camera_id: str, segment: int) -> str:
-        """Bitmap: a bit per sequence that was published."""
-        return f"{self.prefix}:ledger:{camera_id}:published:{segment}"
-
-    def final(self, camera_id: str, segment: int) -> str:
-        """Bitmap: a bit per sequence that is settled, dead or dropped."""
-        return f"{self.prefix}:ledger:{camera_id}:final:{segment}"
+    def bits(self, camera_id: str, segment: int) -> str:
+        """Words of 32 bits in turn: which sequences were published, and which of them are settled, dead or dropped."""
+        return f"{self.prefix}:ledger:{camera_id}:{segment}"
 
     def complete(self, camera_id: str) -> str:
-        """Set of completely final segments above the watermark; their bitmaps are gone."""
+        """Set of completely final segments above the watermark; their bits are gone."""
         return f"{self.prefix}:ledger:{camera_id}:complete"
+
+    def replayed(self, camera_id: str) -> str:
+        """Set of sequences that were dead and are under way again."""
+        return f"{self.prefix}:ledger:{camera_id}:replayed"
+
+    def drops(self, camera_id: str) -> str:
+        """Hash: frames that the camera's producer gave up, by reason."""
+        return f"{self.prefix}:ledger:{camera_id}:drops"
+
+    def parts(self, camera_id: str, sequence: int) -> str:
+        """Hash: the state of each capability that a frame for several asks for, until all are done."""
+        return f"{self.prefix}:parts:{camera_id}:{sequence}"
+
+    @staticmethod
+    def level(base: str, level: str) -> str:
+        """The stream of one priority of a place (capture, a lane, a queue): "0" is the place's own key."""
+        return base if level == "0" else f"{base}:p{level}"

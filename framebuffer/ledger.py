@@ -20,6 +20,7 @@ from framebuffer.wire import CameraCounters, StreamStats
 __all__ = ["CameraReport", "LedgerReport", "NamedFrame", "verify"]
 
 Frame = tuple[str, int]
+Part = tuple[str, int, str]  # camera, sequence, capability where the frame is one of several parts
 Entry = tuple[str, str]  # stream, entry id
 
 _PAGE = 1000
@@ -98,7 +99,7 @@ async def verify(streams: FrameStreams, *, named_max: int = 100) -> LedgerReport
         problems += await _disagreements(streams, camera)
     problems += _by_number(stats, len(vanished), [frame for frame in duplicate_frames if frame.reason != "two_results"])
     lost = sum(camera.lost for camera in cameras.values())
-    duplicates = max(len(duplicate_frames), stats.results_added - _total(stats, "settled"))
+    duplicates = max(len(duplicate_frames), stats.results_added - _total(stats, "results"))
     if lost:
         problems.insert(0, f"{lost} frames are lost")
     if duplicates:
@@ -154,14 +155,14 @@ def _bounded(frames: list[NamedFrame], named_max: int) -> list[NamedFrame]:
 def _by_number(stats: StreamStats, vanished: int, extra: list[NamedFrame]) -> list[str]:
     """What the numbers of one instant say, beyond the frames that were named already."""
     problems = []
-    owed = sum(counters.in_flight for counters in stats.cameras.values())
+    owed = sum(counters.in_flight + counters.surplus for counters in stats.cameras.values())
     if stats.in_flight != owed and not vanished and not extra:
         problems.append(f"{owed} frames should be in flight, capture, lanes and queues hold {stats.in_flight}")
-    settled, dead = _total(stats, "settled"), _total(stats, "dead")
-    if stats.results_added < settled:
-        problems.append(f"{settled} frames are settled, but only {stats.results_added} results were ever written")
-    if stats.dead_len != dead:
-        problems.append(f"{dead} frames are dead, but {stats.dead_len} are kept")
+    results = _total(stats, "results")
+    if stats.results_added < results:
+        problems.append(f"{results} results were counted, but only {stats.results_added} were ever written")
+    if stats.dead_len != stats.dead_owed:
+        problems.append(f"{stats.dead_owed} dead frames should be kept, {stats.dead_len} are")
     return problems
 
 
@@ -170,10 +171,13 @@ async def _disagreements(streams: FrameStreams, camera: str) -> list[str]:
     ledger = await streams.camera_ledger(camera)
     published, *final = ledger.counters
     problems = []
-    if published != ledger.published_bits:
-        problems.append(f"camera {camera}: counted {published} published, the bitmaps say {ledger.published_bits}")
-    if sum(final) != ledger.final_bits:
-        problems.append(f"camera {camera}: counted {sum(final)} final, the bitmaps say {ledger.final_bits}")
+    sets = [bitmaps.unwoven(bits) for bits in ledger.bits]
+    published_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for one, _ in sets)
+    final_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for _, one in sets)
+    if published != published_bits:
+        problems.append(f"camera {camera}: counted {published} published, the bits say {published_bits}")
+    if sum(final) != final_bits - ledger.replaying:
+        problems.append(f"camera {camera}: counted {sum(final)} final, the bits say {final_bits - ledger.replaying}")
     return problems
 
 
@@ -199,10 +203,13 @@ async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]
     owed: set[Frame] = set()
     finals: dict[tuple[str, int], bytes | None] = {}  # None: the segment is complete
     sizes: dict[str, int] = {}
+    again: set[Frame] = set()  # dead once, under way again: their final bits do not count
     stats = await streams.stats()
     for camera in stats.cameras:
         ledger = await streams.camera_ledger(camera)
         sizes[camera] = ledger.segment_size
+        if ledger.replaying:
+            again |= {(camera, sequence) for sequence in await streams.replaying(camera)}
         for segment in ledger.live:
             bits = await streams.segment_bits(camera, segment)
             finals[camera, segment] = None if bits.complete else bits.final
@@ -210,30 +217,43 @@ async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]
             offset = segment * ledger.segment_size
             owed.update((camera, sequence) for sequence in bitmaps.sequences(open_bits, offset))
 
-    seen: dict[Frame, list[Entry]] = defaultdict(list)
-    async for frame, entry in _in_flight(streams):
-        seen[frame].append(entry)
+    seen: dict[Frame, dict[str, list[Entry]]] = defaultdict(dict)
+    async for (camera, sequence, part), entry in _in_flight(streams):
+        seen[camera, sequence].setdefault(part, []).append(entry)
 
-    missing = owed - seen.keys()
+    vanished = await _still_open(streams, owed - seen.keys(), sizes)
+    for camera in {camera for camera, _ in again - seen.keys()}:
+        vanished |= {(camera, sequence) for sequence in await streams.replaying(camera)} & (again - seen.keys())
+
+    twice: dict[Frame, str] = {}
+    for frame, parts in seen.items():
+        camera, sequence = frame
+        known = sizes.get(camera)  # none: the camera was opened after the ledger was read
+        if any([len(one) > 1 and sum(await streams.existing(one)) > 1 for one in parts.values()]):
+            twice[frame] = "in_flight_twice"
+        elif known and _was_final(finals, camera, sequence, known, stats.cameras[camera]):
+            if frame not in again and not await _is_replayed(streams, frame):
+                twice[frame] = "in_flight_after_final"
+    return vanished, twice
+
+
+async def _still_open(streams: FrameStreams, missing: set[Frame], sizes: dict[str, int]) -> set[Frame]:
+    """Those of the frames that have not become final meanwhile."""
     by_segment: dict[tuple[str, int], set[Frame]] = defaultdict(set)
     for camera, sequence in missing:
         by_segment[camera, sequence // sizes[camera]].add((camera, sequence))
-    vanished: set[Frame] = set()
+    found: set[Frame] = set()
     for (camera, segment), frames in by_segment.items():
         bits = await streams.segment_bits(camera, segment)
         if not bits.complete:
             size = sizes[camera]
-            vanished |= {frame for frame in frames if not _is_set(bits.final, frame[1] - segment * size)}
+            found |= {frame for frame in frames if not _is_set(bits.final, frame[1] - segment * size)}
+    return found
 
-    twice: dict[Frame, str] = {}
-    for frame, entries in seen.items():
-        camera, sequence = frame
-        known = sizes.get(camera)  # none: the camera was opened after the ledger was read
-        if len(entries) > 1 and sum(await streams.existing(entries)) > 1:
-            twice[frame] = "in_flight_twice"
-        elif known and _was_final(finals, camera, sequence, known, stats.cameras[camera]):
-            twice[frame] = "in_flight_after_final"
-    return vanished, twice
+
+async def _is_replayed(streams: FrameStreams, frame: Frame) -> bool:
+    """Whether the frame was sent on its way again after the ledger was read."""
+    return frame[1] in await streams.replaying(frame[0])
 
 
 def _was_final(
@@ -253,38 +273,35 @@ def _is_set(bits: bytes, position: int) -> bool:
     return byte < len(bits) and bool(bits[byte] & (0x80 >> position % 8))
 
 
-async def _in_flight(streams: FrameStreams) -> AsyncIterator[tuple[Frame, Entry]]:
+async def _in_flight(streams: FrameStreams) -> AsyncIterator[tuple[Part, Entry]]:
     """Every frame of capture, then lanes, then queues: the way frames go, so that none overtakes the reading.
 
-    Which lanes and queues there are is asked anew at each step: a frame may just have opened one.
+    Which streams there are is asked anew at each step: a frame may just have opened one.
     """
-    async for found in _entries(streams, "capture"):
-        yield found
-    for lane in (await streams.stats()).lanes:
-        async for found in _entries(streams, f"lane:{lane}"):
-            yield found
-    for queue in (await streams.stats()).ready:
-        async for found in _entries(streams, f"ready:{queue}"):
-            yield found
+    for kind in ("capture", "lane:", "ready:"):
+        for place in sorted((await streams.stats()).places):
+            if place.startswith(kind):
+                async for found in _entries(streams, place):
+                    yield found
 
 
-async def _entries(streams: FrameStreams, stream: str) -> AsyncIterator[tuple[Frame, Entry]]:
+async def _entries(streams: FrameStreams, stream: str) -> AsyncIterator[tuple[Part, Entry]]:
     after = ""
     while page := await streams.scan(stream, after, count=_PAGE):
-        for entry, camera, sequence in page:
-            if sequence >= 0:  # else it is not a frame
-                yield (camera, sequence), (stream, entry)
-        after = page[-1][0]
+        for one in page:
+            if one.sequence >= 0:  # else it is not a frame
+                yield (one.camera_id, one.sequence, one.part), (stream, one.entry_id)
+        after = page[-1].entry_id
 
 
 async def _two_results(streams: FrameStreams) -> dict[Frame, str]:
     """Frames with more than one result among those that are kept. Older ones are covered by number."""
-    seen: set[Frame] = set()
+    seen: set[Part] = set()
     twice: dict[Frame, str] = {}
-    async for frame, _ in _entries(streams, "results"):
-        if frame in seen:
-            twice[frame] = "two_results"
-        seen.add(frame)
+    async for part, _ in _entries(streams, "results"):
+        if part in seen:
+            twice[part[0], part[1]] = "two_results"
+        seen.add(part)
     return twice
 
 

@@ -18,7 +18,19 @@ from framebuffer.errors import RedisUnsupported
 __all__ = ["Library", "ensure_library", "library", "revision_of"]
 
 # In the order in which they use one another; together they are one library.
-_PARTS = ("streams", "ledger", "publish", "fence", "router", "dispatch", "processor", "look", "register")
+_PARTS = (
+    "streams",
+    "ledger",
+    "publish",
+    "fence",
+    "router",
+    "dispatch",
+    "processor",
+    "back",
+    "dead",
+    "look",
+    "register",
+)
 _HEAD = re.compile(r"#!lua name=(\w+)\n-- revision: (\d+)\n")
 
 

@@ -293,13 +293,13 @@ class ProcessorClient:
         parent, span = span_of(frame)
         traceparent = span.format()
         if frame.payload_missing:
-            return Settlement(frame.entry_id, "dead", reason="payload_missing", traceparent=traceparent)
+            return Settlement(frame.entry_id, "dead", reason="payload_missing")
         try:
             found = await self._call(frame, span)
             result = encoded(self.id, frame, parent, span, found)
         except FrameRejected as error:
             self._errors += 1
-            return Settlement(frame.entry_id, "dead", reason=_reason(error), traceparent=traceparent)
+            return Settlement(frame.entry_id, "dead", reason=_reason(error))
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
@@ -307,12 +307,12 @@ class ProcessorClient:
             return self._failed(frame, error, traceparent)
         except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
             return self._failed(frame, error, traceparent)
-        return Settlement(frame.entry_id, "ok", result=result, traceparent=traceparent)
+        return Settlement(frame.entry_id, "ok", result=result)
 
     def _failed(self, frame: TakenFrame, error: BaseException, traceparent: str) -> Settlement:
         self._errors += 1
         self._log_failure(frame, error)
-        return Settlement(frame.entry_id, "error", reason=_reason(error), traceparent=traceparent)
+        return Settlement(frame.entry_id, "error", reason=_reason(error))
 
     async def _call(self, frame: TakenFrame, span: TraceContext) -> object:
         token = _trace.set(span)

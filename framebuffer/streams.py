@@ -9,11 +9,11 @@ import msgspec
 import redis.exceptions as redis_errors
 from redis.asyncio import Redis
 
-from framebuffer import wire
+from framebuffer import bitmaps, decoded, wire
 from framebuffer.calls import Superseded, call, call_and_wait
 from framebuffer.connection import blocking_twin, execute, translate
 from framebuffer.errors import CameraSuperseded, NotDurable
-from framebuffer.keys import DEFAULT_SEGMENT, Keys, check_name
+from framebuffer.keys import DEFAULT_SEGMENT, PRIORITY_LEVELS, SUSPECT_LEVEL, Keys, check_name
 from framebuffer.server import inspect_server
 
 __all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "FrameStreams"]
@@ -25,7 +25,6 @@ DEFAULT_RESULTS_MAXLEN = 100_000
 _REPLY_S = 2.0
 _WAIT_GRACE_S = 1.0  # a blocking read that is this late has lost its connection
 _RETURN_BATCH = 256
-_ANY_NODE = "-"
 
 _Argument = str | bytes | int
 _table_encoder = msgspec.msgpack.Encoder()
@@ -104,29 +103,69 @@ class FrameStreams:
         ``durability``: replicas that must have them before this returns. Errors: CameraSuperseded, NotDurable (they
         are written; publishing them again waits again).
         """
+        report = await self.publish_batch([(session, frame) for frame in frames], durability=durability)
+        for status in report.statuses:
+            if status.startswith("superseded:"):
+                raise CameraSuperseded(session.camera_id, session.token, status.partition(":")[2])
+        return report.statuses
+
+    async def publish_batch(
+        self, frames: Sequence[tuple[wire.CameraSession, wire.OutgoingFrame]], *, durability: int = 0
+    ) -> wire.PublishReport:
+        """Publish frames of many cameras in one call; a camera that another producer has opened since answers
+        ``superseded:<its token>`` for each of its frames. Errors: NotDurable, as with ``publish``.
+        """
+        if not frames:
+            return wire.PublishReport([], 0)
+        numbers: dict[str, int] = {}
+        sessions: list[_Argument] = []
+        arguments: list[_Argument] = []
+        for session, frame in frames:
+            number = numbers.get(session.token)
+            if number is None:
+                number = numbers[session.token] = len(numbers) + 1
+                sessions += (session.camera_id, session.token)
+            capability = ",".join(frame.capabilities) if frame.capabilities else frame.capability
+            arguments += (number, frame.frame_id, frame.sequence, capability, frame.priority, frame.traceparent)
+            arguments += (frame.event, frame.payload)
+        call_of = (self.inline_bytes_max, len(numbers), *sessions, *arguments)
+        if durability <= 0:
+            reply = await self._call("publish", *call_of)
+        else:
+            reply, confirmed = await call_and_wait(
+                self.redis,
+                "publish",
+                self.keys.prefix,
+                *call_of,
+                replicas=durability,
+                wait_ms=self._durable_wait_ms,
+            )
+            if confirmed < durability and not all(status.startswith(b"superseded:") for status in reply[1:]):
+                raise NotDurable(durability, confirmed)
+        return wire.PublishReport([status.decode() for status in reply[1:]], int(reply[0]))
+
+    async def drop(self, session: wire.CameraSession, frames: Sequence[wire.Given]) -> list[wire.Published]:
+        """Say that frames will never be published: each counts as published and as dropped, with its reason.
+
+        Per frame ``ok``, ``duplicate`` or ``refused:<what>``; safe to repeat. Errors: CameraSuperseded.
+        """
         if not frames:
             return []
-        arguments: list[_Argument] = [session.camera_id, session.token, self.inline_bytes_max]
+        arguments: list[_Argument] = [session.camera_id, session.token]
         for frame in frames:
-            arguments += (frame.frame_id, frame.sequence, frame.capability, frame.priority, frame.traceparent)
-            arguments += (frame.event, frame.payload)
+            arguments += (frame.frame_id, frame.sequence, frame.priority, frame.reason)
         try:
-            if durability <= 0:
-                statuses = await self._call("publish", *arguments)
-            else:
-                statuses, confirmed = await call_and_wait(
-                    self.redis,
-                    "publish",
-                    self.keys.prefix,
-                    *arguments,
-                    replicas=durability,
-                    wait_ms=self._durable_wait_ms,
-                )
-                if confirmed < durability:
-                    raise NotDurable(durability, confirmed)
+            statuses = await self._call("drop", *arguments)
         except Superseded as superseded:
             raise CameraSuperseded(session.camera_id, session.token, superseded.current) from None
         return [status.decode() for status in statuses]
+
+    async def pressure(self) -> int:
+        """The level of backpressure that the leader has set, 0 to 3."""
+        try:
+            return int(await execute(self.redis, "GET", self.keys.pressure) or 0)
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
 
     # -- the leader ---------------------------------------------------------------------------------------------------
 
@@ -153,21 +192,66 @@ class FrameStreams:
             depths=dict(raw.depths),
             waiting=raw.waiting,
             more=raw.more,
-            last_capture_id=raw.last_capture_id,
+            capture_ids=dict(raw.capture_ids),
             last_wake_id=raw.last_wake_id,
             malformed=raw.malformed,
+            capture=raw.capture,
+            outstanding=raw.outstanding,
+            capacity=raw.capacity,
+            unserved=raw.unserved,
+            sampled=raw.sampled,
         )
+
+    async def peek(self, epoch: tuple[int, int], node_id: str, *, limit: int = 64) -> list[wire.WaitingFrame]:
+        """What waits for a decision, in the order in which it should leave; for routers outside the server.
+
+        Errors: Fenced.
+        """
+        flat = await self._call("peek", *epoch, check_name("node", node_id), max(1, limit))
+        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return [wire.WaitingFrame(place.decode(), entry.decode(), head.decode()) for place, entry, head in rows]
+
+    async def place(
+        self,
+        epoch: tuple[int, int],
+        node_id: str,
+        table: wire.RoutingTable,
+        decisions: Sequence[tuple[wire.WaitingFrame, str | None]],
+    ) -> list[str]:
+        """Do what was decided: each frame to a processor's queue, or (None) to the lane of its capability.
+
+        Per frame ``placed``, ``parked``, ``gone``, ``full``, ``malformed`` or ``unknown`` (not in the table).
+        Errors: Fenced.
+        """
+        arguments: list[_Argument] = [*epoch, check_name("node", node_id), _table_encoder.encode(table)]
+        for frame, processor_id in decisions:
+            arguments += (frame.place, frame.entry_id, processor_id or "")
+        return [outcome.decode() for outcome in await self._call("place", *arguments)]
+
+    async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
+        """What publishers are told from now on, 0 to 3. Errors: Fenced."""
+        await self._call("pressure", *epoch, level)
+
+    async def expire(self, epoch: tuple[int, int], processor_id: str, lease_ms: int, *, limit: int = 256) -> int:
+        """Take back frames that a consumer has held for longer without renewing; returns how many.
+
+        Each has failed once more, and is dead (``lease_expired``) after the last attempt. Errors: Fenced.
+        """
+        check_name("processor", processor_id)
+        moved, _ = await self._call("expire", *epoch, processor_id, max(1, lease_ms), max(1, limit), self.max_attempts)
+        return int(moved)
 
     async def return_queue(self, epoch: tuple[int, int], processor_id: str) -> int:
         """Send the frames of a dead or removed processor back to their lanes, taken ones included; returns how many.
 
-        Attempts stay as they were. Errors: Fenced.
+        Those that were in hand have failed once more, and are dead (``processor_died``) after the last attempt.
+        Errors: Fenced.
         """
         check_name("processor", processor_id)
         moved = 0
         while True:
-            reply: list[int] = await self._call("return", *epoch, _ANY_NODE, processor_id, _RETURN_BATCH)
-            batch, left = reply
+            reply: list[int] = await self._call("return", *epoch, processor_id, _RETURN_BATCH, self.max_attempts)
+            batch, left, _ = reply
             moved += batch
             if not left or not batch:
                 return moved
@@ -199,12 +283,12 @@ class FrameStreams:
             after if own else ">",
             -1 if claim_idle_ms is None else claim_idle_ms,
         )
-        return [_taken(row) for row in rows]
+        return [decoded.taken(row) for row in rows]
 
     async def settle(
         self, processor_id: str, consumer: str, settlements: Sequence[wire.Settlement]
     ) -> list[wire.SettleOutcome]:
-        """Say what became of taken frames; per frame ``settled not-owner duplicate retry dead``.
+        """Say what became of taken frames; per frame ``settled not-owner duplicate retry dead released``.
 
         A repeat after a lost reply answers ``not-owner``: there is nothing left to do for that frame.
         """
@@ -213,10 +297,17 @@ class FrameStreams:
         arguments: list[_Argument] = [check_name("processor", processor_id), check_name("consumer", consumer)]
         arguments += [self.max_attempts, self.results_maxlen]
         for settlement in settlements:
-            arguments += (settlement.entry_id, settlement.status, settlement.result)
-            arguments += (settlement.reason, settlement.traceparent)
+            body = settlement.result if settlement.status == "ok" else settlement.reason
+            arguments += (settlement.entry_id, settlement.status, body)
         outcomes = await self._call("settle", *arguments)
         return [cast("wire.SettleOutcome", outcome.decode()) for outcome in outcomes]
+
+    async def renew(self, processor_id: str, consumer: str, entry_ids: Sequence[str]) -> list[bool]:
+        """Start the lease of taken frames anew; false for one that is not this consumer's any more."""
+        if not entry_ids:
+            return []
+        names = (check_name("processor", processor_id), check_name("consumer", consumer))
+        return [bool(held) for held in await self._call("renew", *names, *entry_ids)]
 
     # -- waiting and looking ------------------------------------------------------------------------------------------
 
@@ -245,6 +336,18 @@ class FrameStreams:
             raise translate(error) from error
         return bool(reply)
 
+    async def wait_queue(self, processor_id: str, seen: Mapping[str, str], timeout_s: float) -> bool:
+        """``wait`` for a processor's queue: on the streams of all its levels, each from the newest id ``seen`` there."""
+        base = self.keys.ready(processor_id)
+        levels = (*PRIORITY_LEVELS, SUSPECT_LEVEL)
+        return await self.wait({self.keys.level(base, level): seen.get(level, "0-0") for level in levels}, timeout_s)
+
+    async def wait_capture(self, report: wire.DispatchReport, timeout_s: float) -> bool:
+        """``wait`` for what dispatch has to do: new frames of any level, or capacity that became free."""
+        base, ids = self.keys.capture, report.capture_ids
+        positions = {self.keys.level(base, level): ids.get(level, "0-0") for level in PRIORITY_LEVELS}
+        return await self.wait({**positions, self.keys.wake: report.last_wake_id}, timeout_s)
+
     async def stats(self, *, leaders: int = 100) -> wire.StreamStats:
         """All queues and counters at one instant of the server, with the newest closed leaders."""
         raw = _stats_decoder.decode(await self._call("stats", max(1, leaders)))
@@ -261,31 +364,60 @@ class FrameStreams:
             results_added=raw.results_added,
             dead_len=raw.dead_len,
             cameras={
-                name: wire.CameraCounters(session, highest, *counters)
-                for name, session, highest, counters in raw.cameras
+                name: wire.CameraCounters(session, highest, *counters, dict(drops))
+                for name, session, highest, counters, drops in raw.cameras
             },
             fence=fence,
             leaders=[_leader_decoder.decode(record) for record in raw.leaders],
+            places={name: wire.PlaceStats(length, oldest_ms) for name, length, oldest_ms in raw.places},
+            pressure=raw.pressure,
+            server_ms=raw.server_ms,
+            dead_owed=raw.dead_owed,
         )
 
     async def camera_ledger(self, camera_id: str) -> wire.CameraLedger:
-        """A camera's counters and what its bitmaps say, of one instant."""
-        return _ledger_decoder.decode(await self._call("ledger", check_name("camera", camera_id)))
+        """A camera's counters and what its bits say, of one instant."""
+        head, *bits = await self._call("ledger", check_name("camera", camera_id))
+        return msgspec.structs.replace(_ledger_decoder.decode(head), bits=tuple(bits))
 
     async def segment_bits(self, camera_id: str, segment: int) -> wire.SegmentBits:
-        """The bitmaps of one segment, of one instant."""
-        complete, published, final = await self._call("bits", check_name("camera", camera_id), segment)
-        return wire.SegmentBits(bool(complete), published, final)
+        """The bits of one segment, of one instant."""
+        complete, words = await self._call("bits", check_name("camera", camera_id), segment)
+        return wire.SegmentBits(bool(complete), *bitmaps.unwoven(words))
 
-    async def scan(self, stream: str, after: str = "", *, count: int = 1000) -> list[tuple[str, str, int]]:
-        """A page of a stream (``capture``, ``lane:<capability>``, ``ready:<processor>``, ``results``, ``dead``) as
-        (entry id, camera, sequence), from behind entry ``after``; ("", -1) for an entry that is not a frame.
+    async def replaying(self, camera_id: str) -> set[int]:
+        """The camera's frames that were dead and are under way again."""
+        return {int(sequence) for sequence in await self._call("replaying", check_name("camera", camera_id))}
+
+    async def scan(self, stream: str, after: str = "", *, count: int = 1000) -> list[wire.Scanned]:
+        """A page of a stream (``capture``, ``lane:<capability>``, ``ready:<processor>``, ``results``, ``dead``, and
+        the others that ``stats().places`` names), from behind entry ``after``.
         """
         flat = await self._call("scan", stream, f"({after}" if after else "-", count)
         return [
-            (entry.decode(), camera.decode(), int(sequence))
-            for entry, camera, sequence in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+            wire.Scanned(entry.decode(), camera.decode(), int(sequence), part.decode(), int(published))
+            for entry, camera, sequence, part, published in zip(*(flat[at::5] for at in range(5)), strict=True)
         ]
+
+    # -- the dead -----------------------------------------------------------------------------------------------------
+
+    async def dead_list(self, after: str = "", *, count: int = 100) -> list[wire.DeadFrame]:
+        """A page of the frames that were given up, oldest first, from behind entry ``after``."""
+        try:
+            page = await execute(
+                self.redis, "XRANGE", self.keys.dead, f"({after}" if after else "-", "+", "COUNT", count
+            )
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
+        return [found for entry, fields in page if (found := decoded.dead(entry, fields)) is not None]
+
+    async def dead_replay(self, entry_ids: Sequence[str]) -> list[str]:
+        """Send dead frames on their way again, as if they had never failed: ``replayed``, ``not-found``, ``refused``."""
+        return [one.decode() for one in await self._call("replay", *entry_ids)] if entry_ids else []
+
+    async def dead_drop(self, entry_ids: Sequence[str]) -> list[str]:
+        """Delete the bytes of dead frames; the ledger keeps that they died. ``dropped`` or ``not-found``."""
+        return [one.decode() for one in await self._call("forget", *entry_ids)] if entry_ids else []
 
     async def existing(self, entries: Iterable[tuple[str, str]]) -> list[bool]:
         """Which (stream, entry id) exist, all at one instant."""
@@ -296,20 +428,3 @@ class FrameStreams:
                 return [bool(found) for found in await pipe.execute()]
         except (redis_errors.RedisError, OSError) as error:
             raise translate(error) from error
-
-
-def _taken(row: list[Any]) -> wire.TakenFrame:
-    entry, frame, camera, sequence, capability, priority, attempts, traceparent, event, payload, missing = row
-    return wire.TakenFrame(
-        entry_id=entry.decode(),
-        frame_id=frame.decode(),
-        camera_id=camera.decode(),
-        sequence=int(sequence),
-        capability=capability.decode(),
-        priority=int(priority),
-        attempts=int(attempts),
-        traceparent=traceparent.decode("ascii", "replace"),  # any producer's: an invalid one starts a new trace
-        event=event,
-        payload=payload,
-        payload_missing=bool(missing),
-    )

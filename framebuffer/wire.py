@@ -1,6 +1,6 @@
 """What the server's functions take and return, typed. Pure."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -8,27 +8,34 @@ __all__ = [
     "CameraCounters",
     "CameraLedger",
     "CameraSession",
+    "DeadFrame",
     "DispatchReport",
     "FenceRecord",
+    "Given",
     "OutgoingFrame",
+    "PlaceStats",
+    "PublishReport",
     "Published",
     "QueueStats",
     "RawDispatch",
     "RawStats",
     "RoutingRow",
     "RoutingTable",
+    "SampledRoute",
+    "Scanned",
     "SegmentBits",
     "ServerInfo",
     "SettleOutcome",
     "Settlement",
     "StreamStats",
     "TakenFrame",
+    "WaitingFrame",
 ]
 
 Published: TypeAlias = str
 """``ok``, ``duplicate`` or ``refused:<reason>``."""
 
-SettleOutcome: TypeAlias = Literal["settled", "not-owner", "duplicate", "retry", "dead"]
+SettleOutcome: TypeAlias = Literal["settled", "not-owner", "duplicate", "retry", "dead", "released"]
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
@@ -62,12 +69,31 @@ class OutgoingFrame(msgspec.Struct, frozen=True):
     capability: str = "default"
     priority: int = 0
     traceparent: str = ""
+    capabilities: tuple[str, ...] = ()  # two to eight: the frame is settled when each has worked on it
+
+
+class PublishReport(msgspec.Struct, frozen=True):
+    """A status per frame (``superseded:<token>`` too), and the level of backpressure, 0 to 3."""
+
+    statuses: list[Published]
+    pressure: int
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A frame that its producer gives up before publishing it. ``reason``: at most 32 of a-z and ``_``."""
+
+    frame_id: str
+    sequence: int
+    reason: str
+    priority: int = 0
 
 
 class TakenFrame(msgspec.Struct, frozen=True):
     """A frame in a processor's hands: it must be settled with ``entry_id``.
 
     ``attempts`` counts earlier failed ones. ``payload_missing``: the frame had a payload, and it is gone.
+    ``published_ms``: the server's clock when it came in. ``parts``: how many capabilities the frame asks for; this is
+    the part of ``capability``.
     """
 
     entry_id: str
@@ -81,20 +107,21 @@ class TakenFrame(msgspec.Struct, frozen=True):
     event: bytes
     payload: bytes
     payload_missing: bool = False
+    published_ms: int = 0
+    parts: int = 1
 
 
 class Settlement(msgspec.Struct, frozen=True):
     """What became of a taken frame.
 
     ``ok`` publishes ``result``; ``error`` sends it back to its lane, or to the dead after the last attempt; ``dead``
-    gives it up at once. ``traceparent`` goes with the result; empty means the frame's own.
+    gives it up at once; ``release`` sends it back as if it had never been taken.
     """
 
     entry_id: str
-    status: Literal["ok", "error", "dead"] = "ok"
+    status: Literal["ok", "error", "dead", "release"] = "ok"
     result: bytes = b""
     reason: str = ""
-    traceparent: str = ""
 
 
 class RoutingRow(msgspec.Struct, frozen=True, array_like=True):
@@ -108,28 +135,81 @@ class RoutingRow(msgspec.Struct, frozen=True, array_like=True):
 class RoutingTable(msgspec.Struct, frozen=True, array_like=True):
     """Healthy processors only, in a stable order (ties rotate over it)."""
 
-    strategy: Literal["least_loaded"] = "least_loaded"
+    strategy: Literal["least_loaded", "affinity", "round_robin"] = "least_loaded"
     rows: tuple[RoutingRow, ...] = ()
+
+
+class SampledRoute(msgspec.Struct, frozen=True, array_like=True):
+    """A routed frame whose trace is sampled: its head, where it went, and what that processor had then."""
+
+    head: str
+    processor_id: str
+    outstanding: int
+    capacity: int
 
 
 class DispatchReport(msgspec.Struct, frozen=True):
     """What one dispatch call did."""
 
-    read: int  # new entries of the capture stream looked at, claimed ones included
+    read: int  # entries that left the capture streams
     drained: int  # frames that left a lane for a queue
     routed: list[tuple[str, str, int]]  # processor, camera, frames
     parked: list[tuple[str, int]]  # capability, frames that went to its lane
-    depths: dict[str, int]  # queue length of every processor of the table, after the call
+    depths: dict[str, int]  # queue length of the processors that got frames; after a claim of all in the table
     waiting: int  # frames left in all lanes
     more: bool  # calling again at once would move more
-    last_capture_id: str  # wait on the capture stream from here
+    capture_ids: dict[str, str]  # wait on each capture stream, by level, from here
     last_wake_id: str  # wait on the wake stream from here
     malformed: int = 0  # entries that no producer's publish wrote, set aside in the stream of malformed ones
+    capture: int = 0  # frames left in capture, as nobody had room
+    outstanding: int = 0  # frames in the queues of the table's processors
+    capacity: int = 0  # of those processors together
+    unserved: tuple[str, ...] = ()  # capabilities that frames wait for and no processor of the table has
+    sampled: tuple[SampledRoute, ...] = ()  # at most 64
 
     @property
     def moved(self) -> int:
         """Frames that reached a processor's queue."""
         return sum(count for _, _, count in self.routed)
+
+
+class WaitingFrame(msgspec.Struct, frozen=True):
+    """A frame that a custom router is to decide about: ``place`` and ``entry_id`` say where it is."""
+
+    place: str
+    entry_id: str
+    head: str
+
+
+class Scanned(NamedTuple):
+    """A frame of a stream without its bytes. ``camera_id`` is empty and ``sequence`` -1 for what is no frame.
+
+    ``part``: the capability, where the frame is one of several parts.
+    """
+
+    entry_id: str
+    camera_id: str
+    sequence: int
+    part: str
+    published_ms: int
+
+
+class DeadFrame(msgspec.Struct, frozen=True):
+    """A frame that is given up, as ``frames:dead`` holds it. ``died_ms``: the server's clock."""
+
+    entry_id: str
+    frame_id: str
+    camera_id: str
+    sequence: int
+    capability: str
+    priority: int
+    attempts: int
+    published_ms: int
+    traceparent: str
+    processor_id: str
+    reason: str
+    died_ms: int
+    event: bytes
 
 
 class FenceRecord(msgspec.Struct, frozen=True):
@@ -166,11 +246,21 @@ class CameraCounters(msgspec.Struct, frozen=True):
     dropped: int
     duplicate_publishes: int
     duplicate_settles: int
+    results: int = 0  # written for it: more than ``settled`` where frames have several parts
+    surplus: int = 0  # entries under way beyond one a frame, for the same reason
+    dropped_by_reason: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
         """Published and not final yet."""
         return self.published - self.settled - self.dead - self.dropped
+
+
+class PlaceStats(msgspec.Struct, frozen=True):
+    """One stream of a place (``capture``, ``lane:face:p5``, ``ready:w1``). ``oldest_ms``: when its head was published."""
+
+    length: int
+    oldest_ms: int
 
 
 class StreamStats(msgspec.Struct, frozen=True):
@@ -186,6 +276,10 @@ class StreamStats(msgspec.Struct, frozen=True):
     fence: FenceRecord | None
     leaders: list[FenceRecord]  # closed ones, newest first
     results_added: int  # results ever written, trimmed ones included
+    places: dict[str, "PlaceStats"] = msgspec.field(default_factory=dict)  # every stream that holds frames, by its name
+    pressure: int = 0  # level of backpressure that publishers are told
+    server_ms: int = 0  # the server's clock
+    dead_owed: int = 0  # entries that the stream of dead frames must hold
 
     @property
     def in_flight(self) -> int:
@@ -194,19 +288,20 @@ class StreamStats(msgspec.Struct, frozen=True):
 
 
 class CameraLedger(msgspec.Struct, frozen=True, array_like=True):
-    """A camera's counters beside what its bitmaps say, of one instant. ``live``: segments that still have bitmaps."""
+    """A camera's counters beside what its bits say, of one instant. ``live``: segments that still have bits."""
 
     segment_size: int
     complete_below: int
     highest: int
     counters: tuple[int, int, int, int]  # published, settled, dead, dropped
-    published_bits: int
-    final_bits: int
+    complete: int  # segments that are final as a whole
+    replaying: int  # frames whose final bit is set although they are under way again
     live: tuple[int, ...]
+    bits: tuple[bytes, ...] = ()  # of each live segment
 
 
 class SegmentBits(msgspec.Struct, frozen=True):
-    """The bitmaps of a segment; the first sequence is the highest bit of the first byte. Both empty when complete."""
+    """The bits of a segment; the first sequence is the highest bit of the first byte. Both empty when complete."""
 
     complete: bool
     published: bytes
@@ -223,9 +318,14 @@ class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
     depths: list[tuple[str, int]]
     waiting: int
     more: bool
-    last_capture_id: str
+    capture_ids: list[tuple[str, str]]
     last_wake_id: str
-    malformed: int = 0
+    malformed: int
+    capture: int
+    outstanding: int
+    capacity: int
+    unserved: tuple[str, ...]
+    sampled: tuple[SampledRoute, ...]
 
 
 class RawStats(msgspec.Struct, frozen=True, array_like=True):
@@ -238,7 +338,11 @@ class RawStats(msgspec.Struct, frozen=True, array_like=True):
     results_len: int
     results_added: int
     dead_len: int
-    cameras: list[tuple[str, str, int, tuple[int, int, int, int, int, int]]]
+    cameras: list[tuple[str, str, int, tuple[int, int, int, int, int, int, int, int], list[tuple[str, int]]]]
     fence_node: str
     fence: tuple[int, int, int, int, int]  # term, index, first_us, last_us, frames
     leaders: list[str]
+    places: list[tuple[str, int, int]]
+    pressure: int
+    server_ms: int
+    dead_owed: int

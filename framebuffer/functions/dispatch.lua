@@ -1,182 +1,404 @@
--- The leader's calls: dispatch and return.
+-- The leader's dispatch: from capture and the lanes to the queues of processors.
 
--- The lanes, starting one further each time, so that no lane eats the whole budget for ever.
-local function lanes_in_turn(prefix)
-  local names = redis.call('SMEMBERS', prefix .. ':lanes')
-  if #names < 2 then
-    return names
+local AGEING_MS = 10000 -- so much waiting is worth one level of priority
+local OLDEST_EVERY = 16 -- one pass in so many begins with the place whose head has waited longest
+
+-- A frame that names several capabilities becomes one entry for each. False when a lane that may be needed is no lane.
+local function split(prefix, ledgers, frame)
+  local capabilities = {}
+  for capability in string.gmatch(frame.capability, '[^,]+') do
+    local kind = redis.call('TYPE', level_key(stream_key(prefix, 'lane', capability), frame.priority)).ok
+    if kind ~= 'none' and kind ~= 'stream' then
+      return nil
+    end
+    capabilities[#capabilities + 1] = capability
   end
-  table.sort(names)
-  local start = redis.call('HINCRBY', prefix .. ':rotation', ':lanes', 1) % #names
-  local turned = {}
-  for at = 1, #names do
-    turned[at] = names[(start + at - 1) % #names + 1]
+  local key, entries = parts_key(prefix, frame.camera, frame.sequence), {}
+  for at, capability in ipairs(capabilities) do
+    redis.call('HSET', key, capability, 'waiting')
+    local part = { fields = { unpack(frame.fields) } }
+    for name, value in pairs(frame) do
+      part[name] = part[name] or value
+    end
+    part.capability = capability
+    rehead(part)
+    entries[at] = part
   end
-  return turned
+  count(ledger_of(ledgers, frame.camera), SURPLUS, #capabilities - 1)
+  return entries
 end
 
--- ARGV: term, index, node, limit, claim ("1": also take over what another leader left pending), routing table (msgpack).
--- Returns a msgpack array, see DispatchReport.
+-- When the frame that is next at a place was published, in milliseconds; nil where there is none.
+local function head_ms(key)
+  local entry = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+  if not entry then
+    return nil
+  end
+  return published_ms(entry)
+end
+
+-- Where frames wait, in the order in which they should leave. `lanes`: capabilities whose lane can be drained.
+local function places(prefix, lanes, turn)
+  local found, now = {}, nil
+  local capture, capture_levels = prefix .. ':capture', levels_of(prefix .. ':capture')
+  if #lanes == 0 and #capture_levels == 1 then
+    return { { base = capture, level = '0' } }
+  end
+  now = now_ms()
+  local function add(base, level, capability, order)
+    local since = head_ms(level_key(base, level))
+    if since then
+      found[#found + 1] = {
+        base = base, level = level, capability = capability, since = since, order = order,
+        rank = tonumber(level) + (now - since) / AGEING_MS,
+      }
+    end
+  end
+  for at, capability in ipairs(lanes) do
+    local base = stream_key(prefix, 'lane', capability)
+    for _, level in ipairs(levels_of(base)) do
+      add(base, level, capability, (at + turn) % #lanes) -- equals take turns in beginning
+    end
+  end
+  for _, level in ipairs(capture_levels) do
+    add(capture, level, nil, #lanes)
+  end
+  table.sort(found, function(a, b)
+    if a.level ~= b.level then
+      return a.rank > b.rank
+    end
+    if a.order ~= b.order then
+      return a.order < b.order -- lanes first: their frames are older
+    end
+    return a.base < b.base
+  end)
+  if turn % OLDEST_EVERY == 0 and #found > 1 then
+    local oldest = 1
+    for at, place in ipairs(found) do
+      if place.since < found[oldest].since then
+        oldest = at
+      end
+    end
+    table.insert(found, 1, table.remove(found, oldest))
+  end
+  return found
+end
+
+-- One pass over the places. `report` collects what was done.
+local function pass(prefix, router, ledgers, limit, report)
+  local waiting, drainable = {}, {} -- capability to the highest level that waits in its lane
+  local names = redis.call('SMEMBERS', prefix .. ':lanes')
+  table.sort(names)
+  for _, capability in ipairs(names) do
+    waiting[capability] = tonumber(levels_of(stream_key(prefix, 'lane', capability))[1])
+    if free_capacity(router, capability) > 0 then
+      drainable[#drainable + 1] = capability
+    end
+  end
+  local turn = #names > 0 and redis.call('HINCRBY', prefix .. ':rotation', ':turn', 1) or 0
+  local lanes_left, left = limit - math.floor(limit / 4), limit -- the rest is for capture, whose capabilities may be others
+
+  local function routed(processor, frame)
+    local name = processor.id .. '\0' .. frame.camera
+    local row = report.routed_at[name]
+    if not row then
+      row = { processor.id, frame.camera, 0 }
+      report.routed_at[name] = row
+      report.routed[#report.routed + 1] = row
+    end
+    row[3] = row[3] + 1
+    report.moved = report.moved + 1
+    local story = report.story
+    local at = #story
+    story[at + 1], story[at + 2], story[at + 3] = frame.camera, tonumber(frame.sequence), frame.capability
+    story[at + 4], story[at + 5], story[at + 6] = frame.attempts, processor.id, processor.outstanding - 1
+    if #report.sampled < 64 and string.find(frame.trace, '%-%x[13579bdf]$') then
+      report.sampled[#report.sampled + 1] =
+        { frame.fields[HEAD], processor.id, processor.outstanding - 1, processor.capacity }
+    end
+  end
+
+  -- To a queue, or to the lane of its capability; false when neither can hold it.
+  local function place(frame)
+    local ahead = waiting[frame.capability]
+    local processor = not (ahead and ahead >= tonumber(frame.priority)) and route(router, frame)
+    if processor then
+      routed(processor, frame)
+      return true
+    end
+    if not park(prefix, frame) then
+      return false
+    end
+    waiting[frame.capability] = math.max(ahead or 0, tonumber(frame.priority))
+    report.parked[frame.capability] = (report.parked[frame.capability] or 0) + 1
+    return true
+  end
+
+  local function from_capture(fields)
+    local frame = parse(prefix, fields, true)
+    if not frame then
+      report.malformed = report.malformed + 1
+      return set_aside(prefix, fields, 'malformed')
+    end
+    if frame.parts == '1' then
+      return place(frame)
+    end
+    local parts = split(prefix, ledgers, frame)
+    for _, part in ipairs(parts or {}) do
+      place(part)
+    end
+    return parts ~= nil
+  end
+
+  local function from_lane(fields)
+    local frame = parse(prefix, fields)
+    if not frame then
+      report.malformed = report.malformed + 1
+      return set_aside(prefix, fields, 'malformed')
+    end
+    local processor = route(router, frame)
+    if processor then
+      routed(processor, frame)
+    end
+    return processor ~= nil
+  end
+
+  for _, at in ipairs(places(prefix, drainable, turn)) do
+    local key, gone = level_key(at.base, at.level), {}
+    local budget = at.capability and math.min(lanes_left, free_capacity(router, at.capability)) or left
+    local entries = budget > 0 and redis.call('XRANGE', key, '-', '+', 'COUNT', math.min(budget, left)) or {}
+    local fine, failed = pcall(function()
+      for _, entry in ipairs(entries) do
+        local moved
+        if at.capability then
+          moved = from_lane(entry[2])
+        else
+          moved = from_capture(entry[2])
+        end
+        if moved then
+          gone[#gone + 1] = entry[1]
+        elseif at.capability then
+          break
+        end
+      end
+    end)
+    if #gone > 0 then
+      many('XDEL', key, {}, gone)
+    end
+    left = left - #gone
+    if at.capability then
+      lanes_left = lanes_left - #gone
+      report.drained = report.drained + #gone
+      if tidy(at.base, at.level, true) and waiting[at.capability] == tonumber(at.level) then
+        local levels = levels_of(at.base)
+        local rest = levels[1] ~= '0' or redis.call('EXISTS', at.base) == 1
+        waiting[at.capability] = rest and tonumber(levels[1]) or nil
+        if not rest then
+          redis.call('SREM', prefix .. ':lanes', at.capability)
+        end
+      end
+    else
+      report.read = report.read + #gone
+      if #entries > 0 and at.level == '0' then -- the group shows how far its consumer is
+        redis.pcall('XGROUP', 'SETID', key, CAPTURE_GROUP, entries[#entries][1])
+      end
+      tidy(at.base, at.level, false)
+    end
+    if not fine then
+      error(failed, 0)
+    end
+  end
+  report.waiting, report.full = waiting, left <= 0
+end
+
+-- The newest id that each of capture's streams ever had: whoever waits there waits for later ones.
+local function newest_ids(capture)
+  local found = {}
+  for at, level in ipairs(levels_of(capture)) do
+    local info = redis.pcall('XINFO', 'STREAM', level_key(capture, level))
+    found[at] = { level, '0-0' }
+    for name = 1, #info, 2 do
+      if info[name] == 'last-generated-id' then
+        found[at][2] = info[name + 1]
+      end
+    end
+  end
+  return found
+end
+
+-- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack).
+-- Returns a msgpack array, see RawDispatch.
 local function dispatch(keys, argv)
   local prefix, node, limit = keys[1], argv[3], tonumber(argv[4])
-  local refused, started = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
+  local refused = too_old(prefix)
   if refused then
     return refused
   end
-  local router = new_router(prefix, argv[6])
-  local capture = prefix .. ':capture'
-  local moved, drained, read, malformed = 0, 0, 0, 0
-  local routed, routed_at, parked, parked_at, waiting = {}, {}, {}, {}, {}
-
-  local function note_routed(processor, fields)
-    local name = processor.id .. '\0' .. fields[CAMERA]
-    local row = routed_at[name]
-    if not row then
-      row = { processor.id, fields[CAMERA], 0 }
-      routed_at[name] = row
-      routed[#routed + 1] = row
+  local refusal, started = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
+  if refusal then
+    return refusal
+  end
+  local router, ledgers = new_router(prefix, argv[6]), new_ledgers(prefix)
+  if argv[5] == '1' then
+    recount(router)
+    router = new_router(prefix, argv[6])
+    -- Entries that an older library read and never acknowledged are entries like any other; the list of them is not kept.
+    local pending = redis.pcall('XPENDING', prefix .. ':capture', CAPTURE_GROUP)
+    if not pending.err and pending[1] > 0 then
+      redis.call('XGROUP', 'DESTROY', prefix .. ':capture', CAPTURE_GROUP)
+      redis.call('XGROUP', 'CREATE', prefix .. ':capture', CAPTURE_GROUP, '0')
+    end
+  end
+  local report = {
+    moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, routed_at = {}, parked = {}, sampled = {}, story = {},
+    waiting = {}, full = false,
+  }
+  local fine, failed = true, nil
+  if router.free > 0 or #router.rows == 0 then
+    fine, failed = pcall(pass, prefix, router, ledgers, limit, report)
+    close_router(router)
+    close_ledgers(ledgers)
+  end
+  if report.moved > 0 then
+    stamp(prefix, started, report.moved)
+    local candidates = {}
+    for capability, heap in pairs(router.heaps) do
+      candidates[#candidates + 1] = capability
+      candidates[#candidates + 1] = heap.candidates
+    end
+    redis.call('XADD', prefix .. ':story', 'MAXLEN', '~', STORY_KEPT, '*', 'dispatch', cmsgpack.pack({
+      tonumber(argv[1]), tonumber(argv[2]), node, router.strategy, candidates, report.story,
+    }))
+  end
+  for _, processor in ipairs(router.touched) do
+    if not processor.queued then
       redis.call('SADD', prefix .. ':queues', processor.id)
     end
-    row[3] = row[3] + 1
-    moved = moved + 1
+  end
+  if not fine then
+    return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
 
-  -- Lanes first: their frames are older. A quarter of the limit is kept for capture, whose capabilities may be others.
-  local budget = limit - math.floor(limit / 4)
-  for _, capability in ipairs(lanes_in_turn(prefix)) do
-    waiting[capability] = true
-    local lane = stream_key(prefix, 'lane', capability)
-    local take = math.min(budget, free_capacity(router, capability))
-    if take > 0 then
-      for _, entry in ipairs(redis.call('XRANGE', lane, '-', '+', 'COUNT', take)) do
-        if is_frame(prefix, entry[2]) then
-          local processor = route(router, entry[2])
-          if not processor then
-            break
-          end
-          note_routed(processor, entry[2])
-        elseif set_aside(prefix, entry[2], 'malformed') then
-          malformed = malformed + 1
-        else
-          break
-        end
-        redis.call('XDEL', lane, entry[1])
-        drained = drained + 1
-        budget = budget - 1
-      end
-      if redis.call('XLEN', lane) == 0 then
-        redis.call('DEL', lane)
-        redis.call('SREM', prefix .. ':lanes', capability)
-        waiting[capability] = nil
-      end
+  local capture = prefix .. ':capture'
+  local in_capture, in_lanes, unserved, parked, depths = length_of(capture), 0, {}, {}, {}
+  local more = report.full and in_capture > 0 and (router.free > 0 or #router.rows == 0)
+  for _, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
+    in_lanes = in_lanes + length_of(stream_key(prefix, 'lane', capability))
+    if not router.known.capable[capability] then
+      unserved[#unserved + 1] = capability
     end
+    more = more or free_capacity(router, capability) > 0
+  end
+  for capability, number in pairs(report.parked) do
+    parked[#parked + 1] = { capability, number }
+  end
+  for _, processor in ipairs(argv[5] == '1' and router.rows or router.touched) do
+    depths[#depths + 1] = { processor.id, processor.outstanding == math.huge and 0 or processor.outstanding }
+  end
+  local woken = redis.call('XREVRANGE', prefix .. ':wake', '+', '-', 'COUNT', 1)
+  return cmsgpack.pack({
+    report.read, report.drained, report.routed, parked, depths, in_lanes, more, newest_ids(capture),
+    #woken > 0 and woken[1][1] or '0-0', report.malformed, in_capture, router.outstanding, router.capacity, unserved,
+    report.sampled,
+  })
+end
+
+-- The slow path, for routers outside: `peek` shows what waits, `place` does what was decided.
+
+-- ARGV: term, index, node, limit. Returns {place, entry id, head, ...}, flat; the place without the prefix.
+local function peek(keys, argv)
+  local prefix, limit, out = keys[1], tonumber(argv[4]), {}
+  local refused = refuse(prefix, argv, argv[3])
+  if refused then
+    return refused
+  end
+  for _, at in ipairs(places(prefix, redis.call('SMEMBERS', prefix .. ':lanes'), 0)) do
+    if limit <= 0 then
+      break
+    end
+    local key = level_key(at.base, at.level)
+    for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', limit)) do
+      local frame = parse(prefix, entry[2], at.base == prefix .. ':capture')
+      out[#out + 1] = string.sub(key, #prefix + 2)
+      out[#out + 1] = entry[1]
+      out[#out + 1] = frame and entry[2][HEAD] or ''
+      limit = limit - 1
+    end
+  end
+  return out
+end
+
+-- ARGV: term, index, node, routing table, then per decision: place, entry id, processor ('': to its lane).
+-- Returns an outcome per decision: "placed", "parked", "gone", "full", "malformed" or "unknown" (not in the table).
+local function place(keys, argv)
+  local prefix = keys[1]
+  if #argv % 3 ~= 1 then
+    return redis.error_reply('ERR wrong number of arguments')
+  end
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  local refusal, started = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), argv[3])
+  if refusal then
+    return refusal
+  end
+  local router, ledgers, by_id, moved, outcomes = new_router(prefix, argv[4]), new_ledgers(prefix), {}, 0, {}
+  for _, row in ipairs(router.rows) do
+    by_id[row.id] = row
   end
 
-  local function move(entries)
-    for _, entry in ipairs(entries) do
-      local fields = entry[2]
-      local sound = is_frame(prefix, fields)
-      local capability = fields[CAPABILITY]
-      local processor = sound and not waiting[capability] and route(router, fields)
-      local kept = true
-      if not sound then
-        kept = set_aside(prefix, fields, 'malformed')
-        malformed = malformed + 1
-      elseif processor then
-        note_routed(processor, fields)
-      elseif park(prefix, capability, fields) then
-        waiting[capability] = true
-        local row = parked_at[capability]
-        if not row then
-          row = { capability, 0 }
-          parked_at[capability] = row
-          parked[#parked + 1] = row
-        end
-        row[2] = row[2] + 1
-      else
-        kept = false -- stays pending, for the next claim
-      end
-      if kept then
-        redis.call('XACK', capture, CAPTURE_GROUP, entry[1])
-        redis.call('XDEL', capture, entry[1])
-      end
+  local function one(name, id, processor)
+    local base, level = string.match(name, '^(.-):p(%d+)$')
+    base, level = prefix .. ':' .. (base or name), level or '0'
+    local key = level_key(base, level)
+    local reply = redis.pcall('XRANGE', key, id, id)
+    local entry = not reply.err and reply[1]
+    if not entry then
+      return 'gone'
     end
-    read = read + #entries
+    local frame, outcome = parse(prefix, entry[2], base == prefix .. ':capture'), nil
+    local row = by_id[processor]
+    if not frame then
+      outcome = set_aside(prefix, entry[2], 'malformed') and 'malformed'
+    elseif string.find(frame.capability, ',', 1, true) then
+      for _, part in ipairs(split(prefix, ledgers, frame) or {}) do
+        outcome = park(prefix, part) and 'parked' -- each part is decided about by itself
+      end
+    elseif processor == '' then
+      if string.find(name, '^lane:') then
+        return 'parked'
+      end
+      outcome = park(prefix, frame) and 'parked'
+    elseif not row then
+      return 'unknown'
+    elseif row.outstanding >= row.capacity then
+      return 'full'
+    elseif enqueue(router, row, frame) then
+      outcome, moved = 'placed', moved + 1
+    end
+    if not outcome then
+      return 'gone'
+    end
+    redis.call('XDEL', key, id)
+    if tidy(base, level, base ~= prefix .. ':capture') and base ~= prefix .. ':capture'
+      and redis.call('EXISTS', base) == 0 and redis.call('EXISTS', base .. ':levels') == 0 then
+      redis.call('SREM', prefix .. ':lanes', string.sub(base, #prefix + 7))
+    end
+    return outcome
   end
 
-  local left = limit - drained
-  if argv[5] == '1' then
-    local claimed = redis.pcall('XAUTOCLAIM', capture, CAPTURE_GROUP, node, 0, '0-0', 'COUNT', left)
-    if not claimed.err then
-      move(claimed[2])
-    end
+  for at = 5, #argv, 3 do
+    local fine, outcome = pcall(one, argv[at], argv[at + 1], argv[at + 2])
+    outcomes[#outcomes + 1] = fine and outcome or 'gone'
   end
-  local full = read >= left
-  if not full then
-    local want = left - read
-    local entries, failed = read_group(capture, CAPTURE_GROUP, node, want, '>')
-    if failed then
-      return failed
-    end
-    move(entries)
-    full = #entries >= want
+  close_router(router)
+  close_ledgers(ledgers)
+  for _, processor in ipairs(router.touched) do
+    redis.call('SADD', prefix .. ':queues', processor.id)
   end
-
-  save_rotation(router)
   if moved > 0 then
     stamp(prefix, started, moved)
   end
-
-  local depths, last_capture, last_wake, in_lanes = {}, '0-0', '0-0', 0
-  for at, processor in ipairs(router.rows) do
-    depths[at] = { processor.id, processor.outstanding == math.huge and 0 or processor.outstanding }
-  end
-  local more = full and redis.call('XLEN', capture) > 0
-  for capability in pairs(waiting) do
-    in_lanes = in_lanes + redis.call('XLEN', stream_key(prefix, 'lane', capability))
-    more = more or free_capacity(router, capability) > 0
-  end
-  for _, group in ipairs(redis.call('XINFO', 'GROUPS', capture)) do
-    if group[2] == CAPTURE_GROUP then
-      last_capture = group[8]
-    end
-  end
-  local woken = redis.call('XREVRANGE', prefix .. ':wake', '+', '-', 'COUNT', 1)
-  if #woken > 0 then
-    last_wake = woken[1][1]
-  end
-  return cmsgpack.pack({ read, drained, routed, parked, depths, in_lanes, more, last_capture, last_wake, malformed })
-end
-
--- ARGV: term, index, node, processor, limit. Frames of its queue, taken ones included, go back to their lanes.
--- Returns {moved, left}.
-local function give_back(keys, argv)
-  local prefix, processor = keys[1], argv[4]
-  local refused = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), argv[3])
-  if refused then
-    return refused
-  end
-  local key, moved = stream_key(prefix, 'ready', processor), 0
-  for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', argv[5])) do
-    local kept
-    if is_frame(prefix, entry[2]) then
-      kept = park(prefix, entry[2][CAPABILITY], entry[2])
-    else
-      kept = set_aside(prefix, entry[2], 'malformed')
-    end
-    if kept then
-      redis.pcall('XACK', key, processor .. '-group', entry[1])
-      redis.call('XDEL', key, entry[1])
-      moved = moved + 1
-    end
-  end
-  local left = redis.call('XLEN', key)
-  if left == 0 then
-    redis.call('DEL', key)
-    redis.call('SREM', prefix .. ':queues', processor)
-  end
-  if moved > 0 then
-    wake(prefix)
-  end
-  return { moved, left }
+  return outcomes
 end

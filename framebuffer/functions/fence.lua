@@ -29,6 +29,15 @@ local function check_fence(prefix, term, index, node)
   return nil, false
 end
 
+-- The fence of a call of the leader: ARGV opens with term and index; `node` is ANY_NODE where the call names none.
+local function refuse(prefix, argv, node)
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  return check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
+end
+
 local function stamp(prefix, started, frames)
   local key, now = prefix .. ':fence', redis.call('TIME')
   local micros = text(tonumber(now[1]) * 1000000 + tonumber(now[2]))
@@ -42,10 +51,21 @@ end
 
 -- ARGV: term, index, node.
 local function fence(keys, argv)
-  local refused = check_fence(keys[1], tonumber(argv[1]), tonumber(argv[2]), argv[3])
+  local refused = refuse(keys[1], argv, argv[3])
   if refused then
     return refused
   end
+  redis.call('SETNX', keys[1] .. ':format', FORMAT)
   read_group(keys[1] .. ':capture', CAPTURE_GROUP, argv[3], 1, '0') -- creates the group when it is missing
+  return redis.status_reply('OK')
+end
+
+-- ARGV: term, index, level of backpressure (0 to 3). What publishers are told from now on.
+local function pressure(keys, argv)
+  local refused = refuse(keys[1], argv, ANY_NODE)
+  if refused then
+    return refused
+  end
+  redis.call('SET', keys[1] .. ':pressure', argv[3])
   return redis.status_reply('OK')
 end

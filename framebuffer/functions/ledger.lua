@@ -1,93 +1,192 @@
--- The ledger: per camera a bit for each sequence that was published and for each that is final.
+-- The ledger: per camera a record of counters, and two bits for each sequence: published, and final.
+--
+-- Records are the fields of one hash, so that a batch of many cameras costs one read and one write. The bits of 32
+-- sequences are two words side by side, published and final, so that a batch of one camera costs a few calls.
 
--- A camera's ledger, read once a call. `counts` and `touched` are written back by close_camera.
-local function open_camera(prefix, camera, cache)
-  local ledger = cache[camera]
-  if not ledger then
-    local key = stream_key(prefix, 'ledger', camera)
-    local row = redis.call('HMGET', key, 'session', 'segment', 'highest', 'complete', 'floor')
-    ledger = {
-      key = key,
-      known = row[1] and true or false,
-      session = row[1] or '',
-      size = tonumber(row[2]) or 65536,
-      highest = tonumber(row[3]) or -1,
-      complete = tonumber(row[4]) or 0,
-      floor = tonumber(row[5]) or -1,
-      scattered = redis.call('EXISTS', key .. ':complete') == 1,
-      counts = {},
-      touched = {},
-    }
-    cache[camera] = ledger
+local WORD = 32
+local NUMBERS = 13
+
+-- Positions in a record.
+local SEGMENT, HIGHEST, COMPLETE, FLOOR, PUBLISHED, SETTLED, DEAD, DROPPED = 1, 2, 3, 4, 5, 6, 7, 8
+local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING = 9, 10, 11, 12, 13
+local SESSION, PREVIOUS, SCATTERED = 14, 15, 16
+
+local function opened(prefix, camera, packed)
+  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {}, touched = {} }
+  if packed then
+    ledger.row, ledger.known = cmsgpack.unpack(packed), true
+  else
+    ledger.row, ledger.known = { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0 }, false
   end
+  ledger.before = ledger.row[HIGHEST]
   return ledger
 end
 
-local function count(ledger, name, by)
-  ledger.counts[name] = (ledger.counts[name] or 0) + (by or 1)
+local function new_ledgers(prefix)
+  return { prefix = prefix, key = prefix .. ':ledger', open = {} }
 end
 
-local function place(ledger, sequence)
-  local segment = math.floor(sequence / ledger.size)
-  return segment, sequence - segment * ledger.size
+-- Reads the records of cameras in one call.
+local function prefetch(ledgers, cameras)
+  local wanted, asked = {}, {}
+  for _, camera in ipairs(cameras) do
+    if not ledgers.open[camera] and not asked[camera] then
+      asked[camera] = true
+      wanted[#wanted + 1] = camera
+    end
+  end
+  if #wanted > 0 then
+    for at, packed in ipairs(redis.call('HMGET', ledgers.key, unpack(wanted))) do
+      ledgers.open[wanted[at]] = opened(ledgers.prefix, wanted[at], packed)
+    end
+  end
 end
 
-local function bitmap(ledger, kind, segment)
-  return ledger.key .. ':' .. kind .. ':' .. text(segment)
+local function ledger_of(ledgers, camera)
+  if not ledgers.open[camera] then
+    prefetch(ledgers, { camera })
+  end
+  return ledgers.open[camera]
 end
 
--- Completely final segments have no bitmaps any more: all below the watermark, and those of the set above it.
+local function count(ledger, what, by)
+  ledger.row[what] = ledger.row[what] + (by or 1)
+  ledger.changed = true
+end
+
+local function segment_key(ledger, segment)
+  return ledger.key .. ':' .. text(segment)
+end
+
+-- Completely final segments have no bits any more: all below the watermark, and those of the set above it.
 local function is_complete(ledger, segment)
-  if segment < ledger.complete then
+  if segment < ledger.row[COMPLETE] then
     return true
   end
-  return ledger.scattered and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
+  return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
-local function is_final(ledger, sequence)
-  local segment, bit = place(ledger, sequence)
-  return is_complete(ledger, segment) or redis.call('GETBIT', bitmap(ledger, 'final', segment), bit) == 1
+-- The word that holds a sequence, with the sequence's mask in it.
+local function word_of(ledger, sequence)
+  local number = math.floor(sequence / WORD)
+  local word = ledger.words[number]
+  if not word then
+    local segment = math.floor(sequence / ledger.row[SEGMENT])
+    word = { published = 0, final = 0, segment = segment, at = number - segment * (ledger.row[SEGMENT] / WORD) }
+    if is_complete(ledger, segment) then
+      word.complete = true
+    elseif number * WORD <= ledger.before then -- beyond the highest there is nothing
+      local first = '#' .. text(2 * word.at)
+      local second = '#' .. text(2 * word.at + 1)
+      local bits = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', first, 'GET', 'u32', second)
+      word.published, word.final = bits[1], bits[2]
+    end
+    ledger.words[number] = word
+  end
+  return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
+end
+
+local function has(bits, mask)
+  return math.floor(bits / mask) % 2 == 1
 end
 
 local function is_published(ledger, sequence)
-  local segment, bit = place(ledger, sequence)
-  return is_complete(ledger, segment) or redis.call('GETBIT', bitmap(ledger, 'published', segment), bit) == 1
+  local word, mask = word_of(ledger, sequence)
+  return word.complete or has(word.published, mask)
+end
+
+-- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
+local function is_final(ledger, sequence)
+  local word, mask = word_of(ledger, sequence)
+  if not word.complete and not has(word.final, mask) then
+    return false
+  end
+  return not (ledger.row[REPLAYING] > 0
+    and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1)
+end
+
+local function set_published(ledger, sequence)
+  local word, mask = word_of(ledger, sequence)
+  word.published, word.dirty = word.published + mask, true
+  count(ledger, PUBLISHED)
+  if sequence > ledger.row[HIGHEST] then
+    ledger.row[HIGHEST] = sequence
+  end
+end
+
+local function unset_published(ledger, sequence, highest)
+  local word, mask = word_of(ledger, sequence)
+  word.published = word.published - mask
+  count(ledger, PUBLISHED, -1)
+  ledger.row[HIGHEST] = highest
 end
 
 local function set_final(ledger, sequence, outcome)
-  local segment, bit = place(ledger, sequence)
-  redis.call('SETBIT', bitmap(ledger, 'final', segment), bit, 1)
-  ledger.touched[segment] = true
+  local word, mask = word_of(ledger, sequence)
+  if word.complete or has(word.final, mask) then
+    redis.call('SREM', ledger.key .. ':replayed', text(sequence))
+    count(ledger, REPLAYING, -1)
+  else
+    word.final, word.dirty = word.final + mask, true
+    ledger.touched[word.segment] = true
+  end
   count(ledger, outcome)
 end
 
 local function retire(ledger, segment)
-  if (segment + 1) * ledger.size - 1 > ledger.highest then
+  local row = ledger.row
+  if (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST] then
     return
   end
-  local published, final = bitmap(ledger, 'published', segment), bitmap(ledger, 'final', segment)
-  if redis.call('BITCOUNT', final) < ledger.size or redis.call('BITCOUNT', published) < ledger.size then
+  local key = segment_key(ledger, segment)
+  if redis.call('BITCOUNT', key) < 2 * row[SEGMENT] then
     return
   end
-  redis.call('DEL', published, final)
-  if segment ~= ledger.complete then
+  redis.call('DEL', key)
+  ledger.changed = true
+  if segment ~= row[COMPLETE] then
     redis.call('SADD', ledger.key .. ':complete', text(segment))
+    row[SCATTERED] = row[SCATTERED] + 1
     return
   end
-  ledger.complete = segment + 1
-  while redis.call('SREM', ledger.key .. ':complete', text(ledger.complete)) == 1 do
-    ledger.complete = ledger.complete + 1
+  row[COMPLETE] = segment + 1
+  while row[SCATTERED] > 0 and redis.call('SREM', ledger.key .. ':complete', text(row[COMPLETE])) == 1 do
+    row[COMPLETE] = row[COMPLETE] + 1
+    row[SCATTERED] = row[SCATTERED] - 1
   end
-  redis.call('HSET', ledger.key, 'complete', text(ledger.complete))
 end
 
-local function close_cameras(cache)
-  for _, ledger in pairs(cache) do
-    for name, by in pairs(ledger.counts) do
-      redis.call('HINCRBY', ledger.key, name, by)
+-- Writes back what changed. Call it also after a failure: the frames before it have moved.
+local function close_ledgers(ledgers)
+  local records = {}
+  for camera, ledger in pairs(ledgers.open) do
+    local writes = {}
+    for _, word in pairs(ledger.words) do
+      if word.dirty then
+        local write = writes[word.segment]
+        if not write then
+          write = {}
+          writes[word.segment] = write
+        end
+        for offset, bits in ipairs({ word.published, word.final }) do
+          local at = #write
+          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', '#' .. text(2 * word.at + offset - 1)
+          write[at + 4] = text(bits)
+        end
+      end
+    end
+    for segment, write in pairs(writes) do
+      many('BITFIELD', segment_key(ledger, segment), {}, write)
     end
     for segment in pairs(ledger.touched) do
       retire(ledger, segment)
     end
+    if ledger.changed then
+      records[#records + 1] = camera
+      records[#records + 1] = cmsgpack.pack(ledger.row)
+    end
+  end
+  if #records > 0 then
+    many('HSET', ledgers.key, {}, records)
   end
 end

@@ -8,35 +8,48 @@ local function numbers(row)
   return out
 end
 
+-- A place's streams as rows {name without the prefix, entries, milliseconds at which its oldest was published}.
+local function streams_of(prefix, base, rows)
+  local total = 0
+  for _, level in ipairs(levels_of(base)) do
+    local key = level_key(base, level)
+    local length = redis.pcall('XLEN', key)
+    if type(length) == 'number' and length > 0 then
+      rows[#rows + 1] = { string.sub(key, #prefix + 2), length, head_ms(key) or 0 }
+      total = total + length
+    end
+  end
+  return total
+end
+
 -- ARGV: how many closed leaders. Returns a msgpack array, see FrameStreams.stats.
 local function stats(keys, argv)
   local prefix = keys[1]
-  local lanes, ready, cameras, capture_pending = {}, {}, {}, 0
+  local lanes, ready, cameras, streams = {}, {}, {}, {}
+  local capture_pending = pending_number(prefix .. ':capture', CAPTURE_GROUP)
+  local in_capture = streams_of(prefix, prefix .. ':capture', streams)
   for at, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
-    lanes[at] = { capability, redis.call('XLEN', stream_key(prefix, 'lane', capability)) }
+    lanes[at] = { capability, streams_of(prefix, stream_key(prefix, 'lane', capability), streams) }
   end
   for at, processor in ipairs(redis.call('SMEMBERS', prefix .. ':queues')) do
-    local key, pending = stream_key(prefix, 'ready', processor), 0
-    local summary = redis.pcall('XPENDING', key, processor .. '-group')
-    if not summary.err then
-      pending = summary[1]
+    local base, pending = stream_key(prefix, 'ready', processor), 0
+    for _, level in ipairs(levels_of(base)) do
+      pending = pending + pending_number(level_key(base, level), processor .. '-group')
     end
-    ready[at] = { processor, redis.call('XLEN', key), pending }
+    ready[at] = { processor, streams_of(prefix, base, streams), pending }
   end
-  for at, camera in ipairs(redis.call('SMEMBERS', prefix .. ':cameras')) do
-    local key = stream_key(prefix, 'ledger', camera)
-    cameras[at] = {
-      camera,
-      redis.call('HGET', key, 'session') or '',
-      tonumber(redis.call('HGET', key, 'highest') or '-1'),
-      numbers(redis.call('HMGET', key, 'published', 'settled', 'dead', 'dropped', 'duplicate_publishes',
-        'duplicate_settles')),
-    }
-  end
-  local capture = prefix .. ':capture'
-  local summary = redis.pcall('XPENDING', capture, CAPTURE_GROUP)
-  if not summary.err then
-    capture_pending = summary[1]
+  local records = redis.call('HGETALL', prefix .. ':ledger')
+  for at = 1, #records, 2 do
+    local row, drops = cmsgpack.unpack(records[at + 1]), {}
+    if row[DROPPED] > 0 then
+      local found = redis.call('HGETALL', stream_key(prefix, 'ledger', records[at]) .. ':drops')
+      for pair = 1, #found, 2 do
+        drops[#drops + 1] = { found[pair], tonumber(found[pair + 1]) }
+      end
+    end
+    cameras[#cameras + 1] = { records[at], row[SESSION], row[HIGHEST], {
+      row[PUBLISHED], row[SETTLED], row[DEAD], row[DROPPED], row[REPUBLISHED], row[RESETTLED], row[RESULTS], row[SURPLUS],
+    }, drops }
   end
   local results_added, info = 0, redis.pcall('XINFO', 'STREAM', prefix .. ':results')
   for at = 1, #info, 2 do
@@ -46,54 +59,63 @@ local function stats(keys, argv)
   end
   local row = redis.call('HMGET', prefix .. ':fence', 'term', 'index', 'first_us', 'last_us', 'frames')
   return cmsgpack.pack({
-    redis.call('XLEN', capture), capture_pending, lanes, ready,
+    in_capture, capture_pending, lanes, ready,
     redis.call('XLEN', prefix .. ':results'), results_added, redis.call('XLEN', prefix .. ':dead'), cameras,
     row[1] and redis.call('HGET', prefix .. ':fence', 'node') or '', numbers(row),
     redis.call('LRANGE', prefix .. ':leaders', 0, tonumber(argv[1]) - 1),
+    streams, tonumber(redis.call('GET', prefix .. ':pressure') or '0') or 0, now_ms(),
+    tonumber(redis.call('GET', prefix .. ':dead_owed') or '0') or 0,
   })
 end
 
--- ARGV: camera. Returns {segment size, watermark, highest, published bits, final bits, live segments...}: what the
--- bitmaps say, to be held against the counters returned with them.
+-- ARGV: camera. Returns {msgpack of [segment size, watermark, highest, published, settled, dead, dropped, completed
+-- segments, replaying, live segments], the bits of each live segment}: what the bits say, of the same instant.
 local function ledger(keys, argv)
-  local camera = open_camera(keys[1], argv[1], {})
-  local counters = numbers(redis.call('HMGET', camera.key, 'published', 'settled', 'dead', 'dropped'))
-  local complete = camera.complete + redis.call('SCARD', camera.key .. ':complete')
-  local published, final = complete * camera.size, complete * camera.size
-  local live = {}
-  for segment = camera.complete, math.floor(camera.highest / camera.size) do
+  local camera = ledger_of(new_ledgers(keys[1]), argv[1])
+  local row, live, out = camera.row, {}, {}
+  for segment = row[COMPLETE], math.floor(row[HIGHEST] / row[SEGMENT]) do
     if not is_complete(camera, segment) then
-      published = published + redis.call('BITCOUNT', bitmap(camera, 'published', segment))
-      final = final + redis.call('BITCOUNT', bitmap(camera, 'final', segment))
       live[#live + 1] = segment
+      out[#live + 1] = redis.call('GET', segment_key(camera, segment)) or ''
     end
   end
-  return cmsgpack.pack({ camera.size, camera.complete, camera.highest, counters, published, final, live })
+  out[1] = cmsgpack.pack({
+    row[SEGMENT], row[COMPLETE], row[HIGHEST], { row[PUBLISHED], row[SETTLED], row[DEAD], row[DROPPED] },
+    row[COMPLETE] + row[SCATTERED], row[REPLAYING], live,
+  })
+  return out
 end
 
--- ARGV: camera, segment. Returns {complete, published bitmap, final bitmap} of one instant.
+-- ARGV: camera, segment. Returns {complete, bits}: words of 32 published and 32 final bits in turn.
 local function bits(keys, argv)
-  local camera, segment = open_camera(keys[1], argv[1], {}), tonumber(argv[2])
+  local camera, segment = ledger_of(new_ledgers(keys[1]), argv[1]), tonumber(argv[2])
   if is_complete(camera, segment) then
-    return { 1, '', '' }
+    return { 1, '' }
   end
-  return {
-    0,
-    redis.call('GET', bitmap(camera, 'published', segment)) or '',
-    redis.call('GET', bitmap(camera, 'final', segment)) or '',
-  }
+  return { 0, redis.call('GET', segment_key(camera, segment)) or '' }
 end
 
--- ARGV: stream (without the prefix), start ("-" or "(" and an id), count. Returns {id, camera, sequence, ...}, flat:
--- the frames of a page without their bytes. What is not a frame has no camera and sequence -1.
+-- ARGV: camera. The dead frames that are under way again.
+local function replaying(keys, argv)
+  return redis.call('SMEMBERS', stream_key(keys[1], 'ledger', argv[1]) .. ':replayed')
+end
+
+-- ARGV: stream (without the prefix), start ("-" or "(" and an id), count. Returns {id, camera, sequence, part, ms, ...},
+-- flat: the frames of a page without their bytes; `part` is the capability where the frame is one of several parts, `ms`
+-- when it was published. What is not a frame has no camera and sequence -1.
 local function scan(keys, argv)
   local out = {}
   for _, entry in ipairs(redis.call('XRANGE', keys[1] .. ':' .. argv[1], argv[2], '+', 'COUNT', argv[3])) do
-    local camera, sequence = entry[2][CAMERA] or '', entry[2][SEQUENCE] or ''
-    local sound = is_name(camera) and is_count(sequence)
+    local id, camera, sequence, capability, _, _, published, parts
+    if entry[2][1] == 'frame' then
+      id, camera, sequence, capability, _, _, published, parts = string.match(entry[2][HEAD], HEAD_PATTERN)
+    end
+    local sound = id and is_name(camera) and is_count(sequence)
     out[#out + 1] = entry[1]
     out[#out + 1] = sound and camera or ''
     out[#out + 1] = sound and sequence or '-1'
+    out[#out + 1] = sound and parts ~= '1' and capability or ''
+    out[#out + 1] = sound and published or '0'
   end
   return out
 end

@@ -1,151 +1,433 @@
--- The processor's calls: take and settle.
+-- The processor's calls: take, settle and renew.
 
--- ARGV: processor, consumer, count, from (">" for new ones, an id for own pending ones after it), idle milliseconds after
--- which pending frames of its other consumers are claimed (-1: never). Returns per frame {entry id, 10 values, missing}.
+-- An entry's handle is its id, with the level in front where that is not '0': "1764-0", "5:1764-0", "s:1764-0".
+local function handle_of(level, id)
+  return level == '0' and id or level .. ':' .. id
+end
+
+-- Level, id and its two numbers; nil for what is no handle.
+local function parse_handle(handle)
+  local level, id = string.match(handle, '^([%ds]+):(.+)$')
+  level, id = level or '0', id or handle
+  local ms, number = string.match(id, '^(%d+)%-(%d+)$')
+  if not ms or #ms > 15 or #number > 15 or #level > 2 then
+    return nil
+  end
+  return level, id, tonumber(ms), tonumber(number)
+end
+
+local function pending_number(key, group)
+  local summary = redis.pcall('XPENDING', key, group)
+  return summary.err and 0 or summary[1]
+end
+
+-- When the next undelivered frame of a queue's level was published; nil where there is none.
+local function undelivered_ms(key, group)
+  local from = '-'
+  local groups = redis.pcall('XINFO', 'GROUPS', key)
+  for _, row in ipairs(groups.err and {} or groups) do
+    if row[2] == group then
+      from = '(' .. row[8]
+    end
+  end
+  local entry = redis.call('XRANGE', key, from, '+', 'COUNT', 1)[1]
+  if not entry then
+    return nil
+  end
+  return published_ms(entry)
+end
+
+-- The levels of a queue in the order in which they are to be read; nil when nothing may be taken now.
+local SUSPECT_WAITS_MS = 1000
+local function levels_to_take(prefix, base, group)
+  local levels = levels_of(base)
+  if #levels == 1 then
+    return levels
+  end
+  local now, ranked, suspects, in_hand, oldest = now_ms(), {}, nil, 0, nil
+  for _, level in ipairs(levels) do
+    local key = level_key(base, level)
+    local since = undelivered_ms(key, group)
+    local pending = pending_number(key, group)
+    in_hand = in_hand + pending
+    if level == 's' then
+      if pending > 0 then
+        return nil -- a suspect is in hand: it stays alone
+      end
+      suspects = since and now - since
+    elseif since then
+      local one = { level = level, since = since, rank = tonumber(level) + (now - since) / AGEING_MS }
+      ranked[#ranked + 1] = one
+      if not oldest or since < oldest.since then
+        oldest = one
+      end
+    end
+  end
+  if suspects and in_hand == 0 and (#ranked == 0 or suspects > SUSPECT_WAITS_MS) then
+    return { 's' }
+  elseif suspects and suspects > SUSPECT_WAITS_MS and in_hand > 0 then
+    return nil -- it has waited long enough: first what is in hand has to end
+  end
+  table.sort(ranked, function(a, b)
+    return a.rank > b.rank
+  end)
+  if #ranked > 1 and redis.call('HINCRBY', prefix .. ':rotation', base, 1) % OLDEST_EVERY == 0 then
+    return { oldest.level, one = true }
+  end
+  local order = {}
+  for at, one in ipairs(ranked) do
+    order[at] = one.level
+  end
+  return #order > 0 and order or { '0' }
+end
+
+-- ARGV: processor, consumer, count, from (">" for new ones, a handle for own pending ones after it), idle milliseconds
+-- after which pending frames of its other consumers are claimed (-1: never). Returns per frame {handle, head, event,
+-- payload}; the payload is nil when it is gone.
 local function take(keys, argv)
   local prefix, processor, consumer, wanted = keys[1], argv[1], argv[2], tonumber(argv[3])
-  local key, group = stream_key(prefix, 'ready', processor), argv[1] .. '-group'
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  local base, group = stream_key(prefix, 'ready', processor), argv[1] .. '-group'
   local frames = {}
 
-  local function hand_out(entries)
+  local function hand_out(level, entries)
+    local key = level_key(base, level)
     for _, entry in ipairs(entries) do
       local fields = entry[2]
       if not fields then
         redis.call('XACK', key, group, entry[1]) -- pending, but its entry is gone: nothing to hand out
-      elseif not is_frame(prefix, fields) then
+      elseif not parse(prefix, fields) then
         if set_aside(prefix, fields, 'malformed') then
           redis.call('XACK', key, group, entry[1])
           redis.call('XDEL', key, entry[1])
         end
       else
-        local payload, missing = fields[PAYLOAD], 0
-        if fields[REF] ~= '' then
-          local stored = redis.pcall('GET', fields[REF])
-          if type(stored) == 'string' then
-            payload = stored
-          else
-            missing = 1
-          end
+        local payload = fields[CARRIED]
+        if fields[CARRIER] == 'ref' then
+          local stored = redis.pcall('GET', payload)
+          payload = type(stored) == 'string' and stored or false
         end
-        frames[#frames + 1] = {
-          entry[1], fields[FRAME_ID], fields[CAMERA], fields[SEQUENCE], fields[CAPABILITY], fields[PRIORITY],
-          fields[ATTEMPTS], fields[TRACEPARENT], fields[EVENT], payload, missing,
-        }
+        frames[#frames + 1] = { handle_of(level, entry[1]), fields[HEAD], fields[EVENT], payload }
       end
     end
   end
 
   local idle = tonumber(argv[5])
   if idle >= 0 then
-    local claimed = redis.pcall('XAUTOCLAIM', key, group, consumer, idle, '0-0', 'COUNT', wanted)
-    if not claimed.err then
-      hand_out(claimed[2])
+    for _, level in ipairs(levels_of(base)) do
+      local claimed = redis.pcall('XAUTOCLAIM', level_key(base, level), group, consumer, idle, '0-0', 'COUNT', wanted)
+      if not claimed.err then
+        hand_out(level, claimed[2])
+      end
     end
   end
-  if #frames < wanted then
-    local entries, failed = read_group(key, group, consumer, wanted - #frames, argv[4])
-    if failed then
-      return failed
+  if argv[4] ~= '>' then
+    -- Own pending ones: level after level, from the one that the handle names.
+    local from_level, from_id = parse_handle(argv[4])
+    local begun = argv[4] == '0' or argv[4] == '0-0' or not from_level
+    for _, level in ipairs(levels_of(base)) do
+      begun = begun or level == from_level
+      if begun and #frames < wanted then
+        local from = level == from_level and from_id or '0'
+        local entries, failed = read_group(level_key(base, level), group, consumer, wanted - #frames, from)
+        if failed then
+          return failed
+        end
+        hand_out(level, entries)
+      end
     end
-    hand_out(entries)
+    return frames
+  end
+  local levels = #frames < wanted and levels_to_take(prefix, base, group) or {}
+  if levels.one or levels[1] == 's' then
+    wanted = #frames + 1
+  end
+  for _, level in ipairs(levels) do
+    if #frames < wanted then
+      local entries, failed = read_group(level_key(base, level), group, consumer, wanted - #frames, '>')
+      if failed then
+        return failed
+      end
+      hand_out(level, entries)
+    end
   end
   return frames
 end
 
-local function bury(prefix, processor, fields, attempts, reason)
-  fields[ATTEMPTS] = text(attempts)
-  local entry = { unpack(fields) }
-  entry[#entry + 1] = 'processor_id'
-  entry[#entry + 1] = processor
-  entry[#entry + 1] = 'reason'
-  entry[#entry + 1] = reason
-  return append(prefix .. ':dead', entry)
+local function bury(prefix, processor, frame, reason)
+  rehead(frame)
+  local entry = { unpack(frame.fields) }
+  for _, value in ipairs({ 'processor_id', processor, 'reason', reason, 'dead_ms', text(now_ms()) }) do
+    entry[#entry + 1] = value
+  end
+  if type(redis.pcall('XADD', prefix .. ':dead', '*', unpack(entry))) == 'table' then
+    return false
+  end
+  redis.call('INCR', prefix .. ':dead_owed') -- so that one who trims the dead by hand is found out
+  return true
 end
 
--- ARGV: processor, consumer, attempts allowed, results kept, then per settlement: entry id, status, result, reason,
--- traceparent. Returns an outcome per settlement: "settled", "not-owner", "duplicate", "retry" or "dead".
+-- A frame, or a part of one, has reached its end: "settled" or "dead". The ledger, the other parts and the payload.
+local function finish(prefix, ledger, frame, outcome)
+  local sequence = tonumber(frame.sequence)
+  if frame.parts ~= '1' then
+    local key, waiting, dead = parts_key(prefix, frame.camera, frame.sequence), 0, false
+    redis.call('HSET', key, frame.capability, outcome)
+    for _, state in ipairs(redis.call('HVALS', key)) do
+      waiting = waiting + (state == 'waiting' and 1 or 0)
+      dead = dead or state == 'dead'
+    end
+    if waiting > 0 then
+      count(ledger, SURPLUS, -1)
+      return
+    end
+    outcome = dead and 'dead' or 'settled'
+    if not dead then
+      redis.call('DEL', key)
+    end
+  end
+  set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD)
+  if outcome == 'settled' and frame.fields[CARRIER] == 'ref' then
+    redis.call('UNLINK', frame.fields[CARRIED])
+  end
+end
+
+-- Whether this frame, or this part of it, has its end already.
+local function is_over(prefix, ledger, frame)
+  if is_final(ledger, tonumber(frame.sequence)) then
+    return true
+  end
+  return frame.parts ~= '1'
+    and redis.call('HGET', parts_key(prefix, frame.camera, frame.sequence), frame.capability) ~= 'waiting'
+end
+
+-- One more attempt has failed: back to its lane, or to the dead after the last. Returns the outcome, nil when neither
+-- can hold it.
+local function fail(prefix, ledger, frame, processor, attempts_max, reason, at_once)
+  frame.attempts = frame.attempts + 1
+  if at_once or frame.attempts >= attempts_max then
+    if not bury(prefix, processor, frame, reason) then
+      return nil
+    end
+    finish(prefix, ledger, frame, 'dead')
+    tell(prefix, frame, processor, 'dead', reason)
+    return 'dead'
+  end
+  rehead(frame)
+  if not park(prefix, frame) then
+    return nil
+  end
+  tell(prefix, frame, processor, 'retry', reason)
+  return 'retry'
+end
+
+-- The entries of a queue's level with these ids, as {id = fields}: by one range where they lie together.
+local function entries_of(key, ids, lowest, highest)
+  local found = {}
+  if #ids > 2 then
+    for _, entry in ipairs(redis.call('XRANGE', key, lowest, highest, 'COUNT', 2 * #ids)) do
+      found[entry[1]] = entry[2]
+    end
+  end
+  for _, id in ipairs(ids) do
+    if not found[id] then
+      local entry = redis.call('XRANGE', key, id, id)[1]
+      found[id] = entry and entry[2]
+    end
+  end
+  return found
+end
+
+-- The ids that the consumer holds, as {id = true}.
+local function held(key, group, consumer, ids, lowest, highest)
+  local found = {}
+  if #ids > 2 then
+    local pending = redis.pcall('XPENDING', key, group, lowest, highest, 4096, consumer)
+    for _, row in ipairs(pending.err and {} or pending) do
+      found[row[1]] = true
+    end
+    return found
+  end
+  for _, id in ipairs(ids) do
+    local pending = redis.pcall('XPENDING', key, group, id, id, 1, consumer)
+    found[id] = not pending.err and #pending > 0 or nil
+  end
+  return found
+end
+
+-- Handles by level: {level = {ids, lowest id, highest id}}, and the parsed handles in order.
+local function by_level(handles)
+  local levels, parsed = {}, {}
+  for at, handle in ipairs(handles) do
+    local level, id, ms, number = parse_handle(handle)
+    if level then
+      local group = levels[level]
+      if not group then
+        group = { ids = {}, lowest = id, highest = id, low = { ms, number }, high = { ms, number } }
+        levels[level] = group
+      end
+      group.ids[#group.ids + 1] = id
+      if ms < group.low[1] or (ms == group.low[1] and number < group.low[2]) then
+        group.lowest, group.low = id, { ms, number }
+      end
+      if ms > group.high[1] or (ms == group.high[1] and number > group.high[2]) then
+        group.highest, group.high = id, { ms, number }
+      end
+      parsed[at] = { level, id }
+    end
+  end
+  return levels, parsed
+end
+
+-- Takes entries out of a queue: acknowledged, deleted, and no longer counted.
+local function leave(prefix, processor, gone)
+  local base, group, left = stream_key(prefix, 'ready', processor), processor .. '-group', 0
+  for level, ids in pairs(gone) do
+    local key = level_key(base, level)
+    many('XACK', key, { group }, ids)
+    many('XDEL', key, {}, ids)
+    left = left + #ids
+    if level ~= '0' then
+      tidy(base, level, false)
+    end
+  end
+  if left > 0 then
+    local depth = redis.call('HINCRBY', prefix .. ':depths', processor, -left)
+    if depth < 0 then
+      redis.call('HSET', prefix .. ':depths', processor, length_of(base))
+    end
+  end
+  return left
+end
+
+-- ARGV: processor, consumer, attempts allowed, results kept, then per settlement: handle, status ("ok", "error", "dead"
+-- or "release"), result or reason. Returns an outcome per settlement: "settled", "not-owner", "duplicate", "retry",
+-- "dead" or "released".
 local function settle(keys, argv)
   local prefix, processor, consumer = keys[1], argv[1], argv[2]
   local attempts_max, results_kept = tonumber(argv[3]), argv[4]
-  if not attempts_max or not tonumber(results_kept) or #argv % 5 ~= 4 then
+  if not attempts_max or not tonumber(results_kept) or #argv % 3 ~= 1 then
     return redis.error_reply('ERR wrong number of arguments')
   end
-  local key, group = stream_key(prefix, 'ready', processor), argv[1] .. '-group'
-  local results = prefix .. ':results'
-  local cache, outcomes = {}, {}
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  local base, group, results = stream_key(prefix, 'ready', processor), argv[1] .. '-group', prefix .. ':results'
+  local ledgers, handles, outcomes, gone = new_ledgers(prefix), {}, {}, {}
+  for at = 5, #argv, 3 do
+    handles[#handles + 1] = argv[at]
+  end
+  local levels, parsed = by_level(handles)
+  local mine, fields_of, cameras = {}, {}, {}
+  for level, one in pairs(levels) do
+    local key = level_key(base, level)
+    mine[level] = held(key, group, consumer, one.ids, one.lowest, one.highest)
+    local wanted = {}
+    for _, id in ipairs(one.ids) do
+      wanted[#wanted + 1] = mine[level][id] and id or nil
+    end
+    fields_of[level] = entries_of(key, wanted, one.lowest, one.highest)
+    for id, fields in pairs(fields_of[level]) do
+      local frame = parse(prefix, fields)
+      fields_of[level][id] = frame or { malformed = fields }
+      cameras[#cameras + 1] = frame and frame.camera
+    end
+    gone[level] = {}
+  end
+  prefetch(ledgers, cameras)
 
-  local function one(id, status, result, reason, traceparent)
+  local function one(level, id, status, body)
     -- A malformed id, a queue that is gone and a frame that others hold all answer the same: it is not yours.
-    local pending = redis.pcall('XPENDING', key, group, id, id, 1, consumer)
-    if pending.err or #pending == 0 then
+    if not mine[level][id] then
       return 'not-owner'
     end
-    local entry = redis.call('XRANGE', key, id, id)[1]
-    if not entry then
-      redis.call('XACK', key, group, id)
-      return 'not-owner'
-    end
-    local fields = entry[2]
-    local sound = is_frame(prefix, fields)
-    local sequence = sound and tonumber(fields[SEQUENCE])
-    local ledger = sound and open_camera(prefix, fields[CAMERA], cache)
+    local frame = fields_of[level][id]
     local outcome
-    if not sound or not is_published(ledger, sequence) then
-      -- It never went through `publish`: a result of it would be one that no ledger owes.
-      set_aside(prefix, fields, sound and 'not_published' or 'malformed')
+    if not frame then
+      outcome = 'not-owner' -- pending, but its entry is gone
+    elseif frame.malformed then
+      set_aside(prefix, frame.malformed, 'malformed')
       outcome = 'not-owner'
-    elseif is_final(ledger, sequence) then
-      count(ledger, 'duplicate_settles')
-      outcome = 'duplicate'
-    elseif status == 'ok' then
-      if traceparent == '' then
-        traceparent = fields[TRACEPARENT]
-      end
-      redis.call('XADD', results, 'MAXLEN', '~', results_kept, '*', 'frame_id', fields[FRAME_ID],
-        'camera_id', fields[CAMERA], 'sequence', fields[SEQUENCE], 'processor_id', processor,
-        'traceparent', traceparent, 'result', result)
-      outcome = 'settled'
     else
-      local attempts = tonumber(fields[ATTEMPTS]) + 1
-      if status == 'dead' or attempts >= attempts_max then
-        if not bury(prefix, processor, fields, attempts, reason) then
+      local ledger = ledger_of(ledgers, frame.camera)
+      if not is_published(ledger, tonumber(frame.sequence)) then
+        -- It never went through `publish`: a result of it would be one that no ledger owes.
+        set_aside(prefix, frame.fields, 'not_published')
+        outcome = 'not-owner'
+      elseif is_over(prefix, ledger, frame) then
+        count(ledger, RESETTLED)
+        outcome = 'duplicate'
+      elseif status == 'ok' then
+        redis.call('XADD', results, 'MAXLEN', '~', results_kept, '*', 'frame', frame.fields[HEAD],
+          'processor_id', processor, 'result', body)
+        count(ledger, RESULTS)
+        finish(prefix, ledger, frame, 'settled')
+        outcome = 'settled'
+      elseif status == 'release' then
+        if not park(prefix, frame) then
           return 'not-owner'
         end
-        outcome = 'dead'
+        outcome = 'released'
       else
-        fields[ATTEMPTS] = text(attempts)
-        if not park(prefix, fields[CAPABILITY], fields) then
+        outcome = fail(prefix, ledger, frame, processor, attempts_max, body, status == 'dead')
+        if not outcome then
           return 'not-owner'
         end
-        outcome = 'retry'
       end
     end
-    redis.call('XACK', key, group, id)
-    redis.call('XDEL', key, id)
-    if outcome == 'settled' or outcome == 'dead' then
-      set_final(ledger, sequence, outcome)
-    end
-    if outcome == 'settled' and fields[REF] ~= '' then
-      redis.call('UNLINK', fields[REF])
-    end
+    mine[level][id] = nil -- the same frame twice in one call is settled once
+    table.insert(gone[level], id)
     return outcome
   end
 
   local failed
-  for at = 5, #argv, 5 do
-    local fine, outcome = pcall(one, argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4])
+  for at = 1, #handles do
+    local fine, outcome = true, 'not-owner'
+    if parsed[at] then
+      fine, outcome = pcall(one, parsed[at][1], parsed[at][2], argv[3 * at + 3], argv[3 * at + 4])
+    end
     if not fine then
       failed = outcome
       break
     end
-    outcomes[#outcomes + 1] = outcome
+    outcomes[at] = outcome
   end
-  close_cameras(cache) -- also after a failure: the frames before it are final
+  leave(prefix, processor, gone) -- also after a failure: the frames before it have gone on
+  close_ledgers(ledgers)
   if failed then
-    return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. failed)
+    return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
-  if redis.call('EXISTS', prefix .. ':lanes') == 1 then
+  if redis.call('EXISTS', prefix .. ':lanes', prefix .. ':capture:levels') > 0
+    or redis.call('XLEN', prefix .. ':capture') > 0 then
     wake(prefix) -- capacity became free, or a frame came back, while frames wait
   end
   return outcomes
+end
+
+-- ARGV: processor, consumer, handles. The lease of each starts anew. Returns 1 per frame, 0 for one that is not theirs.
+local function renew(keys, argv)
+  local prefix, processor, consumer = keys[1], argv[1], argv[2]
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  local base, group, answers = stream_key(prefix, 'ready', processor), argv[1] .. '-group', {}
+  local levels, parsed = by_level({ unpack(argv, 3) })
+  local mine = {}
+  for level, one in pairs(levels) do
+    mine[level] = held(level_key(base, level), group, consumer, one.ids, one.lowest, one.highest)
+  end
+  for at = 1, #argv - 2 do
+    local level, id = unpack(parsed[at] or {})
+    answers[at] = 0
+    if level and mine[level][id] then
+      redis.call('XCLAIM', level_key(base, level), group, consumer, 0, id, 'JUSTID')
+      answers[at] = 1
+    end
+  end
+  return answers
 end

@@ -1,94 +1,182 @@
--- The producer's calls: open and publish.
+-- The producer's calls: open, publish and drop.
 
 -- ARGV: camera, session token, segment size, sequence to resume at (-1: none). Returns {previous token, next sequence}.
 local function open(keys, argv)
   local prefix, camera, token = keys[1], argv[1], argv[2]
-  local resume = tonumber(argv[4]) or -1
+  local segment, resume = tonumber(argv[3]), tonumber(argv[4]) or -1
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
   if not is_name(camera) then
     return redis.error_reply('ERR invalid camera')
   end
-  local key = stream_key(prefix, 'ledger', camera)
-  local row = redis.call('HMGET', key, 'session', 'previous', 'highest')
-  local previous = row[1] or ''
+  if not segment or segment < WORD or segment % WORD ~= 0 then
+    return redis.error_reply('ERR the segment size must be a multiple of ' .. WORD)
+  end
+  local ledgers = new_ledgers(prefix)
+  local ledger = ledger_of(ledgers, camera)
+  local row = ledger.row
+  local previous = row[SESSION]
   if previous == token then
-    previous = row[2] or '' -- the reply to the first call was lost
+    previous = row[PREVIOUS] -- the reply to the first call was lost
   else
-    redis.call('HSET', key, 'session', token, 'previous', previous)
+    row[SESSION], row[PREVIOUS] = token, previous
   end
-  redis.call('HSETNX', key, 'segment', argv[3])
+  if not ledger.known then
+    row[SEGMENT] = segment
+  end
   if resume >= 0 then
-    redis.call('HSET', key, 'floor', text(resume))
+    row[FLOOR] = resume
   end
-  redis.call('SADD', prefix .. ':cameras', camera)
-  return { previous, text((tonumber(row[3]) or -1) + 1) }
+  ledger.changed = true
+  close_ledgers(ledgers)
+  redis.call('SETNX', prefix .. ':format', FORMAT)
+  return { previous, text(row[HIGHEST] + 1) }
 end
 
--- ARGV: camera, session token, largest inline payload, then per frame: frame_id, sequence, capability, priority,
--- traceparent, event, payload. Returns a status per frame: "ok", "duplicate" or "refused:<reason>".
+-- The sessions at the head of the arguments: their ledgers, nil for one that is superseded, and its current token.
+local function sessions_of(ledgers, argv, from, number)
+  local names, found, current = {}, {}, {}
+  for at = 1, number do
+    names[at] = argv[from + 2 * at - 2]
+  end
+  prefetch(ledgers, names)
+  for at = 1, number do
+    local ledger = ledger_of(ledgers, names[at])
+    if ledger.known and ledger.row[SESSION] == argv[from + 2 * at - 1] then
+      found[at] = ledger
+    else
+      current[at] = ledger.row[SESSION]
+    end
+  end
+  return found, current
+end
+
+local function misfit(ledger, before, id, sequence, capability, priority)
+  if not is_frame_id(id) then
+    return 'refused:frame_id'
+  elseif not sequence or sequence < 0 or sequence > SEQUENCE_MAX or sequence % 1 ~= 0 then
+    return 'refused:sequence'
+  elseif sequence > math.max(before, ledger.row[FLOOR]) + JUMP_MAX then
+    return 'refused:sequence_jump'
+  elseif not priority or priority < 0 or priority > 10 or priority % 1 ~= 0 then
+    return 'refused:priority'
+  end
+end
+
+-- ARGV: largest inline payload, number of sessions, per session: camera, token; then per frame: number of its session,
+-- frame_id, sequence, capability (several with commas), priority, traceparent, event, payload.
+-- Returns the level of backpressure and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
 local function publish(keys, argv)
-  local prefix, camera, inline_max = keys[1], argv[1], tonumber(argv[3])
-  if not inline_max or #argv % 7 ~= 3 then
+  local prefix, inline_max, number = keys[1], tonumber(argv[1]), tonumber(argv[2])
+  local first = 3 + 2 * (number or 0)
+  if not inline_max or not number or (#argv - first + 1) % 8 ~= 0 then
     return redis.error_reply('ERR wrong number of arguments') -- half a frame would be marked and then not appended
   end
-  local cache = {}
-  local ledger = open_camera(prefix, camera, cache)
-  if not ledger.known or ledger.session ~= argv[2] then
-    return redis.error_reply('SUPERSEDED ' .. ledger.session)
+  local refused = too_old(prefix)
+  if refused then
+    return refused
   end
-  local capture = prefix .. ':capture'
-  local limit = math.max(ledger.highest, ledger.floor) + JUMP_MAX
-  local before = ledger.highest
-  local statuses = {}
-  for at = 4, #argv, 7 do
-    local sequence, capability, priority = tonumber(argv[at + 1]), argv[at + 2], tonumber(argv[at + 3])
-    local status
-    if not is_frame_id(argv[at]) then
-      status = 'refused:frame_id'
-    elseif not sequence or sequence < 0 or sequence > SEQUENCE_MAX or sequence % 1 ~= 0 then
-      status = 'refused:sequence'
-    elseif sequence > limit then
-      status = 'refused:sequence_jump'
-    elseif not is_name(capability) then
-      status = 'refused:capability'
-    elseif not priority or priority < 0 or priority > 10 or priority % 1 ~= 0 then
-      status = 'refused:priority'
-    else
-      local segment, bit = place(ledger, sequence)
-      local published = bitmap(ledger, 'published', segment)
-      if is_complete(ledger, segment) or redis.call('SETBIT', published, bit, 1) == 1 then
-        -- Counting it is a write: a WAIT behind it on this connection covers the first publish as well.
-        count(ledger, 'duplicate_publishes')
-        status = 'duplicate'
-      else
-        local number, payload, ref = text(sequence), argv[at + 6], ''
-        if #payload > inline_max then
-          ref = payload_key(prefix, camera, number)
-          redis.call('SET', ref, payload)
-          payload = ''
-        end
-        local id = append(capture, {
-          'frame_id', argv[at], 'camera_id', camera, 'sequence', number, 'capability', capability,
-          'priority', text(priority), 'attempts', '0', 'traceparent', argv[at + 4], 'event', argv[at + 5],
-          'payload', payload, 'ref', ref,
-        })
-        if id then
-          count(ledger, 'published')
-          ledger.highest = math.max(ledger.highest, sequence)
-          status = 'ok'
-        else
-          redis.call('SETBIT', published, bit, 0)
-          if ref ~= '' then
-            redis.call('DEL', ref)
-          end
-          status = 'refused:capture'
-        end
+  local ledgers, capture, moment = new_ledgers(prefix), prefix .. ':capture', text(now_ms())
+  local sessions, current = sessions_of(ledgers, argv, 3, number)
+
+  local function one(ledger, id, sequence, capability, priority, trace, event, payload)
+    local odd = misfit(ledger, ledger.before, id, sequence, capability, priority)
+    if odd then
+      return odd
+    end
+    local parts = parts_of(capability)
+    if parts == 0 then
+      return 'refused:capability'
+    end
+    if is_published(ledger, sequence) then
+      -- Counting it is a write: a WAIT behind it on this connection covers the first publish as well.
+      count(ledger, REPUBLISHED)
+      return 'duplicate'
+    end
+    local highest = ledger.row[HIGHEST]
+    set_published(ledger, sequence)
+    local digits, carrier, carried = text(sequence), 'payload', payload
+    if #payload > inline_max then
+      carrier, carried = 'ref', payload_key(prefix, ledger.camera, digits)
+      redis.call('SET', carried, payload)
+    end
+    if #trace > 200 or not string.find(trace, '^[!-~]+$') then
+      trace = '-'
+    end
+    local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. text(priority) .. ' 0 '
+      .. moment .. ' ' .. parts .. ' ' .. trace
+    if append(capture, text(priority), { 'frame', head, 'event', event, carrier, carried }) then
+      return 'ok'
+    end
+    unset_published(ledger, sequence, highest)
+    if carrier == 'ref' then
+      redis.call('DEL', carried)
+    end
+    return 'refused:capture'
+  end
+
+  local answer, failed = { redis.call('GET', prefix .. ':pressure') or '0' }, nil
+  for at = first, #argv, 8 do
+    local session = tonumber(argv[at])
+    local ledger, status = sessions[session], nil
+    if ledger then
+      local fine
+      fine, status = pcall(one, ledger, argv[at + 1], tonumber(argv[at + 2]), argv[at + 3], tonumber(argv[at + 4]),
+        argv[at + 5], argv[at + 6], argv[at + 7])
+      if not fine then
+        failed = status
+        break
       end
+    else
+      status = 'superseded:' .. (current[session] or '')
+    end
+    answer[#answer + 1] = status
+  end
+  close_ledgers(ledgers)
+  if failed then
+    return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
+  end
+  return answer
+end
+
+-- ARGV: camera, token, then per frame: frame_id, sequence, priority, reason. Frames that their producer gives up: they
+-- are published and dropped at once. Returns a status per frame: "ok", "duplicate" or "refused:<what>".
+local function drop(keys, argv)
+  local prefix = keys[1]
+  if #argv % 4 ~= 2 then
+    return redis.error_reply('ERR wrong number of arguments')
+  end
+  local refused = too_old(prefix)
+  if refused then
+    return refused
+  end
+  local ledgers = new_ledgers(prefix)
+  local sessions, current = sessions_of(ledgers, argv, 1, 1)
+  local ledger = sessions[1]
+  if not ledger then
+    return redis.error_reply('SUPERSEDED ' .. current[1])
+  end
+  local statuses, moment = {}, text(now_ms())
+  for at = 3, #argv, 4 do
+    local sequence, priority, reason = tonumber(argv[at + 1]), tonumber(argv[at + 2]), argv[at + 3]
+    local status = misfit(ledger, ledger.before, argv[at], sequence, 'default', priority)
+    if not status and (#reason > 32 or not string.find(reason, '^[a-z][a-z_]*$')) then
+      status = 'refused:reason'
+    elseif not status and is_published(ledger, sequence) then
+      count(ledger, REPUBLISHED)
+      status = 'duplicate'
+    elseif not status then
+      set_published(ledger, sequence)
+      set_final(ledger, sequence, DROPPED)
+      redis.call('HINCRBY', ledger.key .. ':drops', reason, 1)
+      local head = table.concat({ argv[at], ledger.camera, text(sequence), '-', text(priority), '0', moment, '1', '-' }, ' ')
+      redis.call('XADD', prefix .. ':dropped', 'MAXLEN', '~', DROPPED_KEPT, '*', 'frame', head, 'reason', reason)
+      status = 'ok'
     end
     statuses[#statuses + 1] = status
   end
-  if ledger.highest > before then
-    redis.call('HSET', ledger.key, 'highest', text(ledger.highest))
-  end
-  close_cameras(cache)
+  close_ledgers(ledgers)
   return statuses
 end

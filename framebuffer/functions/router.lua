@@ -29,29 +29,53 @@ local function sift_down(heap, at)
   heap[at] = entry
 end
 
-local function new_router(prefix, table_blob)
-  local rows = cmsgpack.unpack(table_blob)[2]
-  local router = { prefix = prefix, rows = {}, capable = {}, heaps = {} }
-  for at, row in ipairs(rows) do
-    local processor = { id = row[1], capacity = tonumber(row[3]) or 0, key = stream_key(prefix, 'ready', row[1]) }
-    local length = redis.pcall('XLEN', processor.key)
-    processor.outstanding = type(length) == 'number' and length or math.huge
-    router.rows[at] = processor
-    for _, capability in ipairs(row[2]) do
-      local capable = router.capable[capability]
-      if not capable then
-        capable = {}
-        router.capable[capability] = capable
+-- The table that came last, unpacked. It is found again by its very bytes, so nothing can be stale.
+local known_blob, known_table
+
+-- {strategy, rows}; a row is {processor, capabilities, capacity}.
+local function table_of(blob)
+  if blob ~= known_blob then
+    local unpacked = cmsgpack.unpack(blob)
+    local names, capable = {}, {}
+    for at, row in ipairs(unpacked[2]) do
+      names[at] = row[1]
+      for _, capability in ipairs(row[2]) do
+        capable[capability] = capable[capability] or {}
+        table.insert(capable[capability], at)
       end
-      capable[#capable + 1] = processor
+    end
+    known_table = { strategy = unpacked[1], rows = unpacked[2], names = names, capable = capable }
+    known_blob = blob
+  end
+  return known_table
+end
+
+local function new_router(prefix, blob)
+  local known = table_of(blob)
+  local router = {
+    prefix = prefix, strategy = known.strategy, known = known, rows = {}, heaps = {}, touched = {},
+    free = 0, outstanding = 0, capacity = 0,
+  }
+  for from = 1, #known.names, UNPACK_MAX do
+    local depths = redis.call('HMGET', prefix .. ':depths',
+      unpack(known.names, from, math.min(from + UNPACK_MAX - 1, #known.names)))
+    for offset, depth in ipairs(depths) do
+      local row = known.rows[from + offset - 1]
+      local outstanding, capacity = tonumber(depth or 0), tonumber(row[3]) or 0
+      router.rows[from + offset - 1] = {
+        id = row[1], capacity = capacity, outstanding = outstanding, queued = depth and true or false,
+      }
+      router.outstanding = router.outstanding + outstanding
+      router.capacity = router.capacity + capacity
+      router.free = router.free + math.max(0, capacity - outstanding)
     end
   end
   return router
 end
 
-local function load_of(processor)
-  if processor.capacity <= 0 then
-    return math.huge
+local function load_of(router, processor)
+  if router.strategy == 'round_robin' or processor.capacity <= 0 then
+    return 0
   end
   return processor.outstanding / processor.capacity
 end
@@ -61,19 +85,24 @@ local function heap_of(router, capability)
   if heap then
     return heap
   end
-  local capable = router.capable[capability] or {}
-  heap = { turns = #capable, rotation = 0, picks = 0 }
+  local capable = router.known.capable[capability] or {}
+  heap = { turns = #capable, rotation = 0, picks = 0, candidates = {} }
   if #capable > 0 then
     heap.rotation = tonumber(redis.call('HGET', router.prefix .. ':rotation', capability) or '0')
-    for at, processor in ipairs(capable) do
+    for at, number in ipairs(capable) do
+      local processor = router.rows[number]
       heap[at] = {
         processor = processor,
-        load = load_of(processor),
+        load = load_of(router, processor),
         turn = (at - 1 - heap.rotation) % #capable,
       }
     end
     for at = math.floor(#heap / 2), 1, -1 do
       sift_down(heap, at)
+    end
+    for at = 1, math.min(#heap, 16) do
+      local one = heap[at].processor
+      heap.candidates[at] = { one.id, one.outstanding, one.capacity }
     end
   end
   router.heaps[capability] = heap
@@ -81,7 +110,7 @@ local function heap_of(router, capability)
 end
 
 -- The top of the heap with its load up to date; full processors leave the heap. Nil when nobody can take a frame.
-local function top(heap)
+local function top(router, heap)
   while #heap > 0 do
     local entry = heap[1]
     local processor = entry.processor
@@ -89,7 +118,7 @@ local function top(heap)
       heap[1] = heap[#heap]
       heap[#heap] = nil
     else
-      local load = load_of(processor)
+      local load = load_of(router, processor)
       if load == entry.load then
         return entry
       end
@@ -102,40 +131,106 @@ local function top(heap)
   return nil
 end
 
+-- Appends the frame to the processor's queue; false when it cannot hold it.
+local function enqueue(router, processor, frame)
+  local level = frame.attempts > 0 and 's' or frame.priority
+  if not append(stream_key(router.prefix, 'ready', processor.id), level, frame.fields) then
+    router.free = router.free - math.max(0, processor.capacity - processor.outstanding)
+    processor.outstanding = math.huge -- its key is not a stream: it takes nothing
+    return false
+  end
+  if not processor.added then
+    processor.added = 0
+    router.touched[#router.touched + 1] = processor
+  end
+  processor.added = processor.added + 1
+  processor.outstanding = processor.outstanding + 1
+  router.outstanding = router.outstanding + 1
+  router.free = router.free - 1
+  return true
+end
+
+-- The processor that the frame's camera went to before, while it is in the table, can do the work and has room.
+local function sticky(router, heap, frame)
+  local name = frame.capability .. ' ' .. frame.camera
+  router.homes = router.homes or {}
+  local home = router.homes[name]
+  if home == nil then
+    home = redis.call('HGET', router.prefix .. ':affinity', name) or ''
+    router.homes[name] = home
+  end
+  if heap.by_id == nil then
+    heap.by_id = {}
+    for _, number in ipairs(router.known.capable[frame.capability] or {}) do
+      heap.by_id[router.rows[number].id] = router.rows[number]
+    end
+  end
+  local processor = heap.by_id[home]
+  if processor and processor.outstanding < processor.capacity and enqueue(router, processor, frame) then
+    return processor
+  end
+  return nil, processor ~= nil
+end
+
 -- Appends the frame to the queue of the best processor; nil when none can take it.
-local function route(router, fields)
-  local heap = heap_of(router, fields[CAPABILITY])
+local function route(router, frame)
+  local heap = heap_of(router, frame.capability)
+  local settled = false
+  if router.strategy == 'affinity' then
+    local processor, known = sticky(router, heap, frame)
+    if processor then
+      return processor
+    end
+    settled = known -- its own is full: this frame goes elsewhere, the camera stays where it is
+  end
   while true do
-    local entry = top(heap)
+    local entry = top(router, heap)
     if not entry then
       return nil
     end
     local processor = entry.processor
-    if append(processor.key, fields) then
-      processor.outstanding = processor.outstanding + 1
-      entry.load = load_of(processor)
+    if enqueue(router, processor, frame) then
+      entry.load = load_of(router, processor)
       heap.turns = heap.turns + 1
       entry.turn = heap.turns
       sift_down(heap, 1)
       heap.picks = heap.picks + 1
+      if router.strategy == 'affinity' and not settled then
+        local name = frame.capability .. ' ' .. frame.camera
+        router.homes[name] = processor.id
+        redis.call('HSET', router.prefix .. ':affinity', name, processor.id)
+      end
       return processor
     end
-    processor.outstanding = math.huge -- its key is not a stream: it takes nothing
   end
 end
 
 local function free_capacity(router, capability)
   local free = 0
-  for _, processor in ipairs(router.capable[capability] or {}) do
-    free = free + math.max(0, processor.capacity - processor.outstanding)
+  for _, number in ipairs(router.known.capable[capability] or {}) do
+    free = free + math.max(0, router.rows[number].capacity - router.rows[number].outstanding)
   end
   return free
 end
 
-local function save_rotation(router)
+-- Writes back what changed: rotations, and how many frames each queue holds. Call it also after a failure.
+local function close_router(router)
   for capability, heap in pairs(router.heaps) do
     if heap.picks > 0 then
       redis.call('HSET', router.prefix .. ':rotation', capability, text((heap.rotation + heap.picks) % 2147483648))
+    end
+  end
+  for _, processor in ipairs(router.touched) do
+    redis.call('HINCRBY', router.prefix .. ':depths', processor.id, processor.added)
+  end
+end
+
+-- Counts the queues of the table's processors anew: entries may have been added or deleted behind the library's back.
+local function recount(router)
+  for _, row in ipairs(router.rows) do
+    local length = length_of(stream_key(router.prefix, 'ready', row.id))
+    if length ~= row.outstanding then
+      redis.call('HSET', router.prefix .. ':depths', row.id, length)
     end
   end
 end

@@ -1,5 +1,5 @@
-#!lua name=triarch_frames_v1
--- revision: 2
+#!lua name=triarch_frames_v2
+-- revision: 1
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -7,27 +7,34 @@
 -- capture, a lane or a queue until it is final (settled, dead or dropped).
 --
 -- Atomic is not rollback: an error in the middle keeps the earlier writes. So arguments are checked before the first
--- write of a frame, what may fail for reasons of the key's type goes through pcall, and a frame moves by
--- XADD -> XACK -> XDEL: the worst case is a frame that is still pending, never one that is gone.
+-- write of a frame, what may fail for reasons of the key's type goes through pcall, and a call that fails in the middle
+-- still removes from the old place what it has added to the new one: the worst case is a frame that is where it was.
 
+local FORMAT = 2 -- of the keys and entries; written by `fence` and `open`, and a library older than the data refuses
 local CAPTURE_GROUP = 'frame-buffer'
 local LEADERS_KEPT = 1000
 local WAKE_KEPT = 16
+local STORY_KEPT = 4000
+local DROPPED_KEPT = 100000
+local MALFORMED_KEPT = 10000
 local JUMP_MAX = 1048576 -- a sequence further ahead than this is a mistake, not a gap
 local SEQUENCE_MAX = 9007199254740991 -- 2^53 - 1: beyond, Lua's numbers are not exact
-local MALFORMED_KEPT = 10000
+local PARTS_MAX = 8
 local ANY_NODE = '-' -- a caller that knows its epoch but does not say its name
+local UNPACK_MAX = 1000 -- arguments given to one command at most; Lua's stack bears some thousands
 
--- Positions of the values in a stream entry; XADD writes the fields in this order, always.
-local FRAME_ID, CAMERA, SEQUENCE, CAPABILITY, PRIORITY = 2, 4, 6, 8, 10
-local ATTEMPTS, TRACEPARENT, EVENT, PAYLOAD, REF = 12, 14, 16, 18, 20
-local FIELDS = {
-  'frame_id', 'camera_id', 'sequence', 'capability', 'priority', 'attempts', 'traceparent', 'event', 'payload', 'ref',
-}
+-- Positions of the values in a stream entry: 'frame' head 'event' json 'payload' bytes, or 'ref' key instead of payload.
+local HEAD, EVENT, CARRIER, CARRIED = 2, 4, 5, 6
+local HEAD_PATTERN = '^(%S+) (%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d) (%S+)$'
 
 -- Lua prints 1e15 as "1e+15": numbers that are stored or returned as text go through this.
 local function text(number)
   return string.format('%.0f', number)
+end
+
+local function now_ms()
+  local now = redis.call('TIME')
+  return tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 end
 
 local function stream_key(prefix, kind, name)
@@ -51,19 +58,75 @@ local function payload_key(prefix, camera, number)
   return prefix .. ':payload:' .. camera .. ':' .. number
 end
 
--- Whether the entry looks as `publish` writes it: anybody can XADD anything.
-local function is_frame(prefix, fields)
-  if #fields ~= 2 * #FIELDS then
-    return false
+local function parts_key(prefix, camera, number)
+  return prefix .. ':parts:' .. camera .. ':' .. number
+end
+
+-- A newer library has written here: what its entries mean is not known.
+local function too_old(prefix)
+  local format = tonumber(redis.call('GET', prefix .. ':format') or FORMAT)
+  if format and format > FORMAT then
+    return redis.error_reply('FORMAT ' .. text(format) .. ' ' .. text(FORMAT))
   end
-  for at, name in ipairs(FIELDS) do
-    if fields[2 * at - 1] ~= name then
-      return false
+end
+
+-- "a" or "a,b": each a name, none twice. The number of parts, 0 when it is not so.
+local function parts_of(capability)
+  if is_name(capability) then
+    return 1
+  end
+  local seen, parts = {}, 0
+  for one in string.gmatch(capability .. ',', '([^,]*),') do
+    if not is_name(one) or seen[one] then
+      return 0
     end
+    seen[one] = true
+    parts = parts + 1
   end
-  return is_frame_id(fields[FRAME_ID]) and is_name(fields[CAMERA]) and is_name(fields[CAPABILITY])
-    and is_count(fields[SEQUENCE]) and is_count(fields[PRIORITY]) and is_count(fields[ATTEMPTS])
-    and (fields[REF] == '' or fields[REF] == payload_key(prefix, fields[CAMERA], fields[SEQUENCE]))
+  return parts <= PARTS_MAX and parts or 0
+end
+
+-- The frame that an entry's fields hold; nil when they do not look as `publish` writes them: anybody can XADD anything.
+-- Only in capture a frame for several capabilities is still one entry: `whole` says that this is there.
+local function parse(prefix, fields, whole)
+  if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
+    return nil
+  end
+  local id, camera, sequence, capability, priority, attempts, published, parts, trace =
+    string.match(fields[HEAD], HEAD_PATTERN)
+  if not id or not is_name(camera) or not is_count(sequence) or #attempts > 6 or tonumber(priority) > 10 then
+    return nil
+  end
+  if not (is_name(capability) and (parts == '1' or not whole))
+    and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then
+    return nil
+  end
+  if fields[CARRIER] == 'ref' then
+    if fields[CARRIED] ~= payload_key(prefix, camera, sequence) then
+      return nil
+    end
+  elseif fields[CARRIER] ~= 'payload' then
+    return nil
+  end
+  return {
+    id = id, camera = camera, sequence = sequence, capability = capability, priority = priority,
+    attempts = tonumber(attempts), published = published, parts = parts, trace = trace, fields = fields,
+  }
+end
+
+-- When an entry's frame was published, in milliseconds; of what is no frame, when it was added.
+local function published_ms(entry)
+  local head = entry[2][1] == 'frame' and entry[2][HEAD] or ''
+  local published = select(7, string.match(head, HEAD_PATTERN))
+  return tonumber(published or string.match(entry[1], '^%d+'))
+end
+
+-- Writes the frame's head anew after its attempts or its capability changed.
+local function rehead(frame)
+  frame.fields[HEAD] = table.concat({
+    frame.id, frame.camera, frame.sequence, frame.capability, frame.priority, text(frame.attempts), frame.published,
+    frame.parts, frame.trace,
+  }, ' ')
 end
 
 -- Keeps an entry that did not come from `publish` for people to look at. No ledger knows it, so it is not a dead frame.
@@ -73,13 +136,71 @@ local function set_aside(prefix, fields, reason)
   return type(id) ~= 'table'
 end
 
--- Adds an entry; nil when the key holds something that is not a stream.
-local function append(key, fields)
-  local id = redis.pcall('XADD', key, '*', unpack(fields))
-  if type(id) == 'table' then
-    return nil
+-- Calls the command with the key and many arguments, in portions.
+local function many(command, key, before, arguments)
+  for from = 1, #arguments, UNPACK_MAX do
+    local call = { command, key, unpack(before) }
+    for at = from, math.min(from + UNPACK_MAX - 1, #arguments) do
+      call[#call + 1] = arguments[at]
+    end
+    redis.call(unpack(call))
   end
-  return id
+end
+
+-- Places: capture, a lane, a queue. Each is a family of streams, one for each priority: '0' at the base key, the others
+-- at base:p<level>, and base:levels names those in use. In a queue, level 's' holds suspects: frames that failed before
+-- are handed out alone, so that one that kills its processor does not take others down with it.
+
+local function level_key(base, level)
+  return level == '0' and base or base .. ':p' .. level
+end
+
+-- Adds an entry; false when the key holds something that is not a stream.
+local function append(base, level, fields)
+  if type(redis.pcall('XADD', level_key(base, level), '*', unpack(fields))) == 'table' then
+    return false
+  end
+  if level ~= '0' then
+    redis.call('SADD', base .. ':levels', level)
+  end
+  return true
+end
+
+-- The levels that may hold entries, highest first; '0' always, 's' last.
+local function levels_of(base)
+  local levels = redis.call('SMEMBERS', base .. ':levels')
+  if #levels == 0 then
+    return { '0' }
+  end
+  levels[#levels + 1] = '0'
+  table.sort(levels, function(a, b)
+    return (tonumber(a) or -1) > (tonumber(b) or -1)
+  end)
+  return levels
+end
+
+-- Forgets an empty stream of a level; the base stream only where `whole` says so.
+local function tidy(base, level, whole)
+  local key = level_key(base, level)
+  if redis.call('XLEN', key) > 0 then
+    return false
+  end
+  if level ~= '0' then
+    redis.call('DEL', key)
+    redis.call('SREM', base .. ':levels', level)
+  elseif whole then
+    redis.call('DEL', key)
+  end
+  return true
+end
+
+local function length_of(base, levels)
+  local length = 0
+  for _, level in ipairs(levels or levels_of(base)) do
+    local one = redis.pcall('XLEN', level_key(base, level))
+    length = length + (type(one) == 'number' and one or 0)
+  end
+  return length
 end
 
 local function read_group(key, group, consumer, count, from)
@@ -98,14 +219,22 @@ local function read_group(key, group, consumer, count, from)
   return reply[1][2]
 end
 
-local function park(prefix, capability, fields)
-  if not append(stream_key(prefix, 'lane', capability), fields) then
+local function park(prefix, frame)
+  if not append(stream_key(prefix, 'lane', frame.capability), frame.priority, frame.fields) then
     return false
   end
-  redis.call('SADD', prefix .. ':lanes', capability)
+  redis.call('SADD', prefix .. ':lanes', frame.capability)
   return true
 end
 
 local function wake(prefix)
   redis.call('XADD', prefix .. ':wake', 'MAXLEN', WAKE_KEPT, '*', 'x', '')
+end
+
+-- What happened to a frame beside being routed, for `frames trace`.
+local function tell(prefix, frame, processor, outcome, reason)
+  redis.call('XADD', prefix .. ':story', 'MAXLEN', '~', STORY_KEPT, '*', 'event', cmsgpack.pack({
+    frame.camera, tonumber(frame.sequence), frame.capability, frame.attempts, processor, outcome,
+    string.sub(reason, 1, 500),
+  }))
 end

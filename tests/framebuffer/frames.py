@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 
 from framebuffer.connection import execute
@@ -47,3 +48,24 @@ async def entries(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
 async def add_copy(redis: Redis, stream: str, entry: dict[bytes, bytes]) -> None:
     """Adds an entry behind the library's back."""
     await execute(redis, "XADD", stream, "*", *(part for pair in entry.items() for part in pair))
+
+
+RECORD = (
+    *("segment", "highest", "complete", "floor", "published", "settled", "dead", "dropped"),
+    *("republished", "resettled", "results", "surplus", "replaying", "session", "previous", "scattered"),
+)
+"""What a camera's record holds, in order (functions/ledger.lua)."""
+
+
+async def record(streams: FrameStreams, camera: str = "cam") -> dict[str, Any]:
+    """A camera's ledger record as the server holds it."""
+    packed: Any = await execute(streams.redis, "HGET", streams.keys.ledgers, camera)
+    return dict(zip(RECORD, msgspec.msgpack.decode(packed), strict=True))
+
+
+async def falsify(streams: FrameStreams, camera: str = "cam", **changes: Any) -> None:
+    """Changes a camera's record behind the library's back: numbers are added, texts replace."""
+    held = await record(streams, camera)
+    for name, change in changes.items():
+        held[name] = held[name] + change if isinstance(change, int) else change
+    await execute(streams.redis, "HSET", streams.keys.ledgers, camera, msgspec.msgpack.encode(list(held.values())))

@@ -79,8 +79,7 @@ class Plant:
 
     async def dead(self) -> list[tuple[str, str]]:
         """(frame id, reason) of every frame that was given up."""
-        found = await self.entries(self.streams.keys.dead)
-        return [(fields["frame_id"].decode(), fields["reason"].decode()) for _, fields in found]
+        return [(frame.frame_id, frame.reason) for frame in await self.streams.dead_list()]
 
     async def ledger(self, camera: str = "cam1") -> dict[str, int]:
         counters = (await self.streams.stats()).cameras[camera]

@@ -206,9 +206,9 @@ async def test_a_lost_reply_moves_no_frame_twice(plant: Plant, server_url: str) 
         async with leading(plant, streams) as leader:
             register(leader.registry, "p1", capacity=1000)
             await eventually(lambda: leader.reports)
-            link.lose_reply_to(b"triarch_v1_dispatch", times=2)
+            link.lose_reply_to(b"triarch_v2_dispatch", times=2)
             await plant.publish(20)
-            await eventually(lambda: link.lost[b"triarch_v1_dispatch"] == 2)
+            await eventually(lambda: link.lost[b"triarch_v2_dispatch"] == 2)
             await plant.publish(20)
 
             async def all_queued() -> bool:
@@ -217,7 +217,7 @@ async def test_a_lost_reply_moves_no_frame_twice(plant: Plant, server_url: str) 
             await eventually(all_queued)
         await streams.aclose()
         await redis.aclose()
-    frame_ids = [fields["frame_id"] for _, fields in await plant.entries(plant.streams.keys.ready("p1"))]
+    frame_ids = [fields["frame"].split()[0] for _, fields in await plant.entries(plant.streams.keys.ready("p1"))]
     assert len(set(frame_ids)) == 40
 
 

@@ -17,42 +17,42 @@ pytestmark = pytest.mark.anyio
 ONE = table(("p1", "default", 100))
 
 
-def entry(**changed: str | bytes) -> list[str | bytes]:
+HEAD = "foreign cam 7 default 0 0 1764000000000 1 -"
+
+
+def entry(head: str | bytes = HEAD, **changed: str | bytes) -> list[str | bytes]:
     """The fields of an entry as publish writes it, some of them changed."""
-    fields: dict[str, str | bytes] = {
-        "frame_id": "foreign",
-        "camera_id": "cam",
-        "sequence": "7",
-        "capability": "default",
-        "priority": "0",
-        "attempts": "0",
-        "traceparent": "",
-        "event": "{}",
-        "payload": "x",
-        "ref": "",
-        **changed,
-    }
+    fields: dict[str, str | bytes] = {"frame": head, "event": "{}", "payload": "x", **changed}
     return [part for pair in fields.items() for part in pair]
+
+
+def head(position: int, value: str) -> str:
+    """The head with one of its parts changed."""
+    parts = HEAD.split(" ")
+    parts[position] = value
+    return " ".join(parts)
 
 
 MALFORMED: dict[str, list[str | bytes]] = {
     "one field": ["a", "b"],
-    "half an entry": entry()[:8],
+    "half an entry": entry()[:4],
     "other names": ["x" if at % 2 == 0 else part for at, part in enumerate(entry())],
     "one field more": [*entry(), "more", "1"],
-    "no frame id": entry(frame_id=""),
-    "text for a sequence": entry(sequence="abc"),
-    "a fraction": entry(sequence="1.5"),
-    "negative": entry(sequence="-5"),
-    "an exponent": entry(sequence="1e3"),
-    "beyond exact numbers": entry(sequence="9007199254740992"),
-    "huge": entry(sequence="9" * 400),
-    "attempts": entry(attempts="many"),
-    "priority": entry(priority=""),
-    "capability of no text": entry(capability=b"\xff"),
-    "camera of no text": entry(camera_id=b"\xff"),
-    "camera with the key of another": entry(camera_id="cam:published:0"),
-    "the key of the fence as payload": entry(ref="frames:fence"),
+    "no frame id": entry(head(0, "")),
+    "text for a sequence": entry(head(2, "abc")),
+    "a fraction": entry(head(2, "1.5")),
+    "negative": entry(head(2, "-5")),
+    "an exponent": entry(head(2, "1e3")),
+    "beyond exact numbers": entry(head(2, "9007199254740992")),
+    "huge": entry(head(2, "9" * 400)),
+    "attempts": entry(head(5, "many")),
+    "priority": entry(head(4, "")),
+    "a priority that does not exist": entry(head(4, "11")),
+    "capability of no text": entry(HEAD.encode().replace(b"default", b"\xff")),
+    "two capabilities in one part": entry(head(3, "a,b")),
+    "camera of no text": entry(HEAD.encode().replace(b"cam", b"\xff")),
+    "camera with the key of another": entry(head(1, "cam:published:0")),
+    "the key of the fence as payload": [*entry()[:4], "ref", "frames:fence"],
 }
 
 
@@ -89,6 +89,12 @@ async def test_dispatch_says_how_many_were_set_aside(streams: FrameStreams, redi
     assert (await streams.dispatch(EPOCH, NODE, ONE)).malformed == 0
 
 
+async def test_a_count_of_parts_that_is_not_so_is_malformed(streams: FrameStreams, redis: Redis) -> None:
+    await opened(streams)
+    await execute(redis, "XADD", "frames:capture", "*", *entry(head(7, "3")))
+    assert (await streams.dispatch(EPOCH, NODE, ONE)).malformed == 1
+
+
 async def test_malformed_entries_do_not_return_to_a_lane(streams: FrameStreams, redis: Redis) -> None:
     session = await opened(streams)
     await streams.publish(session, frames(0, 2))
@@ -115,10 +121,10 @@ async def test_a_frame_that_was_never_published_gets_no_result(streams: FrameStr
 
 async def test_half_a_frame_is_refused_before_anything_is_marked(streams: FrameStreams, redis: Redis) -> None:
     session = await opened(streams)
-    whole = ("f", "0", "default", "0", "", "{}", "x")
-    for arguments in ((*whole, *whole[:6]), whole[:6]):
+    whole = ("1", "f", "0", "default", "0", "", "{}", "x")
+    for arguments in ((*whole, *whole[:7]), whole[:7]):
         with pytest.raises(RedisRefused, match="number of arguments"):
-            await streams._call("publish", "cam", session.token, 100, *arguments)
+            await streams._call("publish", 100, 1, "cam", session.token, *arguments)
     assert (await streams.stats()).capture_len == 0
     with pytest.raises(RedisRefused, match="number of arguments"):
         await streams._call("settle", "p1", "c", 5, 100, "1-0", "ok")
@@ -128,16 +134,17 @@ async def test_half_a_frame_is_refused_before_anything_is_marked(streams: FrameS
 
 async def test_names_that_are_no_text_are_refused(streams: FrameStreams) -> None:
     session = await opened(streams)
-    odd: list[str | bytes] = [b"\xff", "0", "default", "0", "", "{}", "", "f", "1", b"\xff", "0", "", "{}", ""]
-    statuses = await streams._call("publish", "cam", session.token, 100, *odd)
-    assert statuses == [b"refused:frame_id", b"refused:capability"]
+    odd: list[str | bytes] = ["1", b"\xff", "0", "default", "0", "", "{}", ""]
+    odd += ["1", "f", "1", b"\xff", "0", "", "{}", "", "2", "f", "1", "default", "0", "", "{}", ""]
+    statuses = await streams._call("publish", 100, 1, "cam", session.token, *odd)
+    assert statuses == [b"0", b"refused:frame_id", b"refused:capability", b"superseded:"]
     with pytest.raises(RedisRefused, match="invalid camera"):
-        await streams._call("open", b"\xff", "token", 100, -1)
+        await streams._call("open", b"\xff", "token", 64, -1)
 
 
 async def test_a_trace_that_is_no_text_does_not_stop_the_processor(streams: FrameStreams) -> None:
     session = await opened(streams)
-    await streams._call("publish", "cam", session.token, 100, "f", "0", "default", "0", b"\xff", "{}", "")
+    await streams._call("publish", 100, 1, "cam", session.token, "1", "f", "0", "default", "0", b"\xff", "{}", "")
     await streams.dispatch(EPOCH, NODE, ONE)
     assert await settle_all(streams, "p1", await streams.take("p1", "c")) == ["settled"]
 
@@ -149,9 +156,7 @@ async def test_a_settle_that_fails_half_way_has_counted_what_it_settled(streams:
     first, second = await streams.take("p1", "c")
     await execute(redis, "SET", "frames:results", "not a stream")
     with pytest.raises(RedisRefused, match="WRONGTYPE"):
-        await streams._call(
-            "settle", "p1", "c", 5, 100, first.entry_id, "dead", "", "", "", second.entry_id, "ok", "{}", "", ""
-        )
+        await streams._call("settle", "p1", "c", 5, 100, first.entry_id, "dead", "", second.entry_id, "ok", "{}")
     await execute(redis, "DEL", "frames:results")
     assert (await verify(streams)).ledger_ok
     assert await settle_all(streams, "p1", [first, second]) == ["not-owner", "settled"]

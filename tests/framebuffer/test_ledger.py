@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +10,23 @@ from redis.asyncio import Redis
 
 from framebuffer import bitmaps
 from framebuffer.connection import execute
+from framebuffer.errors import CameraSuperseded
 from framebuffer.ledger import NamedFrame, verify
 from framebuffer.streams import FrameStreams
-from tests.framebuffer.frames import EPOCH, NODE, add_copy, entries, frame, frames, opened, settle_all, table
+from framebuffer.wire import Given, OutgoingFrame, Settlement
+from tests.framebuffer.frames import (
+    EPOCH,
+    NODE,
+    add_copy,
+    entries,
+    falsify,
+    frame,
+    frames,
+    opened,
+    record,
+    settle_all,
+    table,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -57,8 +72,8 @@ async def test_vanished_frames_are_named(streams: FrameStreams, redis: Redis, wh
     key = {"capture": keys.capture, "lane": keys.lane("default"), "ready": keys.ready("p1")}[where]
     if where != "capture":
         await streams.dispatch(EPOCH, NODE, ROWS if where == "ready" else table())
-    ((victim, _, _),) = await streams.scan(key.removeprefix("frames:"), count=1)
-    await redis.xdel(key, victim)
+    (victim,) = await streams.scan(key.removeprefix("frames:"), count=1)
+    await redis.xdel(key, victim.entry_id)
     report = await verify(streams)
     assert report.lost_frames == [NamedFrame("cam", 0, "vanished")]
     assert (report.published, report.in_flight, report.lost, report.ledger_ok) == (3, 2, 1, False)
@@ -74,16 +89,16 @@ async def test_frames_in_flight_twice_are_named(streams: FrameStreams, redis: Re
 
 
 async def test_frames_that_come_back_after_their_end_are_named(streams: FrameStreams, redis: Redis) -> None:
-    small = FrameStreams(streams.redis, segment_size=4)
+    small = FrameStreams(streams.redis, segment_size=32)
     session = await opened(small)
-    await streams.publish(session, frames(0, 6))
+    await streams.publish(session, frames(0, 40))
     copies = await entries(redis, streams.keys.capture)
     await streams.dispatch(EPOCH, NODE, ROWS)
-    await settle_all(streams, "p1", await streams.take("p1", "c"))
+    await settle_all(streams, "p1", await streams.take("p1", "c", count=40))
     await add_copy(redis, streams.keys.capture, copies[1])  # of a complete segment
-    await add_copy(redis, streams.keys.capture, copies[5])
+    await add_copy(redis, streams.keys.capture, copies[35])
     report = await verify(streams)
-    assert {named.sequence for named in report.duplicate_frames} == {1, 5}
+    assert {named.sequence for named in report.duplicate_frames} == {1, 35}
     assert {named.reason for named in report.duplicate_frames} == {"in_flight_after_final"}
     # And they never get a second result.
     await streams.dispatch(EPOCH, NODE, ROWS)
@@ -111,58 +126,55 @@ async def test_counters_that_disagree_with_the_bitmaps_are_said(streams: FrameSt
     await streams.publish(session, frames(0, 4))
     await streams.dispatch(EPOCH, NODE, ROWS)
     await settle_all(streams, "p1", (await streams.take("p1", "c"))[:2])
-    await execute(redis, "HINCRBY", streams.keys.ledger("cam"), "settled", 1)
+    await falsify(streams, settled=1, results=1)
     report = await verify(streams)
     assert not report.ledger_ok
     assert report.problems == [
-        "camera cam: counted 3 final, the bitmaps say 2",
+        "camera cam: counted 3 final, the bits say 2",
         "1 frames should be in flight, capture, lanes and queues hold 2",
-        "3 frames are settled, but only 2 results were ever written",
+        "3 results were counted, but only 2 were ever written",
     ]
-    await execute(redis, "HINCRBY", streams.keys.ledger("cam"), "settled", -1)
-    await execute(redis, "HINCRBY", streams.keys.ledger("cam"), "dead", 1)
-    await execute(redis, "HINCRBY", streams.keys.ledger("cam"), "published", 1)
+    await falsify(streams, settled=-1, results=-1, dead=1, published=1)
+    await execute(redis, "INCR", "frames:dead_owed")
     assert (await verify(streams)).problems == [
-        "camera cam: counted 5 published, the bitmaps say 4",
-        "camera cam: counted 3 final, the bitmaps say 2",
-        "1 frames are dead, but 0 are kept",
+        "camera cam: counted 5 published, the bits say 4",
+        "camera cam: counted 3 final, the bits say 2",
+        "1 dead frames should be kept, 0 are",
     ]
 
 
 async def test_complete_segments_cost_nothing_and_still_know_their_frames(streams: FrameStreams, redis: Redis) -> None:
-    small = FrameStreams(streams.redis, segment_size=8)
+    small = FrameStreams(streams.redis, segment_size=32)
     session = await opened(small)
-    await streams.publish(session, frames(0, 60))
-    await streams.dispatch(EPOCH, NODE, ROWS)
-    taken = await streams.take("p1", "c", count=60)
+    await streams.publish(session, frames(0, 240))
+    await streams.dispatch(EPOCH, NODE, ROWS, limit=240)
+    taken = await streams.take("p1", "c", count=240)
     # The third segment ends before the first two.
-    assert await settle_all(streams, "p1", taken[16:24]) == ["settled"] * 8
+    assert await settle_all(streams, "p1", taken[64:96]) == ["settled"] * 32
     keys = streams.keys
     assert await redis.smembers(keys.complete("cam")) == {b"2"}
-    await settle_all(streams, "p1", taken[:12])
-    await settle_all(streams, "p1", taken[12:16])
+    await settle_all(streams, "p1", taken[:48])
+    await settle_all(streams, "p1", taken[48:64])
     assert await redis.smembers(keys.complete("cam")) == set()
-    assert await redis.hget(keys.ledger("cam"), "complete") == b"3"
-    await settle_all(streams, "p1", taken[24:])
-    assert [key async for key in redis.scan_iter(f"{keys.prefix}:ledger:*")] != []
-    left = {key async for key in redis.scan_iter(f"{keys.prefix}:ledger:cam:*")}
-    assert left == {keys.published("cam", 7).encode(), keys.final("cam", 7).encode()}
-    assert set(await streams.publish(session, frames(0, 60))) == {"duplicate"}
+    assert (await record(streams))["complete"] == 3
+    await settle_all(streams, "p1", taken[96:])
+    assert [key async for key in redis.scan_iter(f"{keys.prefix}:ledger:*")] == [keys.bits("cam", 7).encode()]
+    assert set(await streams.publish(session, frames(0, 240))) == {"duplicate"}
     report = await verify(streams)
-    assert (report.published, report.settled, report.in_flight, report.ledger_ok) == (60, 60, 0, True)
+    assert (report.published, report.settled, report.in_flight, report.ledger_ok) == (240, 240, 0, True)
 
 
 async def test_a_segment_with_a_gap_stays_and_names_it(streams: FrameStreams) -> None:
-    small = FrameStreams(streams.redis, segment_size=8)
+    small = FrameStreams(streams.redis, segment_size=32)
     session = await opened(small)
-    await streams.publish(session, [frame(n) for n in range(24) if n != 5])
-    await streams.dispatch(EPOCH, NODE, ROWS)
-    await settle_all(streams, "p1", await streams.take("p1", "c", count=60))
+    await streams.publish(session, [frame(n) for n in range(96) if n != 5])
+    await streams.dispatch(EPOCH, NODE, ROWS, limit=96)
+    await settle_all(streams, "p1", await streams.take("p1", "c", count=96))
     report = await verify(streams)
     assert report.lost_frames == [NamedFrame("cam", 5, "never_arrived")]
     ledger = await streams.camera_ledger("cam")
-    assert (ledger.complete_below, ledger.live) == (0, (0,))
-    assert (ledger.published_bits, ledger.final_bits) == (23, 23)
+    assert (ledger.complete_below, ledger.live, ledger.complete) == (0, (0,), 2)
+    assert [bitmaps.count(one) for one in bitmaps.unwoven(ledger.bits[0])] == [31, 31]
 
 
 async def test_a_large_segment_rolls_over(streams: FrameStreams, redis: Redis) -> None:
@@ -174,12 +186,86 @@ async def test_a_large_segment_rolls_over(streams: FrameStreams, redis: Redis) -
         await streams.publish(session, frames(start, stop))
         await streams.dispatch(EPOCH, NODE, ROWS, limit=512)
         await settle_all(streams, "p1", await streams.take("p1", "c", count=512))
-    keys = streams.keys
-    assert not await redis.exists(keys.published("cam", 0), keys.final("cam", 0))
-    assert await redis.hget(keys.ledger("cam"), "complete") == b"1"
+    assert not await redis.exists(streams.keys.bits("cam", 0))
+    assert (await record(streams))["complete"] == 1
     assert await streams.publish(session, frames(4090, 4100)) == ["duplicate"] * 10
     report = await verify(streams)
     assert (report.published, report.settled, report.lost, report.ledger_ok) == (total, total, 0, True)
+
+
+async def test_dead_frames_go_again_and_the_books_follow(streams: FrameStreams, redis: Redis) -> None:
+    small = FrameStreams(streams.redis, segment_size=32)
+    session = await opened(small)
+    await streams.publish(session, [*frames(0, 39), frame(39, payload=b"y" * 9000)])
+    await streams.dispatch(EPOCH, NODE, ROWS)
+    taken = await streams.take("p1", "c", count=40)
+    await streams.settle("p1", "c", [Settlement(one.entry_id, "dead", reason="odd") for one in taken])
+    assert (await record(streams))["complete"] == 1  # the dead are final
+    dead = await streams.dead_list(count=100)
+    assert [one.sequence for one in dead] == list(range(40))
+    chosen = [dead[3].entry_id, dead[39].entry_id]
+    assert await streams.dead_replay([*chosen, "1-1", "odd"]) == ["replayed"] * 2 + ["not-found"] * 2
+    assert await streams.dead_drop([dead[4].entry_id, chosen[0]]) == ["dropped", "not-found"]
+    report = await verify(streams)
+    assert (report.published, report.dead, report.in_flight, report.problems) == (40, 38, 2, [])
+    await streams.dispatch(EPOCH, NODE, ROWS)
+    again = await streams.take("p1", "c", count=40)
+    assert [(one.sequence, one.attempts, len(one.payload)) for one in again] == [(3, 0, 4), (39, 0, 9000)]
+    assert await settle_all(streams, "p1", again) == ["settled"] * 2
+    assert not await redis.exists(streams.keys.payload("cam", 39))
+    report = await verify(streams)
+    assert (report.settled, report.dead, report.in_flight, report.problems) == (2, 38, 0, [])
+    # A replayed one that vanishes is named, although its final bit is set.
+    assert await streams.dead_replay([dead[7].entry_id]) == ["replayed"]
+    await redis.delete(streams.keys.lane("default"))
+    report = await verify(streams)
+    assert report.lost_frames == [NamedFrame("cam", 7, "vanished")]
+
+
+async def test_what_a_producer_gives_up_is_in_the_books(streams: FrameStreams, redis: Redis) -> None:
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 2))
+    given = [Given("cam-2", 2, "freshest"), Given("cam-3", 3, "deadline"), Given("cam-9", 1, "freshest")]
+    assert await streams.drop(session, given) == ["ok", "ok", "duplicate"]
+    assert await streams.drop(session, given[:1]) == ["duplicate"]
+    assert await streams.publish(session, [frame(2)]) == ["duplicate"]
+    assert await streams.drop(session, [Given("cam-4", 4, "No Reason")]) == ["refused:reason"]
+    counters = (await streams.stats()).cameras["cam"]
+    assert (counters.published, counters.dropped, counters.dropped_by_reason) == (4, 2, {"freshest": 1, "deadline": 1})
+    assert len(await entries(redis, streams.keys.dropped)) == 2
+    report = await verify(streams)
+    assert (report.dropped, report.in_flight, report.problems) == (2, 2, [])
+    await streams.open_camera("cam")
+    with pytest.raises(CameraSuperseded):
+        await streams.drop(session, [Given("cam-5", 5, "freshest")])
+
+
+async def test_a_frame_for_several_is_settled_when_each_has_worked_on_it(streams: FrameStreams, redis: Redis) -> None:
+    session = await opened(streams)
+    both = OutgoingFrame("cam-0", 0, b"{}", b"y" * 9000, capabilities=("face", "plate"))
+    odd = [msgspec.structs.replace(both, sequence=1, capabilities=names) for names in (("a", "a"), ("a", ""), ("*",))]
+    assert await streams.publish(session, [both, *odd]) == ["ok"] + ["refused:capability"] * 3
+    rows = table(("p1", "face", 5), ("p2", "plate", 5))
+    report = await streams.dispatch(EPOCH, NODE, table(("p1", "face", 5)))
+    assert (report.routed, report.parked) == ([("p1", "cam", 1)], [("plate", 1)])
+    found = await verify(streams)
+    assert (found.published, found.in_flight, found.problems) == (1, 1, [])
+    assert await settle_all(streams, "p1", await streams.take("p1", "c")) == ["settled"]
+    found = await verify(streams)
+    assert (found.settled, found.in_flight, found.problems) == (0, 1, [])
+    await streams.dispatch(EPOCH, NODE, rows)
+    (second,) = await streams.take("p2", "c")
+    assert (second.capability, second.parts, len(second.payload)) == ("plate", 2, 9000)
+    # One part dies, is sent again and settles: then the whole frame is settled, and its payload goes.
+    assert await streams.settle("p2", "c", [Settlement(second.entry_id, "dead", reason="odd")]) == ["dead"]
+    found = await verify(streams)
+    assert (found.dead, found.in_flight, found.problems) == (1, 0, [])
+    await streams.dead_replay([(await streams.dead_list())[0].entry_id])
+    await streams.dispatch(EPOCH, NODE, rows)
+    assert await settle_all(streams, "p2", await streams.take("p2", "c")) == ["settled"]
+    found = await verify(streams)
+    assert (found.settled, found.dead, found.in_flight, found.problems) == (1, 0, 0, [])
+    assert not await redis.exists(streams.keys.payload("cam", 0), streams.keys.parts("cam", 0))
 
 
 async def test_many_cameras_are_told_apart(streams: FrameStreams) -> None:

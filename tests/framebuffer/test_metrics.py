@@ -25,7 +25,7 @@ def report(
         depths=depths or {},
         waiting=0,
         more=False,
-        last_capture_id="0-0",
+        capture_ids={"0": "0-0"},
         last_wake_id="0-0",
     )
 

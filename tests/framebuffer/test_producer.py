@@ -15,7 +15,7 @@ from framebuffer.ledger import verify
 from framebuffer.models import FrameReadyEvent
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
-from tests.framebuffer.frames import EPOCH, NODE, settle_all, table
+from tests.framebuffer.frames import EPOCH, NODE, falsify, settle_all, table
 from tests.framebuffer.lossy_link import LossyLink
 from tests.support import eventually, free_port
 
@@ -75,7 +75,7 @@ async def test_own_frame_ids_are_kept(streams: FrameStreams, server: EmbeddedSer
 async def test_lost_replies_publish_nothing_twice(streams: FrameStreams, server: EmbeddedServer) -> None:
     async with LossyLink(server.url) as link, FrameProducer("cam", link.url) as producer:
         for _ in range(5):
-            link.lose_reply_to(b"triarch_v1_publish")
+            link.lose_reply_to(b"triarch_v2_publish")
             for _ in range(10):
                 await producer.publish(b"", **SIZE)
             await producer.flush()
@@ -93,7 +93,7 @@ async def test_lost_replies_publish_nothing_twice(streams: FrameStreams, server:
 async def test_a_lost_reply_to_open_is_repeated(streams: FrameStreams, server: EmbeddedServer) -> None:
     first = await streams.open_camera("cam")
     async with LossyLink(server.url) as link:
-        link.lose_reply_to(b"triarch_v1_open")
+        link.lose_reply_to(b"triarch_v2_open")
         async with FrameProducer("cam", link.url) as producer:
             assert producer._session is not None
             assert producer._session.previous == first.token
@@ -208,8 +208,7 @@ async def test_a_rolled_back_server_is_told_from_a_rival(
     async with FrameProducer("cam", server.url) as producer:
         await _publish(producer, 10)
         await producer.flush()
-        ledger = streams.keys.ledger("cam")
-        await execute(redis, "HSET", ledger, "session", before.token)
+        await falsify(streams, session=before.token)
         await _publish(producer, 5)
         await producer.flush()
         await execute(redis, "FLUSHALL")
@@ -221,12 +220,10 @@ async def test_a_rolled_back_server_is_told_from_a_rival(
     assert [frame.sequence for frame in report.lost_frames] == list(range(15))
 
 
-async def test_a_rollback_whose_reopening_fails_is_repeated(
-    streams: FrameStreams, server: EmbeddedServer, redis: Redis
-) -> None:
+async def test_a_rollback_whose_reopening_fails_is_repeated(streams: FrameStreams, server: EmbeddedServer) -> None:
     async with LossyLink(server.url) as link, FrameProducer("cam", link.url) as producer:
-        await execute(redis, "HSET", streams.keys.ledger("cam"), "session", "")
-        link.lose_reply_to(b"triarch_v1_open")
+        await falsify(streams, session="")
+        link.lose_reply_to(b"triarch_v2_open")
         await _publish(producer, 3)
         await producer.flush()
         assert producer.counters.published == 3
@@ -237,8 +234,7 @@ async def test_what_no_repeat_heals_ends_the_producer(
 ) -> None:
     producer = FrameProducer("cam", server.url, buffer=1)
     await producer.open()
-    await execute(redis, "DEL", streams.keys.ledger("cam"))
-    await redis.set(streams.keys.ledger("cam"), "not a hash")
+    await redis.set(streams.keys.ledgers, "not a hash")
     await producer.publish(b"", **SIZE)
     with pytest.raises(RedisRefused):
         await producer.publish(b"", **SIZE)  # was waiting for room
