@@ -80,7 +80,8 @@ def document(fields: dict[bytes, bytes]) -> dict[str, Any]:
     """Return the result document of an entry; {} where it cannot be read or belongs to another frame than it says."""
     try:
         found = json.loads(fields[b"result"])
-        if found["camera_id"] != fields[b"camera_id"].decode() or found["sequence"] != int(fields[b"sequence"]):
+        _, camera_id, sequence, *_ = fields[b"frame"].decode().split(" ")
+        if found["camera_id"] != camera_id or found["sequence"] != int(sequence):
             return {}
     except (KeyError, TypeError, ValueError):
         return {}
