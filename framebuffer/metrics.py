@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from framebuffer.breaker import BreakerState
 from framebuffer.models import DEFAULT_CAPABILITY
 from framebuffer.wire import DispatchReport
 
@@ -17,6 +18,8 @@ NONE = "-"
 OTHER = "other"
 ROUTED = "routed"
 PARKED = "parked"
+
+BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 BACKPRESSURE_NORMAL, BACKPRESSURE_LOW, BACKPRESSURE_HIGH, BACKPRESSURE_CRITICAL = range(4)
 
@@ -44,6 +47,7 @@ class FrameMetrics:
         self._cameras: set[str] = set()
         self._rows: set[tuple[str, str]] = set()
         self._processors: set[str] = set()
+        self._registered: set[str] = set()
         self._capabilities: set[str] = set()
         self.frames_routed = Counter(
             "frame_buffer_frames_routed",
@@ -69,6 +73,12 @@ class FrameMetrics:
         self.queue_depth = Gauge(
             "frame_buffer_processor_queue_depth",
             "Frames in a processor's queue, waiting and in work together.",
+            ("processor_id",),
+            registry=registry,
+        )
+        self.breaker_state = Gauge(
+            "frame_buffer_breaker_state",
+            "Whether the leader keeps away from a processor: 0 CLOSED (no), 1 HALF_OPEN (a frame at a time), 2 OPEN.",
             ("processor_id",),
             registry=registry,
         )
@@ -113,13 +123,23 @@ class FrameMetrics:
             self.waiting.labels(capability).set(length)
         self._capabilities = set(shown)
 
+    def set_breaker(self, processor_id: str, state: BreakerState) -> None:
+        """Of a processor that has a row (`keep`)."""
+        if processor_id in self._registered:
+            self.breaker_state.labels(processor_id).set(BREAKER_VALUES[state])
+
     def keep(self, *, processors: Collection[str], cameras: Collection[str] | None = None) -> None:
         """Remove the rows of everything else. Registered processors get a row with zero. `cameras` None: leave them."""
         for gone in self._processors.difference(processors):
             self.queue_depth.remove(gone)
         for new in set(processors).difference(self._processors):
             self.queue_depth.labels(new).set(0)
+        for gone in self._registered.difference(processors):
+            self.breaker_state.remove(gone)
+        for new in set(processors).difference(self._registered):
+            self.breaker_state.labels(new).set(BREAKER_VALUES[BreakerState.CLOSED])
         self._processors = set(processors)
+        self._registered = set(processors)
         if cameras is not None:
             self._cameras.intersection_update(cameras)
         for row in [row for row in self._rows if not self._kept(row)]:

@@ -1,10 +1,14 @@
 """A processor's frames: taken in batches, worked on, settled in batches. No HTTP, no user's code.
 
-Frames in hand (taken and not settled) are bounded. Whatever breaks, each of them is still pending at the server
-under this consumer, so after a start and after each failed take the own pending frames are read again: a reply that
-was lost on the way, or a take that was cancelled, loses nothing. A settlement is sent until the server answers;
-when the first one had got through, the second is answered with `not-owner` or `duplicate`, which is counted and no
-error.
+Frames in hand (taken and not settled) are bounded, are worked on by priority, and their leases are renewed meanwhile.
+Whatever breaks, each of them is still pending at the server under this consumer, so after each failed take the own
+pending frames are read again: a reply that was lost on the way, or a take that was cancelled, loses nothing. A
+settlement is sent until the server answers; when the first one had got through, the second is answered with `not-owner`
+or `duplicate`, which is counted and no error.
+
+What is pending under this processor's id when it starts was in the hands of a process that died: those frames go
+to another attempt (and not at once to this process, which they may have killed). That holds for any consumer
+name of the id, so a name that changed hides none.
 """
 
 import asyncio
@@ -13,22 +17,36 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
 from framebuffer.errors import RedisFailure
+from framebuffer.hand import Hand
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.wire import Settlement, SettleOutcome, TakenFrame
 
+__all__ = ["DEFAULT_LEASE_S", "Pipeline"]
+
 log = logging.getLogger(__name__)
 
+DEFAULT_LEASE_S = 30.0
+DIED = "processor_died"
+"""Why a frame failed that was in hand when its processor ended without settling it."""
+
 _SETTLE_BATCH = 64
-_START = "0-0"
-# A stream that says "there is something" while take finds nothing is asked more and more slowly.
+_RENEW_AT_MOST_S = 20.0
+_FAREWELL_S = 1.0
+# A stream that says "there is something" while take finds nothing (a suspect that has to wait until nothing else is in
+# hand, another consumer's frames) is asked more and more slowly.
 _EMPTY_PAUSE_S = 0.01
 _EMPTY_PAUSE_MAX_S = 0.2
 
 
 class Pipeline:
-    """Pulls for one consumer. `handle` turns a frame into its settlement and raises nothing of its own."""
+    """Pulls for one consumer. `handle` turns a frame into its settlement and raises nothing of its own.
+
+    `limit`: frames in hand, those in work included. `lease_s`: the orchestrator's. `work_limit_s`: a frame that is
+    worked on for longer is not renewed any more; while that is so of all that may be worked on at once, no other is
+    taken. `told` is called with what the server answered to each settlement.
+    """
 
     def __init__(
         self,
@@ -41,6 +59,9 @@ class Pipeline:
         concurrency: int,
         drain_s: float = 10.0,
         block_s: float = 1.0,
+        lease_s: float = DEFAULT_LEASE_S,
+        work_limit_s: float = 300.0,
+        told: Callable[[str, SettleOutcome], None] | None = None,
     ) -> None:
         self._streams = streams
         self._processor_id = processor_id
@@ -50,88 +71,130 @@ class Pipeline:
         self._limit = max(batch, concurrency)
         self._drain_s = drain_s
         self._block_s = block_s
-        self._in_hand: set[str] = set()
-        self._todo: asyncio.Queue[TakenFrame] = asyncio.Queue()  # bounded by _limit, through _in_hand
+        self._renew_s = min(lease_s / 3, _RENEW_AT_MOST_S)
+        self._told = told
+        self._hand = Hand(work_limit_s)
+        self._arrived = asyncio.Semaphore(0)  # one for each frame that was added to the hand
         self._done: deque[Settlement] = deque()
         self._finished = asyncio.Event()  # a frame went to _done
-        self._settled = asyncio.Event()  # a frame left _in_hand
+        self._settled = asyncio.Event()  # a frame left the hand
         self._stopping = asyncio.Event()
+        self._seen: dict[str, str] = {}
         self.taken = 0
+        self.errors = 0
         self.outcomes: Counter[SettleOutcome] = Counter()
 
     @property
     def in_flight(self) -> int:
-        return len(self._in_hand)
+        return len(self._hand)
 
     def stop(self) -> None:
-        """Take nothing more; `run` returns when what is in hand is settled, or after `drain_s`."""
+        """Take nothing more and release what nobody works on yet; `run` returns when the rest is settled, or after
+        `drain_s`.
+        """
         self._stopping.set()
 
     async def run(self) -> None:
         """Until `stop`, or cancelled. What was in hand and could not be settled stays pending at the server."""
         puller = asyncio.create_task(self._pull())
-        others = {
-            asyncio.create_task(self._settle()),
-            *(asyncio.create_task(self._work()) for _ in range(self._concurrency)),
-        }
+        settler, renewer = asyncio.create_task(self._settle()), asyncio.create_task(self._renew())
+        workers = {asyncio.create_task(self._work()) for _ in range(self._concurrency)}
+        others = {settler, renewer, *workers}
         drained: asyncio.Task[None] | None = None
         try:
             await _first(puller, others)
+            for entry_id in self._hand.withdraw():
+                self._end(Settlement(entry_id, "release"))
             drained = asyncio.create_task(self._drained())
             await _first(drained, others, timeout=self._drain_s)
-            if self._in_hand:
+            if len(self._hand):
                 log.warning(
-                    "processor %s: %d frames were not finished within %.0f s and go back",
+                    "processor %s: %d frames were not finished within %g s and are released",
                     self._processor_id,
-                    len(self._in_hand),
+                    len(self._hand),
                     self._drain_s,
                 )
+                await ended(*workers)  # what they would still say of a frame must not follow its release
+                said = {settlement.entry_id for settlement in self._done}
+                for entry_id in self._hand.ids() - said:
+                    self._end(Settlement(entry_id, "release"))
+                await _first(drained, {settler, renewer}, timeout=_FAREWELL_S)
         finally:
             await ended(puller, *others, drained)
 
     async def _pull(self) -> None:
         outage = Outage(f"processor {self._processor_id}: taking frames", log)
-        own, seen, pause_s = True, _START, 0.0
+        await self._recover(outage)
+        own, pause_s = False, 0.0
         while not self._stopping.is_set():
-            room = self._limit - len(self._in_hand)
-            if room <= 0:
+            room = self._limit - len(self._hand)
+            if room <= 0 or self._hand.overdue(_now()) >= self._concurrency:
                 self._settled.clear()
-                await self._either(self._settled)
+                await self._either(self._settled, self._block_s)
                 continue
-            before = set(self._in_hand)  # what a settle finishes during the call may still be in an own-pending reply
+            before = self._hand.ids()  # what a settle finishes during the call may still be in an own-pending reply
+            self._settled.clear()
             try:
                 # Own pending ones include those in hand: asking for `_limit` reaches at least one that is not, if
                 # there is any.
                 count = self._limit if own else room
                 frames = await self._streams.take(self._processor_id, self._consumer, count=count, own=own)
             except RedisFailure as error:
-                own, seen = True, _START
+                own, self._seen = True, {}
                 await self._pause(outage.failed(error))
                 continue
             outage.over()
-            for frame in frames:
-                seen = max(seen, frame.entry_id, key=_order)
             new = [frame for frame in frames if frame.entry_id not in before][:room]
-            for frame in new:
-                self._in_hand.add(frame.entry_id)
-                self._todo.put_nowait(frame)
-            self.taken += len(new)
-            if new:
+            self._add(frames, new)
+            if own:
+                own = bool(new)  # with none left, every pending frame is in hand now
+            elif len(new) == room or not await self._news() or new:
                 pause_s = 0.0
-            elif own:
-                own = False  # every pending frame is in hand now
-            elif await self._news(seen):
-                await self._pause(pause_s)
-                pause_s = min(max(pause_s * 2, _EMPTY_PAUSE_S), _EMPTY_PAUSE_MAX_S)
             else:
-                pause_s = 0.0
+                # A frame that leaves the hand may be what a suspect waits for.
+                await self._either(self._settled, pause_s)
+                pause_s = min(max(pause_s * 2, _EMPTY_PAUSE_S), _EMPTY_PAUSE_MAX_S)
 
-    async def _news(self, seen: str) -> bool:
-        """True when the queue has an entry after `seen`; False after `block_s`, on stop, or when Redis is gone."""
-        queue = self._streams.keys.ready(self._processor_id)
-        waiter = asyncio.create_task(self._streams.wait({queue: seen}, self._block_s))
+    async def _recover(self, outage: Outage) -> None:
+        """Send what a process of this id that died had in hand to another attempt."""
+        count, before = 0, set[str]()
+        while not self._stopping.is_set():
+            try:
+                frames = await self._streams.take(
+                    self._processor_id, self._consumer, count=_SETTLE_BATCH, own=True, claim_idle_ms=0
+                )
+                died = {frame.entry_id: Settlement(frame.entry_id, "error", reason=DIED) for frame in frames}
+                outcomes = await self._streams.settle(self._processor_id, self._consumer, list(died.values()))
+            except RedisFailure as error:
+                await self._pause(outage.failed(error))
+                continue
+            outage.over()
+            if died.keys() <= before:
+                break  # none is left, or the server cannot let go of them now
+            count += len(outcomes)
+            before |= died.keys()
+        if count:
+            log.warning(
+                "processor %s: %d frames were in the hands of a process that ended, and go to another attempt",
+                self._processor_id,
+                count,
+            )
+
+    def _add(self, frames: list[TakenFrame], new: list[TakenFrame]) -> None:
+        for frame in frames:
+            level, _, entry_id = frame.entry_id.rpartition(":")
+            level = level or "0"
+            self._seen[level] = max(self._seen.get(level, "0-0"), entry_id, key=_order)
+        for frame in new:
+            self._hand.add(frame, _now())
+            self._arrived.release()
+        self.taken += len(new)
+
+    async def _news(self) -> bool:
+        """True when the queue has something not seen yet; False after `block_s`, on stop, or when Redis is gone."""
+        waiter = asyncio.create_task(self._streams.wait_queue(self._processor_id, self._seen, self._block_s))
         try:
-            await self._either(waiter)
+            await self._either(None, None, waiter)
             if not waiter.done():
                 return False
             return waiter.result()
@@ -144,8 +207,15 @@ class Pipeline:
 
     async def _work(self) -> None:
         while True:
-            self._done.append(await self._handle(await self._todo.get()))
-            self._finished.set()
+            await self._arrived.acquire()
+            frame = self._hand.start(_now())
+            if frame is not None:
+                self._end(await self._handle(frame))
+
+    def _end(self, settlement: Settlement) -> None:
+        self.errors += settlement.status == "error"
+        self._done.append(settlement)
+        self._finished.set()
 
     async def _settle(self) -> None:
         outage = Outage(f"processor {self._processor_id}: settling frames", log)
@@ -163,34 +233,52 @@ class Pipeline:
                 outage.over()
                 for settlement, outcome in zip(batch, outcomes, strict=True):
                     self._done.popleft()
-                    self._in_hand.discard(settlement.entry_id)
+                    self._hand.drop(settlement.entry_id)
                     self.outcomes[outcome] += 1
+                    if self._told is not None:
+                        self._told(settlement.entry_id, outcome)
+                self._settled.set()
+
+    async def _renew(self) -> None:
+        """Keep the leases of what is in hand, also of what is done and not settled yet."""
+        while True:
+            await asyncio.sleep(self._renew_s)
+            held = self._hand.renewable(_now())
+            try:
+                answers = await self._streams.renew(self._processor_id, self._consumer, held)
+            except RedisFailure:
+                continue  # said by whoever takes or settles; two more tries fit into the lease
+            lost = [entry_id for entry_id, ours in zip(held, answers, strict=True) if not ours]
+            if working := self._hand.lose(lost):
+                log.warning(
+                    "processor %s: %d frames in work were given to another meanwhile; their results will not count",
+                    self._processor_id,
+                    len(working),
+                )
+            if lost:
                 self._settled.set()
 
     async def _drained(self) -> None:
-        while self._in_hand:
+        while len(self._hand):
             self._settled.clear()
             await self._settled.wait()
 
-    async def _either(self, other: asyncio.Event | asyncio.Task[bool]) -> None:
-        """Until `other`, or stop."""
-        stop = asyncio.create_task(self._stopping.wait())
-        task = asyncio.create_task(other.wait()) if isinstance(other, asyncio.Event) else other
+    async def _either(
+        self, event: asyncio.Event | None, timeout_s: float | None, other: asyncio.Task[bool] | None = None
+    ) -> None:
+        """Until the event, stop, or the end of the other task; for `timeout_s` at most."""
+        waits = [asyncio.create_task(one.wait()) for one in (self._stopping, event) if one is not None]
         try:
-            await asyncio.wait({stop, task}, return_when=asyncio.FIRST_COMPLETED)
+            tasks = {*waits, other} if other is not None else {*waits}
+            await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            stop.cancel()
-            if task is not other:
-                task.cancel()
+            for wait in waits:
+                wait.cancel()
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, or less when stopping."""
         if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
-                return
+            await self._either(None, seconds)
 
 
 async def _first(wanted: asyncio.Task[None], others: set[asyncio.Task[None]], timeout: float | None = None) -> None:
@@ -198,6 +286,10 @@ async def _first(wanted: asyncio.Task[None], others: set[asyncio.Task[None]], ti
     done, _ = await asyncio.wait({wanted, *others}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _order(entry_id: str) -> tuple[int, int]:

@@ -7,24 +7,29 @@
     Faces("faces-1", ["face_detection"], "http://10.0.0.1:8101,http://10.0.0.2:8101").run()
 
 `run` is a program of its own; inside one that has an event loop it is `await client.start()`, and `stop()` to end it.
+Raise `FrameReleased` for "not now", `FrameRejected` for "never"; or take frames from `client.frames()` and say what
+becomes of each by its handle.
+
+What keeps a core busy belongs in other processes: `executor=ProcessPoolExecutor(4)`, or a function that makes one,
+which is then called again when a process of the pool dies. What is sent there is the client without its connections,
+that is the attributes that the subclass has set, with each frame; or, with `work=detect`, a function of a module.
 
 Each frame's result is published once, whatever breaks on the way: `process_frame` may see a frame again (after a
-crash, or when its settlement came too late), but only one of its results counts.
+crash, or when its settlement came too late), but only one of its results counts. A frame that was in hand when the
+process died has failed once more, as it may have been what killed it; after `max_attempts` it is dead.
 
 Restarts: a client that stops returns its id. One that crashed has its id back when the orchestrator has missed its
-heartbeats (seconds; registering waits for that), or at once if its `instance` is a name that survives restarts.
+heartbeats (seconds; registering waits for that), or at once if its `instance` is a name that survives restarts. An
+id is one process: a second one with the same `instance` would take the first one's frames for those of a dead one.
 """
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import signal
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from pydantic import ValidationError
@@ -36,37 +41,29 @@ from framebuffer.errors import (
     OrchestratorUnavailable,
     RedisUnavailable,
 )
-from framebuffer.models import ProcessorRegistration, TraceContext, problems
+from framebuffer.handle import FrameHandle, Handles
+from framebuffer.models import ProcessorRegistration, problems
 from framebuffer.outage import Outage
-from framebuffer.pipeline import Pipeline
+from framebuffer.pipeline import DEFAULT_LEASE_S, Pipeline
 from framebuffer.registrar import Registrar
-from framebuffer.result import encoded, span_of
 from framebuffer.streams import DEFAULT_MAX_ATTEMPTS, FrameStreams
 from framebuffer.tasks import ended
-from framebuffer.wire import Settlement, TakenFrame
+from framebuffer.wire import Settlement, SettleOutcome, TakenFrame
+from framebuffer.work import FrameRejected, FrameReleased, Pool, Work, current_trace
+
+__all__ = ["FrameRejected", "FrameReleased", "ProcessorClient", "ProcessorCounters", "current_trace"]
 
 log = logging.getLogger(__name__)
 
-_REASON_MAX = 500
 _GOODBYE_S = 2.0
-_FAILURE_LOG_EVERY_S = 1.0
-
-_trace: ContextVar[TraceContext | None] = ContextVar("frame_trace", default=None)
-
-
-def current_trace() -> TraceContext | None:
-    """The span of the frame being processed, inside `process_frame` and what it calls (also in its thread)."""
-    return _trace.get()
-
-
-class FrameRejected(FrameBufferError):
-    """Raise it in `process_frame` for a frame that no further attempt will help: it goes to the dead at once."""
-
-    code: ClassVar[str] = "frame_rejected"
 
 
 class ProcessorCounters(msgspec.Struct, frozen=True):
-    """Frames since the client was made. `unowned`: settled too late or twice, so that the result did not count."""
+    """Frames since the client was made.
+
+    `errors`: those that `process_frame` failed on; a rejected one is `dead` and no error of the processor's. `unowned`:
+    settled too late or twice, so that the result did not count.
+    """
 
     taken: int
     in_flight: int
@@ -74,16 +71,18 @@ class ProcessorCounters(msgspec.Struct, frozen=True):
     errors: int
     dead: int
     unowned: int
+    released: int = 0
 
 
 class ProcessorClient:
-    """One processor. `capacity`: frames its queue may hold; `batch`: frames taken at once; `concurrency`: worked on
-    at once.
+    """One processor. `capacity`: frames its queue may hold; `batch`: frames in hand at once, which are worked on by
+    priority; `concurrency`: worked on at once.
 
     `orchestrator_url` is one URL or several (a list, or a text with commas): any node will do. `redis_url` defaults
-    to what the orchestrator says. `token` is the orchestrator's bearer token. `consumer` must be the same after a
-    restart, so that frames that were in hand are found again; it is by default. `drain_s`: how long `stop` waits
-    for frames in hand.
+    to what the orchestrator says. `token` is the orchestrator's bearer token. `health_url`: where the orchestrator may
+    ask this processor how it is, beside its heartbeats. `work`: a function to call instead of `process_frame`.
+    `executor`: where that runs, when it is a plain `def`. `drain_s`: how long `stop` waits for frames in work.
+    `work_limit_s`: a frame that takes longer is left to another attempt elsewhere.
 
     Errors: InvalidRegistration.
     """
@@ -103,14 +102,20 @@ class ProcessorClient:
         token: str | None = None,
         consumer: str | None = None,
         instance: str | None = None,
-        executor: ThreadPoolExecutor | None = None,
+        work: Callable[[TakenFrame], Any] | None = None,
+        executor: Pool | None = None,
         drain_s: float = 10.0,
+        work_limit_s: float = 300.0,
+        health_url: str | None = None,
+        labels: Mapping[str, str] | None = None,
         exists_wait_s: float = 10.0,
     ) -> None:
-        for name, value in (("batch", batch), ("concurrency", concurrency), ("heartbeat_s", heartbeat_s)):
+        before = set(self.__dict__)
+        numbers = {"batch": batch, "concurrency": concurrency, "heartbeat_s": heartbeat_s, "work_limit_s": work_limit_s}
+        for name, value in numbers.items():
             if not value > 0:
                 raise InvalidRegistration(name, f"must be above 0, is {value}")
-        self.registration = _registration(processor_id, capabilities, capacity)
+        self.registration = _registration(processor_id, capabilities, capacity, health_url, labels)
         self.consumer = consumer or f"{processor_id}-1"
         self._redis_url = redis_url
         self._redis_password = redis_password
@@ -121,15 +126,23 @@ class ProcessorClient:
         self._drain_s = drain_s
         self._exists_wait_s = exists_wait_s
         self._registrar = Registrar(self.registration, orchestrator_url, token=token, instance=instance)
-        self._executor = executor
-        self._own_executor: ThreadPoolExecutor | None = None
+        self._handle: Callable[[TakenFrame], Awaitable[Settlement]]
+        self._handle = self._work = Work(processor_id, work or self.process_frame, executor, concurrency)
+        self._told: Callable[[str, SettleOutcome], None] | None = None
+        self._lease_s = DEFAULT_LEASE_S
+        self._work_limit_s = work_limit_s
         self._pipeline: Pipeline | None = None
+        self._streams: FrameStreams | None = None
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._started = False
-        self._errors = 0
-        self._failure_logged_at = float("-inf")
-        self._failures_unlogged = 0
+        self._own_attributes = set(self.__dict__) - before
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For a process pool: what the subclass has set, and the registration; no connection, no task."""
+        mine = self._own_attributes | {"_own_attributes"}
+        kept = {name: value for name, value in self.__dict__.items() if name not in mine}
+        return {**kept, "registration": self.registration}
 
     @property
     def id(self) -> str:
@@ -139,22 +152,24 @@ class ProcessorClient:
     def counters(self) -> ProcessorCounters:
         pipeline = self._pipeline
         if pipeline is None:
-            return ProcessorCounters(0, 0, 0, self._errors, 0, 0)
+            return ProcessorCounters(0, 0, 0, 0, 0, 0)
         outcomes = pipeline.outcomes
         return ProcessorCounters(
             taken=pipeline.taken,
             in_flight=pipeline.in_flight,
             settled=outcomes["settled"],
-            errors=self._errors,
+            errors=pipeline.errors,
             dead=outcomes["dead"],
             unowned=outcomes["not-owner"] + outcomes["duplicate"],
+            released=outcomes["released"],
         )
 
     def process_frame(self, frame: TakenFrame) -> Any:
         """Override it: `def` (called in a thread) or `async def`, returning a dict of JSON values (numpy's are
         fine) or None.
 
-        An exception sends the frame to another attempt, and after the last one to `frames:dead`.
+        An exception sends the frame to another attempt, and after the last one to `frames:dead`; FrameRejected sends
+        it there at once, FrameReleased back to dispatch without an attempt counted.
         """
         raise NotImplementedError(f"{type(self).__name__} must override process_frame({frame.frame_id})")
 
@@ -169,16 +184,18 @@ class ProcessorClient:
         enrolment = await self._registrar.register(exists_wait_s=exists_wait_s)
         log.info("processor %s: registered, queue %s", self.id, enrolment.queue)
         self._max_attempts = enrolment.max_attempts or DEFAULT_MAX_ATTEMPTS
+        self._lease_s = enrolment.lease_s or DEFAULT_LEASE_S
         return self._redis_url or enrolment.redis_url
 
     async def start(self) -> None:
         """Register and process frames until `stop`. When cancelled it ends at once: frames in hand stay pending.
 
         Errors: those of `register`; RedisUnsupported, RedisRefused at the first connection; RuntimeError when
-        started twice.
+        started twice; BrokenExecutor when a process of a given `executor` died.
         """
         if self._started:
             raise RuntimeError(f"processor {self.id} was started before; make a new client")
+        self._work.check()
         self._started = True
         running, stop = asyncio.create_task(self._run()), asyncio.create_task(self._stopping.wait())
         try:
@@ -192,10 +209,39 @@ class ProcessorClient:
                 running.result()
         finally:
             await ended(stop, running)
-            if self._own_executor is not None:
-                self._own_executor.shutdown(wait=False, cancel_futures=True)
+            self._work.close()
             await self._registrar.aclose()
             self._ended.set()
+
+    async def frames(self) -> AsyncIterator[FrameHandle]:
+        """Instead of `start`: the frames one by one, for code that says itself what becomes of each (see `handle`).
+
+        At most `concurrency` are out at once: the next one comes when one of them was settled. Leaving the loop stops
+        the client, so leave it through `contextlib.aclosing`; after `stop()` it ends when what is out is settled.
+
+        Errors: those of `start`.
+        """
+        out = Handles(self.id, self._renewed)
+        self._handle, self._told = out.offer, out.told
+        running = asyncio.create_task(self.start())
+        try:
+            while (handle := await out.next(running)) is not None:
+                yield handle
+        finally:
+            self.request_stop()
+            out.abandon()
+            try:
+                await asyncio.wait({running})
+            finally:
+                await ended(running)  # cancelled once more: at once, then
+                out.close()
+            if not running.cancelled():
+                running.result()
+
+    async def _renewed(self, entry_id: str) -> bool:
+        if self._streams is None:
+            return False
+        return (await self._streams.renew(self.id, self.consumer, [entry_id]))[0]
 
     def run(self) -> None:
         """`start` as a whole program: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`. Errors: its own."""
@@ -226,6 +272,7 @@ class ProcessorClient:
                 stack.push_async_callback(redis.aclose)
                 streams = FrameStreams(redis, max_attempts=self._max_attempts)
                 stack.push_async_callback(streams.aclose)
+                self._streams = streams
                 await self._ready(streams)
                 await self._process(streams)
         finally:
@@ -253,6 +300,9 @@ class ProcessorClient:
             batch=self._batch,
             concurrency=self._concurrency,
             drain_s=self._drain_s,
+            lease_s=self._lease_s,
+            work_limit_s=self._work_limit_s,
+            told=self._told,
         )
         if self._stopping.is_set():
             self._pipeline.stop()
@@ -288,71 +338,17 @@ class ProcessorClient:
         except (FrameBufferError, TimeoutError) as error:
             log.warning("processor %s: could not unregister (%s); its heartbeats end now", self.id, error)
 
-    async def _handle(self, frame: TakenFrame) -> Settlement:
-        """One frame to its settlement. Never raises, but for being cancelled."""
-        parent, span = span_of(frame)
-        traceparent = span.format()
-        if frame.payload_missing:
-            return Settlement(frame.entry_id, "dead", reason="payload_missing")
-        try:
-            found = await self._call(frame, span)
-            result = encoded(self.id, frame, parent, span, found)
-        except FrameRejected as error:
-            self._errors += 1
-            return Settlement(frame.entry_id, "dead", reason=_reason(error))
-        except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) is None or task.cancelling():
-                raise
-            # The user's code has cancelled something of its own: that must not look like the end of this client.
-            return self._failed(frame, error, traceparent)
-        except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
-            return self._failed(frame, error, traceparent)
-        return Settlement(frame.entry_id, "ok", result=result)
 
-    def _failed(self, frame: TakenFrame, error: BaseException, traceparent: str) -> Settlement:
-        self._errors += 1
-        self._log_failure(frame, error)
-        return Settlement(frame.entry_id, "error", reason=_reason(error))
-
-    async def _call(self, frame: TakenFrame, span: TraceContext) -> object:
-        token = _trace.set(span)
-        try:
-            if inspect.iscoroutinefunction(self.process_frame):
-                return await self.process_frame(frame)
-            context = copy_context()
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._threads(), lambda: context.run(self.process_frame, frame))
-            return await found if inspect.isawaitable(found) else found
-        finally:
-            _trace.reset(token)
-
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._executor is not None:
-            return self._executor
-        if self._own_executor is None:
-            self._own_executor = ThreadPoolExecutor(self._concurrency, thread_name_prefix=self.id)
-        return self._own_executor
-
-    def _log_failure(self, frame: TakenFrame, error: BaseException) -> None:
-        """At most one line a second: a processor that fails on everything would write a line a frame."""
-        now = time.monotonic()
-        if now - self._failure_logged_at < _FAILURE_LOG_EVERY_S:
-            self._failures_unlogged += 1
-            return
-        more = f" (and {self._failures_unlogged} more)" if self._failures_unlogged else ""
-        self._failure_logged_at, self._failures_unlogged = now, 0
-        log.warning("processor %s: frame %s failed%s", self.id, frame.frame_id, more, exc_info=error)
-
-
-def _registration(processor_id: str, capabilities: Sequence[str], capacity: int) -> ProcessorRegistration:
+def _registration(
+    processor_id: str,
+    capabilities: Sequence[str],
+    capacity: int,
+    health_url: str | None,
+    labels: Mapping[str, str] | None,
+) -> ProcessorRegistration:
+    fields = {"id": processor_id, "capabilities": capabilities, "capacity": capacity, "health_url": health_url}
     try:
-        return ProcessorRegistration.model_validate(
-            {"id": processor_id, "capabilities": capabilities, "capacity": capacity}
-        )
+        return ProcessorRegistration.model_validate({**fields, "labels": dict(labels or {})})
     except ValidationError as error:
         first = problems(error)[0]
         raise InvalidRegistration(first.field, first.reason) from None
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:_REASON_MAX]

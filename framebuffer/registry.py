@@ -5,102 +5,60 @@ position in the log come with the command; time is shown, never compared. Rules 
 are checked once, by `models.ProcessorRegistration` at the proposer, and not again here: a later, stricter rule must
 not change what an old log says.
 
+Draining: a processor that drains gets no new frames and finishes what it has. It lasts until it is resumed or the id
+is registered by another client; the owner's refresh leaves it as it is.
+
 Who owns an id: each client instance sends a token of its own with its registration. The same token again is a
 refresh. Another token is refused with `processor_exists` while the owner is healthy, and takes the id over once the
 owner's heartbeats are missing.
-
-Unknown members of a command are refused: skipping them would recurse, and then what a command means would depend on
-the stack it is applied from. A new member needs a new version of the command.
 
 Codes: `processor_exists`, `processor_unknown`, `processor_changed`, `registry_full`, `unknown_command`,
 `invalid_command`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from framebuffer.models import ProcessorRegistration, ProcessorUpdate
+from framebuffer.models import ProcessorRegistration
+from framebuffer.registry_commands import (
+    DRAIN,
+    HEALTH,
+    KINDS,
+    REGISTER,
+    UNREGISTER,
+    UPDATE,
+    Drain,
+    Health,
+    Position,
+    Register,
+    RegistryCommand,
+    Unregister,
+    Update,
+    unchecked,
+)
 
-REGISTER = "processor.register"
-UPDATE = "processor.update"
-UNREGISTER = "processor.unregister"
-HEALTH = "processor.health"
+__all__ = [
+    "DRAIN",
+    "KINDS",
+    "PROCESSORS_MAX",
+    "Drain",
+    "Health",
+    "Position",
+    "ProcessorRegistry",
+    "ProcessorRow",
+    "Register",
+    "RegistryCommand",
+    "RegistryEvent",
+    "RegistryResult",
+    "Unregister",
+    "Update",
+    "apply",
+]
 
 PROCESSORS_MAX = 10_000
 """The registry is kept in memory and in snapshots of every node, so it is bounded."""
-
-
-Position = tuple[int, int]
-"""(term, index): where in the replicated log a row was last registered. It tells two registrations of one id apart."""
-
-
-class Register(msgspec.Struct, frozen=True, kw_only=True, tag=REGISTER, forbid_unknown_fields=True):
-    """Make with `Register.of`, which takes a validated registration."""
-
-    kind: ClassVar[str] = REGISTER
-    id: str
-    capabilities: tuple[str, ...]
-    capacity: int
-    queue: str
-    health_url: str | None = None
-    labels: dict[str, str] = msgspec.field(default_factory=dict)
-    token: str = ""
-
-    @classmethod
-    def of(cls, registration: ProcessorRegistration, *, token: str = "") -> "Register":
-        return cls(**registration.model_dump(), token=token)
-
-    def registration(self) -> ProcessorRegistration:
-        return _registration(self.id, self.capabilities, self.capacity, self.queue, self.health_url, dict(self.labels))
-
-
-class Update(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=UPDATE, forbid_unknown_fields=True):
-    """Changes only the fields that are set."""
-
-    kind: ClassVar[str] = UPDATE
-    id: str
-    capabilities: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
-    capacity: int | msgspec.UnsetType = msgspec.UNSET
-    health_url: str | msgspec.UnsetType | None = msgspec.UNSET
-    labels: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-
-    @classmethod
-    def of(cls, processor_id: str, update: ProcessorUpdate) -> "Update":
-        fields = {
-            name: value
-            for name in update.model_fields_set
-            if (value := getattr(update, name)) is not None or name == "health_url"
-        }
-        return cls(id=processor_id, **fields)
-
-
-class Unregister(msgspec.Struct, frozen=True, kw_only=True, tag=UNREGISTER, forbid_unknown_fields=True):
-    """With a token, only the owner's registration is removed: a late goodbye does not remove its successor."""
-
-    kind: ClassVar[str] = UNREGISTER
-    id: str
-    token: str = ""
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True, tag=HEALTH, forbid_unknown_fields=True):
-    """The leader's verdict. With a position it holds only for that registration, not for a newer one of the same id."""
-
-    kind: ClassVar[str] = HEALTH
-    id: str
-    healthy: bool
-    reason: str = ""
-    position: Position | None = None
-
-
-RegistryCommand = Register | Update | Unregister | Health
-KINDS: Mapping[str, type[RegistryCommand]] = {
-    REGISTER: Register,
-    UPDATE: Update,
-    UNREGISTER: Unregister,
-    HEALTH: Health,
-}
 
 
 class RegistryResult(msgspec.Struct, frozen=True):
@@ -130,20 +88,26 @@ class ProcessorRow(msgspec.Struct, frozen=True, kw_only=True):
     registered_time: float
     position: Position
     token: str = ""
+    draining: bool = False
 
     @property
     def id(self) -> str:
         return self.registration.id
 
     def public(self) -> dict[str, Any]:
-        """What the API shows: everything but the owner's token."""
-        return {
+        """What the API shows: everything but the owner's token.
+
+        `draining` is in it only while it is true: the outcomes of commands that the first release knows stay what they
+        were there.
+        """
+        shown = {
             **self.registration.model_dump(mode="json"),
             "healthy": self.healthy,
             "reason": self.reason,
             "registered_time": self.registered_time,
             "position": list(self.position),
         }
+        return {**shown, "draining": True} if self.draining else shown
 
 
 class ProcessorRegistry:
@@ -164,16 +128,20 @@ class ProcessorRegistry:
         return tuple(row for row in self.rows.values() if row.healthy)
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain builtins, ordered by id: equal states give equal bytes."""
+        """Plain builtins, ordered by id: equal states give equal bytes.
+
+        Version 1 knows no draining. It is still written while none drains, so that a node of the first release can
+        take a snapshot from a newer one.
+        """
         return {
-            "version": 1,
+            "version": 2 if any(row.draining for row in self.rows.values()) else 1,
             "processors": [{**row.public(), "token": row.token} for _, row in sorted(self.rows.items())],
         }
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Replaces everything. Raises ValueError when the snapshot is of a version that this code does not know."""
         version = data.get("version")
-        if version != 1:
+        if version not in (1, 2):
             raise ValueError(f"processor registry: snapshot version {version!r} is not known here")
         rows = (_restored(item) for item in data["processors"])
         self.rows = {row.id: row for row in rows}
@@ -205,6 +173,8 @@ def apply(
             return _unregister(registry, body)
         case Health() if kind == HEALTH:
             return _health(registry, body)
+        case Drain() if kind == DRAIN:
+            return _drain(registry, body)
     return RegistryResult(code="invalid_command", message=f"{kind}: the body is a {type(body).__name__}"), []
 
 
@@ -235,6 +205,7 @@ def _register(registry: ProcessorRegistry, command: Register, time: float, posit
         registered_time=time,
         position=position,
         token=command.token,
+        draining=held is not None and held.draining and event == "processor.refreshed",
     )
     return _stored(registry, row, event)
 
@@ -276,6 +247,16 @@ def _health(registry: ProcessorRegistry, command: Health) -> _Applied:
     return _stored(registry, row, "processor.healthy" if command.healthy else "processor.unhealthy")
 
 
+def _drain(registry: ProcessorRegistry, command: Drain) -> _Applied:
+    held = registry.rows.get(command.id)
+    if held is None:
+        return _unknown(command.id)
+    if held.draining == command.draining:
+        return RegistryResult(value=held.public()), []
+    row = msgspec.structs.replace(held, draining=command.draining)
+    return _stored(registry, row, "processor.draining" if command.draining else "processor.resumed")
+
+
 def _stored(registry: ProcessorRegistry, row: ProcessorRow, event: str) -> _Applied:
     registry.rows = {**registry.rows, row.id: row}
     public = row.public()
@@ -291,25 +272,6 @@ def _changed(processor_id: str) -> _Applied:
     return RegistryResult(code="processor_changed", message=message), []
 
 
-def _registration(
-    processor_id: str,
-    capabilities: tuple[str, ...],
-    capacity: int,
-    queue: str,
-    health_url: str | None,
-    labels: dict[str, str],
-) -> ProcessorRegistration:
-    # Not validated again: see the module's docstring.
-    return ProcessorRegistration.model_construct(
-        id=processor_id,
-        capabilities=capabilities,
-        capacity=capacity,
-        queue=queue,
-        health_url=health_url,
-        labels=labels,
-    )
-
-
 def _position(pair: Sequence[int]) -> Position:
     term, index = pair
     return term, index
@@ -317,7 +279,7 @@ def _position(pair: Sequence[int]) -> Position:
 
 def _restored(item: Mapping[str, Any]) -> ProcessorRow:
     return ProcessorRow(
-        registration=_registration(
+        registration=unchecked(
             item["id"],
             tuple(item["capabilities"]),
             item["capacity"],
@@ -330,4 +292,5 @@ def _restored(item: Mapping[str, Any]) -> ProcessorRow:
         registered_time=item["registered_time"],
         position=_position(item["position"]),
         token=item["token"],
+        draining=item.get("draining", False),
     )

@@ -247,6 +247,33 @@ class FrameSettings(_Section):
     max_attempts: int = Field(
         default=5, ge=1, le=100, description="A frame that failed so often is put aside as dead, with the reason."
     )
+    lease_s: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=3600,
+        description="A frame that a processor holds for so long without renewing goes to another attempt.",
+    )
+    capacity_max: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="A processor gets no more frames at once than this, whatever capacity it claims.",
+    )
+    health_interval_s: float = Field(
+        default=10.0, gt=0, description="How often processors with a `health_url` are asked there."
+    )
+    health_timeout_s: float = Field(
+        default=5.0, gt=0, description="How long the answer may take; at most half of `health_interval_s`."
+    )
+    breaker_failures: int = Field(
+        default=3, ge=1, le=1000, description="So many failures in a row and a processor is kept away from (OPEN)."
+    )
+    breaker_open_s: float = Field(
+        default=30.0, gt=0, description="For so long; then it is tried with one frame at a time (HALF_OPEN)."
+    )
+    breaker_successes: int = Field(
+        default=3, ge=1, le=1000, description="So many frames done in a row then, and it counts as well again (CLOSED)."
+    )
 
 
 class ComponentSettings(_Section):

@@ -34,7 +34,7 @@ class Complaint:
 
 def complaints(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     """Everything wrong between the settings that are not `broken`."""
-    for check in (_members, _own_place, _listening, _timing, _redis, _secret_length, _beyond_loopback):
+    for check in (_members, _own_place, _listening, _timing, _redis, _frames, _secret_length, _beyond_loopback):
         yield from check(config, broken)
 
 
@@ -174,6 +174,22 @@ def _redis(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             ("redis", "mode"),
             "embedded is for a cluster of one: other nodes do not reach the server, and it ends with this node",
             "redis.mode: url with redis.url",
+        )
+
+
+def _frames(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if broken("frames", "health_interval_s") or broken("frames", "health_timeout_s"):
+        return
+    frames = config.frames
+    if frames.health_timeout_s * 2 > frames.health_interval_s:
+        written = [name for name in ("health_timeout_s", "health_interval_s") if name in frames.model_fields_set] or [
+            "health_timeout_s"
+        ]
+        yield Complaint(
+            ("frames", written[0]),
+            f"frames.health_timeout_s ({frames.health_timeout_s:g}) must be at most half of frames.health_interval_s "
+            f"({frames.health_interval_s:g})",
+            "a processor that no longer answers is to be noticed within two intervals",
         )
 
 

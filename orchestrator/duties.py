@@ -13,13 +13,14 @@ from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
-from orchestrator.api.view import ProcessorReport
+from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
 from orchestrator.config import NodeConfig
 from orchestrator.events import CommandAnswer, Event
-from orchestrator.frame_duty import DispatchDuty, ProcessorDuty
+from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
 from orchestrator.plant import Observation, PlantDuty
+from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
 
 
@@ -40,6 +41,7 @@ class Duties:
         *,
         propose: Proposer,
         http: httpx.AsyncClient,
+        health_http: httpx.AsyncClient,
         streams: Callable[[], FrameStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
@@ -59,6 +61,16 @@ class Duties:
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
         )
+        self.processors = ProcessorDuty(
+            streams,
+            epoch,
+            state.processors,
+            propose_health,
+            http=health_http,
+            settings=config.frames,
+            on_change=self._wake,
+            metrics=metrics,
+        )
         self.dispatch = DispatchDuty(
             streams,
             epoch,
@@ -67,21 +79,21 @@ class Duties:
             dispatched,
             metrics=metrics,
             limit=config.frames.dispatch_batch,
-        )
-        self.processors = ProcessorDuty(
-            streams,
-            epoch,
-            state.processors,
-            propose_health,
-            heartbeat_timeout_s=config.frames.heartbeat_timeout_s,
-            on_change=self.dispatch.wake,
-            metrics=metrics,
+            gates=self.processors.gates,
+            capacity_max=config.frames.capacity_max,
         )
         self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
+    def _wake(self) -> None:
+        self.dispatch.wake()
+
     async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
         self.processors.heartbeat(processor_id, Heartbeat(report.in_flight, report.settled, report.errors))
+
+    def processor(self, processor_id: str) -> ProcessorObservation:
+        """What this leader knows of a processor."""
+        return self.processors.observation(processor_id)
 
     async def processor_removed(self, processor_id: str) -> int:
         try:

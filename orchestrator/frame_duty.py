@@ -1,18 +1,16 @@
-"""The leader's two duties towards frames: dispatch them, and keep the processors' queues honest."""
+"""The leader's duty to dispatch frames."""
 
 import asyncio
-import contextlib
 import logging
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from cluster import Applied, ClusterError, Epoch
+from cluster import Epoch
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.errors import Fenced, RedisFailure
-from framebuffer.health import Heartbeat, HeartbeatTracker
+from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
-from framebuffer.registry import Health, ProcessorRegistry
-from framebuffer.routing import TableSource, stranded
+from framebuffer.registry import ProcessorRegistry
+from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
@@ -20,12 +18,6 @@ from orchestrator.tasks import cancelled
 log = logging.getLogger(__name__)
 
 FENCE_RETRY_S = 0.5
-TICK_S = 0.25
-SWEEP_S = 5.0
-"""How often queues are looked through when nothing hints at a stranded frame."""
-WATCH_S = 2.0
-"""How long after a processor fell away its queue is looked at every tick: a dispatch call with the older routing
-table may still be on its way."""
 
 
 class DispatchDuty:
@@ -35,6 +27,8 @@ class DispatchDuty:
         streams: the node's frame streams, None while Redis has never answered.
         epoch: carried by every call that has an effect.
         on_report: called with each dispatch that moved or parked something.
+        gates: the processors that are kept away from.
+        capacity_max: what a processor gets at most at once, whatever it claims.
     """
 
     name = "dispatch"
@@ -49,11 +43,13 @@ class DispatchDuty:
         *,
         metrics: FrameMetrics | None = None,
         limit: int = 64,
+        gates: Callable[[], Gates] = lambda: NO_GATES,
+        capacity_max: int = DEFAULT_CAPACITY_MAX,
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
         self._node_id = node_id
-        self._table = TableSource(registry)
+        self._table = TableSource(registry, gates=gates, capacity_max=capacity_max)
         self._on_report = on_report
         self._metrics = metrics
         self._limit = limit
@@ -109,86 +105,3 @@ class DispatchDuty:
             finally:
                 self._dispatcher = None
             await asyncio.sleep(FENCE_RETRY_S)
-
-
-class ProcessorDuty:
-    """Hears the processors' heartbeats, proposes who is healthy, and returns stranded queues to dispatch."""
-
-    name = "processors"
-
-    def __init__(
-        self,
-        streams: Callable[[], FrameStreams | None],
-        epoch: Epoch,
-        registry: ProcessorRegistry,
-        propose: Callable[[Health], Awaitable[Applied]],
-        *,
-        heartbeat_timeout_s: float,
-        on_change: Callable[[], None],
-        metrics: FrameMetrics | None = None,
-    ) -> None:
-        self._streams = streams
-        self._epoch = (epoch.term, epoch.index)
-        self._registry = registry
-        self._propose = propose
-        self._tracker = HeartbeatTracker(heartbeat_timeout_s)
-        self._on_change = on_change
-        self._metrics = metrics
-        self._task: asyncio.Task[None] | None = None
-        self._rows = registry.rows
-        self._watch_until = 0.0
-        self._sweep_at = 0.0
-
-    async def take_up(self) -> asyncio.Task[None]:
-        self._task = asyncio.create_task(self._run(), name="processors")
-        return self._task
-
-    async def lay_down(self) -> None:
-        await cancelled(self._task)
-
-    def heartbeat(self, processor_id: str, report: Heartbeat) -> None:
-        """A registered processor lives; unknown ones are ignored."""
-        row = self._registry.get(processor_id)
-        if row is not None:
-            self._tracker.beat(row, time.monotonic(), report)
-
-    async def return_queue(self, processor_id: str) -> int:
-        """Send the frames of a processor that is gone back to dispatch; how many there were."""
-        self._watch_until = time.monotonic() + WATCH_S
-        streams = self._streams()
-        return 0 if streams is None else await streams.return_queue(self._epoch, processor_id)
-
-    async def _run(self) -> None:
-        while True:
-            with contextlib.suppress(RedisFailure, Fenced):  # the dispatch duty reports both
-                await self._sweep()
-            try:
-                await self._judge()
-            except ClusterError as error:
-                log.info("health of processors not proposed now: %s", error)
-            await asyncio.sleep(TICK_S)
-
-    async def _judge(self) -> None:
-        if self._rows is not self._registry.rows:
-            self._rows = self._registry.rows
-            self._watch_until = time.monotonic() + WATCH_S
-            self._on_change()
-        for verdict in self._tracker.verdicts(self._rows, time.monotonic()):
-            health = "healthy" if verdict.healthy else "unhealthy"
-            log.info("processor %s is %s: %s", verdict.id, health, verdict.reason)
-            await self._propose(verdict)
-
-    async def _sweep(self) -> None:
-        now = time.monotonic()
-        streams = self._streams()
-        if streams is None or (now > self._watch_until and now < self._sweep_at):
-            return
-        self._sweep_at = now + SWEEP_S
-        stats = await streams.stats()
-        if self._metrics is not None:
-            self._metrics.keep(processors=self._registry.rows, cameras=stats.cameras)
-            self._metrics.set_waiting(stats.lanes)
-        lengths = {name: queue.length for name, queue in stats.ready.items()}
-        for processor_id in stranded(self._registry.rows, lengths):
-            returned = await self.return_queue(processor_id)
-            log.info("%d frames of processor %s returned to dispatch", returned, processor_id)

@@ -28,6 +28,7 @@ from prometheus_client import CollectorRegistry
 
 from cluster import Applied, Cluster, ClusterError, Command, Epoch
 from framebuffer.embedded import EmbeddedServer
+from framebuffer.health_pull import health_client
 from framebuffer.metrics import FrameMetrics
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
@@ -64,9 +65,11 @@ class Node:
         self._duties: Duties | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
+        tls = httpx.create_ssl_context(trust_env=False)
         self._http = httpx.AsyncClient(
-            trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
+            verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
+        self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
@@ -136,6 +139,7 @@ class Node:
             epoch,
             propose=self.propose,
             http=self._http,
+            health_http=self._health_http,
             streams=lambda: self.streams,
             metrics=self.metrics,
             dispatched=self.dispatched,
@@ -211,6 +215,7 @@ class Node:
                 stack.push_async_callback(self._redis.stop)
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
+            stack.push_async_callback(self._health_http.aclose)
             await self._hand_over()
             if self._server is not None:
                 self._server.should_exit = True

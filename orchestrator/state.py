@@ -24,7 +24,7 @@ VERSION = 1
 """Of command bodies that this code understands."""
 
 
-LEVELS: dict[tuple[str, int], int] = {}
+LEVELS: dict[tuple[str, int], int] = {(processors.DRAIN, 1): 2}
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until

@@ -3,14 +3,17 @@
 import asyncio
 import hmac
 import logging
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from framebuffer.breaker import BreakerState
 from framebuffer.errors import RedisFailure
 from framebuffer.models import ID_PATTERN, ProcessorRegistration, ProcessorUpdate
-from framebuffer.registry import Register, Unregister, Update
+from framebuffer.registry import Drain, ProcessorRow, Register, Unregister, Update
+from framebuffer.routing import capacity_of
 from orchestrator.api.asking import Ask, Asking, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem
@@ -47,6 +50,7 @@ class Processor(BaseModel):
                 "health_url": None,
                 "labels": {},
                 "healthy": True,
+                "draining": False,
                 "reason": "registered",
                 "registered_time": 1767225600.0,
                 "position": [3, 17],
@@ -61,20 +65,39 @@ class Processor(BaseModel):
     health_url: str | None
     labels: dict[str, str]
     healthy: bool
+    draining: bool = Field(False, description="It gets no new frames and finishes what it has.")
     reason: str
     registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
     position: tuple[int, int]
 
 
+class Observed(Processor):
+    """With what the leader knows of it beside its registration. All of that is null when another node answers."""
+
+    breaker: Literal["CLOSED", "HALF_OPEN", "OPEN"] | None = Field(
+        None, description="OPEN: kept away from after failures in a row; HALF_OPEN: tried with a frame at a time."
+    )
+    capacity_granted: int | None = Field(
+        None, description="Frames that it may hold now: its capacity, bounded, or less while it is kept away from."
+    )
+    silence_s: float | None = Field(None, description="Since its last heartbeat, or since this leader first saw it.")
+    in_flight: int | None = Field(None, description="By its last heartbeat, as `settled` and `errors`.")
+    settled: int | None = None
+    errors: int | None = None
+    health_pull: str | None = Field(None, description="What was wrong at its `health_url`; empty when nothing was.")
+
+
 class Registered(Processor):
     """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password).
 
-    A frame that failed `max_attempts` times is dead.
+    A frame that failed `max_attempts` times is dead. One that is held for `lease_s` seconds without being renewed goes
+    to another attempt.
     """
 
     group: str
     redis_url: str
     max_attempts: int
+    lease_s: float
 
 
 class Report(BaseModel):
@@ -107,6 +130,7 @@ async def register(
         group=registration.group,
         redis_url=config.redis.public_url,
         max_attempts=config.frames.max_attempts,
+        lease_s=config.frames.lease_s,
     )
 
 
@@ -126,11 +150,20 @@ async def processors(
 
 
 @router.get("/processors/{processor_id}", summary="One processor", responses=problems("processor_unknown", *READ))
-async def processor(read: Read, processor_id: ProcessorId) -> Processor:
+async def processor(ask: Ask, read: Read, processor_id: ProcessorId) -> Observed:
     row = await read(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
-    return Processor(**row.public())
+    return Observed(**row.public(), **_observed(ask, row))
+
+
+def _observed(ask: Asking, row: ProcessorRow) -> dict[str, Any]:
+    duties = ask.node.duties()
+    if duties is None:
+        return {}
+    found = duties.processor(row.id)
+    gates = {row.id: BreakerState(found.breaker)}
+    return {"capacity_granted": capacity_of(row, gates, ask.node.config.frames.capacity_max), **asdict(found)}
 
 
 @router.patch(
@@ -139,6 +172,28 @@ async def processor(read: Read, processor_id: ProcessorId) -> Processor:
 async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) -> Processor:
     """What is not in the body stays."""
     applied = await ask.propose(Update.kind, Update.of(processor_id, changes))
+    return Processor(**applied.outcome.value)
+
+
+@router.post(
+    "/processors/{processor_id}/drain",
+    summary="Give a processor no more frames",
+    responses=problems("processor_unknown", "kind_unsupported", *WRITE),
+)
+async def drain(ask: Ask, processor_id: ProcessorId) -> Processor:
+    """It finishes what it has. It stays so until it is resumed, or registered by another client."""
+    applied = await ask.propose(Drain.kind, Drain(id=processor_id, draining=True))
+    return Processor(**applied.outcome.value)
+
+
+@router.post(
+    "/processors/{processor_id}/resume",
+    summary="Give a processor frames again",
+    responses=problems("processor_unknown", "kind_unsupported", *WRITE),
+)
+async def resume(ask: Ask, processor_id: ProcessorId) -> Processor:
+    """The end of draining; nothing changes for one that does not drain."""
+    applied = await ask.propose(Drain.kind, Drain(id=processor_id, draining=False))
     return Processor(**applied.outcome.value)
 
 

@@ -28,11 +28,30 @@ class ProcessorReport:
     errors: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessorObservation:
+    """What the leader knows of a processor beside its registration; None where nothing was heard.
+
+    `breaker`: CLOSED, HALF_OPEN or OPEN. `silence_s`: since its last heartbeat. `health_pull`: what was wrong at the
+    last one, empty when nothing was. The counters are those of its last heartbeat.
+    """
+
+    breaker: str
+    silence_s: float | None = None
+    in_flight: int | None = None
+    settled: int | None = None
+    errors: int | None = None
+    health_pull: str | None = None
+
+
 class Duties(Protocol):
     """What only the leader does. Errors of `orchestrator.errors` and of `cluster` pass through to the API."""
 
     async def heartbeat(self, processor_id: str, report: ProcessorReport) -> None:
         """Note that a registered processor lives. The caller has checked that it is registered."""
+
+    def processor(self, processor_id: str) -> ProcessorObservation:
+        """What this leader knows of a processor."""
 
     async def processor_removed(self, processor_id: str) -> int:
         """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""

@@ -33,7 +33,7 @@ class Plant:
         self.traces: dict[str, TraceContext] = {}
 
     async def publish(
-        self, count: int, *, camera: str = "cam1", capability: str = "face", payload: bytes = b"jpeg"
+        self, count: int, *, camera: str = "cam1", capability: str = "face", payload: bytes = b"jpeg", priority: int = 0
     ) -> list[str]:
         """The frame ids."""
         if camera not in self._sessions:
@@ -52,6 +52,7 @@ class Plant:
                     event=b"{}",
                     payload=payload,
                     capability=capability,
+                    priority=priority,
                     traceparent=self.traces[frame_id].format(),
                 )
             )

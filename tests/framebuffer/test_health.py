@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framebuffer.health import Heartbeat, HeartbeatTracker
+from framebuffer.health import PULL_FAILURES, Heartbeat, HeartbeatTracker, pull_again_s
 from framebuffer.models import ProcessorRegistration
 from framebuffer.registry import Health, ProcessorRegistry, ProcessorRow, Register, Unregister, apply
 
@@ -17,9 +17,9 @@ class Plant:
         self.tracker = HeartbeatTracker(timeout_s=3.0)
         self.index = 0
 
-    def register(self, processor_id: str, owner: str = "t") -> ProcessorRow:
+    def register(self, processor_id: str, owner: str = "t", health_url: str | None = None) -> ProcessorRow:
         self.index += 1
-        registration = ProcessorRegistration(id=processor_id, capabilities=("face",), capacity=4)
+        registration = ProcessorRegistration(id=processor_id, capabilities=("face",), capacity=4, health_url=health_url)
         command = Register.of(registration, token=owner)
         result, _ = apply(self.registry, "processor.register", command, position=(1, self.index))
         assert result.ok
@@ -94,6 +94,61 @@ def test_who_is_gone_is_forgotten() -> None:
     assert plant.settle(10.0) == []
     assert plant.tracker.silence_s("p1", 10.0) is None
     assert plant.tracker.last_report("p1") is None
+
+
+def test_a_processor_that_is_asked_needs_no_heartbeats_until_it_has_sent_one() -> None:
+    plant = Plant()
+    row = plant.register("p1", health_url="http://127.0.0.1:1/health")
+    assert plant.settle(0.0) == []
+    plant.tracker.pulled(row)
+    assert plant.settle(100.0) == []
+    plant.tracker.beat(row, 100.0)
+    plant.tracker.pulled(row)
+    assert plant.settle(102.9) == []
+    assert plant.settle(103.0) == [("p1", False)]
+    plant.tracker.pulled(row)
+    assert plant.settle(104.0) == []  # both must be fine
+    plant.tracker.beat(row, 104.0)
+    assert plant.settle(104.0) == [("p1", True)]
+
+
+def test_two_failed_pulls_in_a_row_make_unhealthy_and_a_good_one_healthy_again() -> None:
+    plant = Plant()
+    row = plant.register("p1", health_url="http://127.0.0.1:1/health")
+    plant.tracker.beat(row, 0.0)
+    assert plant.tracker.last_pull("p1") is None
+    assert plant.tracker.pulled(row, "answered 500") == 1
+    assert plant.settle(1.0) == []
+    assert plant.tracker.pulled(row) == 0
+    assert plant.tracker.pulled(row, "answered 500") == 1
+    assert plant.tracker.pulled(row, "answered 503") == PULL_FAILURES
+    assert plant.settle(2.0) == [("p1", False)]
+    assert (plant.row("p1").reason, plant.tracker.last_pull("p1")) == ("health_url: answered 503", "answered 503")
+    plant.tracker.beat(row, 2.5)
+    assert plant.settle(2.5) == []  # heartbeats alone do not help
+    plant.tracker.pulled(row)
+    assert plant.settle(3.0) == [("p1", True)]
+
+
+def test_a_pull_that_fails_is_noticed_within_two_intervals() -> None:
+    """The worst case: it fails just after a good pull, and each further pull takes its whole timeout."""
+    interval, timeout = 10.0, 5.0
+    first = interval + timeout
+    second = max(first, interval + pull_again_s(interval, 1)) + timeout
+    assert second <= 2 * interval
+    assert pull_again_s(interval, 0) == pull_again_s(interval, PULL_FAILURES) == interval
+
+
+def test_what_was_asked_of_an_earlier_registration_says_nothing_of_the_next() -> None:
+    plant = Plant()
+    old = plant.register("p1", health_url="http://127.0.0.1:1/health")
+    plant.settle(0.0)
+    plant.tracker.pulled(old, "refused")
+    plant.tracker.pulled(old, "refused")
+    assert plant.settle(0.0) == [("p1", False)]
+    new = plant.register("p1", owner="other", health_url="http://127.0.0.1:1/health")
+    assert plant.settle(1.0) == []
+    assert plant.tracker.pulled(new, "refused") == 1
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan")])

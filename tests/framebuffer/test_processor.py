@@ -17,7 +17,7 @@ from framebuffer.errors import InvalidRegistration, RegistrationRefused
 from framebuffer.models import TraceContext
 from framebuffer.processor import FrameRejected, ProcessorClient, current_trace
 from framebuffer.streams import FrameStreams
-from framebuffer.wire import TakenFrame
+from framebuffer.wire import QueueStats, TakenFrame
 from tests.framebuffer.lossy_link import LossyLink
 from tests.framebuffer.plant import EPOCH, Plant
 from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
@@ -265,7 +265,10 @@ async def test_an_outage_of_redis_is_waited_out(
     assert len(await plant.results()) == 2
 
 
-async def test_frames_in_hand_are_found_again_after_a_cancel(plant: Plant, node: TinyOrchestrator) -> None:
+@pytest.mark.parametrize("consumer", [None, "another-name"])
+async def test_what_a_process_had_in_hand_when_it_died_goes_to_another_attempt(
+    plant: Plant, node: TinyOrchestrator, consumer: str | None
+) -> None:
     never = asyncio.Event()
 
     async def hang(frame: TakenFrame) -> None:
@@ -281,14 +284,18 @@ async def test_frames_in_hand_are_found_again_after_a_cancel(plant: Plant, node:
     assert node.registry.get("face-1") is not None  # no goodbye: it may come back
     assert (await plant.ledger())["in_flight"] == 12
 
-    second = Async(node.url, instance="unit-7")
+    second = Async(node.url, instance="unit-7", consumer=consumer)
     async with running(second):
+        await settled(plant, 4)
+        await plant.give("face-1", 0)
         await settled(plant, 12)
-    assert len(await plant.results()) == 12
-    assert (await plant.results())[0]["attempts"] == 1  # a crash of the processor is not the frame's fault
+    results = await plant.results()
+    assert len(results) == 12
+    assert sorted(result["attempts"] for result in results) == [1] * 4 + [2] * 8
+    assert all(result["attempts"] == 1 for result in results[:4])  # those that were in hand: alone, and last
 
 
-async def test_stop_finishes_what_is_in_hand_and_leaves_the_rest(plant: Plant, node: TinyOrchestrator) -> None:
+async def test_stop_finishes_what_is_in_work_and_releases_the_rest(plant: Plant, node: TinyOrchestrator) -> None:
     go = asyncio.Event()
 
     async def do(frame: TakenFrame) -> dict[str, Any]:
@@ -305,9 +312,15 @@ async def test_stop_finishes_what_is_in_hand_and_leaves_the_rest(plant: Plant, n
         assert not task.done()
         go.set()
         await asyncio.wait_for(stopping, 10)
-    assert await plant.ledger() == {"published": 10, "settled": 4, "dead": 0, "in_flight": 6}
+    assert await plant.ledger() == {"published": 10, "settled": 1, "dead": 0, "in_flight": 9}
+    assert (client.counters.released, client.counters.in_flight) == (3, 0)
+    assert (await plant.streams.stats()).ready["face-1"] == QueueStats(length=6, pending=0)
     assert node.registry.get("face-1") is None
     assert await plant.streams.return_queue(EPOCH, "face-1") == 6
+    async with running(Async(node.url)):
+        await plant.give("face-1", 0)
+        await settled(plant, 10)
+    assert {result["attempts"] for result in await plant.results()} == {1}
 
 
 async def test_stop_does_not_wait_for_ever(
@@ -319,12 +332,13 @@ async def test_stop_does_not_wait_for_ever(
         await never.wait()
 
     await plant.give("face-1", 3)
-    client = Async(node.url, hang, drain_s=0.1)
+    client = Async(node.url, hang, drain_s=0.1, concurrency=2)
     async with running(client):
         await eventually(lambda: client.counters.in_flight == 3)
-    assert "3 frames were not finished" in caplog.text
+    assert "2 frames were not finished" in caplog.text
     assert node.registry.get("face-1") is None
-    assert await plant.streams.return_queue(EPOCH, "face-1") == 3
+    assert (client.counters.released, client.counters.in_flight) == (3, 0)
+    assert (await plant.ledger())["in_flight"] == 3
 
 
 async def test_a_frame_may_ask_the_client_to_stop(plant: Plant, node: TinyOrchestrator) -> None:

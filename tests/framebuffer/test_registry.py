@@ -11,6 +11,7 @@ from framebuffer import registry as registry_module
 from framebuffer.models import ProcessorRegistration, ProcessorUpdate
 from framebuffer.registry import (
     KINDS,
+    Drain,
     Health,
     ProcessorRegistry,
     Register,
@@ -132,6 +133,30 @@ def test_health_changes_once() -> None:
     assert log(Health(id="nobody", healthy=True)).code == "processor_unknown"
 
 
+def test_a_processor_drains_until_it_is_resumed_or_anothers() -> None:
+    log = Log()
+    log(Register.of(registration(), token="t1"))
+    assert log.registry.snapshot()["version"] == 1
+    assert log(Drain(id="face-1", draining=True)).value["draining"] is True
+    assert log.kinds == ["processor.draining"]
+    assert log(Drain(id="face-1", draining=True)).ok
+    assert log.events == []
+    row = log.registry.get("face-1")
+    assert row is not None
+    assert (row.draining, row.healthy) == (True, True)
+    assert log.registry.snapshot()["version"] == 2  # a release that knows no draining must not take it
+
+    log(Register.of(registration(capacity=20), token="t1"))  # the owner's refresh
+    assert log(Update.of("face-1", ProcessorUpdate(capacity=30))).value["draining"] is True
+    assert "draining" not in log(Drain(id="face-1", draining=False)).value  # as the first release shows it
+    assert log.kinds == ["processor.resumed"]
+
+    log(Drain(id="face-1", draining=True))
+    log(Health(id="face-1", healthy=False))
+    assert "draining" not in log(Register.of(registration(), token="t2")).value
+    assert log(Drain(id="nobody", draining=True)).code == "processor_unknown"
+
+
 def test_an_update_changes_only_what_it_names() -> None:
     log = Log()
     log(Register.of(registration(health_url="http://h:1/", labels={"rack": "7"})))
@@ -186,8 +211,8 @@ def test_a_reader_keeps_the_rows_it_has() -> None:
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="version 2 is not known"):
-        ProcessorRegistry().restore({"version": 2, "processors": []})
+    with pytest.raises(ValueError, match="version 3 is not known"):
+        ProcessorRegistry().restore({"version": 3, "processors": []})
 
 
 ids = st.sampled_from(["a", "b", "c"])
@@ -203,6 +228,7 @@ commands: st.SearchStrategy[RegistryCommand] = st.one_of(
         lambda i, healthy, at: Health(id=i, healthy=healthy, position=at),
         ids, st.booleans(), st.none() | st.tuples(st.just(1), st.integers(1, 6)),
     ),
+    st.builds(lambda i, draining: Drain(id=i, draining=draining), ids, st.booleans()),
 )  # fmt: skip
 
 

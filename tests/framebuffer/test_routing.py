@@ -2,8 +2,10 @@
 
 import pytest
 
+from framebuffer.breaker import BreakerState
+from framebuffer.isolation import Gates
 from framebuffer.models import ProcessorRegistration
-from framebuffer.registry import Health, ProcessorRegistry, Register, apply
+from framebuffer.registry import Drain, Health, ProcessorRegistry, Register, apply
 from framebuffer.routing import STRATEGIES, TableSource, UnknownStrategy, routing_table, stranded
 from framebuffer.wire import RoutingRow
 
@@ -50,6 +52,20 @@ def test_the_table_follows_the_registry_and_is_made_once_per_change() -> None:
     assert table().rows == ()
 
 
+def test_who_drains_or_is_kept_away_from_gets_nothing_and_who_is_on_trial_one_frame() -> None:
+    registry = ProcessorRegistry()
+    for name in ("drains", "half", "open", "well"):
+        register(registry, name)
+    apply(registry, "processor.drain", Drain(id="drains", draining=True))
+    gates: Gates = {"half": BreakerState.HALF_OPEN, "open": BreakerState.OPEN}
+    source = TableSource(registry, gates=lambda: gates, capacity_max=3)
+    first = source()
+    assert [(row.processor_id, row.capacity) for row in first.rows] == [("half", 1), ("well", 3)]
+    assert source() is first
+    gates = {}
+    assert [row.processor_id for row in source().rows] == ["half", "open", "well"]
+
+
 def test_stranded_queues_are_those_of_the_gone_and_the_unhealthy() -> None:
     registry = ProcessorRegistry()
     register(registry, "well")
@@ -59,3 +75,7 @@ def test_stranded_queues_are_those_of_the_gone_and_the_unhealthy() -> None:
     set_health(registry, "ill-but-empty", False)
     queues = {"well": 5, "ill": 2, "ill-but-empty": 0, "gone": 1, "gone-and-empty": 0}
     assert stranded(registry.rows, queues) == ["gone", "ill"]
+    gates = {"well": BreakerState.OPEN, "ill-but-empty": BreakerState.OPEN}
+    assert stranded(registry.rows, queues, gates) == ["gone", "ill", "well"]
+    apply(registry, "processor.drain", Drain(id="well", draining=True))
+    assert stranded(registry.rows, queues) == ["gone", "ill"]  # it finishes what it has
