@@ -64,9 +64,8 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         Cameras("ordinary", ("ordinary",), ORDINARY_FPS),
     ]
     latencies = Latencies(("urgent", "ordinary"))
-    async with FramePlant(directory, cameras=cameras, workers=workers) as plant:
-        plant.watcher.tally = latencies
-        await plant.moves(100)
+    async with FramePlant(directory, cameras=cameras, workers=workers, tally=latencies) as plant:
+        await plant.drained()  # what came before the processors did
         calm_from = time.time() * 1000
         await _passes(calm_from, CALM_S)
         flood_from = time.time() * 1000
@@ -100,7 +99,7 @@ def _judged(
     flood: Mapping[str, Any],
 ) -> dict[str, Any]:
     def part(camera: str, start: float, end: float) -> list[float]:
-        return [one.took_ms for one in seen if one.camera_id == camera and start <= one.at_ms < end]
+        return [one.took_ms for one in seen if one.camera_id == camera and start <= one.at_ms - one.took_ms < end]
 
     calm, urgent = part("urgent", calm_from, flood_from), part("urgent", flood_from, flood_to)
     ordinary = part("ordinary", calm_from, flood_from)

@@ -1,5 +1,6 @@
 """What is done to the server, to processors and to links, each with the proof that it happened and that it bites."""
 
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from orchestrator.dev.waiting import until
 from tests.chaos.faults import FaultMissing, is_stopped, state_of
 from tests.chaos.frames.plant import FramePlant
 from tests.chaos.toxiproxy import Link
+from tests.support import free_port
 
 FELT_S = 15.0
 OUTAGE = b"until it works"
@@ -80,15 +82,41 @@ class OutOfMemory:
 
     async def refusals(self) -> int:
         """How many calls the server has refused for want of memory since it was started."""
-        info = await self._redis.info("errorstats")
-        return int(info.get("errorstat_OOM", {}).get("count", 0))
+        return await _refusals(self._redis, "OOM")
+
+
+class ReadOnly:
+    """The server follows one that does not exist: it keeps its data, and every write is refused."""
+
+    def __init__(self, plant: FramePlant) -> None:
+        self._redis = plant.redis
+
+    async def begin(self) -> None:
+        """Returns when the server has refused somebody. NotReached."""
+        before = await _refusals(self._redis, "READONLY")
+        await execute(self._redis, "REPLICAOF", "127.0.0.1", free_port())
+
+        async def refused() -> bool:
+            return await _refusals(self._redis, "READONLY") > before
+
+        await until(refused, seconds=FELT_S, what="a write that is refused by a read-only server")
+
+    async def heal(self) -> None:
+        """FaultMissing."""
+        await execute(self._redis, "REPLICAOF", "NO", "ONE")
+        role = (await self._redis.info("replication"))["role"]
+        if role != "master":
+            raise FaultMissing(f"the server is a {role} after its promotion")
 
 
 class Stopped:
-    """SIGSTOP of any process, until SIGCONT."""
+    """SIGSTOP of any process of ours, until SIGCONT."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, name: str, pid: int | None) -> None:
+        if pid is None:
+            raise FaultMissing(f"{name} does not run")
+        self._name = name
+        self._pid = pid
 
     async def begin(self) -> None:
         """NotReached where the kernel does not say so."""
@@ -99,12 +127,12 @@ class Stopped:
         await self._signalled(signal.SIGCONT, stopped=False)
 
     async def _signalled(self, number: signal.Signals, *, stopped: bool) -> None:
-        self._process.send(number)
+        os.kill(self._pid, number)
 
         async def look() -> bool:
-            return is_stopped(self._process.pid) == stopped
+            return is_stopped(self._pid) == stopped
 
-        await until(look, seconds=FELT_S, what=f"{self._process.name} stopped: {stopped}", interval=0.005)
+        await until(look, seconds=FELT_S, what=f"{self._name} (pid {self._pid}) stopped: {stopped}", interval=0.005)
 
 
 async def killed(plant: FramePlant, name: str) -> int:
@@ -186,6 +214,11 @@ class Outages:
                 return OUTAGE in log.read()
 
         await until(told, seconds=FELT_S, what=f"an outage in the log of {self._name}")
+
+
+async def _refusals(redis: Redis, kind: str) -> int:
+    info = await redis.info("errorstats")
+    return int(info.get(f"errorstat_{kind}", {}).get("count", 0))
 
 
 async def _run_id(redis: Redis) -> bytes:

@@ -26,6 +26,7 @@ from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import FenceRecord, StreamStats
 from orchestrator.demo import parts
+from orchestrator.demo.tally import Tally
 from orchestrator.demo.watcher import ResultWatcher
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Process, Program
@@ -91,6 +92,7 @@ class FramePlant:
         cameras: Iterable[Cameras] = THREE_CAMERAS,
         workers: Iterable[Worker] = TWO_WORKERS,
         more_links: Iterable[str] = (),
+        tally: Tally | None = None,
     ) -> None:
         self.directory = directory
         self.cameras = list(cameras)
@@ -99,6 +101,7 @@ class FramePlant:
         self.expected_dead: set[str] = set()
         self._toxiproxy = toxiproxy
         self._more_links = tuple(more_links)
+        self._tally = tally
         self._stack = AsyncExitStack()
         self._said: list[Mapping[str, Any]] = []
         self._heard: set[str] = set()
@@ -112,7 +115,10 @@ class FramePlant:
             self.redis = redis
             self.streams = FrameStreams(redis)
             stack.push_async_callback(self.streams.aclose)
-            self.watcher = await stack.enter_async_context(ResultWatcher(self.topology.redis_url))
+            self.watcher = ResultWatcher(self.topology.redis_url)
+            if self._tally is not None:
+                self.watcher.tally = self._tally
+            await stack.enter_async_context(self.watcher)
             await self.nodes.processes.start(
                 *(self.worker_program(worker) for worker in self.workers),
                 *(self.camera_program(cameras) for cameras in self.cameras),

@@ -1,11 +1,12 @@
-"""A full server, a slow processor, and two producers of one camera."""
+"""A full, read-only or stopped server, a slow processor, and two producers of one camera."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from orchestrator.dev.waiting import until
-from tests.chaos.frames.faults import OutOfMemory
+from tests.chaos.frames.faults import Outages, OutOfMemory, ReadOnly, Stopped
 from tests.chaos.frames.plant import Cameras, FramePlant, Worker
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
@@ -25,6 +26,19 @@ async def test_a_server_out_of_memory_refuses_new_frames_and_finishes_old_ones(t
         await until(insists, seconds=10, what="a producer that tries again")
         await full.heal()
         await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == []
+
+
+async def test_a_server_that_is_read_only_or_stopped_is_waited_for(tmp_path: Path) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        leader = await plant.nodes.current_leader(5)
+        for fault in (ReadOnly(plant), Stopped("server", plant.nodes.server.pid)):
+            outages = [Outages(plant.process(name)) for name in (leader.node_id, "cams-1", "cams-2")]
+            await fault.begin()
+            await asyncio.gather(*(one.felt() for one in outages))
+            await fault.heal()
+            await plant.moves()
         verdict = await plant.finish()
     assert verdict.problems == []
 

@@ -98,7 +98,7 @@ async def test_a_processor_is_killed_in_the_middle_of_a_frame(tmp_path: Path) ->
 
 async def test_a_stopped_processor_loses_its_frames_and_settles_none_of_them_twice(tmp_path: Path) -> None:
     async with FramePlant(tmp_path / "plant") as plant:
-        stop = Stopped(plant.process("w1"))
+        stop = Stopped("w1", plant.process("w1").pid)
         await stop.begin()
         await plant.moves()
 
