@@ -65,7 +65,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     ]
     latencies = Latencies(("urgent", "ordinary"))
     async with FramePlant(directory, cameras=cameras, workers=workers, tally=latencies) as plant:
-        await plant.drained()  # what came before the processors did
+        await _few_in_flight(plant)  # what was published before the processors came is done
         calm_from = time.time() * 1000
         await _passes(calm_from, CALM_S)
         flood_from = time.time() * 1000
@@ -81,6 +81,14 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         **figures(verdict),
         **_judged(latencies.seen, calm_from, flood_from, flood_to, list(verdict.problems), said),
     }
+
+
+async def _few_in_flight(plant: FramePlant) -> None:
+    async def few() -> bool:
+        stats = await plant.stats()
+        return stats is not None and stats.in_flight <= len(WORKERS) * CONCURRENCY
+
+    await until(few, seconds=60, what="no more frames in flight than are worked on")
 
 
 async def _passes(since_ms: float, seconds: float) -> None:
