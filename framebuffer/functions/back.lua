@@ -15,9 +15,10 @@ local function bring_back(prefix, processor, entries, failed, attempts_max, reas
           kept = park(prefix, frame)
         else
           local ledger = ledger_of(ledgers, frame.camera)
-          if not is_published(ledger, tonumber(frame.sequence)) then
+          local published, final = state_of(ledger, frame.number)
+          if not published then
             kept = set_aside(prefix, frame.fields, 'not_published')
-          elseif is_over(prefix, ledger, frame) then
+          elseif is_over(prefix, ledger, frame, final) then
             kept = true -- a copy of a frame that has its end
           else
             kept = fail(prefix, ledger, frame, processor, attempts_max, reason, false)

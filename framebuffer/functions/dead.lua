@@ -25,13 +25,14 @@ local function replay(keys, argv)
     if not frame then
       return 'refused'
     end
-    local ledger, sequence = ledger_of(ledgers, frame.camera), tonumber(frame.sequence)
+    local ledger = ledger_of(ledgers, frame.camera)
+    local published, final = state_of(ledger, frame.number)
     frame.attempts = 0
     rehead(frame)
-    if not is_published(ledger, sequence) or not park(prefix, frame) then
+    if not published or not park(prefix, frame) then
       return 'refused'
     end
-    if is_final(ledger, sequence) then
+    if final and not is_replayed(ledger, frame.number) then
       redis.call('SADD', ledger.key .. ':replayed', frame.sequence)
       count(ledger, REPLAYING)
       count(ledger, DEAD, -1)

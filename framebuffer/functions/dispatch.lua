@@ -3,6 +3,11 @@
 local AGEING_MS = 10000 -- so much waiting is worth one level of priority
 local OLDEST_EVERY = 16 -- one pass in so many begins with the place whose head has waited longest
 
+-- Last digits of a trace's flags that say "sampled", as bytes: 1 3 5 7 9 b d f.
+local ODD = {
+  [49] = true, [51] = true, [53] = true, [55] = true, [57] = true, [98] = true, [100] = true, [102] = true,
+}
+
 -- A frame that names several capabilities becomes one entry for each. False when a lane that may be needed is no lane.
 local function split(prefix, ledgers, frame)
   local capabilities = {}
@@ -99,20 +104,24 @@ local function pass(prefix, router, ledgers, limit, report)
   local lanes_left, left = limit - math.floor(limit / 4), limit -- the rest is for capture, whose capabilities may be others
 
   local function routed(processor, frame)
-    local name = processor.id .. '\0' .. frame.camera
-    local row = report.routed_at[name]
+    local cameras = processor.cameras
+    if not cameras then
+      cameras = {}
+      processor.cameras = cameras
+    end
+    local row = cameras[frame.camera]
     if not row then
       row = { processor.id, frame.camera, 0 }
-      report.routed_at[name] = row
+      cameras[frame.camera] = row
       report.routed[#report.routed + 1] = row
     end
     row[3] = row[3] + 1
     report.moved = report.moved + 1
     local story = report.story
     local at = #story
-    story[at + 1], story[at + 2], story[at + 3] = frame.camera, tonumber(frame.sequence), frame.capability
+    story[at + 1], story[at + 2], story[at + 3] = frame.camera, frame.number, frame.capability
     story[at + 4], story[at + 5], story[at + 6] = frame.attempts, processor.id, processor.outstanding - 1
-    if #report.sampled < 64 and string.find(frame.trace, '%-%x[13579bdf]$') then
+    if ODD[string.byte(frame.trace, -1)] and #report.sampled < 64 then
       report.sampled[#report.sampled + 1] =
         { frame.fields[HEAD], processor.id, processor.outstanding - 1, processor.capacity }
     end
@@ -250,7 +259,7 @@ local function dispatch(keys, argv)
     end
   end
   local report = {
-    moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, routed_at = {}, parked = {}, sampled = {}, story = {},
+    moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, parked = {}, sampled = {}, story = {},
     waiting = {}, full = false,
   }
   local fine, failed = true, nil

@@ -50,7 +50,8 @@ local function ledger_of(ledgers, camera)
 end
 
 local function count(ledger, what, by)
-  ledger.row[what] = ledger.row[what] + (by or 1)
+  local row = ledger.row
+  row[what] = row[what] + (by or 1)
   ledger.changed = true
 end
 
@@ -90,19 +91,23 @@ local function has(bits, mask)
   return math.floor(bits / mask) % 2 == 1
 end
 
+-- Whether the sequence was published, and whether it is final: one look for both.
+local function state_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence)
+  if word.complete then
+    return true, true
+  end
+  return has(word.published, mask), has(word.final, mask)
+end
+
 local function is_published(ledger, sequence)
   local word, mask = word_of(ledger, sequence)
   return word.complete or has(word.published, mask)
 end
 
 -- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
-local function is_final(ledger, sequence)
-  local word, mask = word_of(ledger, sequence)
-  if not word.complete and not has(word.final, mask) then
-    return false
-  end
-  return not (ledger.row[REPLAYING] > 0
-    and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1)
+local function is_replayed(ledger, sequence)
+  return ledger.row[REPLAYING] > 0 and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1
 end
 
 local function set_published(ledger, sequence)

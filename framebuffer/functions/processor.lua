@@ -5,15 +5,13 @@ local function handle_of(level, id)
   return level == '0' and id or level .. ':' .. id
 end
 
--- Level, id and its two numbers; nil for what is no handle.
+-- Level and id of a handle; what is no id is found to be nobody's later.
 local function parse_handle(handle)
-  local level, id = string.match(handle, '^([%ds]+):(.+)$')
-  level, id = level or '0', id or handle
-  local ms, number = string.match(id, '^(%d+)%-(%d+)$')
-  if not ms or #ms > 15 or #number > 15 or #level > 2 then
-    return nil
+  local colon = string.find(handle, ':', 1, true)
+  if not colon then
+    return '0', handle
   end
-  return level, id, tonumber(ms), tonumber(number)
+  return string.sub(handle, 1, colon - 1), string.sub(handle, colon + 1)
 end
 
 local function pending_number(key, group)
@@ -127,7 +125,7 @@ local function take(keys, argv)
   if argv[4] ~= '>' then
     -- Own pending ones: level after level, from the one that the handle names.
     local from_level, from_id = parse_handle(argv[4])
-    local begun = argv[4] == '0' or argv[4] == '0-0' or not from_level
+    local begun = argv[4] == '0' or argv[4] == '0-0'
     for _, level in ipairs(levels_of(base)) do
       begun = begun or level == from_level
       if begun and #frames < wanted then
@@ -172,7 +170,7 @@ end
 
 -- A frame, or a part of one, has reached its end: "settled" or "dead". The ledger, the other parts and the payload.
 local function finish(prefix, ledger, frame, outcome)
-  local sequence = tonumber(frame.sequence)
+  local sequence = frame.number
   if frame.parts ~= '1' then
     local key, waiting, dead = parts_key(prefix, frame.camera, frame.sequence), 0, false
     redis.call('HSET', key, frame.capability, outcome)
@@ -196,8 +194,8 @@ local function finish(prefix, ledger, frame, outcome)
 end
 
 -- Whether this frame, or this part of it, has its end already.
-local function is_over(prefix, ledger, frame)
-  if is_final(ledger, tonumber(frame.sequence)) then
+local function is_over(prefix, ledger, frame, final)
+  if final and not is_replayed(ledger, frame.number) then
     return true
   end
   return frame.parts ~= '1'
@@ -224,11 +222,12 @@ local function fail(prefix, ledger, frame, processor, attempts_max, reason, at_o
   return 'retry'
 end
 
--- The entries of a queue's level with these ids, as {id = fields}: by one range where they lie together.
-local function entries_of(key, ids, lowest, highest)
+-- The frames of a queue's level with these ids, as {id = fields}: by one range where they lie together, as they do when
+-- they are given in the order in which they were taken.
+local function entries_of(key, ids)
   local found = {}
   if #ids > 2 then
-    for _, entry in ipairs(redis.call('XRANGE', key, lowest, highest, 'COUNT', 2 * #ids)) do
+    for _, entry in ipairs(redis.call('XRANGE', key, ids[1], ids[#ids], 'COUNT', 2 * #ids)) do
       found[entry[1]] = entry[2]
     end
   end
@@ -241,45 +240,41 @@ local function entries_of(key, ids, lowest, highest)
   return found
 end
 
--- The ids that the consumer holds, as {id = true}.
-local function held(key, group, consumer, ids, lowest, highest)
-  local found = {}
+-- The ids that the consumer holds, as {id = true}, and in order.
+local function held(key, group, consumer, ids)
+  local found, mine = {}, {}
   if #ids > 2 then
-    local pending = redis.pcall('XPENDING', key, group, lowest, highest, 4096, consumer)
+    local pending = redis.pcall('XPENDING', key, group, ids[1], ids[#ids], 2 * #ids, consumer)
     for _, row in ipairs(pending.err and {} or pending) do
       found[row[1]] = true
     end
-    return found
   end
-  for _, id in ipairs(ids) do
-    local pending = redis.pcall('XPENDING', key, group, id, id, 1, consumer)
-    found[id] = not pending.err and #pending > 0 or nil
-  end
-  return found
-end
-
--- Handles by level: {level = {ids, lowest id, highest id}}, and the parsed handles in order.
-local function by_level(handles)
-  local levels, parsed = {}, {}
-  for at, handle in ipairs(handles) do
-    local level, id, ms, number = parse_handle(handle)
-    if level then
-      local group = levels[level]
-      if not group then
-        group = { ids = {}, lowest = id, highest = id, low = { ms, number }, high = { ms, number } }
-        levels[level] = group
-      end
-      group.ids[#group.ids + 1] = id
-      if ms < group.low[1] or (ms == group.low[1] and number < group.low[2]) then
-        group.lowest, group.low = id, { ms, number }
-      end
-      if ms > group.high[1] or (ms == group.high[1] and number > group.high[2]) then
-        group.highest, group.high = id, { ms, number }
-      end
-      parsed[at] = { level, id }
+  for at, id in ipairs(ids) do
+    if not found[id] then
+      local pending = redis.pcall('XPENDING', key, group, id, id, 1, consumer)
+      found[id] = not pending.err and pending[1] and pending[1][1] == id or nil
+    end
+    if found[id] then
+      mine[#mine + 1] = id
     end
   end
-  return levels, parsed
+  return found, mine
+end
+
+-- Handles by level, as {level = ids}, and their levels and ids in order.
+local function by_level(handles)
+  local levels, level_at, id_at = {}, {}, {}
+  for at, handle in ipairs(handles) do
+    local level, id = parse_handle(handle)
+    local ids = levels[level]
+    if not ids then
+      ids = {}
+      levels[level] = ids
+    end
+    ids[#ids + 1] = id
+    level_at[at], id_at[at] = level, id
+  end
+  return levels, level_at, id_at
 end
 
 -- Takes entries out of a queue: acknowledged, deleted, and no longer counted.
@@ -321,22 +316,23 @@ local function settle(keys, argv)
   for at = 5, #argv, 3 do
     handles[#handles + 1] = argv[at]
   end
-  local levels, parsed = by_level(handles)
-  local mine, fields_of, cameras = {}, {}, {}
-  for level, one in pairs(levels) do
-    local key = level_key(base, level)
-    mine[level] = held(key, group, consumer, one.ids, one.lowest, one.highest)
-    local wanted = {}
-    for _, id in ipairs(one.ids) do
-      wanted[#wanted + 1] = mine[level][id] and id or nil
+  local levels, level_at, id_at = by_level(handles)
+  local mine, frames, cameras, camera_seen = {}, {}, {}, {}
+  for level, ids in pairs(levels) do
+    local key, owned = level_key(base, level), nil
+    mine[level], owned = held(key, group, consumer, ids)
+    local fields_of, parsed = entries_of(key, owned), {}
+    for _, id in ipairs(owned) do
+      local fields = fields_of[id]
+      local frame = fields and (parse(prefix, fields) or { malformed = fields })
+      parsed[id] = frame
+      local camera = frame and frame.camera
+      if camera and not camera_seen[camera] then
+        camera_seen[camera] = true
+        cameras[#cameras + 1] = camera
+      end
     end
-    fields_of[level] = entries_of(key, wanted, one.lowest, one.highest)
-    for id, fields in pairs(fields_of[level]) do
-      local frame = parse(prefix, fields)
-      fields_of[level][id] = frame or { malformed = fields }
-      cameras[#cameras + 1] = frame and frame.camera
-    end
-    gone[level] = {}
+    frames[level], gone[level] = parsed, {}
   end
   prefetch(ledgers, cameras)
 
@@ -345,7 +341,7 @@ local function settle(keys, argv)
     if not mine[level][id] then
       return 'not-owner'
     end
-    local frame = fields_of[level][id]
+    local frame = frames[level][id]
     local outcome
     if not frame then
       outcome = 'not-owner' -- pending, but its entry is gone
@@ -354,11 +350,12 @@ local function settle(keys, argv)
       outcome = 'not-owner'
     else
       local ledger = ledger_of(ledgers, frame.camera)
-      if not is_published(ledger, tonumber(frame.sequence)) then
+      local published, final = state_of(ledger, frame.number)
+      if not published then
         -- It never went through `publish`: a result of it would be one that no ledger owes.
         set_aside(prefix, frame.fields, 'not_published')
         outcome = 'not-owner'
-      elseif is_over(prefix, ledger, frame) then
+      elseif is_over(prefix, ledger, frame, final) then
         count(ledger, RESETTLED)
         outcome = 'duplicate'
       elseif status == 'ok' then
@@ -380,16 +377,14 @@ local function settle(keys, argv)
       end
     end
     mine[level][id] = nil -- the same frame twice in one call is settled once
-    table.insert(gone[level], id)
+    local left = gone[level]
+    left[#left + 1] = id
     return outcome
   end
 
   local failed
   for at = 1, #handles do
-    local fine, outcome = true, 'not-owner'
-    if parsed[at] then
-      fine, outcome = pcall(one, parsed[at][1], parsed[at][2], argv[3 * at + 3], argv[3 * at + 4])
-    end
+    local fine, outcome = pcall(one, level_at[at], id_at[at], argv[3 * at + 3], argv[3 * at + 4])
     if not fine then
       failed = outcome
       break
@@ -416,15 +411,15 @@ local function renew(keys, argv)
     return refused
   end
   local base, group, answers = stream_key(prefix, 'ready', processor), argv[1] .. '-group', {}
-  local levels, parsed = by_level({ unpack(argv, 3) })
+  local levels, level_at, id_at = by_level({ unpack(argv, 3) })
   local mine = {}
-  for level, one in pairs(levels) do
-    mine[level] = held(level_key(base, level), group, consumer, one.ids, one.lowest, one.highest)
+  for level, ids in pairs(levels) do
+    mine[level] = held(level_key(base, level), group, consumer, ids)
   end
   for at = 1, #argv - 2 do
-    local level, id = unpack(parsed[at] or {})
+    local level, id = level_at[at], id_at[at]
     answers[at] = 0
-    if level and mine[level][id] then
+    if mine[level][id] then
       redis.call('XCLAIM', level_key(base, level), group, consumer, 0, id, 'JUSTID')
       answers[at] = 1
     end

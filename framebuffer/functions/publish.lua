@@ -53,6 +53,8 @@ local function sessions_of(ledgers, argv, from, number)
   return found, current
 end
 
+local LEVELS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10' }
+
 local function misfit(ledger, before, id, sequence, capability, priority)
   if not is_frame_id(id) then
     return 'refused:frame_id'
@@ -78,7 +80,7 @@ local function publish(keys, argv)
   if refused then
     return refused
   end
-  local ledgers, capture, moment = new_ledgers(prefix), prefix .. ':capture', text(now_ms())
+  local ledgers, capture, moment = new_ledgers(prefix), prefix .. ':capture', ' 0 ' .. text(now_ms()) .. ' '
   local sessions, current = sessions_of(ledgers, argv, 3, number)
 
   local function one(ledger, id, sequence, capability, priority, trace, event, payload)
@@ -102,12 +104,17 @@ local function publish(keys, argv)
       carrier, carried = 'ref', payload_key(prefix, ledger.camera, digits)
       redis.call('SET', carried, payload)
     end
-    if #trace > 200 or not string.find(trace, '^[!-~]+$') then
+    if trace == '' or #trace > 200 or string.find(trace, '[^!-~]') then
       trace = '-'
     end
-    local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. text(priority) .. ' 0 '
-      .. moment .. ' ' .. parts .. ' ' .. trace
-    if append(capture, text(priority), { 'frame', head, 'event', event, carrier, carried }) then
+    local level = LEVELS[priority]
+    local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. level .. moment .. parts
+      .. ' ' .. trace
+    local key = level == '0' and capture or level_key(capture, level)
+    if type(redis.pcall('XADD', key, '*', 'frame', head, 'event', event, carrier, carried)) ~= 'table' then
+      if level ~= '0' then
+        redis.call('SADD', capture .. ':levels', level)
+      end
       return 'ok'
     end
     unset_published(ledger, sequence, highest)

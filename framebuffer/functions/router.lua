@@ -134,7 +134,10 @@ end
 -- Appends the frame to the processor's queue; false when it cannot hold it.
 local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
-  if not append(stream_key(router.prefix, 'ready', processor.id), level, frame.fields) then
+  if not processor.key then
+    processor.key = stream_key(router.prefix, 'ready', processor.id)
+  end
+  if not append(processor.key, level, frame.fields) then
     router.free = router.free - math.max(0, processor.capacity - processor.outstanding)
     processor.outstanding = math.huge -- its key is not a stream: it takes nothing
     return false

@@ -29,7 +29,7 @@ local HEAD_PATTERN = '^(%S+) (%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d) (%S+)$'
 
 -- Lua prints 1e15 as "1e+15": numbers that are stored or returned as text go through this.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function now_ms()
@@ -41,9 +41,20 @@ local function stream_key(prefix, kind, name)
   return prefix .. ':' .. kind .. ':' .. name
 end
 
--- Cameras and capabilities become parts of keys.
+-- Cameras and capabilities become parts of keys. The same few come again and again: those that passed are remembered.
+local names_known, names_number = {}, 0
 local function is_name(value)
-  return #value <= 64 and string.find(value, '^%w[%w._-]*$') ~= nil
+  if names_known[value] then
+    return true
+  end
+  if #value > 64 or not string.find(value, '^%w[%w._-]*$') then
+    return false
+  end
+  if names_number >= 10000 then
+    names_known, names_number = {}, 0
+  end
+  names_known[value], names_number = true, names_number + 1
+  return true
 end
 
 local function is_frame_id(value)
@@ -94,7 +105,11 @@ local function parse(prefix, fields, whole)
   end
   local id, camera, sequence, capability, priority, attempts, published, parts, trace =
     string.match(fields[HEAD], HEAD_PATTERN)
-  if not id or not is_name(camera) or not is_count(sequence) or #attempts > 6 or tonumber(priority) > 10 then
+  if not id or not is_name(camera) or #sequence > 16 or #attempts > 6 or tonumber(priority) > 10 then
+    return nil
+  end
+  local number = tonumber(sequence)
+  if number > SEQUENCE_MAX then
     return nil
   end
   if not (is_name(capability) and (parts == '1' or not whole))
@@ -109,7 +124,7 @@ local function parse(prefix, fields, whole)
     return nil
   end
   return {
-    id = id, camera = camera, sequence = sequence, capability = capability, priority = priority,
+    id = id, camera = camera, sequence = sequence, number = number, capability = capability, priority = priority,
     attempts = tonumber(attempts), published = published, parts = parts, trace = trace, fields = fields,
   }
 end
