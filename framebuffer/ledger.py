@@ -231,9 +231,13 @@ async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]
         known = sizes.get(camera)  # none: the camera was opened after the ledger was read
         if any([len(one) > 1 and sum(await streams.existing(one)) > 1 for one in parts.values()]):
             twice[frame] = "in_flight_twice"
-        elif known and _was_final(finals, camera, sequence, known, stats.cameras[camera]):
-            if frame not in again and not await _is_replayed(streams, frame):
-                twice[frame] = "in_flight_after_final"
+        elif (
+            known
+            and _was_final(finals, camera, sequence, known, stats.cameras[camera])
+            and frame not in again
+            and not await _is_replayed(streams, frame)
+        ):
+            twice[frame] = "in_flight_after_final"
     return vanished, twice
 
 

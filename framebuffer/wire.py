@@ -257,7 +257,7 @@ class CameraCounters(msgspec.Struct, frozen=True):
 
 
 class PlaceStats(msgspec.Struct, frozen=True):
-    """One stream of a place (``capture``, ``lane:face:p5``, ``ready:w1``). ``oldest_ms``: when its head was published."""
+    """One stream of a place (``capture``, ``lane:face:p5``). ``oldest_ms``: when its head was published."""
 
     length: int
     oldest_ms: int

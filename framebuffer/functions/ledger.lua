@@ -67,22 +67,27 @@ local function is_complete(ledger, segment)
   return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
--- The word that holds a sequence, with the sequence's mask in it.
-local function word_of(ledger, sequence)
+-- The word that holds a sequence, with the sequence's mask in it. Beyond the highest sequence there is nothing to read: a
+-- word that also holds earlier ones is read only when one of those is asked for (`later` says that none is).
+local function word_of(ledger, sequence, later)
   local number = math.floor(sequence / WORD)
   local word = ledger.words[number]
   if not word then
-    local segment = math.floor(sequence / ledger.row[SEGMENT])
-    word = { published = 0, final = 0, segment = segment, at = number - segment * (ledger.row[SEGMENT] / WORD) }
+    local size = ledger.row[SEGMENT]
+    local segment = math.floor(sequence / size)
+    word = { published = 0, final = 0, segment = segment, at = number - segment * (size / WORD) }
     if is_complete(ledger, segment) then
-      word.complete = true
-    elseif number * WORD <= ledger.before then -- beyond the highest there is nothing
-      local first = '#' .. text(2 * word.at)
-      local second = '#' .. text(2 * word.at + 1)
-      local bits = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', first, 'GET', 'u32', second)
-      word.published, word.final = bits[1], bits[2]
+      word.complete, word.read = true, true
+    else
+      word.read = number * WORD > ledger.before
     end
     ledger.words[number] = word
+  end
+  if not word.read and not later then
+    local bits = redis.call('BITFIELD_RO', segment_key(ledger, word.segment),
+      'GET', 'u32', '#' .. text(2 * word.at), 'GET', 'u32', '#' .. text(2 * word.at + 1))
+    -- What this call has set already is beyond what was there.
+    word.published, word.final, word.read = word.published + bits[1], word.final + bits[2], true
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -101,6 +106,9 @@ local function state_of(ledger, sequence)
 end
 
 local function is_published(ledger, sequence)
+  if sequence > ledger.row[HIGHEST] then
+    return false
+  end
   local word, mask = word_of(ledger, sequence)
   return word.complete or has(word.published, mask)
 end
@@ -111,7 +119,7 @@ local function is_replayed(ledger, sequence)
 end
 
 local function set_published(ledger, sequence)
-  local word, mask = word_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence, sequence > ledger.row[HIGHEST])
   word.published, word.dirty = word.published + mask, true
   count(ledger, PUBLISHED)
   if sequence > ledger.row[HIGHEST] then
@@ -120,7 +128,7 @@ local function set_published(ledger, sequence)
 end
 
 local function unset_published(ledger, sequence, highest)
-  local word, mask = word_of(ledger, sequence)
+  local word, mask = word_of(ledger, sequence, true)
   word.published = word.published - mask
   count(ledger, PUBLISHED, -1)
   ledger.row[HIGHEST] = highest
@@ -161,6 +169,27 @@ local function retire(ledger, segment)
   end
 end
 
+-- Adds to a BITFIELD's arguments what makes a word so. A word that was never read is written bit by bit.
+local function add_bits(write, word, offset, bits)
+  local at = #write
+  if word.read then
+    write[at + 1], write[at + 2], write[at + 3], write[at + 4] = 'SET', 'u32', '#' .. text(2 * word.at + offset), text(bits)
+    return
+  end
+  for bit = 0, WORD - 1 do
+    if bits == 0 then
+      return
+    end
+    local mask = 2 ^ (WORD - 1 - bit)
+    if bits >= mask then
+      bits = bits - mask
+      write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u1', text((2 * word.at + offset) * WORD + bit)
+      write[at + 4] = '1'
+      at = at + 4
+    end
+  end
+end
+
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
 local function close_ledgers(ledgers)
   local records = {}
@@ -173,11 +202,8 @@ local function close_ledgers(ledgers)
           write = {}
           writes[word.segment] = write
         end
-        for offset, bits in ipairs({ word.published, word.final }) do
-          local at = #write
-          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', '#' .. text(2 * word.at + offset - 1)
-          write[at + 4] = text(bits)
-        end
+        add_bits(write, word, 0, word.published)
+        add_bits(write, word, 1, word.final)
       end
     end
     for segment, write in pairs(writes) do

@@ -29,8 +29,8 @@ def encode(*parts: bytes) -> bytes:
 def one_round(number: int) -> tuple[bytes, int]:
     """The pipeline of one batch, and how many replies it has. Entry ids are given, so that later commands know them."""
     ids = [b"%d-%d" % (number + 1, position + 1) for position in range(BATCH)]
-    fields = [b"frame_id", b"cam1-1", b"camera_id", b"cam1", b"sequence", b"1", b"capability", b"default"]
-    fields += [b"priority", b"0", b"attempts", b"0", b"traceparent", b"0" * 55, b"event", EVENT, b"payload", PAYLOAD]
+    head = b"cam1-1 cam1 1 default 0 0 1764000000000 1 " + b"0" * 55
+    fields = [b"frame", head, b"event", EVENT, b"payload", PAYLOAD]
     read = (b"XREADGROUP", b"GROUP", b"g", b"c", b"COUNT", b"%d" % BATCH, b"STREAMS")
     commands = [encode(b"XADD", b"ceiling:capture", one, *fields) for one in ids]
     commands.append(encode(*read, b"ceiling:capture", b">"))

@@ -1,0 +1,107 @@
+"""The leader's calls. Each carries its epoch, and is refused when a newer one is in force."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from framebuffer import wire
+from framebuffer.keys import check_name
+from framebuffer.stream_calls import Argument, StreamCalls
+
+__all__ = ["LeadingCalls"]
+
+_RETURN_BATCH = 256
+
+_table_encoder = msgspec.msgpack.Encoder()
+_report_decoder = msgspec.msgpack.Decoder(wire.RawDispatch)
+
+
+class LeadingCalls(StreamCalls):
+    """See ``FrameStreams``."""
+
+    async def fence(self, epoch: tuple[int, int], node_id: str) -> None:
+        """Install the epoch (term, index): from now on every older one is refused. Errors: Fenced."""
+        await self._call("fence", *epoch, check_name("node", node_id))
+
+    async def dispatch(
+        self, epoch: tuple[int, int], node_id: str, table: wire.RoutingTable, *, limit: int = 64, claim: bool = False
+    ) -> wire.DispatchReport:
+        """Move up to ``limit`` frames to the queues of processors: from the lanes first, then new ones.
+
+        ``claim``: also take over what another leader read and never acknowledged; once after a takeover, until the
+        report says there is no ``more``. Errors: Fenced.
+        """
+        blob = _table_encoder.encode(table)
+        reply = await self._call("dispatch", *epoch, check_name("node", node_id), max(1, limit), int(claim), blob)
+        raw = _report_decoder.decode(reply)
+        return wire.DispatchReport(
+            read=raw.read,
+            drained=raw.drained,
+            routed=raw.routed,
+            parked=raw.parked,
+            depths=dict(raw.depths),
+            waiting=raw.waiting,
+            more=raw.more,
+            capture_ids=dict(raw.capture_ids),
+            last_wake_id=raw.last_wake_id,
+            malformed=raw.malformed,
+            capture=raw.capture,
+            outstanding=raw.outstanding,
+            capacity=raw.capacity,
+            unserved=raw.unserved,
+            sampled=raw.sampled,
+        )
+
+    async def peek(self, epoch: tuple[int, int], node_id: str, *, limit: int = 64) -> list[wire.WaitingFrame]:
+        """What waits for a decision, in the order in which it should leave; for routers outside the server.
+
+        Errors: Fenced.
+        """
+        flat = await self._call("peek", *epoch, check_name("node", node_id), max(1, limit))
+        rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+        return [wire.WaitingFrame(place.decode(), entry.decode(), head.decode()) for place, entry, head in rows]
+
+    async def place(
+        self,
+        epoch: tuple[int, int],
+        node_id: str,
+        table: wire.RoutingTable,
+        decisions: Sequence[tuple[wire.WaitingFrame, str | None]],
+    ) -> list[str]:
+        """Do what was decided: each frame to a processor's queue, or (None) to the lane of its capability.
+
+        Per frame ``placed``, ``parked``, ``gone``, ``full``, ``malformed`` or ``unknown`` (not in the table).
+        Errors: Fenced.
+        """
+        arguments: list[Argument] = [*epoch, check_name("node", node_id), _table_encoder.encode(table)]
+        for frame, processor_id in decisions:
+            arguments += (frame.place, frame.entry_id, processor_id or "")
+        return [outcome.decode() for outcome in await self._call("place", *arguments)]
+
+    async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
+        """What publishers are told from now on, 0 to 3. Errors: Fenced."""
+        await self._call("pressure", *epoch, level)
+
+    async def expire(self, epoch: tuple[int, int], processor_id: str, lease_ms: int, *, limit: int = 256) -> int:
+        """Take back frames that a consumer has held for longer without renewing; returns how many.
+
+        Each has failed once more, and is dead (``lease_expired``) after the last attempt. Errors: Fenced.
+        """
+        check_name("processor", processor_id)
+        moved, _ = await self._call("expire", *epoch, processor_id, max(1, lease_ms), max(1, limit), self.max_attempts)
+        return int(moved)
+
+    async def return_queue(self, epoch: tuple[int, int], processor_id: str) -> int:
+        """Send the frames of a dead or removed processor back to their lanes, taken ones included; returns how many.
+
+        Those that were in hand have failed once more, and are dead (``processor_died``) after the last attempt.
+        Errors: Fenced.
+        """
+        check_name("processor", processor_id)
+        moved = 0
+        while True:
+            reply: list[int] = await self._call("return", *epoch, processor_id, _RETURN_BATCH, self.max_attempts)
+            batch, left, _ = reply
+            moved += batch
+            if not left or not batch:
+                return moved

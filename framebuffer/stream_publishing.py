@@ -1,0 +1,105 @@
+"""The producer's calls: opening a camera, publishing its frames, giving frames up."""
+
+import secrets
+from collections.abc import Sequence
+
+import redis.exceptions as redis_errors
+
+from framebuffer import wire
+from framebuffer.calls import Superseded, call_and_wait
+from framebuffer.connection import execute, translate
+from framebuffer.errors import CameraSuperseded, NotDurable
+from framebuffer.keys import check_name
+from framebuffer.stream_calls import Argument, StreamCalls
+
+__all__ = ["PublishingCalls"]
+
+
+class PublishingCalls(StreamCalls):
+    """See ``FrameStreams``."""
+
+    async def open_camera(
+        self, camera_id: str, *, token: str | None = None, resume_at: int | None = None
+    ) -> wire.CameraSession:
+        """Become the camera's producer; whoever was it is refused from now on. Repeating with one ``token`` is safe.
+
+        ``resume_at``: the sequence that a producer goes on with although the server has forgotten the ones before
+        (it lost them in a failover); without it a sequence far ahead of the last one is refused.
+        """
+        check_name("camera", camera_id)
+        token = token or secrets.token_hex(16)
+        resume = -1 if resume_at is None else resume_at
+        previous, next_sequence = await self._call("open", camera_id, token, self.segment_size, resume)
+        return wire.CameraSession(camera_id, token, int(next_sequence), previous.decode())
+
+    async def publish(
+        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: int = 0
+    ) -> list[wire.Published]:
+        """Publish frames of one camera: per frame ``ok``, ``duplicate`` or ``refused:<reason>``.
+
+        ``durability``: replicas that must have them before this returns. Errors: CameraSuperseded, NotDurable (they
+        are written; publishing them again waits again).
+        """
+        report = await self.publish_batch([(session, frame) for frame in frames], durability=durability)
+        for status in report.statuses:
+            if status.startswith("superseded:"):
+                raise CameraSuperseded(session.camera_id, session.token, status.partition(":")[2])
+        return report.statuses
+
+    async def publish_batch(
+        self, frames: Sequence[tuple[wire.CameraSession, wire.OutgoingFrame]], *, durability: int = 0
+    ) -> wire.PublishReport:
+        """Publish frames of many cameras in one call; a camera that another producer has opened since answers
+        ``superseded:<its token>`` for each of its frames. Errors: NotDurable, as with ``publish``.
+        """
+        if not frames:
+            return wire.PublishReport([], 0)
+        numbers: dict[str, int] = {}
+        sessions: list[Argument] = []
+        arguments: list[Argument] = []
+        for session, frame in frames:
+            number = numbers.get(session.token)
+            if number is None:
+                number = numbers[session.token] = len(numbers) + 1
+                sessions += (session.camera_id, session.token)
+            capability = ",".join(frame.capabilities) if frame.capabilities else frame.capability
+            arguments += (number, frame.frame_id, frame.sequence, capability, frame.priority, frame.traceparent)
+            arguments += (frame.event, frame.payload)
+        call_of = (self.inline_bytes_max, len(numbers), *sessions, *arguments)
+        if durability <= 0:
+            reply = await self._call("publish", *call_of)
+        else:
+            reply, confirmed = await call_and_wait(
+                self.redis,
+                "publish",
+                self.keys.prefix,
+                *call_of,
+                replicas=durability,
+                wait_ms=self._durable_wait_ms,
+            )
+            if confirmed < durability and not all(status.startswith(b"superseded:") for status in reply[1:]):
+                raise NotDurable(durability, confirmed)
+        return wire.PublishReport([status.decode() for status in reply[1:]], int(reply[0]))
+
+    async def drop(self, session: wire.CameraSession, frames: Sequence[wire.Given]) -> list[wire.Published]:
+        """Say that frames will never be published: each counts as published and as dropped, with its reason.
+
+        Per frame ``ok``, ``duplicate`` or ``refused:<what>``; safe to repeat. Errors: CameraSuperseded.
+        """
+        if not frames:
+            return []
+        arguments: list[Argument] = [session.camera_id, session.token]
+        for frame in frames:
+            arguments += (frame.frame_id, frame.sequence, frame.priority, frame.reason)
+        try:
+            statuses = await self._call("drop", *arguments)
+        except Superseded as superseded:
+            raise CameraSuperseded(session.camera_id, session.token, superseded.current) from None
+        return [status.decode() for status in statuses]
+
+    async def pressure(self) -> int:
+        """The level of backpressure that the leader has set, 0 to 3."""
+        try:
+            return int(await execute(self.redis, "GET", self.keys.pressure) or 0)
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
