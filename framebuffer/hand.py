@@ -5,6 +5,7 @@ Pure: monotonic times in seconds are passed in.
 
 import heapq
 from collections.abc import Collection
+from typing import Literal
 
 from framebuffer.wire import TakenFrame
 
@@ -15,13 +16,12 @@ AGEING_MS = 10_000
 
 
 class _Held:
-    __slots__ = ("frame", "lost", "since", "started")
+    __slots__ = ("frame", "since", "state")
 
-    def __init__(self, frame: TakenFrame, now: float) -> None:
+    def __init__(self, frame: TakenFrame) -> None:
         self.frame = frame
-        self.since = now
-        self.started = False
-        self.lost = False
+        self.state: Literal["waiting", "in work", "lost", "leaving"] = "waiting"
+        self.since = 0.0  # when work on it began
 
 
 class Hand:
@@ -36,15 +36,12 @@ class Hand:
     def __len__(self) -> int:
         return len(self._held)
 
-    def __contains__(self, entry_id: str) -> bool:
-        return entry_id in self._held
-
     def ids(self) -> set[str]:
         return set(self._held)
 
-    def add(self, frame: TakenFrame, now: float) -> None:
+    def add(self, frame: TakenFrame) -> None:
         """A frame was taken. It waits behind those of a higher priority; waiting itself raises it, so none starves."""
-        self._held[frame.entry_id] = _Held(frame, now)
+        self._held[frame.entry_id] = _Held(frame)
         rank = frame.published_ms / AGEING_MS - frame.priority
         self._arrivals += 1
         heapq.heappush(self._waiting, (rank, self._arrivals, frame.entry_id))
@@ -54,27 +51,33 @@ class Hand:
         while self._waiting:
             _, _, entry_id = heapq.heappop(self._waiting)
             held = self._held.get(entry_id)
-            if held is not None and not held.started:
-                held.started, held.since = True, now
+            if held is not None and held.state == "waiting":
+                held.state, held.since = "in work", now
                 return held.frame
         return None
 
     def drop(self, entry_id: str) -> None:
-        """It is settled, or another's."""
+        """It is settled."""
         self._held.pop(entry_id, None)
 
     def withdraw(self) -> list[str]:
         """Those that nobody works on yet; from now on nobody will."""
-        self._waiting.clear()
-        return [entry_id for entry_id, held in self._held.items() if not held.started]
+        found = [(entry_id, held) for entry_id, held in self._held.items() if held.state == "waiting"]
+        for _, held in found:
+            held.state = "leaving"
+        return [entry_id for entry_id, _ in found]
 
     def overdue(self, now: float) -> int:
         """How many are worked on for longer than the limit."""
-        return sum(held.started and self._late(held, now) for held in self._held.values())
+        return sum(held.state in ("in work", "lost") and self._late(held, now) for held in self._held.values())
 
     def renewable(self, now: float) -> list[str]:
         """Those whose lease is to be renewed now."""
-        return [entry_id for entry_id, held in self._held.items() if not held.lost and not self._late(held, now)]
+        return [
+            entry_id
+            for entry_id, held in self._held.items()
+            if held.state in ("waiting", "leaving") or (held.state == "in work" and not self._late(held, now))
+        ]
 
     def lose(self, entry_ids: Collection[str]) -> list[str]:
         """They are another's by now. Those that nobody works on are dropped; returns the others."""
@@ -83,11 +86,11 @@ class Hand:
             held = self._held.get(entry_id)
             if held is None:
                 continue
-            if held.started:
-                held.lost = True
-                working.append(entry_id)
-            else:
+            if held.state == "waiting":
                 del self._held[entry_id]
+            else:
+                held.state = "lost"
+                working.append(entry_id)
         return working
 
     def _late(self, held: _Held, now: float) -> bool:

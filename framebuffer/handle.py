@@ -113,11 +113,14 @@ class Handles:
         self._renew = renew
         self._offered: asyncio.Queue[FrameHandle] = asyncio.Queue()
         self._out: dict[str, FrameHandle] = {}
+        self._abandoned = False
 
     async def offer(self, frame: TakenFrame) -> Settlement:
         """The frame's settlement, once it has one."""
         if frame.payload_missing:
             return Settlement(frame.entry_id, "dead", reason="payload_missing")
+        if self._abandoned:
+            return Settlement(frame.entry_id, "release")
         handle = self._out[frame.entry_id] = FrameHandle(self._processor_id, frame, self._renew)
         self._offered.put_nowait(handle)
         return await handle.settlement()
@@ -138,6 +141,7 @@ class Handles:
 
     def abandon(self) -> None:
         """The code that took them is gone."""
+        self._abandoned = True
         for handle in self._out.values():
             handle.abandon()
 

@@ -45,7 +45,7 @@ class Pipeline:
 
     `limit`: frames in hand, those in work included. `lease_s`: the orchestrator's. `work_limit_s`: a frame that is
     worked on for longer is not renewed any more; while that is so of all that may be worked on at once, no other is
-    taken. `told` is called with what the server answered to each settlement.
+    taken, and those that wait in hand are released. `told` is called with what the server answered to each settlement.
     """
 
     def __init__(
@@ -103,8 +103,7 @@ class Pipeline:
         drained: asyncio.Task[None] | None = None
         try:
             await _first(puller, others)
-            for entry_id in self._hand.withdraw():
-                self._end(Settlement(entry_id, "release"))
+            self._release_waiting()
             drained = asyncio.create_task(self._drained())
             await _first(drained, others, timeout=self._drain_s)
             if len(self._hand):
@@ -186,7 +185,7 @@ class Pipeline:
             level = level or "0"
             self._seen[level] = max(self._seen.get(level, "0-0"), entry_id, key=_order)
         for frame in new:
-            self._hand.add(frame, _now())
+            self._hand.add(frame)
             self._arrived.release()
         self.taken += len(new)
 
@@ -217,6 +216,10 @@ class Pipeline:
         self._done.append(settlement)
         self._finished.set()
 
+    def _release_waiting(self) -> None:
+        for entry_id in self._hand.withdraw():
+            self._end(Settlement(entry_id, "release"))
+
     async def _settle(self) -> None:
         outage = Outage(f"processor {self._processor_id}: settling frames", log)
         while True:
@@ -243,6 +246,8 @@ class Pipeline:
         """Keep the leases of what is in hand, also of what is done and not settled yet."""
         while True:
             await asyncio.sleep(self._renew_s)
+            if self._hand.overdue(_now()) >= self._concurrency:
+                self._release_waiting()  # what they wait for may never end
             held = self._hand.renewable(_now())
             try:
                 answers = await self._streams.renew(self._processor_id, self._consumer, held)

@@ -28,7 +28,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -213,7 +213,7 @@ class ProcessorClient:
             await self._registrar.aclose()
             self._ended.set()
 
-    async def frames(self) -> AsyncIterator[FrameHandle]:
+    async def frames(self) -> AsyncGenerator[FrameHandle, None]:
         """Instead of `start`: the frames one by one, for code that says itself what becomes of each (see `handle`).
 
         At most `concurrency` are out at once: the next one comes when one of them was settled. Leaving the loop stops

@@ -1,4 +1,4 @@
-"""Health pulls over real connections: what counts as well, how soon a failure is told, and that none holds up another."""
+"""Health pulls over real connections: what counts as well, how soon a failure is told, that none holds up another."""
 
 import asyncio
 import time

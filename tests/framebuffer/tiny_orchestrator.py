@@ -35,6 +35,7 @@ class TinyOrchestrator:
         self.failing: int | None = None
         self.failing_code = "no_leader"
         self.token: str | None = None
+        self.lease_s: float | None = None
         self.requests: list[str] = []
         self.heartbeats: list[dict[str, int]] = []
         self.idempotency_keys: list[str] = []
@@ -88,7 +89,12 @@ class TinyOrchestrator:
             result, _ = apply(self.registry, Register.kind, command, position=(1, self._index))
             if not result.ok:
                 return problem(STATUS[result.code], result.code, result.message)
-            where = {"queue": registration.queue, "group": registration.group, "redis_url": self.redis_url}
+            where: dict[str, Any] = {
+                "queue": registration.queue,
+                "group": registration.group,
+                "redis_url": self.redis_url,
+            }
+            where |= {"lease_s": self.lease_s}
             return JSONResponse({**result.value, **where}, status_code=201)
 
         @app.post("/processors/{processor_id}/heartbeat")
