@@ -6,20 +6,27 @@ twice. Whoever repeats here does it knowingly, with a call that de-duplicates.
 Its socket timeout is off too, and ``Client`` has one in its place: with a socket timeout redis-py sends through
 ``asyncio.wait_for``, which on Python 3.11 swallows a cancellation that arrives in the moment the sending is done. A
 loop that is cancelled then runs on for ever. (It also costs a task per command.)
+
+Where the primary may move (Sentinel, Cluster), ``connect`` returns a client that finds it again; see
+``framebuffer.primary``.
 """
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import redis.exceptions as redis_errors
-from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import NoBackoff
 
+from framebuffer.addresses import ServerAddress, address_of
 from framebuffer.errors import RedisFailure, RedisRefused, RedisUnavailable
 
-__all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "translate"]
+__all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "node_url", "translate"]
 
 _POOL_SIZE = 256
 
@@ -34,6 +41,8 @@ _REASONS = {
     "MISCONF": "not_persisting",
     "CLUSTERDOWN": "cluster_down",
     "TRYAGAIN": "cluster_down",
+    "MOVED": "moved",
+    "ASK": "moved",
     "UNBLOCKED": "connection",
 }
 
@@ -42,18 +51,45 @@ class Client(Redis):
     """A client whose replies must come within ``reply_s`` seconds, connecting included."""
 
     reply_s: float = 2.0
+    _replicas_seen: int = 0
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """One command. A late reply raises TimeoutError, and its connection is closed."""
         async with asyncio.timeout(self.reply_s):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
+    async def replicas(self) -> int:
+        """How many replicas the primary has, as far as this client knows: the most that it has seen connected, so that
+        one that goes away still counts. Errors: RedisUnavailable, RedisRefused.
+        """
+        try:
+            told = await self.info("replication")
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
+        self._replicas_seen = max(self._replicas_seen, int(told.get("connected_slaves", 0)))
+        return self._replicas_seen
 
-def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) -> Client:
-    """A client for ``url`` (``redis://``, ``rediss://`` or ``unix://``). Nothing is sent yet.
 
-    ``timeout_s`` bounds connecting and each reply; pipelines are bounded by whoever runs them. Replies are bytes.
-    Errors: RedisRefused (the URL is not one).
+def node_url(host: str, port: int, *, tls: bool = False, options: Sequence[tuple[str, str]] = ()) -> str:
+    """The plain URL of one server."""
+    query = f"?{urlencode(options)}" if options and tls else ""
+    return f"redis{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}/0{query}"
+
+
+def connect(
+    url: str,
+    *,
+    password: str | None = None,
+    username: str | None = None,
+    sentinel_password: str | None = None,
+    timeout_s: float = 2.0,
+    key: str = "frames",
+) -> Client:
+    """A client for ``url``, in any of the forms of ``framebuffer.addresses``. Nothing is sent yet.
+
+    ``password`` and ``username`` are the data servers', as in the URL. ``timeout_s`` bounds connecting and each reply;
+    pipelines are bounded by whoever runs them. Replies are bytes. ``key``: in a cluster, the client's commands go to
+    the primary that holds this key. Errors: RedisRefused (the URL is not one).
     """
     options: dict[str, Any] = {
         "socket_timeout": None,
@@ -65,19 +101,59 @@ def connect(url: str, *, password: str | None = None, timeout_s: float = 2.0) ->
     }
     if password is not None:
         options["password"] = password
+    if username is not None:
+        options["username"] = username
     try:
-        client = cast("Client", Client.from_url(url, **options))
+        address = address_of(url)
+        if address is None:
+            client = cast("Client", Client.from_url(url, **options))
+        else:
+            client = _moving(address, options, sentinel_password, key)
     except ValueError as error:  # its text does not repeat the URL, which may hold a password
         raise RedisRefused(f"not a Redis URL: {error}") from None
     client.reply_s = timeout_s
     return client
 
 
+def _moving(address: ServerAddress, options: dict[str, Any], sentinel_password: str | None, key: str) -> Client:
+    # They stand on this module.
+    from framebuffer.primary import Locator, PrimaryClient, Route
+    from framebuffer.sentinel import SentinelLocator
+    from framebuffer.slots import SlotLocator
+
+    options = {"username": address.username, "password": address.password, "db": address.database} | options
+    options |= {name: value for name, value in address.options if address.tls}
+    locator: Locator
+    if address.kind == "cluster":
+        locator = SlotLocator(
+            address.nodes,
+            key,
+            username=options["username"],
+            password=options["password"],
+            tls=address.tls,
+            options=address.options,
+        )
+    else:
+        locator = SentinelLocator(
+            address.nodes,
+            address.service,
+            username=address.sentinel_username,
+            password=address.sentinel_password if sentinel_password is None else sentinel_password,
+            tls=address.tls,
+            options=address.options,
+        )
+    return PrimaryClient.over(Route(locator), tls=address.tls, **options)
+
+
 def blocking_twin(redis: Redis) -> Redis:
-    """A second client with a pool of its own for reads that block: the caller sets the deadline."""
+    """A second client with a pool of its own for reads that block: the caller sets the deadline.
+
+    Where the primary may move, it takes the same route: it is dropped and finds the primary anew with ``redis``.
+    """
     pool = redis.connection_pool
     options = {**pool.connection_kwargs, "socket_timeout": None}
-    return Redis(connection_pool=ConnectionPool(pool.connection_class, max_connections=_POOL_SIZE, **options))
+    twin = type(pool)(connection_class=pool.connection_class, max_connections=_POOL_SIZE, **options)
+    return Redis(connection_pool=twin)
 
 
 async def execute(redis: Redis, *command: str | bytes | int) -> Any:
@@ -98,6 +174,9 @@ def translate(error: BaseException) -> RedisFailure:
         (redis_errors.TryAgainError, "cluster_down"),
         (redis_errors.OutOfMemoryError, "out_of_memory"),
         (redis_errors.TimeoutError, "timeout"),
+        (MasterNotFoundError, "no_primary"),
+        (redis_errors.MovedError, "moved"),
+        (redis_errors.AskError, "moved"),
         (redis_errors.ConnectionError, "connection"),
         (TimeoutError, "timeout"),
         (OSError, "connection"),

@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ from framebuffer.connection import Backoff, connect, execute, translate
 from framebuffer.errors import PortInUse, RedisFailure, RedisRefused, ServerFailed, ServerMissing
 from framebuffer.server import is_supported
 
-__all__ = ["Binary", "EmbeddedServer", "find_binaries", "find_binary"]
+__all__ = ["Binary", "EmbeddedServer", "find_binaries", "find_binary", "quoted"]
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,8 @@ class EmbeddedServer:
         self._password = password
         self._binary = binary
         self._start_s = start_s
-        self._options = options
+        self.options = options
+        """Lines of its configuration, read at each start."""
         self._process: asyncio.subprocess.Process | None = None
         self._syncing: asyncio.Task[None] | None = None
 
@@ -144,7 +146,7 @@ class EmbeddedServer:
         # The password goes through standard input: the command line is there for everybody to read.
         self._process = process = await asyncio.create_subprocess_exec(
             binary.path,
-            "-",
+            *self._arguments(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -163,20 +165,24 @@ class EmbeddedServer:
             raise
         self._syncing = asyncio.create_task(self._sync_log(), name=f"sync of server {self.port}")
 
+    def _arguments(self) -> Sequence[str]:
+        """Of the command line. "-": the configuration comes through standard input."""
+        return ("-",)
+
     def _configuration(self) -> str:
         lines = [
             f"port {self.port}",
             "bind 127.0.0.1",
-            f'dir "{_quoted(str(self.data_dir.resolve()))}"',
-            f'logfile "{_quoted(str(self.log_file.resolve()))}"',
+            f'dir "{quoted(str(self.data_dir.resolve()))}"',
+            f'logfile "{quoted(str(self.log_file.resolve()))}"',
             "appendonly yes",
             "appendfsync no",  # not "never": see _sync_log
             'save ""',
             "daemonize no",
-            *self._options,
+            *self.options,
         ]
         if self._password is not None:
-            lines.append(f'requirepass "{_quoted(self._password)}"')
+            lines.append(f'requirepass "{quoted(self._password)}"')
         return "\n".join(lines) + "\n"
 
     def _check_port(self) -> None:
@@ -273,6 +279,6 @@ def _sync_files(directory: Path) -> None:
                 os.close(descriptor)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """For a quoted value of the configuration: everything but plain letters as ``\\xHH``."""
     return "".join(chr(byte) if 32 < byte < 127 and byte not in b'"\\' else f"\\x{byte:02x}" for byte in text.encode())

@@ -168,7 +168,8 @@ class RedisUnavailable(RedisFailure):
     """The call may or may not have had its effect; it is worth another try.
 
     ``reason`` is one of a few stable words: connection, timeout, loading, read_only, busy, no_replicas, master_down,
-    out_of_memory, not_persisting, cluster_down.
+    out_of_memory, not_persisting, cluster_down, no_primary (a failover is under way), moved (another server has the
+    keys), library_missing.
     """
 
     code = "redis_unavailable"

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from framebuffer.connection import Backoff, connect
+from framebuffer.durability import Durability
 from framebuffer.errors import CameraSuperseded, FrameBufferError, InvalidFrame, NotDurable, ProducerClosed
 from framebuffer.errors import RedisUnavailable as Unavailable
 from framebuffer.keys import Keys, check_name
@@ -50,9 +51,9 @@ class ProducerCounters(msgspec.Struct):
 class FrameProducer:
     """The producer of one camera; an async context manager.
 
-    ``durability``: replicas that must have a frame before it counts as published. ``buffer``: frames accepted and not
-    confirmed yet, at most. ``max_payload``: bytes. A second producer of the same camera supersedes the first, which
-    then raises CameraSuperseded.
+    ``durability``: replicas that must have a frame before it counts as published, or ``majority``. ``buffer``: frames
+    accepted and not confirmed yet, at most. ``max_payload``: bytes. A second producer of the same camera supersedes the
+    first, which then raises CameraSuperseded.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class FrameProducer:
         camera_id: str,
         redis_url: str,
         *,
-        durability: int = 0,
+        durability: Durability = 0,
         buffer: int = 64,
         max_payload: int = 16 << 20,
         inline_bytes_max: int = DEFAULT_INLINE_BYTES_MAX,

@@ -8,6 +8,7 @@ import redis.exceptions as redis_errors
 from framebuffer import wire
 from framebuffer.calls import Superseded, call_and_wait
 from framebuffer.connection import execute, translate
+from framebuffer.durability import Durability, replicas_wanted
 from framebuffer.errors import CameraSuperseded, NotDurable
 from framebuffer.keys import check_name
 from framebuffer.stream_calls import Argument, StreamCalls
@@ -33,12 +34,12 @@ class PublishingCalls(StreamCalls):
         return wire.CameraSession(camera_id, token, int(next_sequence), previous.decode())
 
     async def publish(
-        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: int = 0
+        self, session: wire.CameraSession, frames: Sequence[wire.OutgoingFrame], *, durability: Durability = 0
     ) -> list[wire.Published]:
         """Publish frames of one camera: per frame ``ok``, ``duplicate`` or ``refused:<reason>``.
 
-        ``durability``: replicas that must have them before this returns. Errors: CameraSuperseded, NotDurable (they
-        are written; publishing them again waits again).
+        ``durability``: replicas that must have them before this returns, see ``framebuffer.durability``.
+        Errors: CameraSuperseded, NotDurable (they are written; publishing them again waits again).
         """
         report = await self.publish_batch([(session, frame) for frame in frames], durability=durability)
         for status in report.statuses:
@@ -47,7 +48,7 @@ class PublishingCalls(StreamCalls):
         return report.statuses
 
     async def publish_batch(
-        self, frames: Sequence[tuple[wire.CameraSession, wire.OutgoingFrame]], *, durability: int = 0
+        self, frames: Sequence[tuple[wire.CameraSession, wire.OutgoingFrame]], *, durability: Durability = 0
     ) -> wire.PublishReport:
         """Publish frames of many cameras in one call; a camera that another producer has opened since answers
         ``superseded:<its token>`` for each of its frames. Errors: NotDurable, as with ``publish``.
@@ -66,7 +67,8 @@ class PublishingCalls(StreamCalls):
             arguments += (number, frame.frame_id, frame.sequence, capability, frame.priority, frame.traceparent)
             arguments += (frame.event, frame.payload)
         call_of = (self.inline_bytes_max, len(numbers), *sessions, *arguments)
-        if durability <= 0:
+        replicas = await replicas_wanted(self.redis, durability)
+        if replicas == 0:
             reply = await self._call("publish", *call_of)
         else:
             reply, confirmed = await call_and_wait(
@@ -74,11 +76,11 @@ class PublishingCalls(StreamCalls):
                 "publish",
                 self.keys.prefix,
                 *call_of,
-                replicas=durability,
+                replicas=replicas,
                 wait_ms=self._durable_wait_ms,
             )
-            if confirmed < durability and not all(status.startswith(b"superseded:") for status in reply[1:]):
-                raise NotDurable(durability, confirmed)
+            if confirmed < replicas and not all(status.startswith(b"superseded:") for status in reply[1:]):
+                raise NotDurable(replicas, confirmed)
         return wire.PublishReport([status.decode() for status in reply[1:]], int(reply[0]))
 
     async def drop(self, session: wire.CameraSession, frames: Sequence[wire.Given]) -> list[wire.Published]:

@@ -39,6 +39,13 @@ class LossyLink:
         """The next requests that hold `text` are done by the server; their replies and connections are lost."""
         self._lose[text] += times
 
+    def to_lose(self, request: bytes) -> list[bytes]:
+        """For which texts the reply to this request is lost; each counts once."""
+        found = [text for text in self._lose if text in request]
+        self._lose.subtract(found)
+        self._lose = +self._lose
+        return found
+
     def cut(self) -> None:
         """Break every connection now."""
         for link in self._links:
@@ -63,11 +70,7 @@ class LossyLink:
 
         async def requests() -> None:
             while data := await reader.read(1 << 20):
-                for text in list(self._lose):
-                    if text in data:
-                        self._lose.subtract([text])
-                        self._lose = +self._lose
-                        lose.append(text)
+                lose.extend(self.to_lose(data))
                 ahead.write(data)
                 await ahead.drain()
 

@@ -1,0 +1,29 @@
+"""How many replicas must have a frame before it counts as published.
+
+``majority`` means: so many that no majority of the sentinels can make a primary of a replica without the frame.
+Sentinel promotes one replica, whichever its leader takes for the best, by figures that may be ten seconds old; and
+while a planned failover is under way the old primary still takes writes, and has replicas that confirm them. So it is
+all replicas that are known, with two replicas WAIT 2: one that is dead holds confirmations up until it is back, or is
+forgotten (``SENTINEL RESET``). A fixed number trades that for the risk; docs/adr/0011 has the figures.
+"""
+
+from typing import Literal, TypeAlias
+
+from redis.asyncio import Redis
+
+from framebuffer.connection import Client
+
+__all__ = ["Durability", "replicas_wanted"]
+
+Durability: TypeAlias = int | Literal["majority"]
+
+
+async def replicas_wanted(redis: Redis, durability: Durability) -> int:
+    """How many replicas WAIT must wait for. At least one for ``majority``: a primary that has lost all its replicas,
+    and does not know of any, confirms nothing. Errors: RedisUnavailable, RedisRefused.
+    """
+    if durability != "majority":
+        return max(0, durability)
+    if not isinstance(redis, Client):
+        raise TypeError("durability 'majority' needs a client that framebuffer.connect has made")
+    return max(1, await redis.replicas())
