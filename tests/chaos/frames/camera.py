@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from framebuffer.durability import Durability
 from framebuffer.errors import FrameBufferError
 from framebuffer.producer import FrameProducer
 
@@ -100,8 +101,11 @@ async def play(arguments: argparse.Namespace) -> bool:
         payload=b"\xff" * arguments.payload_bytes,
         priority=arguments.priority,
     )
-    options = {"durability": arguments.durability, "buffer": arguments.buffer}
-    producers = [FrameProducer(name, arguments.redis, **options) for name in arguments.camera]
+    durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
+    producers = [
+        FrameProducer(name, arguments.redis, durability=durability, buffer=arguments.buffer)
+        for name in arguments.camera
+    ]
     cameras = [Camera(producer, pace) for producer in producers]
 
     def stop() -> None:
@@ -130,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--capabilities", default="echo", help="separated by commas; frames take turns")
     parser.add_argument("--payload-bytes", type=int, default=200)
     parser.add_argument("--priority", type=int, default=0)
-    parser.add_argument("--durability", type=int, default=0)
+    parser.add_argument("--durability", default="0", help="replicas, or `majority`")
     parser.add_argument("--buffer", type=int, default=256)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from framebuffer.connection import execute
+from framebuffer.wire import Settlement
 from orchestrator.dev.waiting import until
 from tests.chaos.frames.faults import Outages, OutOfMemory, ReadOnly, Stopped
-from tests.chaos.frames.plant import Cameras, FramePlant, Worker
+from tests.chaos.frames.plant import TWO_WORKERS, Cameras, FramePlant, Worker
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
 
@@ -38,7 +40,7 @@ async def test_a_server_that_is_read_only_or_stopped_is_waited_for(tmp_path: Pat
             await fault.begin()
             await asyncio.gather(*(one.felt() for one in outages))
             await fault.heal()
-            await plant.moves()
+            await plant.every_camera_moves()
         verdict = await plant.finish()
     assert verdict.problems == []
 
@@ -79,3 +81,32 @@ async def test_the_older_of_two_producers_of_a_camera_stops(tmp_path: Path) -> N
         ends = {name: plant.process(name).returncode for name in ("cams-1", "cams-2", "rival")}
     assert verdict.problems == []
     assert ends == {"cams-1": 1, "cams-2": 0, "rival": 0}
+
+
+async def test_guests_that_misbehave_cost_no_frame(tmp_path: Path) -> None:
+    """A capacity that is a lie, settlements of what was never taken, a foreign entry, a payload that is deleted."""
+    liar = Worker("liar", ("--capacity", "100000", "--work-ms", "2"))
+    async with FramePlant(tmp_path / "plant", workers=[*TWO_WORKERS, liar]) as plant:
+        keys = plant.streams.keys
+        async with plant.producer("special") as special:
+            metadata = {"detection_type": "rare"}
+            await special.publish(b"x" * 10_000, width=8, height=8, format="raw", metadata=metadata)
+            await special.flush()
+            await until(lambda: _lane(plant, "rare", 1), seconds=10, what="a frame that nobody can take, in its lane")
+        assert await execute(plant.redis, "DEL", keys.payload("special", 0)) == 1
+        await plant.redis.xadd(keys.capture, {"frame": "no frame"})
+        never = [Settlement(f"{number}-0", result=b"{}") for number in range(1, 20)]
+        assert set(await plant.streams.settle("w1", "rogue", never)) == {"not-owner"}
+        await plant.moves()
+        await plant.nodes.processes.start(plant.worker_program(Worker("late", ("--capabilities", "rare"))))
+        await until(lambda: _lane(plant, "rare", 0), seconds=20, what="the rare frame taken by whoever came late")
+        verdict = await plant.finish()
+        (dead,) = await plant.streams.dead_list()
+        assert await plant.redis.xlen(keys.malformed) == 1
+    assert verdict.problems == []
+    assert (verdict.dead_by_camera, dead.reason) == ({"special": 1}, "payload_missing")
+
+
+async def _lane(plant: FramePlant, capability: str, count: int) -> bool:
+    stats = await plant.stats()
+    return stats is not None and stats.lanes.get(capability, 0) == count
