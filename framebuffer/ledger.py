@@ -25,6 +25,7 @@ Entry = tuple[str, str]  # stream, entry id
 
 _PAGE = 1000
 _STABLE_ROUNDS = 3
+_INSTANT_MAX = 1000  # suspects that are looked for in one call
 _ROUND_PAUSE_S = 0.05
 
 
@@ -196,7 +197,8 @@ async def _settled_suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Fra
         # One that is new belongs to a move of this round; one that is truly lost shows up in every round.
         stable = stable + 1 if (still, still_twice.keys()) == (vanished, twice.keys()) else 1
         vanished, twice = still, still_twice
-    return vanished, twice
+    # Frames that keep moving backwards can slip through every reading: the last word is that of one instant.
+    return await streams.missing(sorted(vanished)[:_INSTANT_MAX]) | set(sorted(vanished)[_INSTANT_MAX:]), twice
 
 
 async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]]:

@@ -14,7 +14,7 @@ import msgspec
 import redis.exceptions as redis_errors
 from redis.asyncio.sentinel import MasterNotFoundError
 
-from framebuffer.connection import Backoff, Client, connect, execute, node_url
+from framebuffer.connection import Backoff, Client, connect, node_url
 from framebuffer.tasks import ended
 
 __all__ = ["Monitored", "SentinelLocator"]
@@ -120,13 +120,19 @@ class SentinelLocator:
             await sentinel.aclose()
 
     async def _ask(self, sentinel: Client) -> Monitored:
-        flat = await execute(sentinel, "SENTINEL", "MASTER", self.service)
+        # The one that leads a failover names the promoted server in the first answer, and still the one before in the
+        # second, under the new epoch already.
+        async with asyncio.timeout(ASK_S), sentinel.pipeline(transaction=False) as pipe:
+            pipe.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
+            pipe.execute_command("SENTINEL", "MASTER", self.service)
+            place, flat = await pipe.execute()
         said = {flat[at].decode(): flat[at + 1].decode() for at in range(0, len(flat), 2)}
+        address = (said["ip"], int(said["port"])) if place is None else (place[0].decode(), int(place[1]))
         return Monitored(
-            address=(said["ip"], int(said["port"])),
+            address=address,
             config_epoch=int(said.get("config-epoch", 0)),
             replicas=int(said.get("num-slaves", 0)),
-            flags=frozenset(said["flags"].split(",")),
+            flags=frozenset(said["flags"].split(",") if address == (said["ip"], int(said["port"])) else ()),
             other_sentinels=int(said.get("num-other-sentinels", 0)),
         )
 

@@ -1,7 +1,7 @@
 """The frame streams: the only code that calls the server's functions."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import redis.exceptions as redis_errors
@@ -114,6 +114,16 @@ class FrameStreams(PublishingCalls, LeadingCalls, ProcessingCalls):
     async def replaying(self, camera_id: str) -> set[int]:
         """The camera's frames that were dead and are under way again."""
         return {int(sequence) for sequence in await self._call("replaying", check_name("camera", camera_id))}
+
+    async def missing(self, frames: Sequence[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of the frames (camera, sequence) that are owed and in no stream, at one instant of the server.
+
+        It looks through everything in flight while the server does nothing else: for a few suspects only.
+        """
+        if not frames:
+            return set()
+        flat = await self._call("missing", *(part for frame in frames for part in frame))
+        return {(camera.decode(), int(number)) for camera, number in zip(flat[::2], flat[1::2], strict=True)}
 
     async def scan(self, stream: str, after: str = "", *, count: int = 1000) -> list[wire.Scanned]:
         """A page of a stream (``capture``, ``lane:<capability>``, ``ready:<processor>``, ``results``, ``dead``, and

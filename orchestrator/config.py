@@ -9,12 +9,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from cluster.settings import ClusterSettings, Member
-from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_redis_url, host_and_port
+from framebuffer.durability import Durability
+from orchestrator.config_redis import RedisSettings
+from orchestrator.config_section import Section
+from orchestrator.config_values import checked_address, checked_api_url, checked_id, host_and_port
 
 __all__ = [
     "ApiSettings",
@@ -29,7 +31,6 @@ __all__ = [
 ]
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _default(name: str) -> Any:
@@ -37,34 +38,7 @@ def _default(name: str) -> Any:
     return ClusterSettings.model_fields[name].default
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic would take `yes` for the number 1 where a number is wanted.
-        wanted = info.field_name is not None and cls.model_fields[info.field_name].annotation is bool
-        if isinstance(value, bool) and not wanted:
-            raise ValueError("true and false mean nothing here; text that looks like them belongs in quotes")
-        return value
-
-    @field_validator("secret_file", "token_file", "password_file", "data_dir", mode="before", check_fields=False)
-    @classmethod
-    def _check_path(cls, value: Any) -> Any:
-        if isinstance(value, str | Path) and (not str(value).strip() or _CONTROL.search(str(value))):
-            raise ValueError("not a path")
-        return value
-
-    @field_validator("secret", "token", "password", check_fields=False)
-    @classmethod
-    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value():
-            raise ValueError("is empty")
-        return value
-
-
-class NodeSettings(_Section):
+class NodeSettings(Section):
     """This process: who it is, and where it keeps what must survive it."""
 
     id: str = Field(description="Which of `cluster.members` this node is.")
@@ -81,7 +55,7 @@ class NodeSettings(_Section):
         return checked_id(value)
 
 
-class NodeMember(_Section):
+class NodeMember(Section):
     """One node as the others reach it."""
 
     id: str = Field(description="Unique in the cluster: 1 to 64 letters, digits, `.`, `_`, `-`.")
@@ -104,7 +78,7 @@ class NodeMember(_Section):
         return checked_api_url(value)
 
 
-class ClusterSection(_Section):
+class ClusterSection(Section):
     """The nodes and how they agree. All but `raft_bind` is the same on the nodes that the cluster began with."""
 
     name: str = Field(
@@ -170,7 +144,7 @@ class ClusterSection(_Section):
         return found
 
 
-class ApiSettings(_Section):
+class ApiSettings(Section):
     """The HTTP API of this node."""
 
     bind: str | None = Field(
@@ -202,39 +176,7 @@ class ApiSettings(_Section):
         return None if self.token is None else self.token.get_secret_value()
 
 
-class RedisSettings(_Section):
-    """The server that carries the frames."""
-
-    mode: Literal["embedded", "url"] = Field(
-        default="embedded",
-        description="`embedded`: this node starts a server on 127.0.0.1, in a cluster of one. `url`: elsewhere.",
-    )
-    url: str = Field(
-        default="redis://127.0.0.1:6379/0",
-        description="`redis://host:port/database`, or `rediss://` for TLS. Without the password. For `mode: url`.",
-    )
-    password: SecretStr | None = Field(default=None, description="Password of the server.")
-    password_file: Path | None = Field(
-        default=None,
-        description="File that holds the password, closed to group and others. Relative as `node.data_dir`.",
-    )
-    port: int = Field(default=6390, ge=1, le=65535, description="Port of the embedded server. For `mode: embedded`.")
-
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, value: str) -> str:
-        return checked_redis_url(value)
-
-    @property
-    def public_url(self) -> str:
-        """Where clients find the server, without credentials."""
-        if self.mode == "embedded":
-            return f"redis://127.0.0.1:{self.port}/0"
-        parts = urlsplit(self.url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-class FrameSettings(_Section):
+class FrameSettings(Section):
     """How frames are passed from the buffer to the processors."""
 
     dispatch_batch: int = Field(default=64, ge=1, le=1000, description="Frames moved in one call to the server.")
@@ -276,7 +218,7 @@ class FrameSettings(_Section):
     )
 
 
-class ComponentSettings(_Section):
+class ComponentSettings(Section):
     """The components of the plant."""
 
     heartbeat_timeout_s: float = Field(
@@ -285,7 +227,7 @@ class ComponentSettings(_Section):
     command_timeout_s: float = Field(default=5.0, gt=0, description="How long a component may take to do a command.")
 
 
-class NodeConfig(_Section):
+class NodeConfig(Section):
     """The whole tree. Made by `load_config`, which also checks what concerns several settings."""
 
     node: NodeSettings
@@ -317,6 +259,16 @@ class NodeConfig(_Section):
     def redis_password(self) -> str | None:
         """The server's password in the clear, whether it was given as a value or as a file."""
         return None if self.redis.password is None else self.redis.password.get_secret_value()
+
+    def sentinel_password(self) -> str | None:
+        """The sentinels' password in the clear."""
+        secret = self.redis.sentinel_password
+        return None if secret is None else secret.get_secret_value()
+
+    def durability(self) -> Durability:
+        """How many replicas must have a frame, as producers take it."""
+        chosen = self.redis.durability
+        return "majority" if chosen == "majority" else int(chosen)
 
     def cluster_settings(self) -> ClusterSettings:
         """What the cluster is told. Errors: pydantic's ValidationError, which `load_config` has ruled out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from cluster.settings import SECRET_CHARS_MIN, ClusterSettings, Member, is_loopback, split_address
-from orchestrator.config import NodeConfig
+from orchestrator.config import NodeConfig, RedisSettings
 from orchestrator.config_values import host_and_port
 
 __all__ = ["Broken", "Complaint", "Loc", "complaints", "is_every_interface"]
@@ -153,27 +153,73 @@ def _timing(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             yield Complaint(("cluster", (written or named)[0]), message)
 
 
+_OF_MODE = {
+    "embedded": ("port",),
+    "url": ("url",),
+    "sentinel": ("sentinels", "service", "sentinel_password", "sentinel_password_file", "tls"),
+    "cluster": ("nodes", "shards", "tls"),
+}
+"""Settings of `redis` that mean something in one mode only; of those in `_NEEDED` it wants at least one address."""
+
+_NEEDED = {"sentinel": "sentinels", "cluster": "nodes"}
+
+
 def _redis(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     redis = config.redis
     if broken("redis", "mode"):
         return
-    if redis.mode == "url":
-        if "port" in redis.model_fields_set:
+    of_others = {name: mode for mode, names in _OF_MODE.items() for name in names if name not in _OF_MODE[redis.mode]}
+    for name, mode in of_others.items():
+        if name not in redis.model_fields_set or (name == "sentinel_password" and redis.sentinel_password_file):
+            continue
+        if name == "url" and redis.mode == "embedded":
+            yield Complaint(
+                ("redis", "url"),
+                "contradicts redis.mode: embedded",
+                "redis.mode: url takes that server; without redis.url this node starts its own",
+            )
+        elif name == "port" and redis.mode == "url":
             yield Complaint(
                 ("redis", "port"), "is the embedded server's, and redis.mode is url", "the port stands in redis.url"
             )
-        return
-    if "url" in redis.model_fields_set:
+        else:
+            yield Complaint(("redis", name), f"is for redis.mode: {mode}, and the mode is {redis.mode}", "take one out")
+    needed = _NEEDED.get(redis.mode)
+    if needed is not None and not broken("redis", needed):
+        yield from _places(redis, needed)
+    if redis.mode == "embedded":
+        yield from _embedded(config, broken)
+
+
+def _places(redis: RedisSettings, name: str) -> Iterator[Complaint]:
+    places: tuple[str, ...] = getattr(redis, name)
+    if not places:
+        yield Complaint(("redis", name), f"is required by redis.mode: {redis.mode}", "at least one host:port")
+    seen: dict[str, int] = {}
+    for at, place in enumerate(places):
+        first = seen.setdefault(_endpoint(place), at)
+        if first != at:
+            yield Complaint(("redis", name, at), f"{place} stands there already, as {name}[{first}]")
+    if name == "sentinels" and len(places) == 2:
         yield Complaint(
-            ("redis", "url"),
-            "contradicts redis.mode: embedded",
-            "redis.mode: url takes that server; without redis.url this node starts its own",
+            ("redis", "sentinels"),
+            "two sentinels elect nobody once one of them is gone",
+            "list three, or all there are",
         )
+
+
+def _embedded(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     if not broken("cluster", "members") and len(config.cluster.members) > 1:
         yield Complaint(
             ("redis", "mode"),
             "embedded is for a cluster of one: other nodes do not reach the server, and it ends with this node",
-            "redis.mode: url with redis.url",
+            "redis.mode: url with redis.url, sentinel with redis.sentinels, or cluster with redis.nodes",
+        )
+    if config.redis.durability != "0" and not broken("redis", "durability"):
+        yield Complaint(
+            ("redis", "durability"),
+            "the embedded server has no replica: nothing would ever count as published",
+            "leave it out, or take another redis.mode",
         )
 
 

@@ -19,7 +19,12 @@ from orchestrator.errors import ConfigurationInvalid, Problem, RefusedInsecure
 __all__ = ["PREFIX", "load", "variable_of"]
 
 PREFIX = "TRIARCH_"
-_SECRETS: tuple[tuple[str, str], ...] = (("cluster", "secret"), ("api", "token"), ("redis", "password"))
+_SECRETS: tuple[tuple[str, str], ...] = (
+    ("cluster", "secret"),
+    ("api", "token"),
+    ("redis", "password"),
+    ("redis", "sentinel_password"),
+)
 _SECRET_BYTES_MAX = 64 << 10
 # In place of what is wrong, so that the rest can be checked. Nothing is concluded from these.
 _SOUND: dict[str, dict[str, Any]] = {

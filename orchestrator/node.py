@@ -178,13 +178,18 @@ class Node:
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames
-        url, password = settings.url, self.config.redis_password()
+        url, password = settings.public_url, self.config.redis_password()
+        if settings.mode == "url":
+            url = settings.url  # with a user, if there is one
         if settings.mode == "embedded":
             self._embedded = EmbeddedServer(self.config.node.data_dir / "redis", settings.port, password=password)
             await self._embedded.start()
-            url = self._embedded.url
         self._redis = RedisLink(
-            url, password, inline_bytes_max=frames.inline_bytes_max, max_attempts=frames.max_attempts
+            url,
+            password,
+            sentinel_password=self.config.sentinel_password(),
+            inline_bytes_max=frames.inline_bytes_max,
+            max_attempts=frames.max_attempts,
         )
         await self._redis.start()
 

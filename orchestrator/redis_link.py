@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from urllib.parse import urlsplit
 
 import redis.exceptions as redis_errors
 
+from framebuffer.addresses import without_secrets
 from framebuffer.connection import connect, execute, translate
 from framebuffer.errors import RedisFailure
 from framebuffer.streams import FrameStreams
@@ -24,14 +24,23 @@ class RedisLink:
     Args:
         url: of the server, without a password.
         password: sent to it, if any.
+        sentinel_password: sent to the sentinels, if any.
         inline_bytes_max, max_attempts: see ``FrameStreams``.
     """
 
-    def __init__(self, url: str, password: str | None, *, inline_bytes_max: int, max_attempts: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        password: str | None,
+        *,
+        inline_bytes_max: int,
+        max_attempts: int,
+        sentinel_password: str | None = None,
+    ) -> None:
         self.url = url
-        self._redis = connect(url, password=password, timeout_s=PROBE_TIMEOUT_S)
+        self._redis = connect(url, password=password, sentinel_password=sentinel_password, timeout_s=PROBE_TIMEOUT_S)
         self._streams = FrameStreams(self._redis, inline_bytes_max=inline_bytes_max, max_attempts=max_attempts)
-        self._where = urlsplit(url)._replace(query="").netloc.rpartition("@")[2]
+        self._where = without_secrets(url).partition("://")[2].partition("?")[0].removesuffix("/0")
         self._task: asyncio.Task[None] | None = None
         self._answered = False
         self._trouble = f"Redis at {self._where} has not answered yet"

@@ -55,7 +55,7 @@ local function places(prefix, lanes, turn)
     if since then
       found[#found + 1] = {
         base = base, level = level, capability = capability, since = since, order = order,
-        rank = tonumber(level) + (now - since) / AGEING_MS,
+        rank = tonumber(level) + math.floor((now - since) / AGEING_MS),
       }
     end
   end
@@ -69,13 +69,13 @@ local function places(prefix, lanes, turn)
     add(capture, level, nil, #lanes)
   end
   table.sort(found, function(a, b)
-    if a.level ~= b.level then
+    if a.rank ~= b.rank then
       return a.rank > b.rank
     end
     if a.order ~= b.order then
       return a.order < b.order -- lanes first: their frames are older
     end
-    return a.base < b.base
+    return a.base .. a.level < b.base .. b.level
   end)
   if turn % OLDEST_EVERY == 0 and #found > 1 then
     local oldest = 1
@@ -220,6 +220,33 @@ local function pass(prefix, router, ledgers, limit, report)
   report.waiting, report.full = waiting, left <= 0
 end
 
+-- While all processors are full, frames stay in capture, as parking them would only cost a second move. But those that no
+-- processor of the table could ever take go to their lanes, where they are seen. Each entry is looked at once.
+local function sift(prefix, router, limit, report, anew)
+  local capture, rotation = prefix .. ':capture', prefix .. ':rotation'
+  for _, level in ipairs(levels_of(capture)) do
+    local field, gone = ':sifted:' .. level, {}
+    local from = not anew and redis.call('HGET', rotation, field)
+    local entries = redis.call('XRANGE', level_key(capture, level), from and '(' .. from or '-', '+', 'COUNT', limit)
+    for _, entry in ipairs(entries) do
+      local frame = parse(prefix, entry[2], true)
+      if frame and frame.parts == '1' and not router.known.capable[frame.capability] and park(prefix, frame) then
+        gone[#gone + 1] = entry[1]
+        report.parked[frame.capability] = (report.parked[frame.capability] or 0) + 1
+      end
+    end
+    if #gone > 0 then
+      many('XDEL', level_key(capture, level), {}, gone)
+      report.read = report.read + #gone
+      tidy(capture, level, false)
+    end
+    if #entries > 0 then
+      redis.call('HSET', rotation, field, entries[#entries][1])
+      report.full = report.full or #entries == limit
+    end
+  end
+end
+
 -- The newest id that each of capture's streams ever had: whoever waits there waits for later ones.
 local function newest_ids(capture)
   local found = {}
@@ -267,6 +294,8 @@ local function dispatch(keys, argv)
     fine, failed = pcall(pass, prefix, router, ledgers, limit, report)
     close_router(router)
     close_ledgers(ledgers)
+  else
+    sift(prefix, router, limit, report, argv[5] == '1')
   end
   if report.moved > 0 then
     stamp(prefix, started, report.moved)
@@ -290,7 +319,7 @@ local function dispatch(keys, argv)
 
   local capture = prefix .. ':capture'
   local in_capture, in_lanes, unserved, parked, depths = length_of(capture), 0, {}, {}, {}
-  local more = report.full and in_capture > 0 and (router.free > 0 or #router.rows == 0)
+  local more = report.full and in_capture > 0
   for _, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
     in_lanes = in_lanes + length_of(stream_key(prefix, 'lane', capability))
     if not router.known.capable[capability] then

@@ -119,3 +119,44 @@ local function scan(keys, argv)
   end
   return out
 end
+
+-- ARGV: camera, sequence, ...: which of these frames are published, not final, and in no stream, all at one instant.
+-- Returns camera, sequence, ..., flat. Looks through everything that is in flight: for a few suspects only.
+local function missing(keys, argv)
+  local prefix, wanted, out = keys[1], {}, {}
+  local ledgers = new_ledgers(prefix)
+  for at = 1, #argv, 2 do
+    local ledger, sequence = ledger_of(ledgers, argv[at]), tonumber(argv[at + 1])
+    local published, final = state_of(ledger, sequence)
+    if published and (not final or is_replayed(ledger, sequence)) then
+      wanted[argv[at] .. ' ' .. text(sequence)] = { argv[at], text(sequence) }
+    end
+  end
+  local bases = { prefix .. ':capture' }
+  for _, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
+    bases[#bases + 1] = stream_key(prefix, 'lane', capability)
+  end
+  for _, processor in ipairs(redis.call('SMEMBERS', prefix .. ':queues')) do
+    bases[#bases + 1] = stream_key(prefix, 'ready', processor)
+  end
+  for _, base in ipairs(bases) do
+    for _, level in ipairs(levels_of(base)) do
+      local from = '-'
+      while from do
+        local page = redis.call('XRANGE', level_key(base, level), from, '+', 'COUNT', 512)
+        for _, entry in ipairs(page) do
+          local camera, sequence = string.match(entry[2][HEAD] or '', '^%S+ (%S+) (%d+) ')
+          if camera then
+            wanted[camera .. ' ' .. sequence] = nil
+          end
+        end
+        from = #page == 512 and '(' .. page[512][1] or nil
+      end
+    end
+  end
+  for _, frame in pairs(wanted) do
+    out[#out + 1] = frame[1]
+    out[#out + 1] = frame[2]
+  end
+  return out
+end

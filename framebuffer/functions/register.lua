@@ -21,3 +21,4 @@ redis.register_function { function_name = 'triarch_v2_ledger', callback = ledger
 redis.register_function { function_name = 'triarch_v2_bits', callback = bits, flags = { 'no-writes' } }
 redis.register_function { function_name = 'triarch_v2_replaying', callback = replaying, flags = { 'no-writes' } }
 redis.register_function { function_name = 'triarch_v2_scan', callback = scan, flags = { 'no-writes' } }
+redis.register_function { function_name = 'triarch_v2_missing', callback = missing, flags = { 'no-writes' } }

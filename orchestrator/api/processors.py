@@ -91,13 +91,15 @@ class Registered(Processor):
     """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password).
 
     A frame that failed `max_attempts` times is dead. One that is held for `lease_s` seconds without being renewed goes
-    to another attempt.
+    to another attempt. `durability`: replicas that must have a frame before it counts as published (`majority`: all
+    that are known), for whoever publishes.
     """
 
     group: str
     redis_url: str
     max_attempts: int
     lease_s: float
+    durability: int | Literal["majority"]
 
 
 class Report(BaseModel):
@@ -131,6 +133,7 @@ async def register(
         redis_url=config.redis.public_url,
         max_attempts=config.frames.max_attempts,
         lease_s=config.frames.lease_s,
+        durability=config.durability(),
     )
 
 

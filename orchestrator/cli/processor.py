@@ -144,8 +144,8 @@ def remove(processor_id: str, key: str | None, urls: str, timeout_s: float) -> N
 def run(target: str, processor_id: str | None, log_level: str, **options: Any) -> None:
     """Run a processor until SIGTERM or SIGINT; then it finishes what it works on and releases the rest.
 
-    MODULE:NAME is a subclass of framebuffer.ProcessorClient, or a function (plain or async) that takes a frame and returns
-    a dict. The module is looked for in the present directory too.
+    MODULE:NAME is a subclass of framebuffer.ProcessorClient, or a function (plain or async) that takes a frame and
+    returns a dict. The module is looked for in the present directory too.
 
     The token comes from TRIARCH_TOKEN, the password of Redis from TRIARCH_REDIS_PASSWORD: a flag would stand in the
     process list.

@@ -118,7 +118,8 @@ def _made(
     if not isinstance(found, type):
         return ProcessorClient(processor_id, capabilities, urls, work=found, **options)
     try:
-        return found(processor_id, capabilities, urls, **options)
+        made: ProcessorClient = found(processor_id, capabilities, urls, **options)
+        return made
     except TypeError as error:
         raise Failure(
             "failed",

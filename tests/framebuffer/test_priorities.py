@@ -94,9 +94,8 @@ async def test_a_high_priority_passes_a_full_lane(streams: FrameStreams) -> None
     await settle_all(streams, "p1", taken)
     report = await streams.dispatch(EPOCH, NODE, ONE)
     assert (report.moved, report.waiting) == (1, 17)
-    (taken,) = await streams.take("p1", "c", count=1)
-    assert taken.sequence == 20
-    assert taken.entry_id.startswith("10:")
+    (first,) = await streams.take("p1", "c", count=1)
+    assert (first.sequence, first.entry_id[:3]) == (20, "10:")
 
 
 async def test_waiting_for_a_queue_sees_every_level(streams: FrameStreams) -> None:

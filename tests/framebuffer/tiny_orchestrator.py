@@ -89,13 +89,9 @@ class TinyOrchestrator:
             result, _ = apply(self.registry, Register.kind, command, position=(1, self._index))
             if not result.ok:
                 return problem(STATUS[result.code], result.code, result.message)
-            where: dict[str, Any] = {
-                "queue": registration.queue,
-                "group": registration.group,
-                "redis_url": self.redis_url,
-            }
-            where |= {"lease_s": self.lease_s}
-            return JSONResponse({**result.value, **where}, status_code=201)
+            where = {"queue": registration.queue, "group": registration.group}
+            told = {"redis_url": self.redis_url, "lease_s": self.lease_s}
+            return JSONResponse({**result.value, **where, **told}, status_code=201)
 
         @app.post("/processors/{processor_id}/heartbeat")
         async def heartbeat(processor_id: str, request: Request) -> Response:

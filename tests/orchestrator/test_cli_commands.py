@@ -135,6 +135,19 @@ async def test_processors(nodes: Nodes) -> None:
     _, out, _ = await ask(nodes, "processor", "list")
     assert "face_detection" in out
 
+    row = await data(nodes, "processor", "get", "faces-1")
+    assert (row["breaker"], row["draining"]) == ("CLOSED", False)
+    assert (await data(nodes, "processor", "drain", "faces-1", "--wait", "5"))["draining"] is True
+    assert (await data(nodes, "processor", "get", "faces-1"))["capacity_granted"] == 0
+    assert (await data(nodes, "processor", "resume", "faces-1", "--key", "r-1"))["draining"] is False
+    code, out, err = await ask(nodes, "processor", "remove", "faces-1")
+    assert (code, out) == (0, "")
+    assert "faces-1 is removed" in err
+    for verb in ("get", "drain", "resume", "remove"):
+        code, out, err = await ask(nodes, "processor", verb, "faces-1")
+        assert (code, out) == (Exit.NOT_FOUND, "")
+        assert "processor_unknown" in err
+
 
 async def test_variables(nodes: Nodes) -> None:
     _, out, err = await ask(nodes, "variable", "list")

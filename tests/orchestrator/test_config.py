@@ -62,6 +62,18 @@ def test_all_that_can_be_said(tmp_path: Path) -> None:
     assert config.redis.public_url == "rediss://redis.plant/3?ssl_cert_reqs=required"
 
 
+def test_redis_that_is_there_more_than_once(tmp_path: Path) -> None:
+    places = ["h1:26379", "[::1]:26379", "h3:26379"]
+    redis: dict[str, Any] = {"mode": "sentinel", "sentinels": places, "sentinel_password": PASSWORD, "durability": 2}
+    config = load(tmp_path, armed(3, redis=redis))
+    assert config.redis.public_url == f"redis+sentinel://{','.join(places)}/frames"
+    assert (config.durability(), config.sentinel_password()) == (2, PASSWORD)
+    redis = {"mode": "cluster", "nodes": ["h1:1", "h2:2"], "shards": 6, "tls": True, "durability": "majority"}
+    config = load(tmp_path, armed(3, redis=redis))
+    assert config.redis.public_url == "rediss+cluster://h1:1,h2:2?shards=6"
+    assert (config.durability(), config.sentinel_password()) == ("majority", None)
+
+
 def test_what_the_cluster_is_told(tmp_path: Path) -> None:
     content = armed(
         3,

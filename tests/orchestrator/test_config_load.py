@@ -160,7 +160,7 @@ def test_a_misspelling_in_a_list(tmp_path: Path) -> None:
         ("redis:\n  password: 12345\n", "redis.password", "text is expected"),
         ("redis:\n  password_file: 5\n", "redis.password_file", "text is expected"),
         ("redis:\n  password: yes\n", "redis.password", "true and false"),
-        ("redis:\n  mode: sentinel\n", "redis.mode", "must be 'embedded' or 'url'"),
+        ("redis:\n  mode: queue\n", "redis.mode", "must be 'embedded', 'url', 'sentinel' or 'cluster'"),
         ("redis:\n  port: 70000\n", "redis.port", "must be less than or equal to 65535"),
         (f"redis:\n  url: redis://:{PASSWORD}@h\n", "redis.url", "holds a password"),
         ("frames:\n  max_attempts: many\n", "frames.max_attempts", "must be a valid integer"),
@@ -171,6 +171,27 @@ def test_a_misspelling_in_a_list(tmp_path: Path) -> None:
 def test_wrong_values(tmp_path: Path, lines: str, field: str, message: str) -> None:
     problem = only(refused(tmp_path, GOOD + lines))
     assert (problem.field, line_of(problem)) == (field, 10)
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "message"),
+    [
+        ("redis:\n  mode: sentinel\n", "redis.sentinels", "is required by redis.mode: sentinel"),
+        ("redis:\n  mode: cluster\n", "redis.nodes", "is required by redis.mode: cluster"),
+        ("redis:\n  mode: sentinel\n  sentinels: [h1:1, h2:1]\n", "redis.sentinels", "elect nobody"),
+        ("redis:\n  mode: sentinel\n  sentinels: [h1:1, H1:1, h3:1]\n", "redis.sentinels[1]", "stands there already"),
+        ("redis:\n  mode: sentinel\n  sentinels: [h1]\n", "redis.sentinels", "host:port"),
+        ("redis:\n  mode: cluster\n  nodes: [h1:1]\n  service: a\n", "redis.service", "is for redis.mode: sentinel"),
+        ("redis:\n  mode: cluster\n  nodes: [h1:1]\n  shards: 0\n", "redis.shards", "greater than or equal to 1"),
+        ("redis:\n  shards: 3\n", "redis.shards", "is for redis.mode: cluster, and the mode is embedded"),
+        ("redis:\n  durability: majority\n", "redis.durability", "has no replica"),
+        ("redis:\n  mode: url\n  durability: 3\n", "redis.durability", "must be '0', '1', '2' or 'majority'"),
+    ],
+)
+def test_what_belongs_to_a_mode_of_redis(tmp_path: Path, text: str, field: str, message: str) -> None:
+    problem = only(refused(tmp_path, GOOD + text))
+    assert problem.field == field
     assert message in problem.message
 
 
