@@ -26,6 +26,7 @@ from tests.support import free_port
         ("bounded", 60_000, {"commands": 60_000, "lost": 0, "twice": 0}),
         ("isolated", 1, {"runs": 1}),
         ("frame-kills", 1, {"kills": 1, "lost": 0, "duplicates": 0}),
+        ("primary-kills", 1, {"kills": 1, "planned_failovers": 1, "lost": 0, "duplicates": 0}),
         ("million", 30_000, {"kills": 2, "lost": 0, "duplicates": 0}),
     ],
 )

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from framebuffer import ledger
+from framebuffer.addresses import address_of
 from framebuffer.connection import connect
 from framebuffer.errors import RedisFailure
 from framebuffer.producer import FrameProducer
@@ -45,7 +46,7 @@ CAPABILITY = "echo"
 class LinkedTopology(Topology):
     """A topology in which a client of the server dials another address: that of the link of its name.
 
-    `server_url`: servers of the test's own that carry the frames, in place of the plant's.
+    `server_url`: sentinels of the test's own, whose servers carry the frames in place of the plant's.
     """
 
     redis_links: Mapping[str, str] = field(default_factory=dict)
@@ -64,7 +65,12 @@ class LinkedTopology(Topology):
     def config(self, node: NodePlace) -> dict[str, Any]:
         """The configuration tree of one node, with its own way to the server."""
         tree = super().config(node)
-        tree["redis"]["url"] = self.redis_url_of(node.id)
+        address = address_of(self.server_url)
+        if address is None:
+            tree["redis"]["url"] = self.redis_url_of(node.id)
+        else:
+            sentinels = [f"{host}:{port}" for host, port in address.nodes]
+            tree["redis"] = {"mode": address.kind, "sentinels": sentinels, "service": address.service}
         return tree
 
 
@@ -183,8 +189,11 @@ class FramePlant:
             yield producer
             await producer.flush()
         counters = producer.counters
-        confirmed = counters.published + counters.duplicates
-        self._said.append({"camera_id": camera_id, "accepted": counters.accepted, "confirmed": confirmed})
+        self.account(camera_id, accepted=counters.accepted, confirmed=counters.published + counters.duplicates)
+
+    def account(self, camera_id: str, *, accepted: int, confirmed: int) -> None:
+        """What else was published, for the verdict."""
+        self._said.append({"camera_id": camera_id, "accepted": accepted, "confirmed": confirmed})
 
     async def start_cameras(self, cameras: Cameras) -> None:
         """One camera program more."""
