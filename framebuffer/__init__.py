@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from framebuffer.dispatcher import Dispatcher
     from framebuffer.embedded import EmbeddedServer
     from framebuffer.errors import FrameBufferError
+    from framebuffer.gateway import FrameGateway
     from framebuffer.keys import Keys
     from framebuffer.ledger import LedgerReport, verify
     from framebuffer.models import FrameReadyEvent, ProcessorRegistration, TraceContext
@@ -23,6 +24,7 @@ __all__ = [
     "Dispatcher",
     "EmbeddedServer",
     "FrameBufferError",
+    "FrameGateway",
     "FrameProducer",
     "FrameReadyEvent",
     "FrameStreams",
@@ -44,6 +46,7 @@ _HOMES = {
     "dispatcher": ("Dispatcher",),
     "embedded": ("EmbeddedServer",),
     "errors": ("FrameBufferError",),
+    "gateway": ("FrameGateway",),
     "keys": ("Keys",),
     "ledger": ("LedgerReport", "verify"),
     "models": ("FrameReadyEvent", "ProcessorRegistration", "TraceContext"),

@@ -13,9 +13,18 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import Client
 
-__all__ = ["Durability", "replicas_wanted"]
+__all__ = ["Durability", "checked_durability", "replicas_wanted"]
 
 Durability: TypeAlias = int | Literal["majority"]
+
+
+def checked_durability(value: object) -> Durability:
+    """``value`` if it is one. Errors: ValueError."""
+    if value == "majority":
+        return "majority"
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"durability must be a number of replicas (0, 1, 2) or 'majority'; it is {value!r}")
 
 
 async def replicas_wanted(redis: Redis, durability: Durability) -> int:

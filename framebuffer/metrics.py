@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from framebuffer.breaker import BreakerState
 from framebuffer.models import DEFAULT_CAPABILITY
+from framebuffer.pressure import Level
 from framebuffer.wire import DispatchReport
 
 NONE = "-"
@@ -20,8 +21,6 @@ ROUTED = "routed"
 PARKED = "parked"
 
 BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
-
-BACKPRESSURE_NORMAL, BACKPRESSURE_LOW, BACKPRESSURE_HIGH, BACKPRESSURE_CRITICAL = range(4)
 
 # A dispatch call of 64 frames takes 0.1 to 3 ms; the buckets reach to a server that hardly answers any more.
 _DURATION_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
@@ -69,6 +68,11 @@ class FrameMetrics:
         )
         self.backpressure_level = Gauge(
             "frame_buffer_backpressure_level", "0 normal, 1 low, 2 high, 3 critical.", registry=registry
+        )
+        self.backpressure_alerts = Counter(
+            "frame_buffer_backpressure_alerts",
+            "Times that the plant was so full that producers were told to pause.",
+            registry=registry,
         )
         self.queue_depth = Gauge(
             "frame_buffer_processor_queue_depth",
@@ -150,7 +154,7 @@ class FrameMetrics:
         """The node leads no more: its gauges would show what was true then."""
         self.keep(processors=())
         self.set_waiting({})
-        self.backpressure_level.set(BACKPRESSURE_NORMAL)
+        self.backpressure_level.set(Level.NORMAL)
 
     def _kept(self, row: tuple[str, str]) -> bool:
         processor_id, camera_id = row

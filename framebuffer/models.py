@@ -36,6 +36,8 @@ from framebuffer.keys import Keys
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DEFAULT_CAPABILITY = "default"
 METADATA_BYTES_MAX = 64 * 1024
+PARTS_MAX = 8
+"""Capabilities that one frame may ask for."""
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9.]+", re.ASCII)
@@ -170,7 +172,8 @@ class FrameReadyEvent(Model):
     """A frame has been captured. The payload itself travels beside this, not in it.
 
     `size_bytes` is the payload's, `width` and `height` are in pixels, `priority` goes from 0 to 10 (first). The
-    capability that a processor needs is `metadata["detection_type"]`, `default` where that is absent. `metadata` is
+    capability that a processor needs is `metadata["detection_type"]`, `default` where that is absent. With
+    `metadata["detection_types"]`, 2 to 8 different ones, the frame is settled when each has worked on it. `metadata` is
     read-only by convention.
     """
 
@@ -199,13 +202,49 @@ class FrameReadyEvent(Model):
         if size > METADATA_BYTES_MAX:
             raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON, is {size}")
         wanted = value.get("detection_type", DEFAULT_CAPABILITY)
-        if not isinstance(wanted, str) or not re.fullmatch(ID_PATTERN, wanted, re.ASCII) or wanted.endswith("\n"):
+        if not _is_name(wanted):
             raise ValueError(f"detection_type must be a text that matches {ID_PATTERN}")
+        several = value.get("detection_types")
+        if "detection_types" in value:
+            if "detection_type" in value:
+                raise ValueError("detection_type and detection_types contradict each other: give one of them")
+            if not isinstance(several, list) or not all(_is_name(one) for one in several):
+                raise ValueError(f"detection_types must be a list of texts that match {ID_PATTERN}")
+            if not 2 <= len(several) <= PARTS_MAX or len(set(map(str, several))) < len(several):
+                raise ValueError(f"detection_types must be 2 to {PARTS_MAX} different ones; one is a detection_type")
         return value
 
     @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the frame asks for: one, or each of several."""
+        several = self.metadata.get("detection_types")
+        return tuple(map(str, several)) if isinstance(several, list) else (self.capability,)
+
+    @property
     def capability(self) -> str:
+        """What the frame asks for; where that is several, joined by commas."""
+        several = self.metadata.get("detection_types")
+        if isinstance(several, list):
+            return ",".join(map(str, several))
         return str(self.metadata.get("detection_type", DEFAULT_CAPABILITY))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(ID_PATTERN, value, re.ASCII) is not None and value[-1] != "\n"
+
+
+FUTURE_S = 60.0
+"""How far a camera's clock may be ahead of the producer's."""
+ANCIENT_S = 86_400.0
+"""A frame older than this is taken and told about: a recording perhaps, or a camera without a clock."""
+
+
+def age_s(timestamp: datetime, now: datetime) -> float:
+    """Seconds between capture and ``now``. ValueError for a time too far ahead: one of the two clocks is wrong."""
+    age = (now - timestamp).total_seconds()
+    if age < -FUTURE_S:
+        raise ValueError(f"is {-age:.0f} s ahead of this host's clock; at most {FUTURE_S:.0f} s are allowed for")
+    return age
 
 
 def http_url(value: str) -> str:

@@ -48,7 +48,7 @@ class LeadingCalls(StreamCalls):
             capture=raw.capture,
             outstanding=raw.outstanding,
             capacity=raw.capacity,
-            unserved=raw.unserved,
+            unserved=dict(raw.unserved),
             sampled=raw.sampled,
         )
 
@@ -80,7 +80,7 @@ class LeadingCalls(StreamCalls):
 
     async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
         """What publishers are told from now on, 0 to 3. Errors: Fenced."""
-        await self._call("pressure", *epoch, level)
+        await self._call("pressure", *epoch, int(level))  # redis-py would write an enumeration by its name
 
     async def expire(self, epoch: tuple[int, int], processor_id: str, lease_ms: int, *, limit: int = 256) -> int:
         """Take back frames that a consumer has held for longer without renewing; returns how many.

@@ -164,7 +164,7 @@ class DispatchReport(msgspec.Struct, frozen=True):
     capture: int = 0  # frames left in capture, as nobody had room
     outstanding: int = 0  # frames in the queues of the table's processors
     capacity: int = 0  # of those processors together
-    unserved: tuple[str, ...] = ()  # capabilities that frames wait for and no processor of the table has
+    unserved: dict[str, int] = {}  # frames in lanes by capability, of those that no processor of the table has
     sampled: tuple[SampledRoute, ...] = ()  # at most 64
 
     @property
@@ -324,7 +324,7 @@ class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
     capture: int
     outstanding: int
     capacity: int
-    unserved: tuple[str, ...]
+    unserved: list[tuple[str, int]]
     sampled: tuple[SampledRoute, ...]
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
+from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_values import checked_address, checked_api_url, checked_id, host_and_port
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_thresholds = Thresholds()
 
 
 def _default(name: str) -> Any:
@@ -216,6 +218,28 @@ class FrameSettings(Section):
     breaker_successes: int = Field(
         default=3, ge=1, le=1000, description="So many frames done in a row then, and it counts as well again (CLOSED)."
     )
+    pressure_low: float = Field(
+        default=_thresholds.low,
+        gt=MARGIN,
+        le=10,
+        description="LOW from this share of the processors' capacity on.",
+    )
+    pressure_high: float = Field(
+        default=_thresholds.high, gt=MARGIN, le=10, description="HIGH from this share on: producers halve their rates."
+    )
+    pressure_critical: float = Field(
+        default=_thresholds.critical, gt=MARGIN, le=10, description="CRITICAL from this share on: producers pause."
+    )
+    pressure_smoothing_s: float = Field(
+        default=0.3,
+        ge=0.01,
+        le=2.0,
+        description="Time constant of the usage that the level follows upwards: bursts that are shorter do not count.",
+    )
+
+    def thresholds(self) -> Thresholds:
+        """Of backpressure. Errors: ValueError, which `load_config` has ruled out."""
+        return Thresholds(self.pressure_low, self.pressure_high, self.pressure_critical)
 
 
 class ComponentSettings(Section):

@@ -4,6 +4,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydantic import ValidationError
 
@@ -34,7 +35,17 @@ class Complaint:
 
 def complaints(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
     """Everything wrong between the settings that are not `broken`."""
-    for check in (_members, _own_place, _listening, _timing, _redis, _frames, _secret_length, _beyond_loopback):
+    for check in (
+        _members,
+        _own_place,
+        _listening,
+        _timing,
+        _pressure,
+        _redis,
+        _frames,
+        _secret_length,
+        _beyond_loopback,
+    ):
         yield from check(config, broken)
 
 
@@ -151,6 +162,21 @@ def _timing(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
             named = [name for name in _TIMINGS if name.removesuffix("_s") in message] or list(_TIMINGS[:1])
             written = [name for name in named if name in config.cluster.model_fields_set]
             yield Complaint(("cluster", (written or named)[0]), message)
+
+
+def _pressure(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    names = ("pressure_low", "pressure_high", "pressure_critical")
+    if any(broken("frames", name) for name in names):
+        return
+    for below, above in pairwise(names):
+        low, high = getattr(config.frames, below), getattr(config.frames, above)
+        if low >= high:
+            written = [name for name in (above, below) if name in config.frames.model_fields_set]
+            yield Complaint(
+                ("frames", written[0]),
+                f"{below} must be less than {above}: they are {low} and {high}",
+                "the levels of backpressure ascend",
+            )
 
 
 _OF_MODE = {

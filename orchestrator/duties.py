@@ -20,6 +20,7 @@ from orchestrator.events import CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
 from orchestrator.plant import Observation, PlantDuty
+from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
 
@@ -71,18 +72,26 @@ class Duties:
             on_change=self._wake,
             metrics=metrics,
         )
+        self.pressure = PressureDuty(
+            streams, epoch, config.frames.thresholds(), smoothing_s=config.frames.pressure_smoothing_s, metrics=metrics
+        )
+
+        def reported(report: DispatchReport) -> None:
+            self.pressure.observe(report)
+            dispatched(report)
+
         self.dispatch = DispatchDuty(
             streams,
             epoch,
             config.node.id,
             state.processors,
-            dispatched,
+            reported,
             metrics=metrics,
             limit=config.frames.dispatch_batch,
             gates=self.processors.gates,
             capacity_max=config.frames.capacity_max,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.plant)
+        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _wake(self) -> None:

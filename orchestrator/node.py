@@ -121,6 +121,7 @@ class Node:
 
     def control_status(self) -> Mapping[str, Any]:
         leading = self.is_leader()
+        duties = self.duties()
         return {
             "node": self.config.node.id,
             "leading": leading,
@@ -128,6 +129,7 @@ class Node:
             "consumption_rate": self._rate.per_second() if leading else 0.0,
             "dispatched_total": self._rate.total,
             "leaderships_total": self._leadership.changes_total,
+            "backpressure": None if duties is None else duties.pressure.status(),
         }
 
     # ── The leader ─────────────────────────────────────────────────────────────────────────────────────────

@@ -321,9 +321,10 @@ local function dispatch(keys, argv)
   local in_capture, in_lanes, unserved, parked, depths = length_of(capture), 0, {}, {}, {}
   local more = report.full and in_capture > 0
   for _, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
-    in_lanes = in_lanes + length_of(stream_key(prefix, 'lane', capability))
+    local length = length_of(stream_key(prefix, 'lane', capability))
+    in_lanes = in_lanes + length
     if not router.known.capable[capability] then
-      unserved[#unserved + 1] = capability
+      unserved[#unserved + 1] = { capability, length }
     end
     more = more or free_capacity(router, capability) > 0
   end

@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framebuffer.metrics import BACKPRESSURE_HIGH, FrameMetrics
+from framebuffer.metrics import FrameMetrics
+from framebuffer.pressure import Level
 from framebuffer.wire import DispatchReport
 
 LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version")
@@ -103,7 +104,7 @@ def test_rows_of_who_is_gone_are_removed() -> None:
     exported.metrics.keep(processors=["p2"], cameras=["cam2"])
     assert set(exported.routed()) == {("p2", "cam2", "routed")}
     exported.metrics.set_waiting({"people": 3})
-    exported.metrics.backpressure_level.set(BACKPRESSURE_HIGH)
+    exported.metrics.backpressure_level.set(Level.HIGH)
     exported.metrics.reset()
     assert exported.routed() == {}
     assert exported.samples("frame_buffer_processor_queue_depth") == {}

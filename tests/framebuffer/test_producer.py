@@ -95,8 +95,9 @@ async def test_a_lost_reply_to_open_is_repeated(streams: FrameStreams, server: E
     async with LossyLink(server.url) as link:
         link.lose_reply_to(b"triarch_v2_open")
         async with FrameProducer("cam", link.url) as producer:
-            assert producer._session is not None
-            assert producer._session.previous == first.token
+            assert producer._line is not None
+            assert producer._line.session is not None
+            assert producer._line.session.previous == first.token
         assert sum(link.lost.values()) == 1
 
 
@@ -150,7 +151,7 @@ async def _leave_without_a_server(
     producer: FrameProducer, server: EmbeddedServer, error: Exception | None = None
 ) -> None:
     async with LossyLink(server.url) as link:
-        producer._redis.connection_pool.connection_kwargs["port"] = urlsplit(link.url).port
+        producer._gateway._redis.connection_pool.connection_kwargs["port"] = urlsplit(link.url).port
         producer._drain_s = 0.05
         async with producer:
             link.down = True

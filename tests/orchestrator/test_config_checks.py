@@ -123,6 +123,29 @@ def test_raft_and_api_listen_on_two_addresses(
     assert "both" in problem.message
 
 
+# ── Backpressure ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("frames", "field"),
+    [
+        ({"pressure_low": 0.8}, "frames.pressure_low"),
+        ({"pressure_high": 0.5}, "frames.pressure_high"),
+        ({"pressure_critical": 0.8}, "frames.pressure_critical"),
+        ({"pressure_low": 0.01}, "frames.pressure_low"),
+        ({"pressure_critical": "much"}, "frames.pressure_critical"),
+    ],
+)
+def test_levels_of_backpressure_ascend(tmp_path: Path, frames: dict[str, Any], field: str) -> None:
+    assert only(refused(tmp_path, tree(1, frames=frames))).field == field
+
+
+def test_levels_of_backpressure(tmp_path: Path) -> None:
+    config = load(tmp_path, tree(1, frames={"pressure_low": 0.5}), environment={"TRIARCH_FRAMES__PRESSURE_HIGH": "0.7"})
+    thresholds = config.frames.thresholds()
+    assert (thresholds.low, thresholds.high, thresholds.critical) == (0.5, 0.7, 0.95)
+
+
 # ── Durations ────────────────────────────────────────────────────────────────────────────────────────────
 
 

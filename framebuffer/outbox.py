@@ -1,0 +1,313 @@
+"""One camera's frames between acceptance and the server's answer: what goes next, what waits, what is given up. Pure.
+
+Sequences are assigned on acceptance, and every one of them is either answered for by the server (as published) or
+recorded as dropped, so that the ledger has no gap. Times are monotonic seconds.
+"""
+
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+
+from framebuffer.policy import DEADLINE, FRESHEST, REFUSED, Pace, Policy
+from framebuffer.pressure import Level
+from framebuffer.priority import PriorityBuffer
+from framebuffer.wire import Given, OutgoingFrame
+
+__all__ = ["Drops", "Outbox", "ProducerCounters", "default_frame_id"]
+
+
+class ProducerCounters(msgspec.Struct):
+    """``accepted`` = ``published`` + ``duplicates`` + ``refused`` + ``freshest`` + ``deadline`` + what is buffered."""
+
+    accepted: int = 0
+    published: int = 0
+    duplicates: int = 0  # the server had them: the reply to an earlier try was lost
+    refused: int = 0  # by the server; each is logged, and dropped in the ledger
+    invalid: int = 0  # refused before they were accepted
+    retries: int = 0  # batches sent once more
+    rollbacks: int = 0  # the server had lost our session in a failover, and we opened the camera again
+    freshest: int = 0  # dropped because newer ones were there
+    deadline: int = 0  # dropped because they were too old when their turn came
+    slowed: int = 0  # times that backpressure halved the rate
+    paused: int = 0  # times that backpressure stopped it
+    resequenced: int = 0  # sent with another sequence, because a foreign frame had theirs
+    ancient: int = 0  # accepted although captured more than a day ago
+
+
+class Accepted(NamedTuple):
+    """A frame, and when it was accepted."""
+
+    frame: OutgoingFrame
+    at: float
+
+
+def default_frame_id(camera_id: str, sequence: int) -> str:
+    """The name of a frame whose producer gives none."""
+    return f"{camera_id}-{sequence}"
+
+
+class _Run(msgspec.Struct):
+    """Sequences from ``start`` to before ``stop``, given up in that order. ``frame_id``: of one that has its own."""
+
+    frame_id: str
+    start: int
+    stop: int
+    reason: str
+    priority: int
+
+
+class Drops:
+    """Frames that were given up and are not yet in the ledger. An hour's worth of an outage is one run of sequences."""
+
+    def __init__(self, camera_id: str) -> None:
+        self._camera_id = camera_id
+        self._runs: deque[_Run] = deque()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, frame: OutgoingFrame, reason: str) -> None:
+        """Give it up."""
+        own = "" if frame.frame_id == default_frame_id(self._camera_id, frame.sequence) else frame.frame_id
+        last = self._runs[-1] if self._runs else _Run("", 0, 0, "", 0)
+        follows = (last.frame_id, last.stop, last.reason, last.priority) == ("", frame.sequence, reason, frame.priority)
+        if follows and not own:
+            last.stop += 1
+        else:
+            self._runs.append(_Run(own, frame.sequence, frame.sequence + 1, reason, frame.priority))
+        self._length += 1
+
+    def first(self, limit: int) -> list[Given]:
+        """The oldest ones, as the ledger is told them."""
+        found: list[Given] = []
+        for run in self._runs:
+            for sequence in range(run.start, min(run.stop, run.start + limit - len(found))):
+                name = run.frame_id or default_frame_id(self._camera_id, sequence)
+                found.append(Given(name, sequence, run.reason, run.priority))
+            if len(found) == limit:
+                break
+        return found
+
+    def recorded(self, number: int) -> None:
+        """So many of the oldest ones are in the ledger."""
+        self._length -= number
+        while number > 0:
+            run = self._runs[0]
+            step = min(number, run.stop - run.start)
+            run.start += step
+            number -= step
+            if run.start == run.stop:
+                self._runs.popleft()
+
+
+class Outbox:
+    """``buffer``: frames accepted and not answered for, at most; as many urgent ones beside them."""
+
+    def __init__(self, camera_id: str, policy: Policy, *, buffer: int = 64) -> None:
+        if buffer < 1:
+            raise ValueError("buffer must be at least 1")
+        self.camera_id = camera_id
+        self.policy = policy
+        self.counters = ProducerCounters()
+        self.drops = Drops(camera_id)
+        self.level = Level.NORMAL
+        self.next_sequence = 0
+        self.closing = False
+        """What is left is sent whatever the level: it is little, and would be lost."""
+        self._limit = buffer
+        self._waiting: PriorityBuffer[Accepted] = PriorityBuffer()
+        self._flying: dict[int, Accepted] = {}
+        self._held = [0, 0]  # ordinary and urgent frames, waiting and flying
+        self._pace = Pace()
+        self._alternate = False
+
+    def __len__(self) -> int:
+        """Frames accepted and neither answered for nor given up."""
+        return len(self._waiting) + len(self._flying)
+
+    @property
+    def waiting(self) -> int:
+        """Those of them that have not been sent."""
+        return len(self._waiting)
+
+    # -- acceptance ---------------------------------------------------------------------------------------------------
+
+    def has_room(self, priority: int, now: float) -> bool:
+        """Whether a frame of this priority can be accepted; drops what is too late if that is what it takes."""
+        urgent = self._is_urgent(priority)
+        if self._held[urgent] >= self._limit and not urgent and self.policy.name == DEADLINE:
+            self._expire(now)
+        # The freshest take the place of older ones: they never wait.
+        return self._held[urgent] < self._limit or (not urgent and self.policy.name == FRESHEST)
+
+    def room_at(self, now: float) -> float | None:
+        """When an ordinary frame will be too late and make room; None where that does not happen."""
+        if self.policy.deadline_s is None:
+            return None
+        ordinary = [item.at for priority, item in self._waiting.oldest() if not self._is_urgent(priority)]
+        return max(now, min(ordinary) + self.policy.deadline_s) if ordinary else None
+
+    def accept(self, frame: OutgoingFrame, now: float) -> None:
+        """Take a frame; its sequence is ``next_sequence``."""
+        urgent = self._is_urgent(frame.priority)
+        self._waiting.push(Accepted(frame, now), frame.priority)
+        self._held[urgent] += 1
+        self.next_sequence = frame.sequence + 1
+        self.counters.accepted += 1
+        if not urgent and self.policy.name == FRESHEST:
+            if self._is_paused():
+                self._keep_newest()
+            elif self._held[False] > self._limit:
+                self._displace()
+
+    @property
+    def displaces(self) -> bool:
+        """An ordinary frame that is accepted now pushes others out, and does not wait for anybody."""
+        return self.policy.name == FRESHEST and (self._is_paused() or self._held[False] >= self._limit)
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def feel(self, level: Level, now: float) -> None:
+        """The level of backpressure is this now."""
+        before, self.level = self.level, level
+        if level == before:
+            return
+        if self.policy.name == FRESHEST:
+            self._alternate = False
+            if self._is_paused():
+                self._keep_newest()
+        elif level == Level.CRITICAL:
+            self._pace.pause(now)
+            self.counters.paused += 1
+        elif level == Level.HIGH:
+            self._pace.halve(now)
+            self.counters.slowed += 1
+        elif before >= Level.HIGH:
+            self._pace.free(now)
+
+    def next_at(self, now: float) -> float | None:
+        """When a frame may go; None where none waits, or the level must fall first."""
+        if not self._waiting:
+            return None
+        if self._waiting.peek(self.policy.urgent) is not None or self.closing:
+            return now
+        return None if self._is_paused() else self._pace.next_at(now)
+
+    def turn(self, now: float, frames: int, size: int) -> list[OutgoingFrame]:
+        """Up to so many frames, of up to so many bytes but for the first, that go now: they are in flight then."""
+        batch: list[OutgoingFrame] = []
+        allowed = None if self.closing else 0 if self._is_paused() else self._pace.allowed(now)
+        ordinary = 0
+        while len(batch) < frames:
+            at_least = 0 if allowed is None or ordinary < allowed else self.policy.urgent
+            item = self._waiting.peek(at_least)
+            if item is None:
+                break
+            urgent = self._is_urgent(item.frame.priority)
+            size -= len(item.frame.payload) + len(item.frame.event)
+            if batch and size < 0:
+                break
+            self._waiting.pop(at_least)
+            if not urgent and (reason := self._given_up(item, now)):
+                size += len(item.frame.payload) + len(item.frame.event)
+                self._drop(item, reason)
+                continue
+            ordinary += not urgent
+            self._flying[item.frame.sequence] = item
+            batch.append(item.frame)
+        self._pace.sent(ordinary, now)
+        return batch
+
+    def answered(self, frame: OutgoingFrame, status: str, *, repeated: bool) -> str:
+        """The server has answered for a frame in flight. Returns what is to be said about that, empty for nothing."""
+        item = self._flying.pop(frame.sequence)
+        if status == "duplicate" and not repeated:
+            return self._resequenced(item)
+        self._held[self._is_urgent(frame.priority)] -= 1
+        if status == "ok":
+            self.counters.published += 1
+            return ""
+        if status == "duplicate":
+            self.counters.duplicates += 1
+            return ""
+        self.counters.refused += 1
+        self.drops.add(frame, REFUSED)
+        return f"the server refused frame {frame.frame_id}: {status}"
+
+    def _resequenced(self, item: Accepted) -> str:
+        """The server has a frame of this sequence, and it cannot be ours, which was never sent before."""
+        frame = msgspec.structs.replace(item.frame, sequence=self.next_sequence)
+        self.next_sequence += 1
+        self._waiting.push(Accepted(frame, item.at), frame.priority)
+        self.counters.resequenced += 1
+        return (
+            f"the server has another frame with sequence {item.frame.sequence} already: somebody publishes under this "
+            f"producer's session; {frame.frame_id} goes with sequence {frame.sequence}"
+        )
+
+    def flies(self, frame: OutgoingFrame) -> bool:
+        """Whether the frame is in flight."""
+        return frame.sequence in self._flying
+
+    @property
+    def lowest_unanswered(self) -> int:
+        """The lowest sequence of a frame that the server has not answered for; the next one when there is none."""
+        waiting = (item.frame.sequence for item in self._waiting)
+        return min((*self._flying, *waiting), default=self.next_sequence)
+
+    # -- giving up ----------------------------------------------------------------------------------------------------
+
+    def _is_urgent(self, priority: int) -> bool:
+        return priority >= self.policy.urgent
+
+    def _is_paused(self) -> bool:
+        return self.level == Level.CRITICAL and not self.closing
+
+    def _is_late(self, item: Accepted, now: float) -> bool:
+        return self.policy.deadline_s is not None and now - item.at >= self.policy.deadline_s
+
+    def _given_up(self, item: Accepted, now: float) -> str:
+        """The reason for which a frame whose turn it is does not go."""
+        if self._is_late(item, now):
+            return str(DEADLINE)
+        if self.policy.name == FRESHEST and self.level == Level.HIGH and not self.closing:
+            dropped, self._alternate = self._alternate, not self._alternate
+            return str(FRESHEST) if dropped else ""
+        return ""
+
+    def _drop(self, item: Accepted, reason: str) -> None:
+        self._held[self._is_urgent(item.frame.priority)] -= 1
+        self.drops.add(item.frame, reason)
+        if reason == FRESHEST:
+            self.counters.freshest += 1
+        else:
+            self.counters.deadline += 1
+
+    def _expire(self, now: float) -> None:
+        late = True
+        while late:
+            late = False
+            for priority, item in list(self._waiting.oldest()):
+                if not self._is_urgent(priority) and self._is_late(item, now):
+                    self._drop(self._waiting.pop_of(priority), DEADLINE)
+                    late = True
+
+    def _keep_newest(self) -> None:
+        ordinary = [item.frame.sequence for item in self._waiting if not self._is_urgent(item.frame.priority)]
+        if len(ordinary) > 1:
+            newest = max(ordinary)
+            for item in self._waiting.remove(
+                lambda item: not self._is_urgent(item.frame.priority) and item.frame.sequence != newest
+            ):
+                self._drop(item, FRESHEST)
+
+    def _displace(self) -> None:
+        ordinary = [
+            (item.frame.sequence, level) for level, item in self._waiting.oldest() if not self._is_urgent(level)
+        ]
+        if ordinary:
+            oldest, level = min(ordinary)
+            if oldest != self.next_sequence - 1:  # the newest stays, also where all others are in flight
+                self._drop(self._waiting.pop_of(level), FRESHEST)

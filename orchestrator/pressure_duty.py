@@ -1,0 +1,158 @@
+"""The leader's duty to say how full the plant is: to those who publish, in the log, and to whoever asks.
+
+It is measured with every dispatch call, idle ones included, and written to the streams under this epoch when the level
+changes, and every ``REPEAT_S`` beside that: a failover of the server may have lost the last one.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from cluster import Epoch
+from framebuffer.errors import Fenced, RedisFailure
+from framebuffer.metrics import FrameMetrics
+from framebuffer.pressure import Level, Pressure, QueueFigures, Thresholds, figures_of
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import DispatchReport
+from orchestrator.tasks import cancelled
+
+__all__ = ["PressureDuty"]
+
+log = logging.getLogger(__name__)
+
+REPEAT_S = 2.0
+RETRY_S = 0.25
+QUIET_S = 5.0
+"""Under steady overload the level swings, as producers give way and come back. Beyond the first line about each level
+they share one in so many seconds."""
+UNSERVED_SHOWN = 20
+
+
+class PressureDuty:
+    """Call ``observe`` after each dispatch call. ``streams``: None while Redis has never answered."""
+
+    name = "backpressure"
+
+    def __init__(
+        self,
+        streams: Callable[[], FrameStreams | None],
+        epoch: Epoch,
+        thresholds: Thresholds,
+        *,
+        smoothing_s: float,
+        metrics: FrameMetrics | None = None,
+    ) -> None:
+        self._streams = streams
+        self._epoch = (epoch.term, epoch.index)
+        self._pressure = Pressure(thresholds, smoothing_s=smoothing_s)
+        self._metrics = metrics
+        self._figures = QueueFigures()
+        self._unserved: dict[str, int] = {}
+        self._measured = False
+        self._changed = asyncio.Event()
+        self._said: dict[Level, float] = {}
+        self._unsaid = 0
+        self._alert: dict[str, Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def take_up(self) -> asyncio.Task[None]:
+        self._task = asyncio.create_task(self._run(), name="backpressure")
+        return self._task
+
+    async def lay_down(self) -> None:
+        await cancelled(self._task)
+
+    @property
+    def level(self) -> Level:
+        return self._pressure.level
+
+    def observe(self, report: DispatchReport) -> None:
+        """What a dispatch call left behind."""
+        now, before = time.monotonic(), self._pressure.level
+        self._figures = figures_of(report)
+        level = self._pressure.observe(self._figures, now)
+        if report.unserved.keys() != self._unserved.keys():
+            self._say_unserved(report.unserved)
+        self._unserved = report.unserved
+        if level == before and self._measured:
+            return
+        self._measured = True
+        self._changed.set()
+        if self._metrics is not None:
+            self._metrics.backpressure_level.set(level)
+        if level != before:
+            self._alarm(level)
+            self._say(now)
+
+    def status(self) -> dict[str, Any]:
+        """For ``/control/status``. ``usage`` is null where frames wait and nobody can take any."""
+        figures = self._figures
+        return {
+            "level": int(self.level),
+            "name": self.level.name.lower(),
+            "usage": None if math.isinf(figures.usage) else round(figures.usage, 4),
+            "outstanding": figures.outstanding,
+            "waiting": figures.waiting,
+            "capture": figures.capture,
+            "capacity": figures.capacity,
+            "unserved": dict(sorted(self._unserved.items())[:UNSERVED_SHOWN]),
+            "alert": self._alert,
+        }
+
+    def _alarm(self, level: Level) -> None:
+        if level == Level.CRITICAL and self._alert is None:
+            self._alert = {"since": time.time(), "message": str(self._figures)}
+            if self._metrics is not None:
+                self._metrics.backpressure_alerts.inc()
+        elif level < Level.HIGH:
+            self._alert = None
+
+    def _is_quiet(self, now: float) -> bool:
+        return now - self._said.get(self.level, -math.inf) < QUIET_S
+
+    def _say(self, now: float) -> None:
+        if self._is_quiet(now):
+            self._unsaid += 1
+            return
+        self._said[self.level] = now
+        more, self._unsaid = self._unsaid, 0
+        log.log(
+            logging.WARNING if self.level >= Level.HIGH else logging.INFO,
+            "backpressure is %s: %s%s%s",
+            self.level.name,
+            self._figures,
+            {Level.HIGH: "; producers halve their rates", Level.CRITICAL: "; producers pause"}.get(self.level, ""),
+            f" ({more} changes since the last line)" if more else "",
+        )
+
+    def _say_unserved(self, unserved: dict[str, int]) -> None:
+        new = sorted(unserved.keys() - self._unserved.keys())
+        if new:
+            log.warning(
+                "frames wait for a capability that no healthy processor offers: %s%s",
+                ", ".join(new[:UNSERVED_SHOWN]),
+                ", ..." if len(new) > UNSERVED_SHOWN else "",
+            )
+        if not unserved:
+            log.info("every frame's capability is offered again")
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(REPEAT_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                if self._unsaid and not self._is_quiet(time.monotonic()):
+                    self._say(time.monotonic())
+            self._changed.clear()
+            streams = self._streams()
+            if streams is None or not self._measured:
+                continue
+            try:
+                await streams.set_pressure(self._epoch, self.level)
+            except (RedisFailure, Fenced):  # the dispatch duty reports both
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()

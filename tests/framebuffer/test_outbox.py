@@ -1,0 +1,250 @@
+"""What a camera's outbox sends, holds back and gives up, by policy and level. On a made-up clock, without a server."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framebuffer.outbox import Drops, Outbox
+from framebuffer.policy import Policy
+from framebuffer.pressure import Level
+from framebuffer.wire import Given, OutgoingFrame
+
+
+def frame(sequence: int, priority: int = 0, payload: bytes = b"") -> OutgoingFrame:
+    return OutgoingFrame(f"cam-{sequence}", sequence, b"{}", payload, priority=priority)
+
+
+def outbox(policy: Policy | None = None, *, level: Level = Level.NORMAL, buffer: int = 8) -> Outbox:
+    box = Outbox("cam", policy or Policy(), buffer=buffer)
+    box.feel(level, 0.0)
+    return box
+
+
+def accept(box: Outbox, count: int, now: float = 0.0, *, priority: int = 0) -> None:
+    for _ in range(count):
+        assert box.has_room(priority, now)
+        box.accept(frame(box.next_sequence, priority), now)
+
+
+def turn(box: Outbox, now: float = 0.0, frames: int = 64) -> list[int]:
+    """Sequences that go now; the server takes them."""
+    went = box.turn(now, frames, 1 << 20)
+    for one in went:
+        box.answered(one, "ok", repeated=False)
+    return [one.sequence for one in went]
+
+
+def dropped(box: Outbox) -> list[tuple[int, str]]:
+    return [(one.sequence, one.reason) for one in box.drops.first(1_000)]
+
+
+def test_lossless_slows_then_pauses_and_sends_all() -> None:
+    box = outbox()
+    now = 0.0
+    for _ in range(100):  # 100 frames a second
+        now += 0.01
+        accept(box, 1, now)
+        turn(box, now)
+    box.feel(Level.HIGH, now)
+    sent = 0
+    for _ in range(100):
+        now += 0.01
+        if box.has_room(0, now):
+            accept(box, 1, now)
+        sent += len(turn(box, now))
+    assert sent == pytest.approx(50, abs=6)
+    assert not box.has_room(0, now)
+    box.feel(Level.CRITICAL, now)
+    assert box.next_at(now) is None
+    assert turn(box, now + 60.0) == []
+    assert not box.has_room(0, now + 60.0)
+    box.feel(Level.NORMAL, now)
+    assert len(turn(box, now + 2.0)) == 8
+    assert not box.drops
+    assert (box.counters.slowed, box.counters.paused) == (1, 1)
+    assert box.counters.published == box.counters.accepted == box.next_sequence
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy("freshest"), Policy("deadline", 5.0)])
+def test_urgent_frames_give_way_to_nothing(policy: Policy) -> None:
+    box = outbox(policy, level=Level.CRITICAL)
+    accept(box, 4)
+    accept(box, 3, priority=10)
+    assert box.next_at(0.0) == 0.0
+    assert turn(box, 100.0) == [4, 5, 6]
+    if policy.name == "lossless":
+        accept(box, 4)
+        assert not box.has_room(9, 0.0)
+        accept(box, 8, priority=10)  # room of their own
+        assert not box.has_room(10, 0.0)
+
+
+def test_none_is_urgent_where_that_is_asked_for() -> None:
+    box = outbox(Policy(urgent=11), level=Level.CRITICAL)
+    accept(box, 1, priority=10)
+    assert box.next_at(0.0) is None
+    assert turn(box) == []
+
+
+def test_freshest_drops_every_other_frame_when_high() -> None:
+    box = outbox(Policy("freshest"), level=Level.HIGH)
+    accept(box, 6)
+    assert turn(box) == [0, 2, 4]
+    assert dropped(box) == [(1, "freshest"), (3, "freshest"), (5, "freshest")]
+    box.feel(Level.LOW, 0.0)
+    accept(box, 2)
+    assert turn(box) == [6, 7]
+    assert box.counters.freshest == 3
+
+
+def test_freshest_keeps_only_the_newest_when_critical() -> None:
+    box = outbox(Policy("freshest"))
+    accept(box, 5)
+    box.feel(Level.CRITICAL, 0.0)
+    assert box.waiting == 1
+    accept(box, 20)
+    assert box.waiting == 1
+    assert box.displaces
+    assert turn(box) == []
+    box.feel(Level.HIGH, 0.0)
+    assert turn(box) == [24]
+    assert dropped(box) == [(sequence, "freshest") for sequence in range(24)]
+
+
+def test_freshest_never_waits_for_a_server_that_does_not_answer() -> None:
+    box = outbox(Policy("freshest"), buffer=4)
+    accept(box, 2)
+    assert [one.sequence for one in box.turn(0.0, 64, 1 << 20)] == [0, 1]  # in flight, unanswered
+    accept(box, 10)
+    assert (len(box), box.waiting) == (4, 2)
+    assert turn(box) == [10, 11]
+    full = outbox(Policy("freshest"), buffer=1)
+    accept(full, 1)
+    full.turn(0.0, 1, 1)
+    accept(full, 3)  # the one in flight cannot be given up
+    assert (full.waiting, dropped(full)) == (1, [(1, "freshest"), (2, "freshest")])
+
+
+def test_what_is_too_late_when_its_turn_comes_is_dropped() -> None:
+    box = outbox(Policy("deadline", 1.0), buffer=3)
+    accept(box, 1, 0.0)
+    accept(box, 1, 0.5)
+    assert turn(box, 1.2) == [1]
+    assert dropped(box) == [(0, "deadline")]
+    box.feel(Level.CRITICAL, 1.2)
+    accept(box, 3, 2.0)
+    assert not box.has_room(0, 2.5)
+    assert box.room_at(2.5) == 3.0
+    assert box.has_room(0, 3.0)  # makes room
+    assert dropped(box) == [(0, "deadline"), *((sequence, "deadline") for sequence in (2, 3, 4))]
+    assert box.counters.deadline == 4
+
+
+def test_the_highest_priority_goes_first() -> None:
+    box = outbox()
+    for priority in (0, 5, 9, 5):
+        accept(box, 1, priority=priority)
+    assert turn(box) == [2, 1, 3, 0]
+
+
+def test_a_batch_ends_where_its_bytes_do() -> None:
+    box = outbox()
+    for sequence in range(4):
+        box.accept(frame(sequence, payload=b"x" * 100), 0.0)
+    assert [one.sequence for one in box.turn(0.0, 64, 250)] == [0, 1]
+    assert [one.sequence for one in box.turn(0.0, 64, 10)] == [2]  # one goes whatever its size
+    assert box.lowest_unanswered == 0
+
+
+def test_a_camera_that_closes_waits_for_nothing() -> None:
+    box = outbox(level=Level.CRITICAL)
+    accept(box, 5)
+    box.closing = True
+    assert box.next_at(0.0) == 0.0
+    assert turn(box) == [0, 1, 2, 3, 4]
+
+
+def test_what_the_server_refuses_is_dropped_in_the_ledger() -> None:
+    box = outbox()
+    accept(box, 2)
+    first, second = box.turn(0.0, 64, 1 << 20)
+    assert "refused frame cam-0: refused:capture" in box.answered(first, "refused:capture", repeated=False)
+    assert dropped(box) == [(0, "refused")]
+    assert box.answered(second, "duplicate", repeated=True) == ""
+    assert (box.counters.refused, box.counters.duplicates) == (1, 1)
+
+
+def test_a_frame_whose_sequence_is_taken_goes_with_another() -> None:
+    box = outbox()
+    accept(box, 3)
+    first, *others = box.turn(0.0, 64, 1 << 20)
+    assert "under this producer's session" in box.answered(first, "duplicate", repeated=False)
+    for one in others:
+        box.answered(one, "ok", repeated=False)
+    assert len(box) == 1
+    (again,) = box.turn(0.0, 64, 1 << 20)
+    assert (again.frame_id, again.sequence) == ("cam-0", 3)
+    box.answered(again, "ok", repeated=False)
+    accept(box, 1)
+    assert turn(box) == [4]
+    assert (box.counters.resequenced, box.counters.published) == (1, 4)
+
+
+def test_an_hour_of_drops_is_one_run() -> None:
+    drops = Drops("cam")
+    for sequence in range(100_000):
+        drops.add(frame(sequence), "freshest")
+    drops.add(OutgoingFrame("mine", 100_000, b""), "freshest")
+    drops.add(frame(100_001), "deadline")
+    assert len(drops._runs) == 3
+    assert len(drops) == 100_002
+    drops.recorded(99_999)
+    assert drops.first(10) == [
+        Given("cam-99999", 99_999, "freshest"),
+        Given("mine", 100_000, "freshest"),
+        Given("cam-100001", 100_001, "deadline"),
+    ]
+    drops.recorded(3)
+    assert not drops
+
+
+@given(
+    st.sampled_from([Policy(), Policy("freshest"), Policy("deadline", 0.3)]),
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("accept"), st.integers(0, 10)),
+            st.tuples(st.just("level"), st.integers(0, 3)),
+            st.tuples(st.just("turn"), st.integers(1, 8)),
+            st.tuples(st.just("answer"), st.sampled_from(["ok", "refused:capture"])),
+        ),
+        max_size=80,
+    ),
+)
+def test_every_sequence_is_sent_once_or_dropped_once(policy: Policy, steps: Sequence[tuple[str, int | str]]) -> None:
+    box, now = outbox(policy, buffer=4), 0.0
+    sent: list[OutgoingFrame] = []
+    answered: list[int] = []
+    for what, value in steps:
+        now += 0.07
+        if what == "accept" and box.has_room(int(value), now):
+            box.accept(frame(box.next_sequence, int(value)), now)
+        elif what == "level":
+            box.feel(Level(int(value)), now)
+        elif what == "turn":
+            sent += box.turn(now, int(value), 1 << 20)
+        elif what == "answer" and sent:
+            answered.append(sent[0].sequence)
+            box.answered(sent.pop(0), str(value), repeated=False)
+        counters = box.counters
+        assert len(box) == counters.accepted - len(answered) - counters.freshest - counters.deadline
+        assert policy.name != "lossless" or counters.freshest == counters.deadline == 0
+    box.closing = True
+    rest = box.turn(now, 1_000, 1 << 20)
+    for one in (*sent, *rest):
+        box.answered(one, "ok", repeated=False)
+        answered.append(one.sequence)
+    given_up = [one.sequence for one in box.drops.first(1_000) if one.reason != "refused"]
+    assert sorted(answered + given_up) == list(range(box.next_sequence))
+    assert len(box) == 0
