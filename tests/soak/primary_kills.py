@@ -1,8 +1,8 @@
 """A primary, two replicas that lag 60 ms and three sentinels: 20 primaries lose their power, and planned failovers.
 
-Size: kills; one planned failover for each four of them, at least one. The primary is killed and what it had sent and no replica had
-received is gone, as with a host that loses power: on loopback the kernel would still deliver it. Cameras publish with
-durability `majority`: what the server acknowledged so may not be lost.
+Size: kills; one planned failover for each four of them, at least one. The primary is killed, and what it had sent and
+no replica had received is gone, as with a host that loses power: on loopback the kernel would still deliver it.
+Cameras publish with durability `majority`: what the server acknowledged so may not be lost.
 
 Two gaps are measured around each failover. The publish gap: how long no publish call is carried out, probed with one
 that changes nothing, the repeat of a frame. The acknowledgement gap: how long a camera waits for the confirmation of a
