@@ -21,6 +21,9 @@ from framebuffer.producer import FrameProducer
 TICK_S = 0.01
 """Frames that fall due within one tick are published together: a sleep a frame would cost more than the frame."""
 
+LIVE_S = 0.1
+"""How far behind a live camera may be before it gives up what is overdue."""
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -31,10 +34,13 @@ class Pace:
     capabilities: tuple[str, ...]
     payload: bytes
     priority: int
+    live: bool
 
 
 class Camera:
-    """Publishes at its pace until `stop` is called or its frames are out. A camera that was held up catches up."""
+    """Publishes at its pace until `stop` is called or its frames are out. A camera that was held up catches up; a live
+    one has seen nothing meanwhile.
+    """
 
     def __init__(self, producer: FrameProducer, pace: Pace) -> None:
         self._producer = producer
@@ -55,9 +61,12 @@ class Camera:
             self.error = error.code
 
     async def _publish(self) -> None:
-        pace, sent, began = self._pace, 0, time.monotonic()
+        pace, sent, missed, began = self._pace, 0, 0, time.monotonic()
         while not self._stopping.is_set() and (not pace.frames or sent < pace.frames):
-            due = int((time.monotonic() - began) * pace.rate) + 1
+            due = int((time.monotonic() - began) * pace.rate) + 1 - missed
+            if pace.live and due - sent > pace.rate * LIVE_S + 1:
+                missed += due - sent - 1
+                due = sent + 1
             if pace.frames:
                 due = min(due, pace.frames)
             while sent < due and not self._stopping.is_set():
@@ -100,6 +109,7 @@ async def play(arguments: argparse.Namespace) -> bool:
         capabilities=tuple(arguments.capabilities.split(",")),
         payload=b"\xff" * arguments.payload_bytes,
         priority=arguments.priority,
+        live=arguments.live,
     )
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
     producers = [
@@ -134,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--capabilities", default="echo", help="separated by commas; frames take turns")
     parser.add_argument("--payload-bytes", type=int, default=200)
     parser.add_argument("--priority", type=int, default=0)
+    parser.add_argument("--live", action="store_true", help="what fell due while it was held up is not published")
     parser.add_argument("--durability", default="0", help="replicas, or `majority`")
     parser.add_argument("--buffer", type=int, default=256)
     arguments = parser.parse_args(argv)
