@@ -237,6 +237,17 @@ class FramePlant:
 
         await until(enough, seconds=MOVES_S, what=f"{frames} more frames of each camera settled")
 
+    async def at_ease(self) -> None:
+        """Wait until the leader asks no camera to slow down: one that pauses calls nobody and feels nothing."""
+
+        async def eased() -> bool:
+            with suppress(RedisFailure):
+                return await self.streams.pressure() == 0
+            return False
+
+        await until(eased, seconds=MOVES_S, what="no backpressure")
+        await self.every_camera_moves()
+
     async def restart(self, name: str) -> int:
         """Start a process that has ended; its new pid."""
         process = self.process(name)

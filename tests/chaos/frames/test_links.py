@@ -19,6 +19,7 @@ async def test_harm_to_a_link_loses_nothing(toxic: Toxiproxy, tmp_path: Path, ki
     async with FramePlant(tmp_path / "plant", toxiproxy=toxic) as plant:
         leader = await plant.nodes.current_leader(5)
         for name in (leader.node_id, "cams-1", "w1"):
+            await plant.at_ease()
             outages = Outages(plant.process(name))
             await harm(plant.links[name], kind)
             if HARMS[kind].hard:
@@ -27,6 +28,7 @@ async def test_harm_to_a_link_loses_nothing(toxic: Toxiproxy, tmp_path: Path, ki
                 await plant.moves(50)  # who is not harmed goes on
             await plant.links[name].heal()
             await plant.moves(50)
+        await plant.at_ease()
         outages = Outages(plant.process("cams-2"))
         for link in plant.links.values():
             await HARMS[kind].do(link)

@@ -36,6 +36,7 @@ async def test_a_server_that_is_read_only_or_stopped_is_waited_for(tmp_path: Pat
     async with FramePlant(tmp_path / "plant") as plant:
         leader = await plant.nodes.current_leader(5)
         for fault in (ReadOnly(plant), Stopped("server", plant.nodes.server.pid)):
+            await plant.at_ease()
             outages = [Outages(plant.process(name)) for name in (leader.node_id, "cams-1", "cams-2")]
             await fault.begin()
             await asyncio.gather(*(one.felt() for one in outages))
