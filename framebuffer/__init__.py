@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from framebuffer.keys import Keys
     from framebuffer.ledger import LedgerReport, verify
     from framebuffer.models import FrameReadyEvent, ProcessorRegistration, TraceContext
-    from framebuffer.processor import ProcessorClient
+    from framebuffer.processor import FrameRejected, FrameReleased, ProcessorClient
     from framebuffer.producer import FrameProducer
     from framebuffer.streams import FrameStreams
     from framebuffer.wire import RoutingRow, RoutingTable, Settlement, TakenFrame
@@ -27,6 +27,8 @@ __all__ = [
     "FrameGateway",
     "FrameProducer",
     "FrameReadyEvent",
+    "FrameRejected",
+    "FrameReleased",
     "FrameStreams",
     "Keys",
     "LedgerReport",
@@ -50,7 +52,7 @@ _HOMES = {
     "keys": ("Keys",),
     "ledger": ("LedgerReport", "verify"),
     "models": ("FrameReadyEvent", "ProcessorRegistration", "TraceContext"),
-    "processor": ("ProcessorClient",),
+    "processor": ("FrameRejected", "FrameReleased", "ProcessorClient"),
     "producer": ("FrameProducer",),
     "streams": ("FrameStreams",),
     "wire": ("RoutingRow", "RoutingTable", "Settlement", "TakenFrame"),

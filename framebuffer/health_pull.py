@@ -35,8 +35,8 @@ class HealthPuller:
     """Pulls each processor of `rows()` that has a `health_url`; at most `AT_ONCE` at a time.
 
     `http` is a `health_client`, closed by whoever made it. `told(row, reason)` is called with each answer, an empty
-    reason when it is well; it returns the failures in a row. Answers for a registration that is gone meanwhile are still
-    told.
+    reason when it is well; it returns the failures in a row. Answers for a registration that is gone by now are
+    told too.
     """
 
     def __init__(

@@ -15,9 +15,9 @@ __all__ = ["event_of", "outgoing"]
 
 
 def event_of(
-    camera_id: str, payload: object, fields: Mapping[str, Any], *, now: datetime, max_payload: int
-) -> FrameReadyEvent:
-    """The event of a frame; what ``fields`` lacks is filled in. ``frame_id`` is a placeholder where none is given.
+    camera_id: str, sequence: int, payload: object, fields: Mapping[str, Any], *, now: datetime, max_payload: int
+) -> tuple[FrameReadyEvent, float]:
+    """The event of a frame, what ``fields`` lacks filled in, and its age in seconds.
 
     ``now``: with its offset. ``max_payload``: bytes. Errors: InvalidFrame.
     """
@@ -29,7 +29,7 @@ def event_of(
     if fields.get("camera_id", camera_id) != camera_id:
         raise InvalidFrame("camera_id", f"this producer is camera {camera_id}")
     filled = {
-        "frame_id": default_frame_id(camera_id, 0),
+        "frame_id": default_frame_id(camera_id, sequence),
         "timestamp": now,
         "size_bytes": size,
         **fields,
@@ -45,10 +45,9 @@ def event_of(
     if size and event.size_bytes != size:  # without a payload the bytes may be elsewhere
         raise InvalidFrame("size_bytes", f"says {event.size_bytes}, and the payload has {size} bytes")
     try:
-        age_s(event.timestamp, now)
+        return event, age_s(event.timestamp, now)
     except ValueError as error:
         raise InvalidFrame("timestamp", str(error)) from None
-    return event
 
 
 def outgoing(event: FrameReadyEvent, sequence: int, payload: bytes) -> OutgoingFrame:

@@ -23,6 +23,8 @@ __all__ = ["PROCESSOR_BREAKER", "Gates", "Isolation"]
 
 PROCESSOR_BREAKER = BreakerSettings(failures=3, open_s=30.0, successes=3)
 
+UNTAKEN_LOOKS = 3
+
 Gates = Mapping[str, BreakerState]
 """The processors whose breaker is not CLOSED. Replaced on change and never altered: identity tells."""
 
@@ -33,7 +35,8 @@ class _Watched:
         self.breaker = Breaker(settings)
         self.totals: Heartbeat | None = None
         self.failed_pulls = 0
-        self.untaken_since: float | None = None
+        self.untaken_since = 0.0
+        self.untaken_looks = 0
 
 
 class Isolation:
@@ -73,14 +76,20 @@ class Isolation:
         self._of(row).breaker.failed(now, frames)
 
     def queue_seen(self, row: ProcessorRow, *, waiting: int, in_hand: int, patience_s: float, now: float) -> None:
-        """A look at its queue. Waiting frames while nothing is in hand must be taken within `patience_s`."""
+        """A look at its queue. Waiting frames while nothing is in hand must be taken within `patience_s`.
+
+        Only several looks in a row tell: between two that are far apart, by a leader that was held up, much may have
+        been taken.
+        """
         watched = self._of(row)
         if in_hand > 0 or waiting == 0:
-            watched.untaken_since = None
-        elif watched.untaken_since is None:
+            watched.untaken_looks = 0
+            return
+        if watched.untaken_looks == 0:
             watched.untaken_since = now
-        elif now - watched.untaken_since >= patience_s:
-            watched.untaken_since = None
+        watched.untaken_looks += 1
+        if watched.untaken_looks >= UNTAKEN_LOOKS and now - watched.untaken_since >= patience_s:
+            watched.untaken_looks = 0
             watched.breaker.failed(now, self._settings.failures)
 
     def state(self, processor_id: str, now: float) -> BreakerState:

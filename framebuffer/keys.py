@@ -101,7 +101,7 @@ class Keys(msgspec.Struct, frozen=True):
 
     @property
     def pressure(self) -> str:
-        """The level of backpressure that the leader has set, 0 to 3."""
+        """Text: the backpressure that the leader has set, such as ``1 face=3``."""
         return f"{self.prefix}:pressure"
 
     @property

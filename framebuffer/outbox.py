@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.policy import DEADLINE, FRESHEST, REFUSED, Pace, Policy
 from framebuffer.pressure import Level
 from framebuffer.priority import PriorityBuffer
@@ -33,6 +34,10 @@ class ProducerCounters(msgspec.Struct):
     paused: int = 0  # times that backpressure stopped it
     resequenced: int = 0  # sent with another sequence, because a foreign frame had theirs
     ancient: int = 0  # accepted although captured more than a day ago
+
+
+_USED_S = 10.0  # a camera counts as one that uses a capability for so long after its last frame for it
+_USED_MAX = 32
 
 
 class Accepted(NamedTuple):
@@ -113,6 +118,9 @@ class Outbox:
         self.counters = ProducerCounters()
         self.drops = Drops(camera_id)
         self.level = Level.NORMAL
+        """Of this camera: the highest of the capabilities that it uses."""
+        self._told = Backpressure()
+        self._used: dict[str, float] = {}  # when a frame of the capability was accepted last
         self.next_sequence = 0
         self.closing = False
         """What is left is sent whatever the level: it is little, and would be lost."""
@@ -156,6 +164,7 @@ class Outbox:
         self._held[urgent] += 1
         self.next_sequence = frame.sequence + 1
         self.counters.accepted += 1
+        self._use(frame, now)
         if not urgent and self.policy.name == FRESHEST:
             if self._is_paused():
                 self._keep_newest()
@@ -169,8 +178,13 @@ class Outbox:
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
+    def hear(self, told: Backpressure, now: float) -> None:
+        """Backpressure is this now."""
+        self._told = told
+        self.feel(self._own_level(now), now)
+
     def feel(self, level: Level, now: float) -> None:
-        """The level of backpressure is this now."""
+        """This camera's level is this now."""
         before, self.level = self.level, level
         if level == before:
             return
@@ -256,6 +270,24 @@ class Outbox:
         """The lowest sequence of a frame that the server has not answered for; the next one when there is none."""
         waiting = (item.frame.sequence for item in self._waiting)
         return min((*self._flying, *waiting), default=self.next_sequence)
+
+    # -- capabilities -------------------------------------------------------------------------------------------------
+
+    def _use(self, frame: OutgoingFrame, now: float) -> None:
+        for capability in frame.capabilities or (frame.capability,):
+            self._used[capability] = now
+        if len(self._used) > _USED_MAX:
+            del self._used[min(self._used, key=self._used.__getitem__)]
+        if self._told.crowded:
+            self.feel(self._own_level(now), now)
+
+    def _own_level(self, now: float) -> Level:
+        if not self._told.crowded:
+            return Level(self._told.level)
+        used = {capability for capability, at in self._used.items() if now - at < _USED_S}
+        for item in self._waiting:
+            used.update(item.frame.capabilities or (item.frame.capability,))
+        return Level(max(self._told.level, *(self._told.crowded.get(capability, 0) for capability in used), 0))
 
     # -- giving up ----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,13 @@
-"""How full the plant is, as one level. Pure.
+"""How full the plant is, as a level. Pure.
 
-Usage is (frames in queues + frames in lanes + frames in capture) / (capacity of the routing table), from the exact
-figures of a dispatch call. Frames whose capability no processor offers are left out: they would slow cameras that
-they do not stand in the way of. Where there is no capacity at all, any frame is one too many.
+Usage is frames / capacity, from the exact figures of a dispatch call, and there is one for all and one for each
+capability that frames wait for:
+
+- for all: (frames in queues + frames in capture) / (capacity of the routing table),
+- for a capability: (frames in its lane + frames in the queues of processors that offer it) / (their capacity).
+
+So one capability that is too slow holds up the cameras that use it and no others. Frames whose capability no processor
+offers hold up nobody: they wait in their lane. Where there is no capacity at all, any frame is one too many.
 
 What counts is usage that stays. Capture and lanes fill for a moment whenever cameras fire together, and a call that
 comes in that moment sees several times the capacity. So usage counts with its lowest recent value: it grows towards
@@ -16,9 +21,10 @@ from enum import IntEnum
 
 import msgspec
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.wire import DispatchReport
 
-__all__ = ["MARGIN", "Level", "Pressure", "QueueFigures", "Thresholds", "figures_of"]
+__all__ = ["MARGIN", "Level", "PlantPressure", "Pressure", "QueueFigures", "Thresholds", "figures_of"]
 
 MARGIN = 0.05
 """How far below its threshold usage must be before a level is left."""
@@ -72,7 +78,7 @@ class QueueFigures(msgspec.Struct, frozen=True):
 
     @property
     def usage(self) -> float:
-        """Share of the capacity; infinite where frames wait and there is none."""
+        """Frames as a share of the capacity; infinite where frames wait and there is none."""
         if self.capacity <= 0:
             return math.inf if self.frames else 0.0
         return (self.outstanding + self.waiting + self.capture) / self.capacity
@@ -99,7 +105,7 @@ def figures_of(report: DispatchReport) -> QueueFigures:
 
 
 class Pressure:
-    """The level of one plant, measurement by measurement. The first one counts as it is.
+    """The level of one pool of processors, measurement by measurement. The first one counts as it is.
 
     ``smoothing_s``: seconds. Errors: ValueError.
     """
@@ -134,3 +140,33 @@ class Pressure:
             return reached
         held = [level for level in Level if level <= self.level and self.usage >= self.thresholds.of(level) - MARGIN]
         return max(held)
+
+
+class PlantPressure:
+    """The levels of a plant, dispatch call by dispatch call. ``smoothing_s``: seconds. Errors: ValueError."""
+
+    def __init__(self, thresholds: Thresholds | None = None, *, smoothing_s: float = 0.3) -> None:
+        self._thresholds = thresholds or Thresholds()
+        self._smoothing_s = smoothing_s
+        self._all = Pressure(self._thresholds, smoothing_s=smoothing_s)
+        self._crowded: dict[str, Pressure] = {}
+
+    def observe(self, report: DispatchReport, now: float) -> Backpressure:
+        """What publishers are to be told after this call. ``now``: monotonic seconds."""
+        figures = figures_of(report)
+        if figures.capacity > 0:
+            figures = msgspec.structs.replace(figures, waiting=0, unserved=0)  # they count where they wait
+        level = self._all.observe(figures, now)
+        lanes = {lane.capability: lane for lane in report.crowded}
+        for gone in self._crowded.keys() - lanes.keys():
+            del self._crowded[gone]
+        levels: dict[str, int] = {}
+        for name, lane in lanes.items():
+            own = self._crowded.get(name)
+            if own is None:
+                own = self._crowded[name] = Pressure(self._thresholds, smoothing_s=self._smoothing_s)
+                own.observe(QueueFigures(), now)  # a lane that fills for a moment is no crowd
+            found = own.observe(QueueFigures(lane.outstanding, lane.waiting, 0, lane.capacity), now)
+            if found > level:
+                levels[name] = int(found)
+        return Backpressure(int(level), levels)

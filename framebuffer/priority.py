@@ -24,6 +24,7 @@ class PriorityBuffer(Generic[T]):
     def __init__(self) -> None:
         self._levels: list[deque[T]] = [deque() for _ in range(LEVELS)]
         self._passed = [0] * LEVELS
+        self._used = 0  # a bit for each level that holds items
         self._length = 0
 
     def __len__(self) -> int:
@@ -40,6 +41,7 @@ class PriorityBuffer(Generic[T]):
             raise ValueError(f"priority must be 0 to {LEVELS - 1}, is {priority}")
         if not self._levels[priority]:
             self._passed[priority] = 0
+            self._used |= 1 << priority
         self._levels[priority].append(item)
         self._length += 1
 
@@ -53,12 +55,11 @@ class PriorityBuffer(Generic[T]):
         chosen = self._next(at_least)
         if chosen is None:
             raise IndexError("pop from an empty buffer")
-        for level in range(at_least, LEVELS):
-            if self._levels[level]:
+        if self._used >> at_least != 1 << (chosen - at_least):  # it is not the only one
+            for level in range(at_least, LEVELS):
                 self._passed[level] += 1
         self._passed[chosen] = 0
-        self._length -= 1
-        return self._levels[chosen].popleft()
+        return self._take(chosen)
 
     def oldest(self) -> Iterator[tuple[int, T]]:
         """(priority, item): the oldest item of each priority that has any."""
@@ -68,9 +69,7 @@ class PriorityBuffer(Generic[T]):
 
     def pop_of(self, priority: int) -> T:
         """Remove the oldest item of this priority, out of turn. Errors: IndexError."""
-        item = self._levels[priority].popleft()
-        self._length -= 1
-        return item
+        return self._take(priority)
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Remove the items for which ``unwanted`` says so; returns them, oldest first within a priority."""
@@ -80,16 +79,29 @@ class PriorityBuffer(Generic[T]):
                 gone = [item for item in level if unwanted(item)]
                 if gone:
                     self._levels[at] = deque(item for item in level if not unwanted(item))
+                    if not self._levels[at]:
+                        self._used &= ~(1 << at)
                     removed += gone
         self._length -= len(removed)
         return removed
 
+    def _take(self, priority: int) -> T:
+        level = self._levels[priority]
+        item = level.popleft()
+        self._length -= 1
+        if not level:
+            self._used &= ~(1 << priority)
+        return item
+
     def _next(self, at_least: int) -> int | None:
-        highest, due, longest = None, None, PATIENCE - 1
-        for level in range(LEVELS - 1, at_least - 1, -1):
-            if self._levels[level]:
-                if highest is None:
-                    highest = level
-                if self._passed[level] > longest:
-                    due, longest = level, self._passed[level]
-        return highest if due is None else due
+        used = self._used >> at_least << at_least
+        if not used:
+            return None
+        highest = used.bit_length() - 1
+        if used == 1 << highest:
+            return highest
+        due, longest = highest, PATIENCE - 1
+        for level in range(highest, at_least - 1, -1):
+            if used >> level & 1 and self._passed[level] > longest:
+                due, longest = level, self._passed[level]
+        return due

@@ -209,7 +209,7 @@ class ProcessorClient:
                 running.result()
         finally:
             await ended(stop, running)
-            self._work.close()
+            await self._work.aclose()
             await self._registrar.aclose()
             self._ended.set()
 

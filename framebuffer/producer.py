@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+from framebuffer.channel import Channel
 from framebuffer.durability import Durability
 from framebuffer.errors import InvalidFrame, ProducerClosed
 from framebuffer.gateway import FrameGateway
 from framebuffer.intake import event_of, outgoing
 from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
-from framebuffer.models import ANCIENT_S, FrameReadyEvent, age_s
+from framebuffer.models import ANCIENT_S, FrameReadyEvent
 from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
@@ -84,6 +85,7 @@ class FrameProducer:
                     "durability, inline_bytes_max, password, keys and timeout_s belong to the gateway: set them there"
                 )
             self._gateway = server
+        self._channel: Channel | None = None
         self._line: Line | None = None
         self._closed = False
 
@@ -109,7 +111,8 @@ class FrameProducer:
         Errors: RedisRefused, RedisUnsupported. Bound it with a timeout of your own if you must.
         """
         if self._line is None:
-            self._line = await self._gateway.open(self._outbox)
+            self._channel = self._gateway.channel_of(self.camera_id)
+            self._line = await self._channel.open(self._outbox)
 
     async def flush(self) -> None:
         """Until all accepted frames are confirmed, or dropped and recorded. Errors: those that end the producer."""
@@ -126,8 +129,8 @@ class FrameProducer:
         """
         self._closed = True
         try:
-            if self._line is not None:
-                await self._gateway.leave(self._line, self._drain_s if drain_s is None else drain_s)
+            if self._channel is not None and self._line is not None:
+                await self._channel.leave(self._line, self._drain_s if drain_s is None else drain_s)
         finally:
             if self._own is not None:
                 await self._own.close()
@@ -148,7 +151,7 @@ class FrameProducer:
     @property
     def level(self) -> Level:
         """The level of backpressure that was heard of last."""
-        return self._gateway.level
+        return self._outbox.level
 
     @property
     def _failure(self) -> Exception | None:
@@ -176,36 +179,39 @@ class FrameProducer:
         return answers
 
     async def _publish(self, payload: bytes, fields: Mapping[str, Any]) -> str:
+        expected = self._outbox.next_sequence
         event = self._validated(payload, fields)  # before waiting: a refused frame costs neither room nor a sequence
-        line = await self._room(event.priority)
+        channel, line = await self._room(event.priority)
         sequence = self._outbox.next_sequence
-        if "frame_id" not in fields:
+        if sequence != expected and "frame_id" not in fields:
             event = event.model_copy(update={"frame_id": default_frame_id(self.camera_id, sequence)})
         self._outbox.accept(outgoing(event, sequence, bytes(payload)), time.monotonic())
-        self._gateway.accepted(line)
+        channel.accepted(line)
         return event.frame_id
 
-    async def _room(self, priority: int) -> Line:
+    async def _room(self, priority: int) -> tuple[Channel, Line]:
         if self._outbox.displaces:
             await asyncio.sleep(0)  # nothing else makes this caller wait, and the sender must have its turn
         while True:
-            if self._line is None or self._closed:
+            if self._channel is None or self._line is None or self._closed:
                 raise self._failure or ProducerClosed(self.camera_id, len(self._outbox))
             if self._failure is not None:
                 raise self._failure
             now = time.monotonic()
             if self._outbox.has_room(priority, now):
-                return self._line
+                return self._channel, self._line
             await self._line.changed_by(self._outbox.room_at(now))
 
     def _validated(self, payload: bytes, fields: Mapping[str, Any]) -> FrameReadyEvent:
         now = datetime.now(UTC)
         try:
-            event = event_of(self.camera_id, payload, fields, now=now, max_payload=self._max_payload)
+            event, age = event_of(
+                self.camera_id, self._outbox.next_sequence, payload, fields, now=now, max_payload=self._max_payload
+            )
         except InvalidFrame:
             self.counters.invalid += 1
             raise
-        if age_s(event.timestamp, now) > ANCIENT_S:
+        if age > ANCIENT_S:
             self.counters.ancient += 1
             if self.counters.ancient == 1:
                 log.warning(

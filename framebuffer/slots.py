@@ -8,7 +8,6 @@ whole).
 """
 
 import asyncio
-from binascii import crc_hqx
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -16,21 +15,12 @@ import redis.exceptions as redis_errors
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from framebuffer.connection import connect, execute, node_url
+from framebuffer.sharding import slot_of
 
-__all__ = ["SLOTS", "Owner", "SlotLocator", "slot_of"]
+__all__ = ["Owner", "SlotLocator"]
 
-SLOTS = 16_384
 ASK_S = 1.0
 """How long a node may take to answer."""
-
-
-def slot_of(key: str) -> int:
-    """The slot of a key: of what stands between its first braces, if that is anything (the cluster's own rule)."""
-    opening = key.find("{")
-    closing = key.find("}", opening + 1)
-    if opening >= 0 and closing > opening + 1:
-        key = key[opening + 1 : closing]
-    return crc_hqx(key.encode(), 0) % SLOTS
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from framebuffer import wire
+from framebuffer.backpressure import Backpressure
 from framebuffer.keys import check_name
 from framebuffer.stream_calls import Argument, StreamCalls
 
@@ -50,6 +51,7 @@ class LeadingCalls(StreamCalls):
             capacity=raw.capacity,
             unserved=dict(raw.unserved),
             sampled=raw.sampled,
+            crowded=raw.crowded,
         )
 
     async def peek(self, epoch: tuple[int, int], node_id: str, *, limit: int = 64) -> list[wire.WaitingFrame]:
@@ -78,9 +80,10 @@ class LeadingCalls(StreamCalls):
             arguments += (frame.place, frame.entry_id, processor_id or "")
         return [outcome.decode() for outcome in await self._call("place", *arguments)]
 
-    async def set_pressure(self, epoch: tuple[int, int], level: int) -> None:
-        """What publishers are told from now on, 0 to 3. Errors: Fenced."""
-        await self._call("pressure", *epoch, int(level))  # redis-py would write an enumeration by its name
+    async def set_pressure(self, epoch: tuple[int, int], level: int | Backpressure) -> None:
+        """What publishers are told from now on: 0 to 3 for all frames, or more for some. Errors: Fenced."""
+        told = level if isinstance(level, Backpressure) else Backpressure(level)
+        await self._call("pressure", *epoch, str(told))
 
     async def expire(self, epoch: tuple[int, int], processor_id: str, lease_ms: int, *, limit: int = 256) -> int:
         """Take back frames that a consumer has held for longer without renewing; returns how many.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import redis.exceptions as redis_errors
 
 from framebuffer import wire
+from framebuffer.backpressure import Backpressure
 from framebuffer.calls import Superseded, call_and_wait
 from framebuffer.connection import execute, translate
 from framebuffer.durability import Durability, replicas_wanted
@@ -54,7 +55,7 @@ class PublishingCalls(StreamCalls):
         ``superseded:<its token>`` for each of its frames. Errors: NotDurable, as with ``publish``.
         """
         if not frames:
-            return wire.PublishReport([], 0)
+            return wire.PublishReport([])
         numbers: dict[str, int] = {}
         sessions: list[Argument] = []
         arguments: list[Argument] = []
@@ -81,7 +82,7 @@ class PublishingCalls(StreamCalls):
             )
             if confirmed < replicas and not all(status.startswith(b"superseded:") for status in reply[1:]):
                 raise NotDurable(replicas, confirmed)
-        return wire.PublishReport([status.decode() for status in reply[1:]], int(reply[0]))
+        return wire.PublishReport([status.decode() for status in reply[1:]], Backpressure.parse(reply[0].decode()))
 
     async def drop(self, session: wire.CameraSession, frames: Sequence[wire.Given]) -> list[wire.Published]:
         """Say that frames will never be published: each counts as published and as dropped, with its reason.
@@ -100,8 +101,12 @@ class PublishingCalls(StreamCalls):
         return [status.decode() for status in statuses]
 
     async def pressure(self) -> int:
-        """The level of backpressure that the leader has set, 0 to 3."""
+        """The level of backpressure for all frames, 0 to 3, as the leader has set it."""
+        return (await self.backpressure()).level
+
+    async def backpressure(self) -> Backpressure:
+        """The same, with the capabilities that have a higher one."""
         try:
-            return int(await execute(self.redis, "GET", self.keys.pressure) or 0)
+            return Backpressure.parse((await execute(self.redis, "GET", self.keys.pressure) or b"0").decode())
         except (redis_errors.RedisError, OSError) as error:
             raise translate(error) from error

@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from framebuffer.backpressure import Backpressure, CrowdedLane
+
 __all__ = [
     "CameraCounters",
     "CameraLedger",
@@ -73,10 +75,15 @@ class OutgoingFrame(msgspec.Struct, frozen=True):
 
 
 class PublishReport(msgspec.Struct, frozen=True):
-    """A status per frame (``superseded:<token>`` too), and the level of backpressure, 0 to 3."""
+    """A status per frame (``superseded:<token>`` too), and the backpressure."""
 
     statuses: list[Published]
-    pressure: int
+    backpressure: Backpressure = Backpressure()
+
+    @property
+    def pressure(self) -> int:
+        """The level for all frames."""
+        return self.backpressure.level
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -164,6 +171,7 @@ class DispatchReport(msgspec.Struct, frozen=True):
     capture: int = 0  # frames left in capture, as nobody had room
     outstanding: int = 0  # frames in the queues of the table's processors
     capacity: int = 0  # of those processors together
+    crowded: tuple[CrowdedLane, ...] = ()  # lanes that hold frames, or did in the last 5 s, and are served; at most 64
     unserved: dict[str, int] = {}  # frames in lanes by capability, of those that no processor of the table has
     sampled: tuple[SampledRoute, ...] = ()  # at most 64
 
@@ -326,6 +334,7 @@ class RawDispatch(msgspec.Struct, frozen=True, array_like=True):
     capacity: int
     unserved: list[tuple[str, int]]
     sampled: tuple[SampledRoute, ...]
+    crowded: tuple[CrowdedLane, ...]
 
 
 class RawStats(msgspec.Struct, frozen=True, array_like=True):

@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import logging
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 REASON_MAX = 500
 _FAILURE_LOG_EVERY_S = 1.0
+_ENDING_S = 2.0
+_ENDING_POLL_S = 0.01
 
 _trace: ContextVar[TraceContext | None] = ContextVar("frame_trace", default=None)
 
@@ -92,10 +95,20 @@ class Work:
                 "method of a class of a module whose own attributes can be pickled",
             ) from error
 
-    def close(self) -> None:
-        """End what it made itself; what runs in it is not waited for."""
-        if self._pool is not None and not isinstance(self._given, Executor):
-            self._pool.shutdown(wait=False, cancel_futures=True)
+    async def aclose(self) -> None:
+        """End what it made itself. Idle processes are waited for; what still runs in one is not, beyond a moment."""
+        pool, self._pool = self._pool, None
+        if pool is None or isinstance(self._given, Executor):
+            return
+        if not isinstance(pool, ProcessPoolExecutor):
+            pool.shutdown(wait=False, cancel_futures=True)
+            return
+        ending = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+        ending.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_S):
+                while ending.is_alive():  # noqa: ASYNC110 (a thread has no event to wait for)
+                    await asyncio.sleep(_ENDING_POLL_S)
 
     async def __call__(self, frame: TakenFrame) -> Settlement:
         """One frame to its settlement. Errors: BrokenExecutor when a process of a given pool died; being cancelled."""

@@ -11,7 +11,7 @@ from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.health import Heartbeat
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
@@ -43,7 +43,7 @@ class Duties:
         propose: Proposer,
         http: httpx.AsyncClient,
         health_http: httpx.AsyncClient,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
     ) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from cluster import Epoch
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.errors import Fenced, RedisFailure
@@ -11,6 +13,8 @@ from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import ProcessorRegistry
 from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
+from framebuffer.sharding import share_of
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
@@ -35,7 +39,7 @@ class DispatchDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         node_id: str,
         registry: ProcessorRegistry,
@@ -54,9 +58,9 @@ class DispatchDuty:
         self._metrics = metrics
         self._limit = limit
         self._task: asyncio.Task[None] | None = None
-        self._dispatcher: Dispatcher | None = None
-        self.fenced: Fenced | None = None
-        """Set while the streams refuse this leader: a newer one is there, or the server belongs to another cluster."""
+        self._dispatchers: dict[int, Dispatcher] = {}
+        self._reports: dict[int, DispatchReport] = {}
+        self._fenced: dict[int, Fenced] = {}
 
     async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="dispatch")
@@ -67,29 +71,46 @@ class DispatchDuty:
         if self._metrics is not None:
             self._metrics.reset()
 
+    @property
+    def fenced(self) -> Fenced | None:
+        """Set while the streams refuse this leader: a newer one is there, or the server belongs to another cluster."""
+        return next(iter(self._fenced.values()), None)
+
     def wake(self) -> None:
         """Look again at once: the routing table has changed."""
-        if self._dispatcher is not None:
-            self._dispatcher.wake()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.wake()
 
     async def _run(self) -> None:
+        while True:
+            shards = self._streams()
+            if shards is not None:
+                break
+            await asyncio.sleep(FENCE_RETRY_S)
+        if len(shards) == 1:
+            await self._shard(0, 1, shards.parts[0])
+        async with asyncio.TaskGroup() as group:
+            for at, streams in enumerate(shards.parts):
+                group.create_task(self._shard(at, len(shards), streams), name=f"dispatch of shard {at}")
+
+    async def _shard(self, at: int, shards: int, streams: FrameStreams) -> None:
+        """One shard, for ever. Each has its own fence and its own outages: none holds up the others."""
         outage = ""
         while True:
-            streams = self._streams()
             try:
-                if streams is not None:
-                    await streams.fence(self._epoch, self._node_id)
-                    self.fenced, outage = None, ""
-                    self._dispatcher = Dispatcher(
-                        streams,
-                        epoch=self._epoch,
-                        node_id=self._node_id,
-                        table=self._table,
-                        on_report=self._on_report,
-                        metrics=self._metrics,
-                        limit=self._limit,
-                    )
-                    await self._dispatcher.run()
+                await streams.fence(self._epoch, self._node_id)
+                self._fenced.pop(at, None)
+                outage = ""
+                self._dispatchers[at] = Dispatcher(
+                    streams,
+                    epoch=self._epoch,
+                    node_id=self._node_id,
+                    table=lambda: share_of(self._table(), at, shards),
+                    on_report=lambda report: self._reported(at, shards, report),
+                    metrics=self._metrics,
+                    limit=self._limit,
+                )
+                await self._dispatchers[at].run()
             except Fenced as error:
                 if self.fenced is None:
                     log.error(
@@ -97,11 +118,29 @@ class DispatchDuty:
                         "cluster: use another server or key prefix for this one",
                         error,
                     )
-                self.fenced = error
+                self._fenced[at] = error
             except RedisFailure as error:
                 if outage != str(error):
                     outage = str(error)
                     log.warning("dispatch waits for Redis: %s", error)
             finally:
-                self._dispatcher = None
+                self._dispatchers.pop(at, None)
             await asyncio.sleep(FENCE_RETRY_S)
+
+    def _reported(self, at: int, shards: int, report: DispatchReport) -> None:
+        """Passed on with what stands for all shards: this report's, and what the others said last."""
+        if shards == 1:
+            self._on_report(report)
+            return
+        self._reports[at] = report
+        every = self._reports.values()
+        self._on_report(
+            replace(
+                report,
+                waiting=sum(one.waiting for one in every),
+                capture=sum(one.capture for one in every),
+                outstanding=sum(one.outstanding for one in every),
+                capacity=sum(one.capacity for one in every),
+                unserved=tuple(sorted({name for one in every for name in one.unserved})),
+            )
+        )

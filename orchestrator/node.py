@@ -30,6 +30,7 @@ from cluster import Applied, Cluster, ClusterError, Command, Epoch
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.health_pull import health_client
 from framebuffer.metrics import FrameMetrics
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
@@ -79,6 +80,10 @@ class Node:
     @property
     def streams(self) -> FrameStreams | None:
         return None if self._redis is None else self._redis.streams()
+
+    @property
+    def shards(self) -> ShardedStreams | None:
+        return None if self._redis is None else self._redis.shards()
 
     async def propose(
         self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
@@ -142,7 +147,7 @@ class Node:
             propose=self.propose,
             http=self._http,
             health_http=self._health_http,
-            streams=lambda: self.streams,
+            streams=lambda: self.shards,
             metrics=self.metrics,
             dispatched=self.dispatched,
         )

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from cluster import Epoch
+from framebuffer.backpressure import Backpressure
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.metrics import FrameMetrics
-from framebuffer.pressure import Level, Pressure, QueueFigures, Thresholds, figures_of
-from framebuffer.streams import FrameStreams
+from framebuffer.pressure import Level, PlantPressure, QueueFigures, Thresholds, figures_of
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.tasks import cancelled
 
@@ -38,7 +39,7 @@ class PressureDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         thresholds: Thresholds,
         *,
@@ -47,7 +48,8 @@ class PressureDuty:
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
-        self._pressure = Pressure(thresholds, smoothing_s=smoothing_s)
+        self._pressure = PlantPressure(thresholds, smoothing_s=smoothing_s)
+        self._told = Backpressure()
         self._metrics = metrics
         self._figures = QueueFigures()
         self._unserved: dict[str, int] = {}
@@ -67,32 +69,36 @@ class PressureDuty:
 
     @property
     def level(self) -> Level:
-        return self._pressure.level
+        """That of the fullest capability."""
+        return Level(self._told.highest)
 
     def observe(self, report: DispatchReport) -> None:
         """What a dispatch call left behind."""
-        now, before = time.monotonic(), self._pressure.level
+        now, before, level_before = time.monotonic(), self._told, self.level
         self._figures = figures_of(report)
-        level = self._pressure.observe(self._figures, now)
+        self._told = self._pressure.observe(report, now)
         if report.unserved.keys() != self._unserved.keys():
             self._say_unserved(report.unserved)
         self._unserved = report.unserved
-        if level == before and self._measured:
+        if self._told == before and self._measured:
             return
         self._measured = True
         self._changed.set()
         if self._metrics is not None:
-            self._metrics.backpressure_level.set(level)
-        if level != before:
-            self._alarm(level)
+            self._metrics.backpressure_level.set(self.level)
+        if self.level != level_before:
+            self._alarm(self.level)
             self._say(now)
 
     def status(self) -> dict[str, Any]:
-        """For ``/control/status``. ``usage`` is null where frames wait and nobody can take any."""
+        """For ``/control/status``: the level of the fullest capability, those that are fuller than the rest, and the
+        figures of all together. ``usage`` is null where frames wait and nobody can take any.
+        """
         figures = self._figures
         return {
             "level": int(self.level),
             "name": self.level.name.lower(),
+            "crowded": {name: Level(level).name.lower() for name, level in sorted(self._told.crowded.items())},
             "usage": None if math.isinf(figures.usage) else round(figures.usage, 4),
             "outstanding": figures.outstanding,
             "waiting": figures.waiting,
@@ -104,7 +110,7 @@ class PressureDuty:
 
     def _alarm(self, level: Level) -> None:
         if level == Level.CRITICAL and self._alert is None:
-            self._alert = {"since": time.time(), "message": str(self._figures)}
+            self._alert = {"since": time.time(), "message": f"CRITICAL{self._for_whom()}: {self._figures}"}
             if self._metrics is not None:
                 self._metrics.backpressure_alerts.inc()
         elif level < Level.HIGH:
@@ -121,12 +127,18 @@ class PressureDuty:
         more, self._unsaid = self._unsaid, 0
         log.log(
             logging.WARNING if self.level >= Level.HIGH else logging.INFO,
-            "backpressure is %s: %s%s%s",
+            "backpressure is %s%s: %s%s%s",
             self.level.name,
+            self._for_whom(),
             self._figures,
             {Level.HIGH: "; producers halve their rates", Level.CRITICAL: "; producers pause"}.get(self.level, ""),
             f" ({more} changes since the last line)" if more else "",
         )
+
+    def _for_whom(self) -> str:
+        if self._told.level == self.level:
+            return ""
+        return " for " + ", ".join(sorted(self._told.crowded)[:UNSERVED_SHOWN])
 
     def _say_unserved(self, unserved: dict[str, int]) -> None:
         new = sorted(unserved.keys() - self._unserved.keys())
@@ -152,7 +164,7 @@ class PressureDuty:
             if streams is None or not self._measured:
                 continue
             try:
-                await streams.set_pressure(self._epoch, self.level)
+                await streams.set_pressure(self._epoch, self._told)
             except (RedisFailure, Fenced):  # the dispatch duty reports both
                 await asyncio.sleep(RETRY_S)
                 self._changed.set()

@@ -17,7 +17,7 @@ from framebuffer.isolation import Gates, Isolation
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health, ProcessorRegistry, ProcessorRow
 from framebuffer.routing import stranded
-from framebuffer.streams import FrameStreams
+from framebuffer.shards import ShardedStreams
 from framebuffer.wire import StreamStats
 from orchestrator.api.view import ProcessorObservation
 from orchestrator.config import FrameSettings
@@ -48,7 +48,7 @@ class ProcessorDuty:
 
     def __init__(
         self,
-        streams: Callable[[], FrameStreams | None],
+        streams: Callable[[], ShardedStreams | None],
         epoch: Epoch,
         registry: ProcessorRegistry,
         propose: Callable[[Health], Awaitable[Applied]],
@@ -75,12 +75,14 @@ class ProcessorDuty:
         )
         self._lease_s = settings.lease_s
         self._sweep_s = min(SWEEP_S, settings.lease_s / 2)
+        self._expire_s = settings.lease_s / 3
         self._on_change = on_change
         self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
         self._rows = registry.rows
         self._watch_until = 0.0
         self._sweep_at = 0.0
+        self._expire_at = 0.0
 
     async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="processors")
@@ -182,8 +184,11 @@ class ProcessorDuty:
             log.info("%d frames of processor %s returned to dispatch", returned, processor_id)
         await self._expire(streams, stats)
 
-    async def _expire(self, streams: FrameStreams, stats: StreamStats) -> None:
+    async def _expire(self, streams: ShardedStreams, stats: StreamStats) -> None:
         """Take back what processors hold and do not renew, and notice those that take nothing."""
+        due = time.monotonic() >= self._expire_at
+        if due:
+            self._expire_at = time.monotonic() + self._expire_s
         for processor_id, queue in stats.ready.items():
             row = self._registry.rows.get(processor_id)
             if row is None or not row.healthy:
@@ -196,7 +201,7 @@ class ProcessorDuty:
                 patience_s=self._lease_s,
                 now=now,
             )
-            if queue.pending == 0:
+            if queue.pending == 0 or not due:
                 continue
             expired = await streams.expire(self._epoch, processor_id, int(self._lease_s * 1000))
             if expired:

@@ -1,13 +1,11 @@
-"""A node's way to Redis: one client, checked in the background, so that nobody else has to ask whether it is there."""
+"""A node's way to Redis: a client a shard, checked in the background, so that nobody else has to ask if it is there."""
 
 import asyncio
 import logging
 
-import redis.exceptions as redis_errors
-
 from framebuffer.addresses import without_secrets
-from framebuffer.connection import connect, execute, translate
 from framebuffer.errors import RedisFailure
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import ServerInfo
 from orchestrator.tasks import cancelled
@@ -38,8 +36,14 @@ class RedisLink:
         sentinel_password: str | None = None,
     ) -> None:
         self.url = url
-        self._redis = connect(url, password=password, sentinel_password=sentinel_password, timeout_s=PROBE_TIMEOUT_S)
-        self._streams = FrameStreams(self._redis, inline_bytes_max=inline_bytes_max, max_attempts=max_attempts)
+        self._shards = ShardedStreams.connect(
+            url,
+            password=password,
+            sentinel_password=sentinel_password,
+            timeout_s=PROBE_TIMEOUT_S,
+            inline_bytes_max=inline_bytes_max,
+            max_attempts=max_attempts,
+        )
         self._where = without_secrets(url).partition("://")[2].partition("?")[0].removesuffix("/0")
         self._task: asyncio.Task[None] | None = None
         self._answered = False
@@ -47,9 +51,13 @@ class RedisLink:
         self.server: ServerInfo | None = None
         """What the server said of itself when it was last checked."""
 
-    def streams(self) -> FrameStreams | None:
+    def shards(self) -> ShardedStreams | None:
         """The frame streams; None while the server has never passed its check."""
-        return self._streams if self._answered else None
+        return self._shards if self._answered else None
+
+    def streams(self) -> FrameStreams | None:
+        """The first shard: all there is without a cluster."""
+        return self._shards.parts[0] if self._answered else None
 
     def health(self) -> tuple[bool, str]:
         """(answers now, why not)."""
@@ -62,8 +70,7 @@ class RedisLink:
     async def stop(self) -> None:
         """Stop probing and close the connections."""
         await cancelled(self._task)
-        await self._streams.aclose()
-        await self._redis.aclose()
+        await self._shards.aclose()
 
     async def _run(self) -> None:
         while True:
@@ -76,17 +83,13 @@ class RedisLink:
     async def _probe(self) -> None:
         if self._trouble:
             # The full check: after an outage another server, or a promoted replica, may answer at this address.
-            self.server = await self._streams.ready()
+            self.server = await self._shards.ready()
             log.info("Redis at %s answers: %s %s", self._where, self.server.software, self.server.version)
             if not self.server.append_only:
                 log.warning("Redis at %s has no append-only file: frames are lost when it dies", self._where)
             self._trouble, self._answered = "", True
             return
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await execute(self._redis, "PING")
-        except (redis_errors.RedisError, OSError, TimeoutError) as error:
-            raise translate(error) from error
+        await self._shards.ping()
 
     def _lost(self, trouble: str) -> None:
         if trouble != self._trouble:

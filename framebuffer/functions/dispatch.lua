@@ -2,6 +2,8 @@
 
 local AGEING_MS = 10000 -- so much waiting is worth one level of priority
 local OLDEST_EVERY = 16 -- one pass in so many begins with the place whose head has waited longest
+local CROWDED_MS, CROWDED_MAX = 5000, 64 -- how long after its frames are gone a lane is reported, and how many are
+local crowded_until = {} -- by prefix and capability
 
 -- Last digits of a trace's flags that say "sampled", as bytes: 1 3 5 7 9 b d f.
 local ODD = {
@@ -262,6 +264,37 @@ local function newest_ids(capture)
   return found
 end
 
+-- Capabilities that are offered and whose lanes hold frames or did lately, as {capability, frames in the lane, frames in
+-- the queues of its processors, their capacity}: for backpressure, which watches also how a crowd goes. What is kept for
+-- that goes into reports only.
+local function crowded_of(prefix, router, lanes)
+  local lately, rows = crowded_until[prefix], {}
+  if #lanes == 0 and not lately then
+    return rows
+  end
+  local now = now_ms()
+  lately = lately or {}
+  for _, capability in ipairs(lanes) do
+    lately[capability] = now + CROWDED_MS
+  end
+  for capability, ends in pairs(lately) do
+    local capable = router.known.capable[capability]
+    if ends < now or not capable then
+      lately[capability] = nil
+    elseif #rows < CROWDED_MAX then
+      local outstanding, capacity = 0, 0
+      for _, number in ipairs(capable) do
+        local row = router.rows[number]
+        outstanding = outstanding + (row.outstanding == math.huge and row.capacity or row.outstanding)
+        capacity = capacity + row.capacity
+      end
+      rows[#rows + 1] = { capability, length_of(stream_key(prefix, 'lane', capability)), outstanding, capacity }
+    end
+  end
+  crowded_until[prefix] = next(lately) and lately or nil
+  return rows
+end
+
 -- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack).
 -- Returns a msgpack array, see RawDispatch.
 local function dispatch(keys, argv)
@@ -320,7 +353,8 @@ local function dispatch(keys, argv)
   local capture = prefix .. ':capture'
   local in_capture, in_lanes, unserved, parked, depths = length_of(capture), 0, {}, {}, {}
   local more = report.full and in_capture > 0
-  for _, capability in ipairs(redis.call('SMEMBERS', prefix .. ':lanes')) do
+  local lanes = redis.call('SMEMBERS', prefix .. ':lanes')
+  for _, capability in ipairs(lanes) do
     local length = length_of(stream_key(prefix, 'lane', capability))
     in_lanes = in_lanes + length
     if not router.known.capable[capability] then
@@ -338,7 +372,7 @@ local function dispatch(keys, argv)
   return cmsgpack.pack({
     report.read, report.drained, report.routed, parked, depths, in_lanes, more, newest_ids(capture),
     #woken > 0 and woken[1][1] or '0-0', report.malformed, in_capture, router.outstanding, router.capacity, unserved,
-    report.sampled,
+    report.sampled, crowded_of(prefix, router, lanes),
   })
 end
 

@@ -60,11 +60,15 @@ local function fence(keys, argv)
   return redis.status_reply('OK')
 end
 
--- ARGV: term, index, level of backpressure (0 to 3). What publishers are told from now on.
+-- ARGV: term, index, level of backpressure (0 to 3) and, where a capability has a higher one, behind it " face=3 bird=2".
+-- What publishers are told from now on.
 local function pressure(keys, argv)
   local refused = refuse(keys[1], argv, ANY_NODE)
   if refused then
     return refused
+  end
+  if not string.find(argv[3] .. ' ', '^[0-3] ') then
+    return redis.error_reply('ERR the level must be 0 to 3')
   end
   redis.call('SET', keys[1] .. ':pressure', argv[3])
   return redis.status_reply('OK')

@@ -63,7 +63,7 @@ local function stats(keys, argv)
     redis.call('XLEN', prefix .. ':results'), results_added, redis.call('XLEN', prefix .. ':dead'), cameras,
     row[1] and redis.call('HGET', prefix .. ':fence', 'node') or '', numbers(row),
     redis.call('LRANGE', prefix .. ':leaders', 0, tonumber(argv[1]) - 1),
-    streams, tonumber(redis.call('GET', prefix .. ':pressure') or '0') or 0, now_ms(),
+    streams, tonumber(string.match(redis.call('GET', prefix .. ':pressure') or '0', '^%d')) or 0, now_ms(),
     tonumber(redis.call('GET', prefix .. ':dead_owed') or '0') or 0,
   })
 end

@@ -14,6 +14,13 @@ local function parse_handle(handle)
   return string.sub(handle, 1, colon - 1), string.sub(handle, colon + 1)
 end
 
+-- Whatever is not a name would make a key of another's queue: "x:p5" is the fifth level of "x".
+local function misnamed(processor, consumer)
+  if not is_name(processor) or not is_name(consumer) then
+    return redis.error_reply('ERR a processor and a consumer have names of at most 64 of A-Z a-z 0-9 . _ -')
+  end
+end
+
 local function pending_number(key, group)
   local summary = redis.pcall('XPENDING', key, group)
   return summary.err and 0 or summary[1]
@@ -84,7 +91,7 @@ end
 -- payload}; the payload is nil when it is gone.
 local function take(keys, argv)
   local prefix, processor, consumer, wanted = keys[1], argv[1], argv[2], tonumber(argv[3])
-  local refused = too_old(prefix)
+  local refused = too_old(prefix) or misnamed(processor, consumer)
   if refused then
     return refused
   end
@@ -307,7 +314,7 @@ local function settle(keys, argv)
   if not attempts_max or not tonumber(results_kept) or #argv % 3 ~= 1 then
     return redis.error_reply('ERR wrong number of arguments')
   end
-  local refused = too_old(prefix)
+  local refused = too_old(prefix) or misnamed(processor, consumer)
   if refused then
     return refused
   end
@@ -406,7 +413,7 @@ end
 -- ARGV: processor, consumer, handles. The lease of each starts anew. Returns 1 per frame, 0 for one that is not theirs.
 local function renew(keys, argv)
   local prefix, processor, consumer = keys[1], argv[1], argv[2]
-  local refused = too_old(prefix)
+  local refused = too_old(prefix) or misnamed(processor, consumer)
   if refused then
     return refused
   end

@@ -53,8 +53,6 @@ local function sessions_of(ledgers, argv, from, number)
   return found, current
 end
 
-local LEVELS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10' }
-
 local function misfit(ledger, before, id, sequence, capability, priority)
   if not is_frame_id(id) then
     return 'refused:frame_id'
@@ -69,7 +67,7 @@ end
 
 -- ARGV: largest inline payload, number of sessions, per session: camera, token; then per frame: number of its session,
 -- frame_id, sequence, capability (several with commas), priority, traceparent, event, payload.
--- Returns the level of backpressure and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
+-- Returns what `pressure` has set and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
 local function publish(keys, argv)
   local prefix, inline_max, number = keys[1], tonumber(argv[1]), tonumber(argv[2])
   local first = 3 + 2 * (number or 0)

@@ -14,6 +14,7 @@ from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import Duties, NodeView
 
 if TYPE_CHECKING:
+    from framebuffer.shards import ShardedStreams
     from framebuffer.streams import FrameStreams
     from orchestrator.state import PlantState
 
@@ -54,10 +55,14 @@ class Asking:
         return duties
 
     def streams(self) -> "FrameStreams":
-        streams = self.node.streams
-        if streams is None:
+        """The first shard: all there is without a cluster."""
+        return self.shards().parts[0]
+
+    def shards(self) -> "ShardedStreams":
+        shards = self.node.shards
+        if shards is None:
             raise Problem("redis_unavailable", self.node.redis_health()[1] or "Redis has not answered yet")
-        return streams
+        return shards
 
 
 class Reading:

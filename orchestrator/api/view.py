@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from cluster import Applied, Cluster, Epoch
+    from framebuffer.shards import ShardedStreams
     from framebuffer.streams import FrameStreams
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
@@ -81,7 +82,11 @@ class NodeView(Protocol):
 
     @property
     def streams(self) -> "FrameStreams | None":
-        """None while Redis has never answered yet."""
+        """The first shard, which is all there is without a cluster; None while Redis has never answered yet."""
+
+    @property
+    def shards(self) -> "ShardedStreams | None":
+        """All shards; None while Redis has never answered yet."""
 
     @property
     def registry(self) -> "CollectorRegistry": ...

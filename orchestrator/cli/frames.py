@@ -12,7 +12,7 @@ from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
 
 if TYPE_CHECKING:
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
 TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates", "ledger_ok")
 NAMED = ("lost_frames", "duplicate_frames")
@@ -81,26 +81,24 @@ def _from_api(path: str, urls: str, timeout_s: float) -> Any:
         return api.get(path)
 
 
-def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") -> Any:
+def _from_redis(url: str, ask: "Callable[[ShardedStreams], Awaitable[object]]") -> Any:
     import asyncio
 
     import msgspec
 
-    from framebuffer.connection import connect
     from framebuffer.errors import FrameBufferError
-    from framebuffer.streams import FrameStreams
+    from framebuffer.shards import ShardedStreams
 
-    if url.partition("://")[0] not in ("redis", "rediss", "unix"):
+    if url.partition("://")[0].partition("+")[0] not in ("redis", "rediss", "unix"):
         raise click.BadParameter("must start with redis://, rediss:// or unix://", param_hint="--redis-url")
 
     async def asked() -> object:
-        redis = connect(url)
+        streams = ShardedStreams.connect(url)
         try:
-            streams = FrameStreams(redis)
             await streams.ready()
             return await ask(streams)
         finally:
-            await redis.aclose()
+            await streams.aclose()
 
     try:
         return msgspec.to_builtins(asyncio.run(asked()))
@@ -108,11 +106,11 @@ def _from_redis(url: str, ask: "Callable[[FrameStreams], Awaitable[object]]") ->
         raise Failure(error.code, str(error)) from None
 
 
-async def _ledger(streams: "FrameStreams") -> object:
-    from framebuffer.ledger import verify as verified
+async def _ledger(streams: "ShardedStreams") -> object:
+    from framebuffer.shards import verify_shards
 
-    return await verified(streams)
+    return await verify_shards(streams)
 
 
-async def _stats(streams: "FrameStreams") -> object:
+async def _stats(streams: "ShardedStreams") -> object:
     return await streams.stats()

@@ -176,7 +176,7 @@ def test_pulls_leases_and_untaken_frames_are_heard_too() -> None:
         isolation.pulled(rows["pulls-at-times"], False, 0.0)
         isolation.pulled(rows["pulls-at-times"], True, 0.0)
     isolation.expired(rows["leases"], 8, 0.0)
-    for now in (0.0, 29.9):
+    for now in (0.0, 15.0, 29.9):
         isolation.queue_seen(rows["takes-nothing"], waiting=4, in_hand=0, patience_s=30, now=now)
         isolation.queue_seen(rows["slow"], waiting=4, in_hand=now > 1, patience_s=30, now=now)
     assert isolation.refresh(rows, 29.9) == [("leases", OPEN), ("pulls", OPEN)]
@@ -184,6 +184,15 @@ def test_pulls_leases_and_untaken_frames_are_heard_too() -> None:
         isolation.queue_seen(rows[name], waiting=4, in_hand=0, patience_s=30, now=30.0)
     assert ("takes-nothing", OPEN) in isolation.refresh(rows, 30.0)
     assert isolation.state("slow", 30.0) is CLOSED
+
+
+def test_a_leader_that_was_held_up_does_not_take_two_looks_for_the_time_between() -> None:
+    isolation, one = Isolation(), row()
+    for now in (0.0, 100.0):
+        isolation.queue_seen(one, waiting=1, in_hand=0, patience_s=30, now=now)
+    assert isolation.state("p", 100.0) is CLOSED
+    isolation.queue_seen(one, waiting=1, in_hand=0, patience_s=30, now=101.0)
+    assert isolation.state("p", 101.0) is OPEN
 
 
 def test_a_good_pull_does_not_hide_failing_frames() -> None:

@@ -1,20 +1,22 @@
-"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; no frame is unaccounted."""
+"""Many cameras on one gateway, and what they do when the plant is too full. On a real server; the ledger decides."""
 
 import asyncio
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.errors import CameraSuperseded, InvalidFrame, ProducerClosed, RedisRefused
 from framebuffer.gateway import FrameGateway
 from framebuffer.ledger import verify
 from framebuffer.models import FrameReadyEvent
-from framebuffer.pressure import Level
+from framebuffer.pressure import Level, PlantPressure
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
 from tests.framebuffer.frames import EPOCH, NODE, frame, settle_all, table
@@ -142,13 +144,21 @@ async def test_an_error_that_no_repeat_heals_ends_them_all(
     await redis.set(streams.keys.ledgers, "not a hash")
     await one.publish(b"", **SIZE)
     for camera in (one, two):
-        await eventually(lambda camera=camera: camera._failure is not None)
+        await eventually(partial(_has_failed, camera))
         with pytest.raises(RedisRefused):
             await camera.publish(b"", **SIZE)
         await camera.close()
     with pytest.raises(RedisRefused):
         await FrameProducer("three", gateway).open()
     await gateway.close()
+
+
+def _hears(camera: FrameProducer, level: Level) -> bool:
+    return camera.level is level
+
+
+def _has_failed(camera: FrameProducer) -> bool:
+    return camera._failure is not None
 
 
 # -- backpressure -----------------------------------------------------------------------------------------------------
@@ -177,6 +187,44 @@ async def test_lossless_waits_for_the_level_to_fall(streams: FrameStreams, serve
     assert (report.ledger_ok, report.published, report.lost) == (True, 209, 0)
 
 
+async def test_a_slow_capability_holds_up_its_own_cameras(streams: FrameStreams, server_url: str) -> None:
+    """From the figures of a dispatch call to the cameras, as the leader does it."""
+    pressure, rows = PlantPressure(smoothing_s=0.01), table(("p1", "fast", 90), ("p2", "slow", 10))
+    await streams.fence(EPOCH, NODE)
+
+    async def dispatch() -> None:
+        report = await streams.dispatch(EPOCH, NODE, rows, limit=1_000)
+        await streams.set_pressure(EPOCH, pressure.observe(report, time.monotonic()))
+
+    async with (
+        FrameGateway(server_url) as gateway,
+        FrameProducer("one", gateway) as fast,
+        FrameProducer("two", gateway) as slow,
+    ):
+        await publish(slow, 30, metadata={"detection_type": "slow"})
+        await publish(fast, 10, metadata={"detection_type": "fast"})
+        await asyncio.gather(slow.flush(), fast.flush())
+
+        async def crowded() -> bool:
+            await dispatch()
+            return await streams.backpressure() == Backpressure(0, {"slow": 3})
+
+        await eventually(crowded)
+        await publish(fast, 20, metadata={"detection_type": "fast"})
+        await fast.flush()
+        await publish(slow, 5, metadata={"detection_type": "slow"})
+        await eventually(partial(_hears, slow, Level.CRITICAL))
+        assert (fast.level, fast.counters.published, slow.counters.published) == (Level.NORMAL, 30, 30)
+
+        async def settled() -> bool:
+            await settle_all(streams, "p2", await streams.take("p2", "c", count=100))
+            await dispatch()
+            return slow.counters.published == 35
+
+        await eventually(settled)
+    assert (await verify(streams)).ledger_ok
+
+
 async def test_lossless_halves_its_rate(streams: FrameStreams, server_url: str) -> None:
     """A camera of 200 frames a second."""
 
@@ -191,7 +239,7 @@ async def test_lossless_halves_its_rate(streams: FrameStreams, server_url: str) 
         fast = await camera(producer, 0.7)
         await told(streams, Level.HIGH)
         await producer.publish(b"", **SIZE)
-        await eventually(lambda: producer.level is Level.HIGH)
+        await eventually(partial(_hears, producer, Level.HIGH))
         slow = await camera(producer, 0.7)
         assert fast * 0.2 < slow < fast * 0.75
         assert producer.counters.slowed == 1
@@ -211,7 +259,7 @@ async def test_freshest_sends_the_newest_and_records_the_others(streams: FrameSt
         await producer.flush()
         await told(streams, Level.HIGH)
         await publish(producer, 1)
-        await eventually(lambda: producer.level is Level.HIGH)
+        await eventually(partial(_hears, producer, Level.HIGH))
         await publish(producer, 10)
         await producer.flush()
         assert (producer.counters.published, producer.counters.freshest) == (9, 44)

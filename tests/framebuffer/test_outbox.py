@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.outbox import Drops, Outbox
 from framebuffer.policy import Policy
 from framebuffer.pressure import Level
@@ -65,6 +66,24 @@ def test_lossless_slows_then_pauses_and_sends_all() -> None:
     assert not box.drops
     assert (box.counters.slowed, box.counters.paused) == (1, 1)
     assert box.counters.published == box.counters.accepted == box.next_sequence
+
+
+def test_a_camera_gives_way_for_the_capabilities_that_it_uses() -> None:
+    crowd = Backpressure(1, {"slow": 3})
+    box = outbox()
+    box.hear(crowd, 0.0)
+    accept(box, 1)
+    assert box.level.name == "LOW"
+    assert turn(box) == [0]
+    box.accept(OutgoingFrame("cam-1", 1, b"{}", capabilities=("fast", "slow")), 1.0)
+    assert box.level.name == "CRITICAL"
+    assert turn(box, 1.0) == []
+    box.hear(Backpressure(0, {"slow": 2}), 60.0)  # it waits: it counts, however long ago it came
+    assert box.level.name == "HIGH"
+    assert turn(box, 60.0) == [1]
+    box.hear(crowd, 61.0)
+    accept(box, 1, 61.0)
+    assert box.level.name == "LOW"  # its last frame for `slow` was accepted a minute ago
 
 
 @pytest.mark.parametrize("policy", [Policy(), Policy("freshest"), Policy("deadline", 5.0)])

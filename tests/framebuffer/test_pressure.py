@@ -1,12 +1,14 @@
 """The level follows usage that stays: it rises within half a second, and falls at once. On a made-up clock."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebuffer.pressure import MARGIN, Level, Pressure, QueueFigures, Thresholds, figures_of
+from framebuffer.backpressure import Backpressure, CrowdedLane
+from framebuffer.pressure import MARGIN, Level, PlantPressure, Pressure, QueueFigures, Thresholds, figures_of
 from framebuffer.wire import DispatchReport
 
 
@@ -92,6 +94,45 @@ def test_frames_that_nobody_can_take_do_not_slow_the_others() -> None:
         "1000 more wait for a capability that nobody offers"
     )
     assert str(QueueFigures(waiting=2)).startswith("2 frames, no processor can take any: ")
+
+
+def called(outstanding: int, lanes: dict[str, tuple[int, int, int]], *, capture: int = 0) -> DispatchReport:
+    """A call on a plant of 100: lanes as (waiting, outstanding, capacity)."""
+    crowded = tuple(CrowdedLane(name, *row) for name, row in lanes.items())
+    waiting = sum(lane.waiting for lane in crowded)
+    figures: dict[str, Any] = {"outstanding": outstanding, "capacity": 100, "capture": capture, "crowded": crowded}
+    return DispatchReport(0, 0, [], [], {}, waiting, False, {}, "0-0", **figures)
+
+
+def test_a_capability_that_is_too_slow_holds_up_no_other() -> None:
+    plant = PlantPressure()
+    assert plant.observe(called(20, {}), 0.0) == Backpressure(0)
+    slow = called(28, {"slow": (500, 8, 8)})
+    assert plant.observe(slow, 0.01) == Backpressure(0)  # a moment is no crowd
+    for step in range(60):
+        told = plant.observe(slow, 0.02 + step * 0.01)
+    assert told == Backpressure(0, {"slow": 3})
+    assert (told.highest, str(told)) == (3, "0 slow=3")
+    assert plant.observe(called(25, {"slow": (0, 5, 8)}), 1.0) == Backpressure(0, {"slow": 1})
+    assert plant.observe(called(20, {}), 1.0) == Backpressure(0)
+    for step in range(60):
+        told = plant.observe(called(100, {"slow": (9, 8, 8), "fast": (1, 92, 92)}, capture=30), 2.0 + step * 0.01)
+    assert told == Backpressure(3)  # all are full
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0", Backpressure()),
+        ("2 a.b-c=3 d=2", Backpressure(2, {"a.b-c": 3, "d": 2})),
+        ("1 later=word x=7 y", Backpressure(1, {"x": 3})),
+        ("", Backpressure()),
+        ("much", Backpressure()),
+    ],
+)
+def test_what_publishers_are_told_is_text(text: str, told: Backpressure) -> None:
+    assert Backpressure.parse(text) == told
+    assert Backpressure.parse(str(told)) == told
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 0.5)), max_size=60))

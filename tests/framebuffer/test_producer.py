@@ -151,7 +151,7 @@ async def _leave_without_a_server(
     producer: FrameProducer, server: EmbeddedServer, error: Exception | None = None
 ) -> None:
     async with LossyLink(server.url) as link:
-        producer._gateway._redis.connection_pool.connection_kwargs["port"] = urlsplit(link.url).port
+        producer._gateway.channel_of("cam")._redis.connection_pool.connection_kwargs["port"] = urlsplit(link.url).port
         producer._drain_s = 0.05
         async with producer:
             link.down = True

@@ -36,6 +36,7 @@ class TinyOrchestrator:
         self.failing_code = "no_leader"
         self.token: str | None = None
         self.lease_s: float | None = None
+        self.max_attempts: int | None = None
         self.requests: list[str] = []
         self.heartbeats: list[dict[str, int]] = []
         self.idempotency_keys: list[str] = []
@@ -90,7 +91,7 @@ class TinyOrchestrator:
             if not result.ok:
                 return problem(STATUS[result.code], result.code, result.message)
             where = {"queue": registration.queue, "group": registration.group}
-            told = {"redis_url": self.redis_url, "lease_s": self.lease_s}
+            told = {"redis_url": self.redis_url, "lease_s": self.lease_s, "max_attempts": self.max_attempts}
             return JSONResponse({**result.value, **where, **told}, status_code=201)
 
         @app.post("/processors/{processor_id}/heartbeat")

@@ -137,6 +137,14 @@ async def test_processors(nodes: Nodes) -> None:
 
     row = await data(nodes, "processor", "get", "faces-1")
     assert (row["breaker"], row["draining"]) == ("CLOSED", False)
+    follower = nodes.clients[await nodes.follower()]
+
+    async def known_there() -> dict[str, Any]:
+        answer = await follower.get("/processors/faces-1?consistency=stale")
+        return answer.json() if answer.status_code == 200 else {}
+
+    known = await eventually(known_there)
+    assert (known["breaker"], known["capacity_granted"]) == (None, None)  # the leader alone knows
     assert (await data(nodes, "processor", "drain", "faces-1", "--wait", "5"))["draining"] is True
     assert (await data(nodes, "processor", "get", "faces-1"))["capacity_granted"] == 0
     assert (await data(nodes, "processor", "resume", "faces-1", "--key", "r-1"))["draining"] is False

@@ -1,0 +1,1 @@
+"""Measurements that are not commands of the product."""

@@ -1,0 +1,177 @@
+"""A real cluster of three primaries: shards that lie on all of them, one leader, cameras and processors of all."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from framebuffer.connection import connect, execute
+from framebuffer.embedded import Binary
+from framebuffer.embedded_cluster import EmbeddedCluster
+from framebuffer.errors import Fenced, InvalidName, RedisUnavailable
+from framebuffer.keys import Keys
+from framebuffer.producer import FrameProducer
+from framebuffer.sharding import keys_of_shard, shard_of, share_of, slot_of
+from framebuffer.shards import ShardedStreams, verify_shards
+from framebuffer.wire import RoutingRow, RoutingTable, Settlement
+from tests.framebuffer.frames import EPOCH, NODE, frame, table
+from tests.support import eventually, free_port
+
+pytestmark = pytest.mark.anyio
+
+IMAGE = {"width": 4, "height": 3, "format": "jpeg"}
+CAMERAS = [f"cam{number}" for number in range(6)]
+ROWS = table(("p1", "default", 3000), ("p2", "default", 3000))
+
+
+@pytest.fixture(scope="module")
+async def cluster(
+    valkey_binary: Binary, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncIterator[EmbeddedCluster]:
+    ports, bus = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+    directory = tmp_path_factory.mktemp("cluster")
+    async with EmbeddedCluster(directory, ports, bus=bus, binary=valkey_binary) as running:
+        yield running
+
+
+@pytest.fixture
+async def shards(cluster: EmbeddedCluster) -> AsyncIterator[ShardedStreams]:
+    for at in range(len(cluster.servers)):
+        await cluster.ask(at, "FLUSHALL", "SYNC")
+    opened = ShardedStreams.connect(cluster.url)
+    await opened.ready()
+    yield opened
+    await opened.aclose()
+
+
+async def _dispatched(shards: ShardedStreams) -> int:
+    moved = 0
+    for at, part in enumerate(shards.parts):
+        moved += (await part.dispatch(EPOCH, NODE, share_of(ROWS, at, len(shards)), limit=1000)).moved
+    return moved
+
+
+async def test_frames_go_through_every_primary(cluster: EmbeddedCluster, shards: ShardedStreams) -> None:
+    owners = {await cluster.owner_of(slot_of(part.keys.prefix)) for part in shards.parts}
+    assert owners == {0, 1, 2}
+    assert {shard_of(camera, 3) for camera in CAMERAS} == {0, 1, 2}
+    await shards.fence(EPOCH, NODE)
+    for camera in CAMERAS:
+        async with FrameProducer(camera, cluster.url) as producer:
+            for _ in range(10):
+                await producer.publish(b"x" * 5000, **IMAGE)
+    assert await _dispatched(shards) == 60
+    settled = 0
+    for part in shards.parts:
+        for processor in ("p1", "p2"):
+            taken = await part.take(processor, "c", count=100)
+            assert all(len(one.payload) == 5000 for one in taken)
+            outcomes = await part.settle(processor, "c", [Settlement(one.entry_id, result=b"{}") for one in taken[1:]])
+            settled += outcomes.count("settled")
+    stats = await shards.stats()
+    assert (len(stats.cameras), stats.results_added, stats.in_flight) == (6, settled, 60 - settled)
+    assert stats.fence is not None
+    assert (stats.fence.epoch, stats.fence.frames) == (EPOCH, 60)
+    report = await verify_shards(shards)
+    assert (report.published, report.settled, report.in_flight, report.ledger_ok) == (60, settled, 60 - settled, True)
+    assert await shards.return_queue(EPOCH, "p1") + await shards.return_queue(EPOCH, "p2") == 60 - settled
+    assert (await verify_shards(shards)).ledger_ok
+
+
+async def test_every_shard_is_fenced(shards: ShardedStreams) -> None:
+    await shards.fence((4, 1), "n2")
+    for part in shards.parts:
+        with pytest.raises(Fenced):
+            await part.dispatch(EPOCH, NODE, ROWS)
+    with pytest.raises(Fenced):
+        await shards.set_pressure(EPOCH, 1)
+    await shards.set_pressure((4, 1), 2)
+    assert await shards.pressure() == 2
+
+
+async def test_the_dead_of_all_shards(shards: ShardedStreams) -> None:
+    await shards.fence(EPOCH, NODE)
+    for camera in CAMERAS[:4]:
+        part = shards.of_camera(camera)
+        await part.publish(await part.open_camera(camera), [frame(0)])
+    await _dispatched(shards)
+    for part in shards.parts:
+        for processor in ("p1", "p2"):
+            taken = await part.take(processor, "c", count=100)
+            await part.settle(processor, "c", [Settlement(one.entry_id, "dead", reason="blurred") for one in taken])
+    first = await shards.dead_list(count=3)
+    rest = await shards.dead_list(first[-1].entry_id)
+    assert sorted(one.camera_id for one in (*first, *rest)) == CAMERAS[:4]
+    ids = [one.entry_id for one in (*first, *rest)]
+    assert await shards.dead_replay([ids[3], ids[0]]) == ["replayed", "replayed"]
+    assert await shards.dead_drop([*ids[:3], "0/1-1"]) == ["not-found", "dropped", "dropped", "not-found"]
+    with pytest.raises(InvalidName):
+        await shards.dead_list("7/1-1")
+    assert (await shards.stats()).dead_len == 0
+
+
+async def test_a_slot_that_moves_takes_its_frames_along(cluster: EmbeddedCluster, shards: ShardedStreams) -> None:
+    """Calls fail while its keys are under way, and go on behind them: also the read that waits."""
+    await shards.fence(EPOCH, NODE)
+    part = shards.parts[0]
+    session = await part.open_camera("cam")
+    await part.publish(session, [frame(0), frame(1)])
+    slot = slot_of(part.keys.prefix)
+    source = await cluster.owner_of(slot)
+    target = (source + 1) % 3
+    waiting = asyncio.create_task(part.wait({part.keys.results: "$"}, 20))
+    ids = [(await cluster.ask(at, "CLUSTER", "MYID")).decode() for at in (source, target)]
+    await cluster.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+    await cluster.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+    with pytest.raises(RedisUnavailable) as unavailable:
+        await part.publish(session, [frame(2)])
+    assert unavailable.value.reason == "moved"
+    keys = [key.decode() for key in await cluster.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 1000)]
+    await cluster.ask(source, "MIGRATE", "127.0.0.1", cluster.servers[target].port, "", 0, 5000, "KEYS", *keys)
+    for at in (target, source, 3 - source - target):
+        await cluster.ask(at, "CLUSTER", "SETSLOT", slot, "NODE", ids[1])
+
+    async def published() -> bool:
+        try:
+            return await part.publish(session, [frame(2)]) == ["ok"]
+        except RedisUnavailable:
+            return False
+
+    await eventually(published)
+    with pytest.raises(RedisUnavailable):
+        await waiting
+    assert (await part.stats()).capture_len == 3
+    assert (await verify_shards(shards)).ledger_ok
+    assert await cluster.owner_of(slot) == target
+
+
+async def test_one_shard_speaks_to_one_primary_only(cluster: EmbeddedCluster) -> None:
+    """A plain client of a cluster is bound to the slot of its keys, wherever it asks first."""
+    owner = await cluster.owner_of(slot_of("frames"))
+    redis = connect(cluster.url)
+    assert (await redis.info("server"))["tcp_port"] == cluster.servers[owner].port
+    await execute(redis, "SET", "{frames}:x", "1")
+    await redis.aclose()
+
+
+def test_shards_lie_evenly_and_for_ever() -> None:
+    assert [keys_of_shard(shard).prefix for shard in range(3)] == PREFIXES
+    for shards in (3, 6, 9, 12):
+        places = [slot_of(keys_of_shard(shard).prefix) * 3 // 16384 for shard in range(shards)]
+        assert [places.count(third) for third in range(3)] == [shards // 3] * 3
+    assert [shard_of(camera, 3) for camera in CAMERAS] == SHARDS_OF_CAMERAS
+    counts = [[shard_of(f"c{number}", 3) for number in range(3000)].count(shard) for shard in range(3)]
+    assert min(counts) > 900
+
+
+PREFIXES = ["frames{0.17}", "frames{1.19}", "frames{2.39}"]
+SHARDS_OF_CAMERAS = [0, 1, 2, 1, 1, 0]
+
+
+def test_capacity_is_shared_out() -> None:
+    whole = RoutingTable(rows=tuple(RoutingRow(f"p{n}", ("face",), n) for n in (1, 2, 3, 7, 32)))
+    shares = [share_of(whole, shard, 3) for shard in range(3)]
+    sums = [sum(share.rows[at].capacity for share in shares) for at in range(5)]
+    assert sums == [3, 3, 3, 7, 32]
+    assert share_of(whole, 0, 1) is whole
+    assert Keys().prefix == "frames"
