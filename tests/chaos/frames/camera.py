@@ -1,5 +1,7 @@
 """A camera program: publishes at a steady rate until SIGTERM, then until the server has confirmed every frame.
 
+Its cameras share a gateway: a batch holds frames of all of them.
+
 Prints one JSON object a camera when it ends, also when an error ends it; the exit code says whether one did.
 """
 
@@ -16,6 +18,7 @@ from typing import Any
 
 from framebuffer.durability import Durability
 from framebuffer.errors import FrameBufferError
+from framebuffer.gateway import FrameGateway
 from framebuffer.producer import FrameProducer
 
 TICK_S = 0.01
@@ -112,10 +115,8 @@ async def play(arguments: argparse.Namespace) -> bool:
         live=arguments.live,
     )
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
-    producers = [
-        FrameProducer(name, arguments.redis, durability=durability, buffer=arguments.buffer)
-        for name in arguments.camera
-    ]
+    gateway = FrameGateway(arguments.redis, durability=durability)
+    producers = [FrameProducer(name, gateway, buffer=arguments.buffer) for name in arguments.camera]
     cameras = [Camera(producer, pace) for producer in producers]
 
     def stop() -> None:
@@ -131,6 +132,7 @@ async def play(arguments: argparse.Namespace) -> bool:
         for camera in cameras:
             print(json.dumps(camera.summary()), flush=True)
         await asyncio.gather(*(producer.close(0.0) for producer in producers))
+        await gateway.close()
     return not any(camera.error for camera in cameras)
 
 

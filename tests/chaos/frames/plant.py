@@ -6,7 +6,8 @@ async with FramePlant(directory, workers=("w1", "w2"), cameras=(Cameras("cams", 
     verdict = await plant.finish()   # cameras stop, all frames become final, the ledger decides
     assert verdict.problems == []
 
-With a Toxiproxy server, each node, camera program and processor reaches the server by a link of its own name.
+With a Toxiproxy server, each node, camera program and processor reaches the server by a link of its own name, and each
+processor the nodes by links `<processor>-<node>`.
 """
 
 import asyncio
@@ -114,6 +115,7 @@ class FramePlant:
         self.cameras = list(cameras)
         self.workers = tuple(workers)
         self.links: dict[str, Link] = {}
+        self.api_links: dict[str, Link] = {}
         self.expected_dead: set[str] = set()
         self._toxiproxy = toxiproxy
         self._more_links = tuple(more_links)
@@ -161,6 +163,10 @@ class FramePlant:
         for name in [*names, *(worker.id for worker in self.workers), *self._more_links]:
             server = f"{topology.redis_host}:{topology.redis_port}"
             self.links[name] = await self._toxiproxy.link(f"redis-{name}", server, avoid=topology.ports)
+        for worker in self.workers:
+            for node in topology.nodes:
+                name, api = f"{worker.id}-{node.id}", f"{node.host}:{node.api_port}"
+                self.api_links[name] = await self._toxiproxy.link(name, api, avoid=topology.ports)
         return replace(linked, redis_links={name: link.address for name, link in self.links.items()})
 
     # -- programs -----------------------------------------------------------------------------------------------------
@@ -175,7 +181,9 @@ class FramePlant:
         """The process of a processor."""
         arguments = ["--id", worker.id, "--redis", self.topology.redis_url_of(worker.id)]
         arguments += ["--directory", str(self.directory)]
-        arguments += [part for api in self.topology.apis for part in ("--orchestrator", api)]
+        for node in self.topology.nodes:
+            link = self.api_links.get(f"{worker.id}-{node.id}")
+            arguments += ["--orchestrator", node.api if link is None else f"http://{link.address}"]
         return _program(worker.id, "worker", [*arguments, *worker.options])
 
     def process(self, name: str) -> Process:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.demo import parts
+from orchestrator.dev.waiting import until
 from tests.chaos.frames.faults import HARMS, Outages, harm
-from tests.chaos.frames.plant import FramePlant
+from tests.chaos.frames.plant import FramePlant, Worker
 from tests.chaos.toxiproxy import Toxiproxy
 from tests.support import eventually
 
@@ -41,6 +43,31 @@ async def test_harm_to_a_link_loses_nothing(toxic: Toxiproxy, tmp_path: Path, ki
         await plant.moves(50)
         verdict = await plant.finish()
     assert verdict.problems == []
+
+
+async def test_a_processor_that_no_node_hears_of_settles_nothing_twice(toxic: Toxiproxy, tmp_path: Path) -> None:
+    """It works on while its frames are given to the other: whose result comes first is the one that counts."""
+    slow = ("--work-ms", "5")
+    async with FramePlant(
+        tmp_path / "plant", toxiproxy=toxic, workers=[Worker("w1", slow), Worker("w2", slow)]
+    ) as plant:
+        await plant.moves()
+        links = [link for name, link in plant.api_links.items() if name.startswith("w1-")]
+        for link in links:
+            await link.half_open()
+        await until(lambda: _healthy(plant, "w1", False), seconds=20, what="w1 taken for dead")
+        await plant.moves()
+        for link in links:
+            await link.heal()
+        await until(lambda: _healthy(plant, "w1", True), seconds=20, what="w1 well again")
+        await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == []
+
+
+async def _healthy(plant: FramePlant, processor_id: str, healthy: bool) -> bool:
+    rows = await parts.rows(plant.nodes, "/v1/processors")
+    return any(row["id"] == processor_id and row["healthy"] is healthy for row in rows)
 
 
 async def test_a_producer_repeats_what_it_was_never_answered(toxic: Toxiproxy, tmp_path: Path) -> None:
