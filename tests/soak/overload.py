@@ -1,6 +1,7 @@
 """Three times as many frames as the processors can take, for a minute: nothing is lost, and urgent frames pass.
 
-Size: seconds of overload. A calm time before shows what is normal: how long a frame takes from its capture to its
+Size: seconds of overload. The cameras are live: what falls due while `publish` makes them wait is never offered, and
+what was accepted is owed. A calm time before shows what is normal: how long a frame takes from its capture to its
 result, by the clock of one machine. Under overload the 99th percentile of a priority-10 frame may be 50 ms above that,
 and 5 seconds after the end ordinary frames must be back there.
 """
@@ -25,6 +26,7 @@ URGENT = 10
 URGENT_FPS = 20.0
 ORDINARY_FPS = 60.0
 OVERLOAD = 3.0
+FLOOD = ("flood1", "flood2", "flood3")
 LIVE = ("--live", "--buffer", "64")
 """Cameras show what is now; 64 frames is the SDK's own buffer."""
 LATER_MS = 50.0
@@ -73,8 +75,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         calm_from = time.time() * 1000
         await _passes(calm_from, CALM_S)
         flood_from = time.time() * 1000
-        flood = Cameras("flood", ("flood1", "flood2", "flood3"), OVERLOAD * CAPACITY_FPS / 3, LIVE)
-        await plant.start_cameras(flood)
+        await plant.start_cameras(Cameras("flood", FLOOD, OVERLOAD * CAPACITY_FPS / len(FLOOD), LIVE))
         await _passes(flood_from, size)
         flood_to = time.time() * 1000
         await plant.end_cameras("flood")
@@ -125,10 +126,7 @@ def _judged(
     if back is None or back > NORMAL_S:
         problems.append(f"ordinary frames were not back below {normal_ms:.0f} ms within {NORMAL_S:g} s, but: {back} s")
     return {
-        "capacity_fps": CAPACITY_FPS,
-        "offered_fps": OVERLOAD * CAPACITY_FPS + URGENT_FPS + ORDINARY_FPS,
         "seconds": round((flood_to - flood_from) / 1000, 1),
-        "flood_confirmed_each": flood["confirmed"],
         "urgent_p99_calm_ms": round(p99(calm), 1),
         "urgent_p99_overload_ms": round(p99(urgent), 1),
         "ordinary_p99_calm_ms": round(p99(ordinary), 1),
@@ -145,11 +143,16 @@ def p99(values: Iterable[float]) -> float:
 
 
 def back_after_s(seen: Iterable[Seen], end_ms: float, normal_ms: float) -> float | None:
-    """Seconds from `end_ms` until no frame takes longer than `normal_ms` any more; None where they still do."""
+    """Seconds from `end_ms` until 99 % of the frames that are seen take no longer than `normal_ms`.
+
+    None where the last ones still do: one in a hundred of all since the end may be late afterwards, as in calm times.
+    """
     after = sorted(one for one in seen if one.at_ms >= end_ms)
+    late = [one.at_ms for one in after if one.took_ms > normal_ms]
+    stragglers = len(after) // 100
     if not after or after[-1].at_ms < end_ms + WINDOW_MS:
         return None
-    late = [one.at_ms for one in after if one.took_ms > normal_ms]
-    if not late:
+    if len(late) <= stragglers:
         return 0.0
-    return None if after[-1].at_ms < late[-1] + WINDOW_MS else (late[-1] - end_ms) / 1000
+    last = late[-1 - stragglers]
+    return None if after[-1].at_ms < last + WINDOW_MS else (last - end_ms) / 1000

@@ -119,6 +119,10 @@ def test_the_way_back_to_normal_is_timed_by_the_last_late_frame() -> None:
     assert overload.back_after_s(seen, 1000, 50) == 0.5
     assert overload.back_after_s(seen, 1000, 90) == 0.0
     assert overload.back_after_s(seen[:4], 1000, 50) is None
+    calm = [overload.Seen(2500 + at, 10, "c") for at in range(200)]
+    stragglers = [overload.Seen(at, 70, "c") for at in (2100, 2150)]
+    assert overload.back_after_s([*seen, *calm, *stragglers], 1000, 50) == 0.5
+    assert overload.back_after_s([*seen, *calm, *stragglers, stragglers[0]], 1000, 50) == 1.1
     assert overload.p99(range(1, 201)) == 198
 
 

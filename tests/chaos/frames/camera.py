@@ -50,6 +50,7 @@ class Camera:
         self._pace = pace
         self._stopping = asyncio.Event()
         self.error: str | None = None
+        self.missed = 0
 
     def stop(self) -> None:
         """Publish nothing more. Call it on the event loop."""
@@ -64,11 +65,11 @@ class Camera:
             self.error = error.code
 
     async def _publish(self) -> None:
-        pace, sent, missed, began = self._pace, 0, 0, time.monotonic()
+        pace, sent, began = self._pace, 0, time.monotonic()
         while not self._stopping.is_set() and (not pace.frames or sent < pace.frames):
-            due = int((time.monotonic() - began) * pace.rate) + 1 - missed
+            due = int((time.monotonic() - began) * pace.rate) + 1 - self.missed
             if pace.live and due - sent > pace.rate * LIVE_S + 1:
-                missed += due - sent - 1
+                self.missed += due - sent - 1
                 due = sent + 1
             if pace.frames:
                 due = min(due, pace.frames)
@@ -90,7 +91,9 @@ class Camera:
                 continue
 
     def summary(self) -> dict[str, Any]:
-        """What the ledger is held against. `confirmed`: frames that the server has said it has."""
+        """What the ledger is held against. `confirmed`: frames that the server has said it has; `missed`: frames that a
+        live camera did not even offer while `publish` made it wait.
+        """
         counters = self._producer.counters
         return {
             "camera_id": self._producer.camera_id,
@@ -98,6 +101,7 @@ class Camera:
             "confirmed": counters.published + counters.duplicates,
             "duplicates": counters.duplicates,
             "refused": counters.refused,
+            "missed": self.missed,
             "retries": counters.retries,
             "rollbacks": counters.rollbacks,
             "error": self.error,
