@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-__all__ = ["and_not", "count", "first", "sequences", "unwoven"]
+__all__ = ["and_not", "count", "first", "sequences", "union", "whole"]
 
 
 def and_not(these: bytes, without: bytes) -> bytes:
@@ -12,13 +12,15 @@ def and_not(these: bytes, without: bytes) -> bytes:
     return (int.from_bytes(these) & ~mask).to_bytes(size)
 
 
-def unwoven(words: bytes) -> tuple[bytes, bytes]:
-    """A segment's two sets, which the server keeps in turn: 32 published bits, then the same 32 final ones."""
-    words += bytes(-len(words) % 8)
-    return (
-        b"".join(words[at : at + 4] for at in range(0, len(words), 8)),
-        b"".join(words[at + 4 : at + 8] for at in range(0, len(words), 8)),
-    )
+def union(these: bytes, those: bytes) -> bytes:
+    """The bits of both."""
+    size = max(len(these), len(those))
+    return (int.from_bytes(these.ljust(size, b"\0")) | int.from_bytes(those.ljust(size, b"\0"))).to_bytes(size)
+
+
+def whole(segment: int, size: int, up_to: int, beyond: bytes) -> bytes:
+    """A segment of ``size`` sequences as the server keeps it: all up to sequence ``up_to``, and the bits of others."""
+    return union(first(max(0, min(size, up_to + 1 - segment * size))), beyond)
 
 
 def first(number: int) -> bytes:

@@ -44,7 +44,7 @@ class Channel:
         self._durability = durability
         self._ready = False
         self._told = Backpressure()
-        self._again = Backoff(0.02, 0.25)
+        self._again = Backoff(0.02, 0.1)
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
         self._dropped = DropRecord(self._streams, self._lines.values, self._reopen)

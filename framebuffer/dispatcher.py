@@ -23,8 +23,17 @@ log = logging.getLogger(__name__)
 CLAIM_EVERY_S = 10.0
 """How often the queues are counted anew. The counts should be right already; this heals them where they are not."""
 
+_BATCH_MAX = 256
 _IDLE_PASSES = 3
 _IDLE_PAUSE_S = 0.01
+
+
+def batch_of(limit: int, table: RoutingTable) -> int:
+    """How many frames one call moves at most: ``limit``, or more where the table is large.
+
+    A call looks at every processor of the table, so its cost a frame would grow with their number.
+    """
+    return max(limit, min(_BATCH_MAX, len(table.rows) // 2))
 
 
 class Dispatcher:
@@ -77,8 +86,9 @@ class Dispatcher:
                 began = time.monotonic()
                 claim = began >= claim_at
                 try:
+                    table = self._table()
                     report = await self._streams.dispatch(
-                        self._epoch, self._node_id, self._table(), limit=self._limit, claim=claim
+                        self._epoch, self._node_id, table, limit=batch_of(self._limit, table), claim=claim
                     )
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:

@@ -16,6 +16,7 @@ from typing import Any
 from framebuffer.errors import FrameBufferError
 from framebuffer.models import TraceContext
 from framebuffer.result import encoded, span_of
+from framebuffer.streams import FrameStreams
 from framebuffer.wire import Settlement, SettleOutcome, TakenFrame
 from framebuffer.work import REASON_MAX
 
@@ -108,27 +109,37 @@ class FrameHandle:
 class Handles:
     """Those that are out: the client offers frames and hears outcomes, other code takes and settles them."""
 
-    def __init__(self, processor_id: str, renew: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(self, processor_id: str, consumer: str) -> None:
         self._processor_id = processor_id
-        self._renew = renew
+        self._consumer = consumer
         self._offered: asyncio.Queue[FrameHandle] = asyncio.Queue()
-        self._out: dict[str, FrameHandle] = {}
+        self._out: list[dict[str, FrameHandle]] = []  # one a shard: each counts its entries for itself
         self._abandoned = False
 
-    async def offer(self, frame: TakenFrame) -> Settlement:
-        """The frame's settlement, once it has one."""
-        if frame.payload_missing:
-            return Settlement(frame.entry_id, "dead", reason="payload_missing")
-        if self._abandoned:
-            return Settlement(frame.entry_id, "release")
-        handle = self._out[frame.entry_id] = FrameHandle(self._processor_id, frame, self._renew)
-        self._offered.put_nowait(handle)
-        return await handle.settlement()
+    def of_shard(
+        self, streams: FrameStreams
+    ) -> tuple[Callable[[TakenFrame], Awaitable[Settlement]], Callable[[str, SettleOutcome], None]]:
+        """What offers a frame of the shard until it has its settlement, and what hears the server's answer."""
+        out: dict[str, FrameHandle] = {}
+        self._out.append(out)
 
-    def told(self, entry_id: str, outcome: SettleOutcome) -> None:
-        """What the server answered."""
-        if (handle := self._out.pop(entry_id, None)) is not None:
-            handle.answered(outcome)
+        async def renew(entry_id: str) -> bool:
+            return (await streams.renew(self._processor_id, self._consumer, [entry_id]))[0]
+
+        async def offer(frame: TakenFrame) -> Settlement:
+            if frame.payload_missing:
+                return Settlement(frame.entry_id, "dead", reason="payload_missing")
+            if self._abandoned:
+                return Settlement(frame.entry_id, "release")
+            handle = out[frame.entry_id] = FrameHandle(self._processor_id, frame, renew)
+            self._offered.put_nowait(handle)
+            return await handle.settlement()
+
+        def told(entry_id: str, outcome: SettleOutcome) -> None:
+            if (handle := out.pop(entry_id, None)) is not None:
+                handle.answered(outcome)
+
+        return offer, told
 
     async def next(self, client: asyncio.Task[None]) -> FrameHandle | None:
         """The next frame; None when the client has ended."""
@@ -142,10 +153,13 @@ class Handles:
     def abandon(self) -> None:
         """The code that took them is gone."""
         self._abandoned = True
-        for handle in self._out.values():
+        for handle in self._all():
             handle.abandon()
 
     def close(self) -> None:
         """The client has ended."""
-        for handle in self._out.values():
+        for handle in self._all():
             handle.closed()
+
+    def _all(self) -> list[FrameHandle]:
+        return [handle for out in self._out for handle in out.values()]

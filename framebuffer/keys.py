@@ -13,7 +13,7 @@ __all__ = ["CAPTURE_GROUP", "DEFAULT_SEGMENT", "PRIORITY_LEVELS", "SUSPECT_LEVEL
 
 CAPTURE_GROUP = "frame-buffer"
 DEFAULT_SEGMENT = 65_536
-"""Sequences per ledger segment: 16 KiB of bits."""
+"""Sequences per ledger segment: 8 KiB of bits."""
 
 PRIORITY_LEVELS: tuple[str, ...] = tuple(str(level) for level in range(11))
 SUSPECT_LEVEL = "s"
@@ -132,12 +132,21 @@ class Keys(msgspec.Struct, frozen=True):
 
     @property
     def ledgers(self) -> str:
-        """Hash: the record of each camera that was ever opened (msgpack: counters, session, watermark)."""
+        """Hash: the record of each camera that was ever opened (msgpack: counters and watermarks)."""
         return f"{self.prefix}:ledger"
 
+    @property
+    def sessions(self) -> str:
+        """Hash: who may publish as each camera, and who might before (two tokens)."""
+        return f"{self.prefix}:sessions"
+
     def bits(self, camera_id: str, segment: int) -> str:
-        """Words of 32 bits in turn: which sequences were published, and which of them are settled, dead or dropped."""
+        """A bit per sequence that is settled, dead or dropped."""
         return f"{self.prefix}:ledger:{camera_id}:{segment}"
+
+    def ragged(self, camera_id: str, segment: int) -> str:
+        """A bit per sequence that was published beyond a gap."""
+        return f"{self.prefix}:ledger:{camera_id}:{segment}:p"
 
     def complete(self, camera_id: str) -> str:
         """Set of completely final segments above the watermark; their bits are gone."""

@@ -172,9 +172,8 @@ async def _disagreements(streams: FrameStreams, camera: str) -> list[str]:
     ledger = await streams.camera_ledger(camera)
     published, *final = ledger.counters
     problems = []
-    sets = [bitmaps.unwoven(bits) for bits in ledger.bits]
-    published_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for one, _ in sets)
-    final_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for _, one in sets)
+    published_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for one, _ in ledger.bits)
+    final_bits = ledger.complete * ledger.segment_size + sum(bitmaps.count(one) for _, one in ledger.bits)
     if published != published_bits:
         problems.append(f"camera {camera}: counted {published} published, the bits say {published_bits}")
     if sum(final) != final_bits - ledger.replaying:
@@ -213,7 +212,7 @@ async def _suspects(streams: FrameStreams) -> tuple[set[Frame], dict[Frame, str]
         if ledger.replaying:
             again |= {(camera, sequence) for sequence in await streams.replaying(camera)}
         for segment in ledger.live:
-            bits = await streams.segment_bits(camera, segment)
+            bits = await streams.segment_bits(camera, segment, ledger.segment_size)
             finals[camera, segment] = None if bits.complete else bits.final
             open_bits = bitmaps.and_not(bits.published, bits.final)
             offset = segment * ledger.segment_size
@@ -250,9 +249,9 @@ async def _still_open(streams: FrameStreams, missing: set[Frame], sizes: dict[st
         by_segment[camera, sequence // sizes[camera]].add((camera, sequence))
     found: set[Frame] = set()
     for (camera, segment), frames in by_segment.items():
-        bits = await streams.segment_bits(camera, segment)
+        size = sizes[camera]
+        bits = await streams.segment_bits(camera, segment, size)
         if not bits.complete:
-            size = sizes[camera]
             found |= {frame for frame in frames if not _is_set(bits.final, frame[1] - segment * size)}
     return found
 
@@ -316,7 +315,7 @@ async def _gaps(streams: FrameStreams, camera: str, named_max: int) -> list[int]
     ledger = await streams.camera_ledger(camera)
     names: list[int] = []
     for segment in ledger.live:
-        bits = await streams.segment_bits(camera, segment)
+        bits = await streams.segment_bits(camera, segment, ledger.segment_size)
         if bits.complete:
             continue
         offset = segment * ledger.segment_size

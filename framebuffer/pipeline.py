@@ -16,8 +16,8 @@ import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
+from framebuffer.crew import Crew
 from framebuffer.errors import RedisFailure
-from framebuffer.hand import Hand
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
@@ -43,9 +43,10 @@ _EMPTY_PAUSE_MAX_S = 0.2
 class Pipeline:
     """Pulls for one consumer. `handle` turns a frame into its settlement and raises nothing of its own.
 
-    `limit`: frames in hand, those in work included. `lease_s`: the orchestrator's. `work_limit_s`: a frame that is
-    worked on for longer is not renewed any more; while that is so of all that may be worked on at once, no other is
-    taken, and those that wait in hand are released. `told` is called with what the server answered to each settlement.
+    `batch`: frames in hand, those in work included. `concurrency`: worked on at once, as far as the `crew`, which it
+    may share with others, has a place. `lease_s`: the orchestrator's. `work_limit_s`: a frame that is worked on for
+    longer is not renewed any more; while the whole crew is stuck like that no other frame is taken, and those that wait
+    in hand are released. `told` is called with what the server answered to each settlement.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Pipeline:
         *,
         batch: int,
         concurrency: int,
+        crew: Crew | None = None,
         drain_s: float = 10.0,
         block_s: float = 1.0,
         lease_s: float = DEFAULT_LEASE_S,
@@ -67,13 +69,14 @@ class Pipeline:
         self._processor_id = processor_id
         self._consumer = consumer
         self._handle = handle
-        self._concurrency = concurrency
+        self._crew = crew or Crew(concurrency, work_limit_s)
         self._limit = max(batch, concurrency)
+        self._workers = concurrency
         self._drain_s = drain_s
         self._block_s = block_s
         self._renew_s = min(lease_s / 3, _RENEW_AT_MOST_S)
         self._told = told
-        self._hand = Hand(work_limit_s)
+        self._hand = self._crew.new_hand()
         self._arrived = asyncio.Semaphore(0)  # one for each frame that was added to the hand
         self._done: deque[Settlement] = deque()
         self._finished = asyncio.Event()  # a frame went to _done
@@ -98,7 +101,7 @@ class Pipeline:
         """Until `stop`, or cancelled. What was in hand and could not be settled stays pending at the server."""
         puller = asyncio.create_task(self._pull())
         settler, renewer = asyncio.create_task(self._settle()), asyncio.create_task(self._renew())
-        workers = {asyncio.create_task(self._work()) for _ in range(self._concurrency)}
+        workers = {asyncio.create_task(self._work()) for _ in range(self._workers)}
         others = {settler, renewer, *workers}
         drained: asyncio.Task[None] | None = None
         try:
@@ -127,7 +130,7 @@ class Pipeline:
         own, pause_s = False, 0.0
         while not self._stopping.is_set():
             room = self._limit - len(self._hand)
-            if room <= 0 or self._hand.overdue(_now()) >= self._concurrency:
+            if room <= 0 or self._crew.stuck(_now()):
                 self._settled.clear()
                 await self._either(self._settled, self._block_s)
                 continue
@@ -207,9 +210,10 @@ class Pipeline:
     async def _work(self) -> None:
         while True:
             await self._arrived.acquire()
-            frame = self._hand.start(_now())
-            if frame is not None:
-                self._end(await self._handle(frame))
+            async with self._crew.places:
+                frame = self._hand.start(_now())
+                if frame is not None:
+                    self._end(await self._handle(frame))
 
     def _end(self, settlement: Settlement) -> None:
         self.errors += settlement.status == "error"
@@ -246,7 +250,7 @@ class Pipeline:
         """Keep the leases of what is in hand, also of what is done and not settled yet."""
         while True:
             await asyncio.sleep(self._renew_s)
-            if self._hand.overdue(_now()) >= self._concurrency:
+            if self._crew.stuck(_now()):
                 self._release_waiting()  # what they wait for may never end
             held = self._hand.renewable(_now())
             try:

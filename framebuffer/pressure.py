@@ -105,17 +105,19 @@ def figures_of(report: DispatchReport) -> QueueFigures:
 
 
 class Pressure:
-    """The level of one pool of processors, measurement by measurement. The first one counts as it is.
+    """The level of one pool of processors, measurement by measurement.
 
-    ``smoothing_s``: seconds. Errors: ValueError.
+    ``smoothing_s``: seconds. ``level``: what it begins with. Errors: ValueError.
     """
 
-    def __init__(self, thresholds: Thresholds | None = None, *, smoothing_s: float = 0.3) -> None:
+    def __init__(
+        self, thresholds: Thresholds | None = None, *, smoothing_s: float = 0.3, level: Level = Level.NORMAL
+    ) -> None:
         if not smoothing_s > 0:
             raise ValueError(f"smoothing_s must be above 0, is {smoothing_s}")
         self.thresholds = thresholds or Thresholds()
-        self.level = Level.NORMAL
-        self.usage = 0.0
+        self.level = level
+        self.usage = self.thresholds.of(level)
         """What the level follows: usage as it has stayed lately, at most 1.25."""
         self._smoothing_s = smoothing_s
         self._measured_at: float | None = None
@@ -123,9 +125,9 @@ class Pressure:
     def observe(self, figures: QueueFigures, now: float) -> Level:
         """One measurement at ``now`` (monotonic seconds); returns the level."""
         measured = min(figures.usage, _CEILING)
-        if self._measured_at is None or measured <= self.usage:
+        if measured <= self.usage:
             self.usage = measured
-        else:
+        elif self._measured_at is not None:
             passed = min(max(0.0, now - self._measured_at), _STEP_S)
             self.usage += (measured - self.usage) * -math.expm1(-passed / self._smoothing_s)
             if measured - self.usage < _NEAR:
@@ -143,13 +145,26 @@ class Pressure:
 
 
 class PlantPressure:
-    """The levels of a plant, dispatch call by dispatch call. ``smoothing_s``: seconds. Errors: ValueError."""
+    """The levels of a plant, dispatch call by dispatch call.
 
-    def __init__(self, thresholds: Thresholds | None = None, *, smoothing_s: float = 0.3) -> None:
+    ``smoothing_s``: seconds. ``told``: what publishers were told last, by another leader perhaps. What piled up while
+    there was none is no overload yet, and an overload that was is not over. Errors: ValueError.
+    """
+
+    def __init__(
+        self,
+        thresholds: Thresholds | None = None,
+        *,
+        smoothing_s: float = 0.3,
+        told: Backpressure = Backpressure(),  # noqa: B008 - it is frozen
+    ) -> None:
         self._thresholds = thresholds or Thresholds()
         self._smoothing_s = smoothing_s
-        self._all = Pressure(self._thresholds, smoothing_s=smoothing_s)
-        self._crowded: dict[str, Pressure] = {}
+        self._all = self._at(told.level)
+        self._crowded = {name: self._at(level) for name, level in told.crowded.items()}
+
+    def _at(self, level: int) -> Pressure:
+        return Pressure(self._thresholds, smoothing_s=self._smoothing_s, level=Level(level))
 
     def observe(self, report: DispatchReport, now: float) -> Backpressure:
         """What publishers are to be told after this call. ``now``: monotonic seconds."""
@@ -164,8 +179,7 @@ class PlantPressure:
         for name, lane in lanes.items():
             own = self._crowded.get(name)
             if own is None:
-                own = self._crowded[name] = Pressure(self._thresholds, smoothing_s=self._smoothing_s)
-                own.observe(QueueFigures(), now)  # a lane that fills for a moment is no crowd
+                own = self._crowded[name] = self._at(Level.NORMAL)
             found = own.observe(QueueFigures(lane.outstanding, lane.waiting, 0, lane.capacity), now)
             if found > level:
                 levels[name] = int(found)

@@ -28,13 +28,12 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
-from framebuffer.connection import connect
 from framebuffer.errors import (
     FrameBufferError,
     InvalidRegistration,
@@ -44,11 +43,13 @@ from framebuffer.errors import (
 from framebuffer.handle import FrameHandle, Handles
 from framebuffer.models import ProcessorRegistration, problems
 from framebuffer.outage import Outage
-from framebuffer.pipeline import DEFAULT_LEASE_S, Pipeline
+from framebuffer.pipeline import DEFAULT_LEASE_S
+from framebuffer.pipelines import Handling, Pipelines
 from framebuffer.registrar import Registrar
-from framebuffer.streams import DEFAULT_MAX_ATTEMPTS, FrameStreams
+from framebuffer.shards import ShardedStreams
+from framebuffer.streams import DEFAULT_MAX_ATTEMPTS
 from framebuffer.tasks import ended
-from framebuffer.wire import Settlement, SettleOutcome, TakenFrame
+from framebuffer.wire import TakenFrame
 from framebuffer.work import FrameRejected, FrameReleased, Pool, Work, current_trace
 
 __all__ = ["FrameRejected", "FrameReleased", "ProcessorClient", "ProcessorCounters", "current_trace"]
@@ -126,13 +127,11 @@ class ProcessorClient:
         self._drain_s = drain_s
         self._exists_wait_s = exists_wait_s
         self._registrar = Registrar(self.registration, orchestrator_url, token=token, instance=instance)
-        self._handle: Callable[[TakenFrame], Awaitable[Settlement]]
-        self._handle = self._work = Work(processor_id, work or self.process_frame, executor, concurrency)
-        self._told: Callable[[str, SettleOutcome], None] | None = None
+        self._work = Work(processor_id, work or self.process_frame, executor, concurrency)
+        self._handling: Handling = lambda _: (self._work, None)
         self._lease_s = DEFAULT_LEASE_S
         self._work_limit_s = work_limit_s
-        self._pipeline: Pipeline | None = None
-        self._streams: FrameStreams | None = None
+        self._pipeline: Pipelines | None = None
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._started = False
@@ -221,8 +220,8 @@ class ProcessorClient:
 
         Errors: those of `start`.
         """
-        out = Handles(self.id, self._renewed)
-        self._handle, self._told = out.offer, out.told
+        out = Handles(self.id, self.consumer)
+        self._handling = out.of_shard
         running = asyncio.create_task(self.start())
         try:
             while (handle := await out.next(running)) is not None:
@@ -237,11 +236,6 @@ class ProcessorClient:
                 out.close()
             if not running.cancelled():
                 running.result()
-
-    async def _renewed(self, entry_id: str) -> bool:
-        if self._streams is None:
-            return False
-        return (await self._streams.renew(self.id, self.consumer, [entry_id]))[0]
 
     def run(self) -> None:
         """`start` as a whole program: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`. Errors: its own."""
@@ -268,11 +262,10 @@ class ProcessorClient:
             if redis_url is None:
                 raise InvalidRegistration("redis_url", "neither the client nor the orchestrator names a Redis server")
             async with contextlib.AsyncExitStack() as stack:
-                redis = connect(redis_url, password=self._redis_password)
-                stack.push_async_callback(redis.aclose)
-                streams = FrameStreams(redis, max_attempts=self._max_attempts)
+                streams = ShardedStreams.connect(
+                    redis_url, password=self._redis_password, max_attempts=self._max_attempts
+                )
                 stack.push_async_callback(streams.aclose)
-                self._streams = streams
                 await self._ready(streams)
                 await self._process(streams)
         finally:
@@ -280,7 +273,7 @@ class ProcessorClient:
             if self._stopping.is_set():
                 await self._say_goodbye()
 
-    async def _ready(self, streams: FrameStreams) -> None:
+    async def _ready(self, streams: ShardedStreams) -> None:
         outage = Outage(f"processor {self.id}: Redis", log)
         while True:
             try:
@@ -291,18 +284,17 @@ class ProcessorClient:
                 outage.over()
                 return
 
-    async def _process(self, streams: FrameStreams) -> None:
-        self._pipeline = Pipeline(
-            streams,
+    async def _process(self, streams: ShardedStreams) -> None:
+        self._pipeline = Pipelines(
+            streams.parts,
             self.id,
             self.consumer,
-            self._handle,
+            self._handling,
             batch=self._batch,
             concurrency=self._concurrency,
             drain_s=self._drain_s,
             lease_s=self._lease_s,
             work_limit_s=self._work_limit_s,
-            told=self._told,
         )
         if self._stopping.is_set():
             self._pipeline.stop()

@@ -114,7 +114,15 @@ class ShardedStreams:
 
     async def pressure(self) -> int:
         """The highest that publishers are told in any shard."""
-        return max(await self._all(lambda part: part.pressure()))
+        return (await self.backpressure()).level
+
+    async def backpressure(self) -> Backpressure:
+        """The same, with the capabilities that have a higher one in any shard."""
+        told = await self._all(lambda part: part.backpressure())
+        level = max(one.level for one in told)
+        names = {name for one in told for name in one.crowded}
+        crowded = {name: max(one.crowded.get(name, one.level) for one in told) for name in names}
+        return Backpressure(level, {name: own for name, own in crowded.items() if own > level})
 
     async def return_queue(self, epoch: tuple[int, int], processor_id: str) -> int:
         """Its queues in all shards; how many frames there were. Errors: Fenced."""

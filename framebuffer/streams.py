@@ -104,12 +104,25 @@ class FrameStreams(PublishingCalls, LeadingCalls, ProcessingCalls):
     async def camera_ledger(self, camera_id: str) -> wire.CameraLedger:
         """A camera's counters and what its bits say, of one instant."""
         head, *bits = await self._call("ledger", check_name("camera", camera_id))
-        return msgspec.structs.replace(_ledger_decoder.decode(head), bits=tuple(bits))
+        found = _ledger_decoder.decode(head)
+        size = found.segment_size
+        pairs = tuple(
+            (bitmaps.whole(segment, size, found.contiguous, ragged), bitmaps.whole(segment, size, found.finals, final))
+            for segment, final, ragged in zip(found.live, bits[::2], bits[1::2], strict=True)
+        )
+        return msgspec.structs.replace(found, bits=pairs)
 
-    async def segment_bits(self, camera_id: str, segment: int) -> wire.SegmentBits:
-        """The bits of one segment, of one instant."""
-        complete, words = await self._call("bits", check_name("camera", camera_id), segment)
-        return wire.SegmentBits(bool(complete), *bitmaps.unwoven(words))
+    async def segment_bits(self, camera_id: str, segment: int, size: int) -> wire.SegmentBits:
+        """The bits of one segment of ``size`` sequences, of one instant."""
+        reply = await self._call("bits", check_name("camera", camera_id), segment)
+        complete, contiguous, finals, final, ragged = reply
+        if complete:
+            return wire.SegmentBits(True, b"", b"")
+        return wire.SegmentBits(
+            False,
+            bitmaps.whole(segment, size, int(contiguous), ragged),
+            bitmaps.whole(segment, size, int(finals), final),
+        )
 
     async def replaying(self, camera_id: str) -> set[int]:
         """The camera's frames that were dead and are under way again."""

@@ -305,7 +305,9 @@ class CameraLedger(msgspec.Struct, frozen=True, array_like=True):
     complete: int  # segments that are final as a whole
     replaying: int  # frames whose final bit is set although they are under way again
     live: tuple[int, ...]
-    bits: tuple[bytes, ...] = ()  # of each live segment
+    contiguous: int  # all up to here were published
+    finals: int  # all up to here are final
+    bits: tuple[tuple[bytes, bytes], ...] = ()  # of each live segment: published and final
 
 
 class SegmentBits(msgspec.Struct, frozen=True):

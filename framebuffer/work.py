@@ -12,13 +12,14 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, ClassVar
 
 from framebuffer.errors import FrameBufferError, InvalidRegistration
 from framebuffer.models import TraceContext
 from framebuffer.result import encoded, span_of
+from framebuffer.threads import DaemonThreads
 from framebuffer.wire import Settlement, TakenFrame
 
 __all__ = ["FrameRejected", "FrameReleased", "Pool", "Work", "current_trace", "reason_of"]
@@ -154,7 +155,7 @@ class Work:
     def _executor(self) -> Executor:
         if self._pool is None:
             if self._given is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._processor_id)
+                self._pool = DaemonThreads(self._threads, self._processor_id)
             elif isinstance(self._given, Executor):
                 self._pool = self._given
             else:

@@ -48,13 +48,15 @@ class PressureDuty:
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
-        self._pressure = PlantPressure(thresholds, smoothing_s=smoothing_s)
+        self._thresholds, self._smoothing_s = thresholds, smoothing_s
+        self._pressure: PlantPressure | None = None  # until it is known what the leader before this one told
         self._told = Backpressure()
         self._metrics = metrics
         self._figures = QueueFigures()
         self._unserved: dict[str, int] = {}
         self._measured = False
         self._changed = asyncio.Event()
+        self._changed.set()
         self._said: dict[Level, float] = {}
         self._unsaid = 0
         self._alert: dict[str, Any] | None = None
@@ -76,17 +78,20 @@ class PressureDuty:
         """What a dispatch call left behind."""
         now, before, level_before = time.monotonic(), self._told, self.level
         self._figures = figures_of(report)
-        self._told = self._pressure.observe(report, now)
         if report.unserved.keys() != self._unserved.keys():
             self._say_unserved(report.unserved)
         self._unserved = report.unserved
+        if self._pressure is None:
+            return
+        self._told = self._pressure.observe(report, now)
         if self._told == before and self._measured:
             return
+        news = self.level != level_before or (not self._measured and self.level >= Level.HIGH)
         self._measured = True
         self._changed.set()
         if self._metrics is not None:
             self._metrics.backpressure_level.set(self.level)
-        if self.level != level_before:
+        if news:
             self._alarm(self.level)
             self._say(now)
 
@@ -154,17 +159,21 @@ class PressureDuty:
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(REPEAT_S):
+                async with asyncio.timeout(REPEAT_S if self._pressure is not None else RETRY_S):
                     await self._changed.wait()
             except TimeoutError:
                 if self._unsaid and not self._is_quiet(time.monotonic()):
                     self._say(time.monotonic())
             self._changed.clear()
             streams = self._streams()
-            if streams is None or not self._measured:
+            if streams is None:
                 continue
             try:
-                await streams.set_pressure(self._epoch, self._told)
+                if self._pressure is None:
+                    self._told = await streams.backpressure()
+                    self._pressure = PlantPressure(self._thresholds, smoothing_s=self._smoothing_s, told=self._told)
+                elif self._measured:
+                    await streams.set_pressure(self._epoch, self._told)
             except (RedisFailure, Fenced):  # the dispatch duty reports both
                 await asyncio.sleep(RETRY_S)
                 self._changed.set()

@@ -1,24 +1,24 @@
--- The ledger: per camera a record of counters, and two bits for each sequence: published, and final.
+-- The ledger: per camera a record of counters, and which sequences were published and which are final.
 --
--- Records are the fields of one hash, so that a batch of many cameras costs one read and one write. The bits of 32
--- sequences are two words side by side, published and final, so that a batch of one camera costs a few calls.
+-- Records are the fields of one hash, so that a batch of many cameras costs one read and one write. Sequences come in order,
+-- so what was published is "all up to CONTIGUOUS", and a bit for each one beyond a gap (the ragged ones). What is final is
+-- "all up to FINALS", and a bit for each one beyond, up to FINAL_MAX; they are read and written 32 at a time. Bits are kept in
+-- segments, which go when they are not needed any more; a segment that is final although one before it is not stands in a set.
 
 local WORD = 32
-local NUMBERS = 13
 
 -- Positions in a record.
 local SEGMENT, HIGHEST, COMPLETE, FLOOR, PUBLISHED, SETTLED, DEAD, DROPPED = 1, 2, 3, 4, 5, 6, 7, 8
-local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING = 9, 10, 11, 12, 13
-local SESSION, PREVIOUS, SCATTERED = 14, 15, 16
+local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING, SCATTERED, CONTIGUOUS = 9, 10, 11, 12, 13, 14, 15
+local FINALS, FINAL_MAX = 16, 17
 
 local function opened(prefix, camera, packed)
-  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {}, touched = {} }
+  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {} }
   if packed then
     ledger.row, ledger.known = cmsgpack.unpack(packed), true
   else
-    ledger.row, ledger.known = { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0 }, false
+    ledger.row = { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1 }
   end
-  ledger.before = ledger.row[HIGHEST]
   return ledger
 end
 
@@ -67,27 +67,20 @@ local function is_complete(ledger, segment)
   return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
--- The word that holds a sequence, with the sequence's mask in it. Beyond the highest sequence there is nothing to read: a
--- word that also holds earlier ones is read only when one of those is asked for (`later` says that none is).
-local function word_of(ledger, sequence, later)
+-- The word that holds a sequence's final bit, with the sequence's mask in it.
+local function word_of(ledger, sequence)
   local number = math.floor(sequence / WORD)
   local word = ledger.words[number]
   if not word then
     local size = ledger.row[SEGMENT]
     local segment = math.floor(sequence / size)
-    word = { published = 0, final = 0, segment = segment, at = number - segment * (size / WORD) }
+    word = { final = 0, segment = segment, at = number - segment * (size / WORD) }
     if is_complete(ledger, segment) then
-      word.complete, word.read = true, true
+      word.complete = true
     else
-      word.read = number * WORD > ledger.before
+      word.final = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', '#' .. text(word.at))[1]
     end
     ledger.words[number] = word
-  end
-  if not word.read and not later then
-    local bits = redis.call('BITFIELD_RO', segment_key(ledger, word.segment),
-      'GET', 'u32', '#' .. text(2 * word.at), 'GET', 'u32', '#' .. text(2 * word.at + 1))
-    -- What this call has set already is beyond what was there.
-    word.published, word.final, word.read = word.published + bits[1], word.final + bits[2], true
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -96,21 +89,36 @@ local function has(bits, mask)
   return math.floor(bits / mask) % 2 == 1
 end
 
--- Whether the sequence was published, and whether it is final: one look for both.
-local function state_of(ledger, sequence)
-  local word, mask = word_of(ledger, sequence)
-  if word.complete then
-    return true, true
-  end
-  return has(word.published, mask), has(word.final, mask)
+-- The key and the bit of a sequence beyond a gap.
+local function ragged(ledger, sequence)
+  local size = ledger.row[SEGMENT]
+  local segment = math.floor(sequence / size)
+  return segment_key(ledger, segment) .. ':p', text(sequence - segment * size), segment
 end
 
 local function is_published(ledger, sequence)
-  if sequence > ledger.row[HIGHEST] then
+  local row = ledger.row
+  if sequence <= row[CONTIGUOUS] then
+    return true
+  elseif sequence > row[HIGHEST] then
     return false
   end
+  local key, bit, segment = ragged(ledger, sequence)
+  return is_complete(ledger, segment) or redis.call('GETBIT', key, bit) == 1
+end
+
+-- Whether the sequence was published, and whether it is final.
+local function state_of(ledger, sequence)
+  local row = ledger.row
+  if sequence <= row[FINALS] then
+    return true, true
+  elseif not is_published(ledger, sequence) then
+    return false, false
+  elseif sequence > row[FINAL_MAX] then
+    return true, false
+  end
   local word, mask = word_of(ledger, sequence)
-  return word.complete or has(word.published, mask)
+  return true, word.complete or has(word.final, mask)
 end
 
 -- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
@@ -118,76 +126,80 @@ local function is_replayed(ledger, sequence)
   return ledger.row[REPLAYING] > 0 and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1
 end
 
+-- Of one that is not published yet.
 local function set_published(ledger, sequence)
-  local word, mask = word_of(ledger, sequence, sequence > ledger.row[HIGHEST])
-  word.published, word.dirty = word.published + mask, true
+  local row = ledger.row
   count(ledger, PUBLISHED)
-  if sequence > ledger.row[HIGHEST] then
-    ledger.row[HIGHEST] = sequence
+  if sequence > row[CONTIGUOUS] + 1 then
+    local key, bit = ragged(ledger, sequence)
+    redis.call('SETBIT', key, bit, 1)
+  else
+    row[CONTIGUOUS] = sequence
+    while row[CONTIGUOUS] < row[HIGHEST] and is_published(ledger, row[CONTIGUOUS] + 1) do
+      row[CONTIGUOUS] = row[CONTIGUOUS] + 1
+    end
+  end
+  if sequence > row[HIGHEST] then
+    row[HIGHEST] = sequence
   end
 end
 
-local function unset_published(ledger, sequence, highest)
-  local word, mask = word_of(ledger, sequence, true)
-  word.published = word.published - mask
-  count(ledger, PUBLISHED, -1)
-  ledger.row[HIGHEST] = highest
+-- Follows the final ones that lie together from FINALS on, and forgets the segments that end below.
+local function advance(ledger)
+  local row = ledger.row
+  local size = row[SEGMENT]
+  while row[FINALS] < row[FINAL_MAX] do
+    local word, mask = word_of(ledger, row[FINALS] + 1)
+    if word.complete then
+      row[FINALS] = (word.segment + 1) * size - 1
+    elseif has(word.final, mask) then
+      row[FINALS] = row[FINALS] + 1
+    else
+      break
+    end
+  end
+  local complete = math.floor((row[FINALS] + 1) / size)
+  while row[COMPLETE] < complete do
+    local key = segment_key(ledger, row[COMPLETE])
+    if row[SCATTERED] > 0 and redis.call('SREM', ledger.key .. ':complete', text(row[COMPLETE])) == 1 then
+      row[SCATTERED] = row[SCATTERED] - 1
+    else
+      redis.call('DEL', key, key .. ':p')
+    end
+    row[COMPLETE] = row[COMPLETE] + 1
+  end
 end
 
 local function set_final(ledger, sequence, outcome)
-  local word, mask = word_of(ledger, sequence)
-  if word.complete or has(word.final, mask) then
+  local row = ledger.row
+  local _, final = state_of(ledger, sequence)
+  if final then
     redis.call('SREM', ledger.key .. ':replayed', text(sequence))
     count(ledger, REPLAYING, -1)
+  elseif sequence == row[FINALS] + 1 then
+    row[FINALS] = sequence
+    row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
+    advance(ledger)
   else
+    local word, mask = word_of(ledger, sequence)
     word.final, word.dirty = word.final + mask, true
-    ledger.touched[word.segment] = true
+    row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
   end
   count(ledger, outcome)
 end
 
+-- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
 local function retire(ledger, segment)
   local row = ledger.row
-  if (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST] then
-    return
-  end
   local key = segment_key(ledger, segment)
-  if redis.call('BITCOUNT', key) < 2 * row[SEGMENT] then
+  if segment * row[SEGMENT] <= row[FINALS] or (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST]
+    or redis.call('BITCOUNT', key) < row[SEGMENT] then
     return
   end
-  redis.call('DEL', key)
+  redis.call('DEL', key, key .. ':p')
+  redis.call('SADD', ledger.key .. ':complete', text(segment))
+  row[SCATTERED] = row[SCATTERED] + 1
   ledger.changed = true
-  if segment ~= row[COMPLETE] then
-    redis.call('SADD', ledger.key .. ':complete', text(segment))
-    row[SCATTERED] = row[SCATTERED] + 1
-    return
-  end
-  row[COMPLETE] = segment + 1
-  while row[SCATTERED] > 0 and redis.call('SREM', ledger.key .. ':complete', text(row[COMPLETE])) == 1 do
-    row[COMPLETE] = row[COMPLETE] + 1
-    row[SCATTERED] = row[SCATTERED] - 1
-  end
-end
-
--- Adds to a BITFIELD's arguments what makes a word so. A word that was never read is written bit by bit.
-local function add_bits(write, word, offset, bits)
-  local at = #write
-  if word.read then
-    write[at + 1], write[at + 2], write[at + 3], write[at + 4] = 'SET', 'u32', '#' .. text(2 * word.at + offset), text(bits)
-    return
-  end
-  for bit = 0, WORD - 1 do
-    if bits == 0 then
-      return
-    end
-    local mask = 2 ^ (WORD - 1 - bit)
-    if bits >= mask then
-      bits = bits - mask
-      write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u1', text((2 * word.at + offset) * WORD + bit)
-      write[at + 4] = '1'
-      at = at + 4
-    end
-  end
 end
 
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
@@ -195,22 +207,23 @@ local function close_ledgers(ledgers)
   local records = {}
   for camera, ledger in pairs(ledgers.open) do
     local writes = {}
-    for _, word in pairs(ledger.words) do
-      if word.dirty then
-        local write = writes[word.segment]
-        if not write then
-          write = {}
-          writes[word.segment] = write
+    if next(ledger.words) then
+      for _, word in pairs(ledger.words) do
+        if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
+          local write = writes[word.segment]
+          if not write then
+            write = {}
+            writes[word.segment] = write
+          end
+          local at = #write
+          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', '#' .. text(word.at)
+          write[at + 4] = text(word.final)
         end
-        add_bits(write, word, 0, word.published)
-        add_bits(write, word, 1, word.final)
       end
-    end
-    for segment, write in pairs(writes) do
-      many('BITFIELD', segment_key(ledger, segment), {}, write)
-    end
-    for segment in pairs(ledger.touched) do
-      retire(ledger, segment)
+      for segment, write in pairs(writes) do
+        many('BITFIELD', segment_key(ledger, segment), {}, write)
+        retire(ledger, segment)
+      end
     end
     if ledger.changed then
       records[#records + 1] = camera

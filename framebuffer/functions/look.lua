@@ -47,7 +47,8 @@ local function stats(keys, argv)
         drops[#drops + 1] = { found[pair], tonumber(found[pair + 1]) }
       end
     end
-    cameras[#cameras + 1] = { records[at], row[SESSION], row[HIGHEST], {
+    local session = redis.call('HGET', prefix .. ':sessions', records[at]) or ' '
+    cameras[#cameras + 1] = { records[at], string.match(session, '^[^ ]*'), row[HIGHEST], {
       row[PUBLISHED], row[SETTLED], row[DEAD], row[DROPPED], row[REPUBLISHED], row[RESETTLED], row[RESULTS], row[SURPLUS],
     }, drops }
   end
@@ -69,30 +70,37 @@ local function stats(keys, argv)
 end
 
 -- ARGV: camera. Returns {msgpack of [segment size, watermark, highest, published, settled, dead, dropped, completed
--- segments, replaying, live segments], the bits of each live segment}: what the bits say, of the same instant.
+-- segments, replaying, live segments, contiguous, finals], and of each live segment the final bits and the ragged ones}: what the
+-- bits say, of the same instant.
 local function ledger(keys, argv)
   local camera = ledger_of(new_ledgers(keys[1]), argv[1])
   local row, live, out = camera.row, {}, {}
   for segment = row[COMPLETE], math.floor(row[HIGHEST] / row[SEGMENT]) do
     if not is_complete(camera, segment) then
+      local key = segment_key(camera, segment)
       live[#live + 1] = segment
-      out[#live + 1] = redis.call('GET', segment_key(camera, segment)) or ''
+      out[2 * #live] = redis.call('GET', key) or ''
+      out[2 * #live + 1] = redis.call('GET', key .. ':p') or ''
     end
   end
   out[1] = cmsgpack.pack({
     row[SEGMENT], row[COMPLETE], row[HIGHEST], { row[PUBLISHED], row[SETTLED], row[DEAD], row[DROPPED] },
-    row[COMPLETE] + row[SCATTERED], row[REPLAYING], live,
+    row[COMPLETE] + row[SCATTERED], row[REPLAYING], live, row[CONTIGUOUS], row[FINALS],
   })
   return out
 end
 
--- ARGV: camera, segment. Returns {complete, bits}: words of 32 published and 32 final bits in turn.
+-- ARGV: camera, segment. Returns {complete, contiguous, finals, final bits, ragged bits}.
 local function bits(keys, argv)
   local camera, segment = ledger_of(new_ledgers(keys[1]), argv[1]), tonumber(argv[2])
   if is_complete(camera, segment) then
-    return { 1, '' }
+    return { 1, '-1', '-1', '', '' }
   end
-  return { 0, redis.call('GET', segment_key(camera, segment)) or '' }
+  local key = segment_key(camera, segment)
+  return {
+    0, text(camera.row[CONTIGUOUS]), text(camera.row[FINALS]),
+    redis.call('GET', key) or '', redis.call('GET', key .. ':p') or '',
+  }
 end
 
 -- ARGV: camera. The dead frames that are under way again.

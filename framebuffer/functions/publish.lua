@@ -11,17 +11,22 @@ local function open(keys, argv)
   if not is_name(camera) then
     return redis.error_reply('ERR invalid camera')
   end
+  if token == '' or #token > 64 or string.find(token, '[^!-~]') then
+    return redis.error_reply('ERR invalid token')
+  end
   if not segment or segment < WORD or segment % WORD ~= 0 then
     return redis.error_reply('ERR the segment size must be a multiple of ' .. WORD)
   end
   local ledgers = new_ledgers(prefix)
   local ledger = ledger_of(ledgers, camera)
   local row = ledger.row
-  local previous = row[SESSION]
+  -- "token previous": who may publish, and who might before.
+  local held = redis.call('HGET', prefix .. ':sessions', camera)
+  local previous, before = string.match(held or ' ', '^(.*) (.*)$')
   if previous == token then
-    previous = row[PREVIOUS] -- the reply to the first call was lost
+    previous = before -- the reply to the first call was lost
   else
-    row[SESSION], row[PREVIOUS] = token, previous
+    redis.call('HSET', prefix .. ':sessions', camera, token .. ' ' .. previous)
   end
   if not ledger.known then
     row[SEGMENT] = segment
@@ -41,13 +46,16 @@ local function sessions_of(ledgers, argv, from, number)
   for at = 1, number do
     names[at] = argv[from + 2 * at - 2]
   end
+  if number == 0 then
+    return found, current
+  end
   prefetch(ledgers, names)
-  for at = 1, number do
-    local ledger = ledger_of(ledgers, names[at])
-    if ledger.known and ledger.row[SESSION] == argv[from + 2 * at - 1] then
-      found[at] = ledger
+  for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
+    local token = held and string.sub(held, 1, string.find(held, ' ', 1, true) - 1) or ''
+    if token ~= '' and token == argv[from + 2 * at - 1] then
+      found[at] = ledger_of(ledgers, names[at])
     else
-      current[at] = ledger.row[SESSION]
+      current[at] = token
     end
   end
   return found, current
@@ -80,9 +88,13 @@ local function publish(keys, argv)
   end
   local ledgers, capture, moment = new_ledgers(prefix), prefix .. ':capture', ' 0 ' .. text(now_ms()) .. ' '
   local sessions, current = sessions_of(ledgers, argv, 3, number)
+  local before = {} -- the highest sequences before this call: a jump within it is a jump too
+  for _, ledger in pairs(sessions) do
+    before[ledger] = ledger.row[HIGHEST]
+  end
 
   local function one(ledger, id, sequence, capability, priority, trace, event, payload)
-    local odd = misfit(ledger, ledger.before, id, sequence, capability, priority)
+    local odd = misfit(ledger, before[ledger], id, sequence, capability, priority)
     if odd then
       return odd
     end
@@ -95,8 +107,6 @@ local function publish(keys, argv)
       count(ledger, REPUBLISHED)
       return 'duplicate'
     end
-    local highest = ledger.row[HIGHEST]
-    set_published(ledger, sequence)
     local digits, carrier, carried = text(sequence), 'payload', payload
     if #payload > inline_max then
       carrier, carried = 'ref', payload_key(prefix, ledger.camera, digits)
@@ -113,9 +123,9 @@ local function publish(keys, argv)
       if level ~= '0' then
         redis.call('SADD', capture .. ':levels', level)
       end
+      set_published(ledger, sequence)
       return 'ok'
     end
-    unset_published(ledger, sequence, highest)
     if carrier == 'ref' then
       redis.call('DEL', carried)
     end
@@ -163,10 +173,10 @@ local function drop(keys, argv)
   if not ledger then
     return redis.error_reply('SUPERSEDED ' .. current[1])
   end
-  local statuses, moment = {}, text(now_ms())
+  local statuses, moment, before = {}, text(now_ms()), ledger.row[HIGHEST]
   for at = 3, #argv, 4 do
     local sequence, priority, reason = tonumber(argv[at + 1]), tonumber(argv[at + 2]), argv[at + 3]
-    local status = misfit(ledger, ledger.before, argv[at], sequence, 'default', priority)
+    local status = misfit(ledger, before, argv[at], sequence, 'default', priority)
     if not status and (#reason > 32 or not string.find(reason, '^[a-z][a-z_]*$')) then
       status = 'refused:reason'
     elseif not status and is_published(ledger, sequence) then

@@ -32,19 +32,21 @@ end
 -- The table that came last, unpacked. It is found again by its very bytes, so nothing can be stale.
 local known_blob, known_table
 
--- {strategy, rows}; a row is {processor, capabilities, capacity}.
+-- {strategy, rows}; a row is {processor, capabilities, capacity}. Also the tables that a call works with are made once: each
+-- call sets anew what it uses of them.
 local function table_of(blob)
   if blob ~= known_blob then
     local unpacked = cmsgpack.unpack(blob)
-    local names, capable = {}, {}
+    local names, capable, live = {}, {}, {}
     for at, row in ipairs(unpacked[2]) do
       names[at] = row[1]
+      live[at] = { id = row[1], capacity = tonumber(row[3]) or 0 }
       for _, capability in ipairs(row[2]) do
         capable[capability] = capable[capability] or {}
         table.insert(capable[capability], at)
       end
     end
-    known_table = { strategy = unpacked[1], rows = unpacked[2], names = names, capable = capable }
+    known_table = { strategy = unpacked[1], names = names, capable = capable, live = live, entries = {} }
     known_blob = blob
   end
   return known_table
@@ -53,21 +55,21 @@ end
 local function new_router(prefix, blob)
   local known = table_of(blob)
   local router = {
-    prefix = prefix, strategy = known.strategy, known = known, rows = {}, heaps = {}, touched = {},
+    prefix = prefix, strategy = known.strategy, known = known, rows = known.live, heaps = {}, touched = {},
     free = 0, outstanding = 0, capacity = 0,
   }
   for from = 1, #known.names, UNPACK_MAX do
     local depths = redis.call('HMGET', prefix .. ':depths',
       unpack(known.names, from, math.min(from + UNPACK_MAX - 1, #known.names)))
     for offset, depth in ipairs(depths) do
-      local row = known.rows[from + offset - 1]
-      local outstanding, capacity = tonumber(depth or 0), tonumber(row[3]) or 0
-      router.rows[from + offset - 1] = {
-        id = row[1], capacity = capacity, outstanding = outstanding, queued = depth and true or false,
-      }
+      local row, outstanding = router.rows[from + offset - 1], tonumber(depth or 0)
+      row.outstanding, row.queued, row.added, row.cameras = outstanding, depth and true or false, nil, nil
+      row.key = row.prefix == prefix and row.key or nil
       router.outstanding = router.outstanding + outstanding
-      router.capacity = router.capacity + capacity
-      router.free = router.free + math.max(0, capacity - outstanding)
+      router.capacity = router.capacity + row.capacity
+      if row.capacity > outstanding then
+        router.free = router.free + row.capacity - outstanding
+      end
     end
   end
   return router
@@ -89,13 +91,21 @@ local function heap_of(router, capability)
   heap = { turns = #capable, rotation = 0, picks = 0, candidates = {} }
   if #capable > 0 then
     heap.rotation = tonumber(redis.call('HGET', router.prefix .. ':rotation', capability) or '0')
-    for at, number in ipairs(capable) do
-      local processor = router.rows[number]
-      heap[at] = {
-        processor = processor,
-        load = load_of(router, processor),
-        turn = (at - 1 - heap.rotation) % #capable,
-      }
+    local entries = router.known.entries[capability]
+    if not entries then
+      entries = {}
+      router.known.entries[capability] = entries
+    end
+    -- In the order of their turns: where loads are equal, this is a heap already.
+    for at = 1, #capable do
+      local entry = entries[at]
+      if not entry then
+        entry = {}
+        entries[at] = entry
+      end
+      local processor = router.rows[capable[(heap.rotation + at - 1) % #capable + 1]]
+      entry.processor, entry.load, entry.turn = processor, load_of(router, processor), at - 1
+      heap[at] = entry
     end
     for at = math.floor(#heap / 2), 1, -1 do
       sift_down(heap, at)
@@ -135,7 +145,7 @@ end
 local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
   if not processor.key then
-    processor.key = stream_key(router.prefix, 'ready', processor.id)
+    processor.key, processor.prefix = stream_key(router.prefix, 'ready', processor.id), router.prefix
   end
   if not append(processor.key, level, frame.fields) then
     router.free = router.free - math.max(0, processor.capacity - processor.outstanding)
@@ -223,9 +233,16 @@ local function close_router(router)
       redis.call('HSET', router.prefix .. ':rotation', capability, text((heap.rotation + heap.picks) % 2147483648))
     end
   end
+  local depths = {}
   for _, processor in ipairs(router.touched) do
-    redis.call('HINCRBY', router.prefix .. ':depths', processor.id, processor.added)
+    if processor.outstanding == math.huge then
+      redis.call('HINCRBY', router.prefix .. ':depths', processor.id, processor.added)
+    else
+      depths[#depths + 1] = processor.id
+      depths[#depths + 1] = text(processor.outstanding)
+    end
   end
+  many('HSET', router.prefix .. ':depths', {}, depths)
 end
 
 -- Counts the queues of the table's processors anew: entries may have been added or deleted behind the library's back.

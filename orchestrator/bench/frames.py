@@ -1,37 +1,46 @@
-"""`triarch bench frames`: frames a second from publisher to settled result, beside the server's own ceiling.
+"""`triarch bench frames`: frames a second from publisher to settled result, beside what the server could do.
 
-    ceiling      one client, plain Streams commands encoded beforehand, in pipelines of 256: what the server can do
-    end_to_end   publisher ▶ dispatcher ▶ three workers, each a process, calling the server's functions in batches
+    plain        one client, plain Streams commands encoded beforehand, in pipelines of 256; no function, nothing routed
+    end_to_end   publisher ▶ leader of three nodes ▶ three workers, each a process, calling the functions in batches
     sdk          the same with FrameProducer and the processor's pipeline: validation, JSON and buffering included
-    latency      end_to_end again at 1,000 frames a second: from publish to the worker's hands
+    latency      end_to_end at 1,000 frames a second: from publish to the worker's hands
+    images       end_to_end at 100 frames a second of 100 KB each
+    cost         the server's own time a frame, against processors, cameras and shards (frames_cost.py)
 
-All of them run against one server with the same durability and frames of the same size, one after the other.
+`ceiling_fps` is one over the server's CPU seconds a frame of `end_to_end`, the same run: what the server could do if
+everything else cost nothing. All run against servers with the same durability, one after the other.
 """
 
 import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from framebuffer.connection import connect
-from framebuffer.embedded import EmbeddedServer
-from framebuffer.keys import Keys
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
 from orchestrator.bench.figures import percentile, say
+from orchestrator.bench.frames_cost import main_thread_s
 from orchestrator.bench.options import BenchOptions
 from orchestrator.bench.running import first_result, last_line, run_bench
 from orchestrator.dev.errors import MeasurementFailed
-from orchestrator.dev.ports import free_ports
+from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Processes, Program
+from orchestrator.dev.topology import on_free_ports
 from orchestrator.dev.waiting import until
 
 WORKERS: tuple[str, ...] = ("w1", "w2", "w3")
-LATENCY_FPS = 1_000
-SHARE = 0.13  # of the time given, for each of the four phases; starting and draining take the rest
+SHARE = 0.12  # of the time given, for each of the six phases; starting and draining take the rest
+DRAIN_S = 60.0
+PHASES: tuple[tuple[str, str, int, int], ...] = (
+    ("end_to_end", "calls", 0, 256),
+    ("sdk", "sdk", 0, 256),
+    ("latency", "calls", 1_000, 256),
+    ("images", "calls", 100, 100_000),
+)
+"""Name, way of calling, frames a second offered (0: as many as go), bytes of a payload."""
 
 
 def run(options: BenchOptions) -> int:
@@ -40,80 +49,99 @@ def run(options: BenchOptions) -> int:
 
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
-    """Run the four phases against one server."""
-    (port,) = free_ports(1)
+    """Run the phases on one plant."""
     phase_s = max(1.0, options.seconds * SHARE)
     report: dict[str, Any] = {"ok": False}
-    async with EmbeddedServer(directory / "redis", port) as server:
-        redis = connect(server.url)
+    topology = on_free_ports(directory / "plant")
+    async with LocalPlant(topology) as plant:
+        redis = connect(topology.redis_url)
+        streams = FrameStreams(redis)
         try:
-            info = await FrameStreams(redis).ready()
+            info = await streams.ready()
+            report["server"] = f"{info.software} {info.version}"
+            say("bench frames: plain")
+            report["plain_fps"] = (await _plain(topology.redis_url, directory, phase_s))["fps"]
+            await plant.wait_ready()
+            for name, mode, fps, payload in PHASES:
+                say(f"bench frames: {name}")
+                part = Part(plant, directory / name, mode=mode, fps=fps, payload=payload)
+                report |= _figures(name, fps, await _pipeline(streams, part, phase_s))
+            ledger = await verify(streams)
+            report |= {"lost": ledger.lost, "duplicates": ledger.duplicates, "settled": ledger.settled}
+            if not ledger.ledger_ok:
+                raise MeasurementFailed(f"the ledger does not add up: {'; '.join(ledger.problems)}")
         finally:
+            await streams.aclose()
             await redis.aclose()
-        report["server"] = f"{info.software} {info.version}"
-        say("bench frames: ceiling")
-        report["ceiling_fps"] = (await _ceiling(server.url, directory, phase_s))["fps"]
-        for name, mode, fps in (("end_to_end", "calls", 0), ("sdk", "sdk", 0), ("latency", "calls", LATENCY_FPS)):
-            say(f"bench frames: {name}")
-            found = await _pipeline(server.url, directory / name, prefix=name, mode=mode, fps=fps, phase_s=phase_s)
-            if name == "latency":
-                report |= {"offered_fps": fps, "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]}
-            else:
-                report[f"{name}_fps"] = found["fps"]
-            report[f"{name}_lost"], report[f"{name}_duplicates"] = found["lost"], found["duplicates"]
-            if not found["ledger_ok"]:
-                raise MeasurementFailed(f"{name}: the ledger does not add up: {'; '.join(found['problems'])}")
     report["ratio"] = round(report["end_to_end_fps"] / report["ceiling_fps"], 3)
+    say("bench frames: cost")
+    report["cost_us"] = await _cost(directory, phase_s)
     report["ok"] = True
     return report
 
 
-async def _ceiling(url: str, directory: Path, phase_s: float) -> dict[str, Any]:
-    argv = (sys.executable, "-m", "orchestrator.bench.frames_ceiling", url, str(phase_s))
-    async with Processes(directory / "ceiling", grace=2.0) as processes:
-        return await first_result(await processes.start(Program("ceiling", argv)), 30.0 + 3 * phase_s)
+def _figures(name: str, fps: int, found: dict[str, Any]) -> dict[str, Any]:
+    if fps:
+        prefix = "" if name == "latency" else f"{name}_"
+        return {f"{prefix}offered_fps": fps, f"{prefix}p50_ms": found["p50_ms"], f"{prefix}p99_ms": found["p99_ms"]}
+    figures = {f"{name}_fps": found["fps"], f"{name}_server_us": found["server_us"]}
+    if name == "end_to_end":
+        figures["ceiling_fps"] = round(1e6 / found["server_us"], 1)
+    return figures
 
 
-async def _pipeline(url: str, directory: Path, *, prefix: str, mode: str, fps: int, phase_s: float) -> dict[str, Any]:
-    def part(name: str, role: str, *arguments: str) -> Program:
-        command = [sys.executable, "-m", "orchestrator.bench.frames_part", role, "--redis", url, "--prefix", prefix]
-        return Program(name, (*command, "--mode", mode, *arguments))
+async def _plain(url: str, directory: Path, phase_s: float) -> dict[str, Any]:
+    argv = (sys.executable, "-m", "orchestrator.bench.frames_plain", url, str(phase_s))
+    async with Processes(directory / "plain", grace=2.0) as processes:
+        return await first_result(await processes.start(Program("plain", argv)), 30.0 + 3 * phase_s)
 
-    async with AsyncExitStack() as stack:
-        processes = await stack.enter_async_context(Processes(directory, grace=5.0))
-        redis = connect(url)
-        stack.push_async_callback(redis.aclose)
-        streams = FrameStreams(redis, Keys(prefix))
-        stack.push_async_callback(streams.aclose)
-        workers = [part(name, "worker", "--id", name) for name in WORKERS]
-        await processes.start(*workers, part("dispatcher", "dispatcher", "--workers", ",".join(WORKERS)))
-        await asyncio.gather(*(_printed(processes, name) for name in (*WORKERS, "dispatcher")))
-        publisher = part("publisher", "publisher", "--fps", str(fps), "--seconds", str(phase_s))
+
+async def _cost(directory: Path, phase_s: float) -> dict[str, float]:
+    argv = (sys.executable, "-m", "orchestrator.bench.frames_cost", str(directory / "cost"), str(phase_s))
+    async with Processes(directory / "cost-logs", grace=2.0) as processes:
+        return await first_result(await processes.start(Program("cost", argv)), 90.0 + 10 * phase_s)
+
+
+class Part:
+    """The programs of one phase."""
+
+    def __init__(self, plant: LocalPlant, directory: Path, *, mode: str, fps: int, payload: int) -> None:
+        self.directory, self.fps = directory, fps
+        self._options = ["--redis", plant.topology.redis_url, "--mode", mode, "--payload", str(payload)]
+        self._apis = ",".join(plant.topology.apis)
+
+    def program(self, name: str, role: str, *arguments: str) -> Program:
+        """The process of one role."""
+        command = [sys.executable, "-m", "orchestrator.bench.frames_part", role, "--apis", self._apis]
+        return Program(name, (*command, *self._options, *arguments))
+
+
+async def _pipeline(streams: FrameStreams, part: Part, phase_s: float) -> dict[str, Any]:
+    before = await streams.stats()
+    done = sum(camera.settled for camera in before.cameras.values())
+    async with Processes(part.directory, grace=5.0) as processes:
+        await processes.start(*(part.program(name, "worker", "--id", name) for name in WORKERS))
+        await asyncio.gather(*(first_result([processes[name]], 30.0) for name in WORKERS))
+        spent = await main_thread_s(streams.redis)
+        publisher = part.program("publisher", "publisher", "--fps", str(part.fps), "--seconds", str(phase_s))
         published = await first_result(await processes.start(publisher), 30.0 + 3 * phase_s)
 
         async def settled() -> bool:
             cameras = (await streams.stats()).cameras.values()
-            return sum(camera.settled for camera in cameras) >= int(published["published"])
+            return sum(camera.settled for camera in cameras) >= done + int(published["published"])
 
-        await until(settled, seconds=60.0, what="settled frames", interval=0.02)
+        await until(settled, seconds=DRAIN_S, what="settled frames", interval=0.02)
         elapsed = time.monotonic() - published["began"]
+        spent = await main_thread_s(streams.redis) - spent
         await processes.stop(WORKERS)
-        ledger = await verify(streams)
         samples = [sample for name in WORKERS for sample in (last_line(processes[name]) or {}).get("latencies_ms", [])]
     return {
         "fps": round(published["published"] / elapsed, 1),
+        "server_us": round(spent / published["published"] * 1e6, 2),
         "p50_ms": _at(samples, 0.50),
         "p99_ms": _at(samples, 0.99),
-        "lost": ledger.lost,
-        "duplicates": ledger.duplicates,
-        "ledger_ok": ledger.ledger_ok and ledger.settled == published["published"],
-        "problems": ledger.problems,
     }
 
 
 def _at(samples: Sequence[float], share: float) -> float | None:
     return round(percentile(samples, share), 3) if samples else None
-
-
-async def _printed(processes: Processes, name: str) -> None:
-    await first_result([processes[name]], 30.0)

@@ -1,7 +1,7 @@
-"""The processes of `triarch bench frames`: publisher, dispatcher, worker. Each prints JSON lines.
+"""The processes of `triarch bench frames`: publisher and worker. Each prints JSON lines.
 
 Mode `calls` uses FrameStreams directly, with frames made beforehand; mode `sdk` uses FrameProducer and the processor's
-pipeline, as cameras and processors do.
+pipeline, as cameras and processors do. Workers are registered with the plant's nodes, whose leader dispatches.
 """
 
 import argparse
@@ -17,12 +17,13 @@ import msgspec
 import uvloop
 
 from framebuffer.connection import connect
-from framebuffer.dispatcher import Dispatcher
-from framebuffer.keys import Keys
+from framebuffer.gateway import FrameGateway
+from framebuffer.models import ProcessorRegistration
 from framebuffer.pipeline import Pipeline
 from framebuffer.producer import FrameProducer
+from framebuffer.registrar import Registrar
 from framebuffer.streams import FrameStreams
-from framebuffer.wire import OutgoingFrame, RoutingRow, RoutingTable, Settlement, TakenFrame
+from framebuffer.wire import OutgoingFrame, Settlement, TakenFrame
 
 PAYLOAD = bytes(256)
 EVENT = (
@@ -31,11 +32,11 @@ EVENT = (
 RESULT = b'{"frame_id":"cam1-1","camera_id":"cam1","sequence":1,"result":{}}'
 CAMERAS = 4
 BATCH = 64
-CAPACITY = 1_024
+CAPACITY = 1_000
 AHEAD_MAX = 10_000  # frames published and not dispatched: more would measure memory
 SAMPLES_MAX = 100_000
-EPOCH = (1, 1)
-TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+HEARTBEAT_S = 1.0
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 class Stamp(msgspec.Struct):
@@ -65,46 +66,63 @@ def event() -> bytes:
 
 
 async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) -> int:
-    """Publish batches of 64 from each camera in turn, or single frames at a rate; the number of frames."""
+    """Publish batches of 64 from each camera, or single frames in turn at a rate; the number of frames."""
     sessions = [await streams.open_camera(f"cam{number}") for number in range(CAMERAS)]
     sequences = [session.next_sequence for session in sessions]
-    size = 1 if arguments.fps else BATCH
-    published = 0
-    began = time.monotonic()
-    while (now := time.monotonic()) < began + arguments.seconds:
-        if arguments.fps and (wait := began + published / arguments.fps - now) > 0:
-            await asyncio.sleep(wait)
-        turn = (published // size) % CAMERAS
+    payload = bytes(arguments.payload)
+    ends = time.monotonic() + arguments.seconds
+
+    async def publish(turn: int, size: int) -> None:
         first = sequences[turn]
-        stamped = event()
-        frames = [
-            OutgoingFrame(f"cam{turn}-{sequence}", sequence, stamped, PAYLOAD, traceparent=TRACEPARENT)
-            for sequence in range(first, first + size)
-        ]
-        await streams.publish(sessions[turn], frames)
         sequences[turn] += size
-        published += size
-        if not arguments.fps and published % (BATCH * 16) == 0:
-            while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                await asyncio.sleep(0.005)
+        stamped = event()
+        await streams.publish(
+            sessions[turn],
+            [
+                OutgoingFrame(f"cam{turn}-{sequence}", sequence, stamped, payload, traceparent=TRACEPARENT)
+                for sequence in range(first, first + size)
+            ],
+        )
+
+    async def camera(turn: int) -> int:
+        published = 0
+        while time.monotonic() < ends:
+            await publish(turn, BATCH)
+            published += BATCH
+            if published % (BATCH * 4) == 0:
+                while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
+                    await asyncio.sleep(0.005)
+        return published
+
+    if not arguments.fps:
+        return sum(await asyncio.gather(*(camera(turn) for turn in range(CAMERAS))))
+    published, began = 0, time.monotonic()
+    while (now := time.monotonic()) < ends:
+        if (wait := began + published / arguments.fps - now) > 0:
+            await asyncio.sleep(wait)
+        await publish(published % CAMERAS, 1)
+        published += 1
     return published
 
 
 async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> int:
-    """Publish as cameras do, one task each."""
+    """Publish as cameras do, on one gateway."""
     ends = time.monotonic() + arguments.seconds
+    payload = bytes(arguments.payload)
 
-    async def camera(number: int) -> int:
-        async with FrameProducer(f"cam{number}", arguments.redis, keys=streams.keys, buffer=256) as producer:
-            while time.monotonic() < ends:
-                await producer.publish(PAYLOAD, width=176, height=144, format="jpeg")
-                if producer.counters.accepted % 1_024 == 0:
-                    while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                        await asyncio.sleep(0.005)
-            await producer.flush()
-            return producer.counters.published + producer.counters.duplicates
+    async with FrameGateway(arguments.redis) as gateway:
 
-    return sum(await asyncio.gather(*(camera(number) for number in range(CAMERAS))))
+        async def camera(number: int) -> int:
+            async with FrameProducer(f"sdk{number}", gateway, buffer=256) as producer:
+                while time.monotonic() < ends:
+                    await producer.publish(payload, width=176, height=144, format="jpeg")
+                    if producer.counters.accepted % 256 == 0:
+                        while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
+                            await asyncio.sleep(0.005)
+                await producer.flush()
+                return producer.counters.published + producer.counters.duplicates
+
+        return sum(await asyncio.gather(*(camera(number) for number in range(CAMERAS))))
 
 
 async def publisher(streams: FrameStreams, arguments: argparse.Namespace) -> None:
@@ -114,26 +132,18 @@ async def publisher(streams: FrameStreams, arguments: argparse.Namespace) -> Non
     say(published=await publish(streams, arguments), began=began)
 
 
-async def dispatcher(streams: FrameStreams, arguments: argparse.Namespace) -> None:
-    """Dispatch as the leader does, until ended."""
-    rows = tuple(RoutingRow(name, ("default",), CAPACITY) for name in arguments.workers.split(","))
-    table = RoutingTable(rows=rows)
-    await streams.fence(EPOCH, "n1")
-    say(ready=True)
-    await Dispatcher(streams, epoch=EPOCH, node_id="n1", table=lambda: table, limit=BATCH).run()
-
-
 async def work_calls(streams: FrameStreams, worker: str, latencies: deque[float]) -> None:
     """Take and settle batches of 64; wait without polling when there is nothing."""
-    queue, seen = streams.keys.ready(worker), "0-0"
+    seen: dict[str, str] = {}
     while True:
         frames = await streams.take(worker, worker, count=BATCH)
         if not frames:
-            await streams.wait({queue: seen}, 1.0)
+            await streams.wait_queue(worker, seen, 1.0)
             continue
         now = time.monotonic_ns()
         latencies.extend((now - _stamp.decode(frame.event).ns) / 1e6 for frame in frames)
-        seen = frames[-1].entry_id
+        level, _, seen_id = frames[-1].entry_id.rpartition(":")
+        seen[level or "0"] = seen_id
         await streams.settle(worker, worker, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
 
 
@@ -147,16 +157,29 @@ async def work_sdk(streams: FrameStreams, worker: str) -> None:
 
 
 async def worker(streams: FrameStreams, arguments: argparse.Namespace) -> None:
-    """Work until ended; print the latencies that were seen."""
+    """Register, work until ended, unregister; print the latencies that were seen."""
     latencies: deque[float] = deque(maxlen=SAMPLES_MAX)
+    registration = ProcessorRegistration(id=arguments.id, capabilities=("default",), capacity=CAPACITY)
+    registrar = Registrar(registration, arguments.apis)
+    await registrar.register(exists_wait_s=10.0)
     say(ready=True)
+    beats = asyncio.create_task(_beat(registrar))
     try:
         if arguments.mode == "sdk":
             await work_sdk(streams, arguments.id)
         else:
             await work_calls(streams, arguments.id, latencies)
     finally:
+        beats.cancel()
+        await registrar.unregister()
+        await registrar.aclose()
         say(latencies_ms=[round(one, 3) for one in latencies])
+
+
+async def _beat(registrar: Registrar) -> None:
+    while True:
+        await registrar.heartbeat(in_flight=0, settled=0, errors=0)
+        await asyncio.sleep(HEARTBEAT_S)
 
 
 async def part(arguments: argparse.Namespace) -> None:
@@ -165,10 +188,10 @@ async def part(arguments: argparse.Namespace) -> None:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     redis = connect(arguments.redis)
-    streams = FrameStreams(redis, Keys(arguments.prefix))
+    streams = FrameStreams(redis)
     try:
         await streams.ready()
-        role = {"publisher": publisher, "dispatcher": dispatcher, "worker": worker}[arguments.role]
+        role = {"publisher": publisher, "worker": worker}[arguments.role]
         await role(streams, arguments)
     finally:
         await streams.aclose()
@@ -178,12 +201,12 @@ async def part(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Run one process of the bench."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=("publisher", "dispatcher", "worker"))
+    parser.add_argument("role", choices=("publisher", "worker"))
     parser.add_argument("--redis", required=True)
-    parser.add_argument("--prefix", required=True)
+    parser.add_argument("--apis", required=True)
+    parser.add_argument("--payload", type=int, default=256)
     parser.add_argument("--mode", choices=("calls", "sdk"), default="calls")
     parser.add_argument("--id", default="")
-    parser.add_argument("--workers", default="")
     parser.add_argument("--fps", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=5.0)
     with suppress(asyncio.CancelledError):

@@ -52,7 +52,8 @@ async def add_copy(redis: Redis, stream: str, entry: dict[bytes, bytes]) -> None
 
 RECORD = (
     *("segment", "highest", "complete", "floor", "published", "settled", "dead", "dropped"),
-    *("republished", "resettled", "results", "surplus", "replaying", "session", "previous", "scattered"),
+    *("republished", "resettled", "results", "surplus", "replaying", "scattered", "contiguous"),
+    *("finals", "final_max"),
 )
 """What a camera's record holds, in order (functions/ledger.lua)."""
 
@@ -64,8 +65,10 @@ async def record(streams: FrameStreams, camera: str = "cam") -> dict[str, Any]:
 
 
 async def falsify(streams: FrameStreams, camera: str = "cam", **changes: Any) -> None:
-    """Changes a camera's record behind the library's back: numbers are added, texts replace."""
+    """Changes a camera's record behind the library's back: numbers are added. ``session``: its token."""
+    if (session := changes.pop("session", None)) is not None:
+        await execute(streams.redis, "HSET", streams.keys.sessions, camera, f"{session} ")
     held = await record(streams, camera)
     for name, change in changes.items():
-        held[name] = held[name] + change if isinstance(change, int) else change
+        held[name] += change
     await execute(streams.redis, "HSET", streams.keys.ledgers, camera, msgspec.msgpack.encode(list(held.values())))

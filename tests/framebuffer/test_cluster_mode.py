@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary
 from framebuffer.embedded_cluster import EmbeddedCluster
 from framebuffer.errors import Fenced, InvalidName, RedisUnavailable
 from framebuffer.keys import Keys
+from framebuffer.processor import ProcessorClient
 from framebuffer.producer import FrameProducer
 from framebuffer.sharding import keys_of_shard, shard_of, share_of, slot_of
 from framebuffer.shards import ShardedStreams, verify_shards
-from framebuffer.wire import RoutingRow, RoutingTable, Settlement
+from framebuffer.wire import RoutingRow, RoutingTable, Settlement, TakenFrame
 from tests.framebuffer.frames import EPOCH, NODE, frame, table
+from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
@@ -78,6 +82,47 @@ async def test_frames_go_through_every_primary(cluster: EmbeddedCluster, shards:
     assert (await verify_shards(shards)).ledger_ok
 
 
+async def test_one_processor_works_at_its_queues_in_all_shards(
+    cluster: EmbeddedCluster, shards: ShardedStreams
+) -> None:
+    at_once, most, seen = 0, 0, set()
+
+    async def work(frame: TakenFrame) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.002)
+        at_once -= 1
+        seen.add((frame.camera_id, frame.sequence))
+
+    await shards.fence(EPOCH, NODE)
+    for camera in CAMERAS:
+        part = shards.of_camera(camera)
+        frames = [frame(number) for number in range(20)]
+        assert await part.publish(await part.open_camera(camera), frames) == ["ok"] * 20
+    assert await _dispatched(shards) == 120
+    with TinyOrchestrator(cluster.url).running() as node:
+        client = ProcessorClient("p1", ["default"], node.url, work=work, concurrency=2, exists_wait_s=0.0)
+        running = asyncio.create_task(client.start())
+        mine = sum([(await part.stats()).ready["p1"].length for part in shards.parts])
+        await eventually(lambda: client.counters.settled == mine)
+        await client.stop()
+        await running
+        assert (client.counters.taken, client.counters.in_flight, len(seen)) == (mine, 0, mine)
+        assert most == 2  # of all shards together
+        assert {shard_of(camera, 3) for camera, _ in seen} == {0, 1, 2}
+
+        async with aclosing(ProcessorClient("p2", ["default"], node.url, exists_wait_s=0.0).frames()) as handles:
+            outcomes = []
+            async for handle in handles:
+                outcomes.append(await handle.accept())
+                if len(outcomes) == 120 - mine:
+                    break
+    assert set(outcomes) == {"settled"}
+    report = await verify_shards(shards)
+    assert (report.settled, report.duplicates, report.ledger_ok) == (120, 0, True)
+
+
 async def test_every_shard_is_fenced(shards: ShardedStreams) -> None:
     await shards.fence((4, 1), "n2")
     for part in shards.parts:
@@ -85,8 +130,9 @@ async def test_every_shard_is_fenced(shards: ShardedStreams) -> None:
             await part.dispatch(EPOCH, NODE, ROWS)
     with pytest.raises(Fenced):
         await shards.set_pressure(EPOCH, 1)
-    await shards.set_pressure((4, 1), 2)
+    await shards.set_pressure((4, 1), Backpressure(2, {"face": 3}))
     assert await shards.pressure() == 2
+    assert await shards.backpressure() == Backpressure(2, {"face": 3})
 
 
 async def test_the_dead_of_all_shards(shards: ShardedStreams) -> None:

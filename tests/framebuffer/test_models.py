@@ -17,6 +17,7 @@ from framebuffer.models import (
     ProcessorRegistration,
     ProcessorUpdate,
     TraceContext,
+    age_s,
     problems,
 )
 
@@ -54,6 +55,21 @@ def test_a_frame_survives_its_json() -> None:
 
 def test_a_frame_without_detection_type_asks_for_default() -> None:
     assert FrameReadyEvent(**frame_fields()).capability == "default"
+    assert FrameReadyEvent(**frame_fields()).capabilities == ("default",)
+
+
+def test_a_frame_may_ask_for_several() -> None:
+    event = FrameReadyEvent(**frame_fields(metadata={"detection_types": ["face", "plate"]}))
+    assert event.capabilities == FrameReadyEvent.from_json(event.to_json()).capabilities == ("face", "plate")
+    assert event.capability == "face,plate"
+
+
+@pytest.mark.parametrize("ahead_s", [-1e9, -5.0, 0.0, 59.0])
+def test_the_age_of_a_frame(ahead_s: float) -> None:
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    assert age_s(now + timedelta(seconds=ahead_s), now) == -ahead_s
+    with pytest.raises(ValueError, match="is 61 s ahead"):
+        age_s(now + timedelta(seconds=61), now)
 
 
 def test_a_frame_is_frozen() -> None:

@@ -25,8 +25,9 @@ def held(pressure: Pressure, frames: int, seconds: float, *, since: float, every
 
 
 def started(frames: int = 0) -> Pressure:
+    """Has had so many for a while."""
     pressure = Pressure()
-    pressure.observe(figures(frames), 0.0)
+    held(pressure, frames, 4.0, since=-4.0)
     return pressure
 
 
@@ -38,7 +39,6 @@ def test_usage_that_stays_is_told_by_its_level(frames: int, level: int) -> None:
     pressure = started()
     held(pressure, frames, 4.0, since=0.0)
     assert pressure.level == level
-    assert started(frames).level == level  # the first measurement counts as it is
 
 
 def test_overload_is_noticed_within_half_a_second_and_its_end_at_once() -> None:
@@ -61,7 +61,7 @@ def test_a_burst_through_capture_is_no_overload() -> None:
         assert pressure.level <= Level.LOW
         held(pressure, 40, 0.05, since=now)
         assert pressure.level is Level.NORMAL
-    quiet = started(0)
+    quiet = started()
     assert quiet.observe(figures(2_000), 60.0) is Level.NORMAL  # one call in a burst, after a minute of nothing
 
 
@@ -74,9 +74,22 @@ def test_a_level_is_left_a_margin_below_its_threshold() -> None:
 
 
 def test_without_capacity_any_frame_is_too_many() -> None:
-    assert Pressure().observe(QueueFigures(capture=1), 0.0) is Level.CRITICAL
-    assert Pressure().observe(QueueFigures(unserved=1), 0.0) is Level.CRITICAL
-    assert Pressure().observe(QueueFigures(), 0.0) is Level.NORMAL
+    for stuck in (QueueFigures(capture=1), QueueFigures(waiting=1), QueueFigures(unserved=1)):
+        pressure = Pressure()
+        for step in range(60):
+            pressure.observe(stuck, step * 0.01)
+        assert pressure.level == 3
+        assert pressure.observe(QueueFigures(), 1.0) == 0
+
+
+def test_a_new_leader_goes_on_where_the_one_before_was() -> None:
+    told = Backpressure(2, {"slow": 3})
+    plant = PlantPressure(told=told)
+    crowd = called(90, {"slow": (500, 8, 8)}, capture=20)  # and more that piled up meanwhile
+    assert plant.observe(crowd, 0.0) == told
+    assert PlantPressure(told=told).observe(called(90, {}), 0.0) == Backpressure(2)
+    assert PlantPressure(told=told).observe(called(10, {}), 0.0) == Backpressure(0)
+    assert PlantPressure().observe(called(100, {}, capture=9_000), 0.0) == Backpressure(0)
 
 
 def test_frames_that_nobody_can_take_do_not_slow_the_others() -> None:

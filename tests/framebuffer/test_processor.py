@@ -390,6 +390,30 @@ async def test_a_signal_ends_a_program_in_order(plant: Plant, node: TinyOrchestr
     assert node.registry.rows == {}
 
 
+async def test_a_signal_ends_a_program_whose_work_hangs(plant: Plant, node: TinyOrchestrator) -> None:
+    program = PROGRAM.replace("return {", "import threading; threading.Event().wait(); return {")
+    program = program.replace("heartbeat_s=0.1", "heartbeat_s=0.1, drain_s=0.1")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, node.url), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        await plant.give("face-1", 1)
+
+        async def in_work() -> bool:
+            return (await plant.streams.stats()).ready["face-1"].pending == 1
+
+        await eventually(in_work, deadline_s=15)
+        process.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(process.communicate(), 10)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
+    assert b"were not finished within 0.1 s and are released" in err
+    assert (await plant.streams.stats()).lanes == {"face": 1}
+
+
 async def test_it_registers_again_when_it_is_forgotten(plant: Plant, node: TinyOrchestrator) -> None:
     client = Async(node.url)
     async with running(client):

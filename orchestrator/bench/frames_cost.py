@@ -1,0 +1,130 @@
+"""What a frame costs the server: its main thread's CPU time, all four hops, by calls from one client.
+
+Against the number of processors in the table, of cameras in a batch, and of shards (each a server of its own). What the
+client does meanwhile does not count, so neither do the machine's cores.
+"""
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from redis.asyncio import Redis
+
+from framebuffer.connection import connect
+from framebuffer.dispatcher import batch_of
+from framebuffer.embedded import EmbeddedServer
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import CameraSession, OutgoingFrame, RoutingRow, RoutingTable, Settlement
+from orchestrator.bench.frames_part import EVENT, RESULT, TRACEPARENT
+from orchestrator.dev.ports import free_ports
+
+BATCH = 64
+ROUND = 2_048  # frames published before they are dispatched, at least: each processor must find a whole batch
+EPOCH = (1, 1)
+PAYLOAD = bytes(256)
+
+CASES: tuple[tuple[str, int, int, int], ...] = (
+    ("base", 3, 4, 1),
+    ("processors_50", 50, 4, 1),
+    ("processors_500", 500, 4, 1),
+    ("cameras_1", 3, 1, 1),
+    ("cameras_100", 3, 100, 1),
+    ("cameras_1000", 3, 1_000, 1),
+    ("shards_3", 3, 4, 3),
+)
+"""Name, processors, cameras, shards."""
+
+
+async def main_thread_s(redis: Redis) -> float:
+    """CPU seconds of the server's main thread since it started."""
+    info = await redis.info("cpu")
+    return float(info["used_cpu_user_main_thread"]) + float(info["used_cpu_sys_main_thread"])
+
+
+class Shard:
+    """One server, and frames that go through it."""
+
+    def __init__(self, streams: FrameStreams, processors: int) -> None:
+        self._streams = streams
+        self._ids = [f"w{number}" for number in range(processors)]
+        self._round = max(ROUND, processors * BATCH)
+        capacity = 2 * self._round // processors
+        self._table = RoutingTable(rows=tuple(RoutingRow(name, ("default",), capacity) for name in self._ids))
+        self._sessions: list[CameraSession] = []
+        self._next: list[int] = []
+        self._turn = 0
+
+    async def open(self, cameras: int) -> None:
+        """Open the cameras, under this leader."""
+        await self._streams.ready()
+        await self._streams.fence(EPOCH, "n1")
+        self._sessions = [await self._streams.open_camera(f"cam{number}") for number in range(cameras)]
+        self._next = [session.next_sequence for session in self._sessions]
+
+    async def round(self) -> int:
+        """One round of frames through all hops; how many."""
+        for _ in range(self._round // BATCH):
+            await self._streams.publish_batch([self._frame() for _ in range(BATCH)])
+        moved = 0
+        while moved < self._round:
+            limit = batch_of(BATCH, self._table)
+            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit)).moved
+        for name in self._ids:
+            while frames := await self._streams.take(name, name, count=BATCH):
+                await self._streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
+        return moved
+
+    def _frame(self) -> tuple[CameraSession, OutgoingFrame]:
+        camera = self._turn % len(self._sessions)
+        if len(self._sessions) <= 4:  # few cameras send in bursts of a batch each
+            camera = self._turn // BATCH % len(self._sessions)
+        self._turn += 1
+        sequence = self._next[camera]
+        self._next[camera] += 1
+        frame = OutgoingFrame(f"cam{camera}-{sequence}", sequence, EVENT, PAYLOAD, traceparent=TRACEPARENT)
+        return self._sessions[camera], frame
+
+
+async def cost_us(directory: Path, processors: int, cameras: int, shards: int, seconds: float) -> float:
+    """Microseconds of the servers' CPU a frame."""
+    async with AsyncExitStack() as stack:
+        redises, all_shards = [], []
+        for number, port in enumerate(free_ports(shards)):
+            server = await stack.enter_async_context(EmbeddedServer(directory / str(number), port))
+            redis = connect(server.url)
+            stack.push_async_callback(redis.aclose)
+            shard = Shard(FrameStreams(redis), processors)
+            await shard.open(cameras)
+            redises.append(redis)
+            all_shards.append(shard)
+        await asyncio.gather(*(shard.round() for shard in all_shards))  # warm
+        before = [await main_thread_s(redis) for redis in redises]
+        frames, ends = 0, asyncio.get_running_loop().time() + seconds
+        while not frames or asyncio.get_running_loop().time() < ends:
+            frames += sum(await asyncio.gather(*(shard.round() for shard in all_shards)))
+        spent = sum([await main_thread_s(redis) for redis in redises]) - sum(before)
+    return round(spent / frames * 1e6, 2)
+
+
+async def measured(directory: Path, seconds: float) -> dict[str, Any]:
+    """Every case, by name."""
+    each_s = seconds / len(CASES)
+    found: dict[str, Any] = {}
+    for name, processors, cameras, shards in CASES:
+        found[name] = await cost_us(directory / name, processors, cameras, shards, each_s)
+    return found
+
+
+def main() -> None:
+    """Print the costs by case."""
+    directory, seconds = Path(sys.argv[1]), float(sys.argv[2])
+    sys.stdout.write(json.dumps(uvloop.run(measured(directory, seconds))) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
