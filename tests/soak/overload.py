@@ -74,18 +74,34 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         await _calm(latencies)  # what was published before the processors came is done
         calm_from = time.time() * 1000
         await _passes(calm_from, CALM_S)
-        flood_from = time.time() * 1000
+        calm_to = time.time() * 1000
         await plant.start_cameras(Cameras("flood", FLOOD, OVERLOAD * CAPACITY_FPS / len(FLOOD), LIVE))
+        await until(lambda: _opened(plant), seconds=30, what="the first frames of the flood")
+        flood_from = time.time() * 1000
         await _passes(flood_from, size)
         flood_to = time.time() * 1000
         await plant.end_cameras("flood")
         await _passes(flood_to, 2 * NORMAL_S)
         verdict = await plant.finish()
-        said = next(iter(plant.said("flood1")))
+        flood = [said for name in FLOOD for said in plant.said(name)]
+    seconds = (flood_to - flood_from) / 1000
+    accepted = sum(said["accepted"] for said in flood)
+    due_fps = (accepted + sum(said["missed"] for said in flood)) / seconds
+    problems = [*verdict.problems]
+    if due_fps < 0.95 * OVERLOAD * CAPACITY_FPS:
+        problems.append(f"{due_fps:.0f} frames a second fell due, {OVERLOAD * CAPACITY_FPS:.0f} were to")
     return {
         **figures(verdict),
-        **_judged(latencies.seen, calm_from, flood_from, flood_to, list(verdict.problems), said),
+        "capacity_fps": CAPACITY_FPS,
+        "flood_due_fps": round(due_fps, 1),
+        "flood_accepted_fps": round(accepted / seconds, 1),
+        **_judged(latencies.seen, (calm_from, calm_to), (flood_from, flood_to), problems),
     }
+
+
+async def _opened(plant: FramePlant) -> bool:
+    stats = await plant.stats()
+    return stats is not None and all(name in stats.cameras and stats.cameras[name].published for name in FLOOD)
 
 
 async def _calm(latencies: Latencies) -> None:
@@ -105,18 +121,15 @@ async def _passes(since_ms: float, seconds: float) -> None:
 
 
 def _judged(
-    seen: list[Seen],
-    calm_from: float,
-    flood_from: float,
-    flood_to: float,
-    problems: list[str],
-    flood: Mapping[str, Any],
+    seen: list[Seen], calm_time: tuple[float, float], flood_time: tuple[float, float], problems: list[str]
 ) -> dict[str, Any]:
+    flood_from, flood_to = flood_time
+
     def part(camera: str, start: float, end: float) -> list[float]:
         return [one.took_ms for one in seen if one.camera_id == camera and start <= one.at_ms - one.took_ms < end]
 
-    calm, urgent = part("urgent", calm_from, flood_from), part("urgent", flood_from, flood_to)
-    ordinary = part("ordinary", calm_from, flood_from)
+    calm, urgent = part("urgent", *calm_time), part("urgent", *flood_time)
+    ordinary = part("ordinary", *calm_time)
     if min(len(calm), len(urgent), len(ordinary)) < SAMPLES_MIN:
         return {"problems": [*problems, "too few frames were seen to judge by"]}
     normal_ms = p99(ordinary) + LATER_MS
@@ -130,7 +143,7 @@ def _judged(
         "urgent_p99_calm_ms": round(p99(calm), 1),
         "urgent_p99_overload_ms": round(p99(urgent), 1),
         "ordinary_p99_calm_ms": round(p99(ordinary), 1),
-        "ordinary_p99_overload_ms": round(p99(part("ordinary", flood_from, flood_to) or [math.nan]), 1),
+        "ordinary_p99_overload_ms": round(p99(part("ordinary", *flood_time) or [math.nan]), 1),
         "back_to_normal_s": None if back is None else round(back, 2),
         "problems": problems,
     }

@@ -51,9 +51,11 @@ class Camera:
         self._stopping = asyncio.Event()
         self.error: str | None = None
         self.missed = 0
+        self._stopped_at: float | None = None
 
     def stop(self) -> None:
         """Publish nothing more. Call it on the event loop."""
+        self._stopped_at = time.monotonic()
         self._stopping.set()
 
     async def run(self) -> None:
@@ -89,6 +91,8 @@ class Camera:
                     await self._stopping.wait()
             except TimeoutError:
                 continue
+        if pace.live and self._stopped_at is not None:  # also what fell due while the last `publish` waited
+            self.missed = max(self.missed, int((self._stopped_at - began) * pace.rate) + 1 - sent)
 
     def summary(self) -> dict[str, Any]:
         """What the ledger is held against. `confirmed`: frames that the server has said it has; `missed`: frames that a
