@@ -4,7 +4,7 @@
 Sentinel promotes one replica, whichever its leader takes for the best, by figures that may be ten seconds old; and
 while a planned failover is under way the old primary still takes writes, and has replicas that confirm them. So it is
 all replicas that are known, with two replicas WAIT 2: one that is dead holds confirmations up until it is back, or is
-forgotten (``SENTINEL RESET``). A fixed number trades that for the risk; docs/adr/0011 has the figures.
+forgotten (``SENTINEL RESET``). A fixed number trades that for the risk; docs/adr/0012 has the figures.
 """
 
 from typing import Literal, TypeAlias

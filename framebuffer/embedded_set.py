@@ -107,7 +107,7 @@ class EmbeddedSet:
         sentinel_password: str | None = None,
         binary: Binary | None = None,
         down_after_s: float = 0.5,
-        failover_timeout_s: float = 2.0,
+        failover_timeout_s: float = 4.0,
         announced: Sequence[int] | None = None,
         options: tuple[str, ...] = (),
     ) -> None:

@@ -10,15 +10,19 @@ In another language: shard = first 8 bytes of SHA-256 of the camera's id, as a b
 
 import hashlib
 from binascii import crc_hqx
+from collections.abc import Iterable
 from functools import cache
 from itertools import count
 
+from msgspec.structs import replace
+
 from framebuffer.addresses import address_of
+from framebuffer.backpressure import CrowdedLane
 from framebuffer.errors import RedisRefused
 from framebuffer.keys import Keys
-from framebuffer.wire import RoutingRow, RoutingTable
+from framebuffer.wire import DispatchReport, RoutingRow, RoutingTable
 
-__all__ = ["keys_of_camera", "keys_of_shard", "keys_of_url", "shard_of", "share_of", "slot_of"]
+__all__ = ["keys_of_camera", "keys_of_shard", "keys_of_url", "report_of_all", "shard_of", "share_of", "slot_of"]
 
 SLOTS = 16_384
 _BASE = "frames"
@@ -82,6 +86,40 @@ def share_of(table: RoutingTable, shard: int, shards: int) -> RoutingTable:
         share = row.capacity // shards + (turn < row.capacity % shards)
         rows.append(RoutingRow(row.processor_id, row.capabilities, max(1, share)))
     return RoutingTable(table.strategy, tuple(rows))
+
+
+def report_of_all(report: DispatchReport, every: Iterable[DispatchReport]) -> DispatchReport:
+    """One shard's report of what a call did, with the figures of what waits and what there is from all shards.
+
+    ``every``: the last report of each, this one among them.
+    """
+    lanes: dict[str, CrowdedLane] = {}
+    unserved: dict[str, int] = {}
+    every = tuple(every)
+    for one in every:
+        for lane in one.crowded:
+            had = lanes.get(lane.capability)
+            lanes[lane.capability] = lane if had is None else _wider(had, lane)
+        for capability, frames in one.unserved.items():
+            unserved[capability] = unserved.get(capability, 0) + frames
+    return replace(
+        report,
+        waiting=sum(one.waiting for one in every),
+        capture=sum(one.capture for one in every),
+        outstanding=sum(one.outstanding for one in every),
+        capacity=sum(one.capacity for one in every),
+        crowded=tuple(lanes.values()),
+        unserved=unserved,
+    )
+
+
+def _wider(one: CrowdedLane, other: CrowdedLane) -> CrowdedLane:
+    return CrowdedLane(
+        one.capability,
+        waiting=one.waiting + other.waiting,
+        outstanding=one.outstanding + other.outstanding,
+        capacity=one.capacity + other.capacity,
+    )
 
 
 def _spread(shard: int) -> float:

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from cluster import Epoch
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.errors import Fenced, RedisFailure
@@ -13,7 +11,7 @@ from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import ProcessorRegistry
 from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
-from framebuffer.sharding import share_of
+from framebuffer.sharding import report_of_all, share_of
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
@@ -60,6 +58,7 @@ class DispatchDuty:
         self._task: asyncio.Task[None] | None = None
         self._dispatchers: dict[int, Dispatcher] = {}
         self._reports: dict[int, DispatchReport] = {}
+        self._depths: dict[int, dict[str, int]] = {}
         self._fenced: dict[int, Fenced] = {}
 
     async def take_up(self) -> asyncio.Task[None]:
@@ -133,14 +132,9 @@ class DispatchDuty:
             self._on_report(report)
             return
         self._reports[at] = report
-        every = self._reports.values()
-        self._on_report(
-            replace(
-                report,
-                waiting=sum(one.waiting for one in every),
-                capture=sum(one.capture for one in every),
-                outstanding=sum(one.outstanding for one in every),
-                capacity=sum(one.capacity for one in every),
-                unserved=tuple(sorted({name for one in every for name in one.unserved})),
-            )
-        )
+        self._depths.setdefault(at, {}).update(report.depths)
+        if self._metrics is not None:
+            for name in report.depths:  # the dispatcher has set what this shard has of each
+                whole = sum(depths.get(name, 0) for depths in self._depths.values())
+                self._metrics.queue_depth.labels(name).set(whole)
+        self._on_report(report_of_all(report, self._reports.values()))

@@ -223,12 +223,17 @@ local function pass(prefix, router, ledgers, limit, report)
 end
 
 -- While all processors are full, frames stay in capture, as parking them would only cost a second move. But those that no
--- processor of the table could ever take go to their lanes, where they are seen. Each entry is looked at once.
+-- processor of the table could ever take go to their lanes, where they are seen. Each entry is looked at once a table: with
+-- another one the first look is not the last word, and what is older must not be parked after what is younger.
 local function sift(prefix, router, limit, report, anew)
   local capture, rotation = prefix .. ':capture', prefix .. ':rotation'
   for _, level in ipairs(levels_of(capture)) do
     local field, gone = ':sifted:' .. level, {}
-    local from = not anew and redis.call('HGET', rotation, field)
+    local seen = not anew and redis.call('HGET', rotation, field) or ''
+    local name, from = string.match(seen, '^(%x+) (.+)$')
+    if name ~= router.known.name then
+      from = nil
+    end
     local entries = redis.call('XRANGE', level_key(capture, level), from and '(' .. from or '-', '+', 'COUNT', limit)
     for _, entry in ipairs(entries) do
       local frame = parse(prefix, entry[2], true)
@@ -243,7 +248,7 @@ local function sift(prefix, router, limit, report, anew)
       tidy(capture, level, false)
     end
     if #entries > 0 then
-      redis.call('HSET', rotation, field, entries[#entries][1])
+      redis.call('HSET', rotation, field, router.known.name .. ' ' .. entries[#entries][1])
       report.full = report.full or #entries == limit
     end
   end

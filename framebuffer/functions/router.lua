@@ -47,6 +47,7 @@ local function table_of(blob)
       end
     end
     known_table = { strategy = unpacked[1], names = names, capable = capable, live = live, entries = {} }
+    known_table.name = redis.sha1hex(blob)
     known_blob = blob
   end
   return known_table

@@ -29,7 +29,9 @@ from orchestrator.api.view import NodeView
 
 LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
 """Every node answers these for itself, in every mode."""
-OWN_READS = frozenset({"/health", "/v1/cluster", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"})
+OWN_READS = frozenset(
+    {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
+)
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
 WAIT_S = 1.0

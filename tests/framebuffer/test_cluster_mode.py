@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from framebuffer.backpressure import Backpressure
+from framebuffer.backpressure import Backpressure, CrowdedLane
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary
 from framebuffer.embedded_cluster import EmbeddedCluster
@@ -14,9 +14,9 @@ from framebuffer.errors import Fenced, InvalidName, RedisUnavailable
 from framebuffer.keys import Keys
 from framebuffer.processor import ProcessorClient
 from framebuffer.producer import FrameProducer
-from framebuffer.sharding import keys_of_shard, shard_of, share_of, slot_of
+from framebuffer.sharding import keys_of_shard, report_of_all, shard_of, share_of, slot_of
 from framebuffer.shards import ShardedStreams, verify_shards
-from framebuffer.wire import RoutingRow, RoutingTable, Settlement, TakenFrame
+from framebuffer.wire import DispatchReport, RoutingRow, RoutingTable, Settlement, TakenFrame
 from tests.framebuffer.frames import EPOCH, NODE, frame, table
 from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
 from tests.support import eventually, free_port
@@ -212,6 +212,35 @@ def test_shards_lie_evenly_and_for_ever() -> None:
 
 PREFIXES = ["frames{0.17}", "frames{1.19}", "frames{2.39}"]
 SHARDS_OF_CAMERAS = [0, 1, 2, 1, 1, 0]
+
+
+def test_a_report_has_the_figures_of_all_shards() -> None:
+    def report(scale: int, *lanes: CrowdedLane) -> DispatchReport:
+        ids: dict[str, str] = {}
+        return DispatchReport(
+            scale,
+            0,
+            [],
+            [],
+            {},
+            2 * scale,
+            False,
+            ids,
+            "0-0",
+            0,
+            3 * scale,
+            4 * scale,
+            5 * scale,
+            lanes,
+            {"dog": scale},
+        )
+
+    first = report(1, CrowdedLane("face", 1, 2, 3), CrowdedLane("cat", 1, 1, 1))
+    every = (first, report(10, CrowdedLane("face", 10, 20, 30)))
+    joined = report_of_all(first, every)
+    assert (joined.read, joined.waiting, joined.capture, joined.outstanding, joined.capacity) == (1, 22, 33, 44, 55)
+    assert joined.crowded == (CrowdedLane("face", 11, 22, 33), CrowdedLane("cat", 1, 1, 1))
+    assert joined.unserved == {"dog": 11}
 
 
 def test_capacity_is_shared_out() -> None:
