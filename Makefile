@@ -33,7 +33,7 @@ sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds
 	@if [ -n "$(ARGS)" ]; then $(PY) -m tests.simulation $(ARGS); else \
 		$(PY) -m tests.simulation --defects && $(PY) -m tests.simulation --seeds 1-200 --minutes 5; fi
 
-soak: ## set up, then: the long campaigns of agreement, about 25 minutes; one with ARGS="torture --report torture.json"
+soak: ## set up, then: the long campaigns of agreement and of frames, about 45 minutes; one with ARGS="torture --report torture.json"
 	@tools/setup.sh dev
 	@$(PY) -m tests.soak $(ARGS)
 

@@ -133,6 +133,33 @@ async def test_reset_ends_old_and_new_connections_at_their_first_data(link: Link
         await after.echo()
 
 
+async def test_a_link_that_loses_replies_delivers_what_is_asked(toxic: Toxiproxy) -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(100))
+        await _answer(_fed(heard[-1]), writer)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        link = await toxic.link("lossy", f"{host}:{port}")
+        await link.lose_replies()
+        async with calling(link) as caller:
+            assert await caller.ended() in (asyncio.IncompleteReadError, ConnectionResetError)
+        assert heard == [b"ping"]
+        await link.heal()
+        async with calling(link) as caller:
+            await caller.echo()
+
+
+def _fed(data: bytes) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    reader.feed_data(data)
+    reader.feed_eof()
+    return reader
+
+
 async def test_a_link_that_is_down_closes_and_refuses(link: Link) -> None:
     async with calling(link) as caller:
         await caller.echo()

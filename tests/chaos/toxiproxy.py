@@ -14,7 +14,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -100,6 +100,10 @@ class Link:
         """A connection ends `after_ms` after its next data: a new one by RST, one that was there by FIN or RST."""
         await self._add("reset_peer", {"timeout": after_ms})
 
+    async def lose_replies(self) -> None:
+        """What is asked arrives, and the connection ends with the first byte of the answer."""
+        await self._add("limit_data", {"bytes": 1}, ways=("downstream",))
+
     async def down(self) -> None:
         """Every connection is closed, and new ones are refused."""
         await self._server.call(self._proxy.disable)
@@ -128,13 +132,13 @@ class Link:
         found = await self._server.call(self._proxy.toxics)
         return {name: toxic.attributes for name, toxic in found.items()}
 
-    async def _add(self, kind: str, attributes: Mapping[str, int]) -> None:
-        for stream in BOTH_WAYS:
+    async def _add(self, kind: str, attributes: Mapping[str, int], ways: Sequence[str] = BOTH_WAYS) -> None:
+        for stream in ways:
             await self._server.call(
                 partial(self._proxy.add_toxic, type=kind, stream=stream, attributes=dict(attributes))
             )
         there = await self.toxics()
-        for stream in BOTH_WAYS:
+        for stream in ways:
             if there.get(f"{kind}_{stream}") != attributes:
                 raise ToxiproxyFailed(f"{self.name}: asked for {kind} {attributes} {stream}, found {there}")
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from framebuffer.errors import FrameBufferError
 from orchestrator.bench.asking import Declined, Unanswered
 from orchestrator.errors import OrchestratorError
+from tests.chaos.faults import FaultMissing
 from tests.soak import report
 
-CAMPAIGNS = ("torture", "rejoin", "calm", "bounded", "isolated")
+CAMPAIGNS = ("torture", "rejoin", "calm", "bounded", "isolated", "frame-kills", "primary-kills", "million", "overload")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -25,16 +27,16 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("campaign", nargs="?", choices=CAMPAIGNS, help="all, where none is named")
     parser.add_argument("--report", type=Path, help="JSON goes here, and a page beside it; a directory for all")
     parser.add_argument("--directory", type=Path, help="data and logs, kept [default: a temporary one]")
-    parser.add_argument("--size", type=float, help="kills, rejoins, seconds, commands, runs [default: its own]")
+    parser.add_argument("--size", type=float, help="kills, rejoins, seconds, commands, runs, frames [default: its own]")
     return parser.parse_args(argv)
 
 
 async def campaign(name: str, size: float | None, directory: Path) -> dict[str, Any]:
     """Run one; the report has `ok` and `problems`."""
-    module = importlib.import_module(f"tests.soak.{name}")
+    module = importlib.import_module(f"tests.soak.{name.replace('-', '_')}")
     try:
         found: dict[str, Any] = await module.run(directory, module.SIZE if size is None else size)
-    except (OrchestratorError, Declined, Unanswered) as error:
+    except (OrchestratorError, FrameBufferError, FaultMissing, Declined, Unanswered) as error:
         found = {"problems": [f"broken off: {error}"]}
     return {"campaign": name, "ok": not found["problems"], **found}
 

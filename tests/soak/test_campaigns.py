@@ -25,6 +25,9 @@ from tests.support import free_port
         ("calm", 3, {"elections": 0, "lost": 0, "twice": 0}),
         ("bounded", 60_000, {"commands": 60_000, "lost": 0, "twice": 0}),
         ("isolated", 1, {"runs": 1}),
+        ("frame-kills", 1, {"kills": 1, "lost": 0, "duplicates": 0}),
+        ("primary-kills", 1, {"kills": 1, "planned_failovers": 1, "lost": 0, "duplicates": 0}),
+        ("million", 30_000, {"kills": 2, "lost": 0, "duplicates": 0}),
     ],
 )
 async def test_a_campaign_keeps_its_promises(tmp_path: Path, name: str, size: int, done: dict[str, int]) -> None:
@@ -32,7 +35,7 @@ async def test_a_campaign_keeps_its_promises(tmp_path: Path, name: str, size: in
     assert found["problems"] == []
     assert found["ok"]
     assert {field: found[field] for field in done} == done
-    assert found.get("acknowledged", 1) > 0
+    assert found.get("acknowledged", found.get("confirmed", 1)) > 0
 
 
 def test_a_campaign_that_proves_nothing_fails_and_says_so(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from cluster import Position
+from framebuffer.wire import FenceRecord
 from orchestrator.bench.tally import State, Tallies, Verdict, command, judge
+from tests.soak import frame_kills, million, overload
 from tests.soak.bounded import MEMORY_GROWTH_BYTES, growing
 from tests.soak.isolated import BOUND_MS, late
 from tests.soak.rejoin import deposed
@@ -93,6 +95,35 @@ def test_growth_is_found_in_files_and_in_memory() -> None:
 def test_answers_after_the_bound_are_found() -> None:
     assert late({"leader": [0.0, BOUND_MS]}) == []
     assert "run 2: leader reads were answered for 500.1 ms" in late({"leader": [3.0, 500.1]})[0]
+
+
+def test_a_gap_is_measured_between_leaders_that_moved_frames() -> None:
+    reigns = [FenceRecord(3, 9, "n3", 5_000, 6_000, 2), FenceRecord(2, 5, "n2"), FenceRecord(1, 2, "n1", 100, 2_000, 9)]
+    assert frame_kills.gap_ms((1, 2), reigns) == 3.0
+    assert frame_kills.gap_ms((3, 9), reigns) is None
+    assert frame_kills.too_long([100.0, 200.0], 2) == []
+    assert "1 gaps were measured for 2 kills" in frame_kills.too_long([100.0], 2)[0]
+    assert [problem.split(" ")[0] for problem in frame_kills.too_long([800.0, 1600.0], 2)] == ["half", "the"]
+
+
+def test_growth_of_a_process_is_found() -> None:
+    mib = 1 << 20
+    assert million.growing("w1", [50 * mib] * 20) == []
+    assert "grew" in million.growing("w1", [50 * mib] * 10 + [67 * mib] * 10)[0]
+    assert million.growing(million.SERVER, [50 * mib] * 10 + [67 * mib] * 10) == []
+    assert "too few" in million.growing("w1", [mib] * 10)[0]
+
+
+def test_the_way_back_to_normal_is_timed_by_the_last_late_frame() -> None:
+    seen = [overload.Seen(at, took, "c") for at, took in ((900, 999), (1100, 80), (1400, 20), (1500, 70), (2500, 10))]
+    assert overload.back_after_s(seen, 1000, 50) == 0.5
+    assert overload.back_after_s(seen, 1000, 90) == 0.0
+    assert overload.back_after_s(seen[:4], 1000, 50) is None
+    calm = [overload.Seen(2500 + at, 10, "c") for at in range(200)]
+    stragglers = [overload.Seen(at, 70, "c") for at in (2100, 2150)]
+    assert overload.back_after_s([*seen, *calm, *stragglers], 1000, 50) == 0.5
+    assert overload.back_after_s([*seen, *calm, *stragglers, stragglers[0]], 1000, 50) == 1.1
+    assert overload.p99(range(1, 201)) == 198
 
 
 def test_a_page_shows_what_broke() -> None:

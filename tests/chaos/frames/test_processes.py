@@ -1,0 +1,148 @@
+"""Leaders, the server and processors that are killed or stopped while frames flow."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orchestrator.dev.waiting import until
+from tests.chaos.faults import Kill, Pause
+from tests.chaos.frames.faults import PrimaryKill, Stopped, killed
+from tests.chaos.frames.plant import FramePlant
+from tests.chaos.frames.worker import held
+
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+
+RETURNED_S = 20.0
+"""A dead processor is noticed by its heartbeats; then its queue goes back."""
+SPECIAL = {"width": 8, "height": 8, "format": "raw"}
+
+
+@pytest.mark.parametrize("fault", [Kill, Pause])
+async def test_a_leader_is_killed_or_stopped(tmp_path: Path, fault: type[Kill | Pause]) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        harm = fault(plant.nodes, leader=True)
+        leader = await plant.nodes.current_leader(5)
+        plant.expected_dead.add(leader.node_id)
+        await harm.begin()
+        await plant.moves()
+        await harm.heal()
+        plant.expected_dead.clear()
+        await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == [], harm.happened()
+    assert verdict.reigns >= 2  # and by the server's clock they did not overlap, says the verdict
+
+
+async def test_the_server_is_killed_and_comes_back_from_its_file(tmp_path: Path) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        kill = PrimaryKill(plant)
+        for _ in range(2):
+            await kill.begin()
+            await kill.heal()
+            await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == [], kill.happened()
+
+
+async def test_server_and_leader_are_killed_together(tmp_path: Path) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        leader = await plant.nodes.current_leader(5)
+        plant.expected_dead.add(leader.node_id)
+        primary, node = PrimaryKill(plant), Kill(plant.nodes, leader=True)
+        await asyncio.gather(primary.begin(), node.begin())
+        await primary.heal()
+        await plant.moves()
+        await node.heal()
+        plant.expected_dead.clear()
+        await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == [], f"{primary.happened()}; {node.happened()}"
+
+
+async def holder(plant: FramePlant, frame_id: str, count: int = 1) -> str:
+    """The processor that has the frame in its hands: the `count`-th that got it. Raises NotReached."""
+    file = held(plant.directory, frame_id)
+
+    async def look() -> str | None:
+        names = file.read_text(encoding="utf-8").split() if file.exists() else []
+        return names[count - 1] if len(names) >= count else None
+
+    return await until(look, seconds=RETURNED_S, what=f"processor {count} with {frame_id}")
+
+
+async def test_a_processor_is_killed_in_the_middle_of_a_frame(tmp_path: Path) -> None:
+    """One stays away, and its frames go to the other; then the other is killed too and comes back by itself."""
+    async with FramePlant(tmp_path / "plant") as plant:
+        async with plant.producer("special") as special:
+            first_frame = await special.publish(b"x", metadata={"detection_type": "echo", "act": "hold"}, **SPECIAL)
+            first = await holder(plant, first_frame)
+            await killed(plant, first)
+            second = await holder(plant, first_frame, 2)  # it does not hold it: it settles it
+            assert second != first
+            await plant.moves()
+
+            second_frame = await special.publish(b"x", metadata={"detection_type": "echo", "act": "hold"}, **SPECIAL)
+            assert await holder(plant, second_frame) == second
+            await killed(plant, second)
+            await plant.restart(second)
+            assert await holder(plant, second_frame, 2) == second
+        await plant.restart(first)
+        await plant.moves()
+        verdict = await plant.finish()
+    assert verdict.problems == []
+    assert verdict.settled == verdict.published
+
+
+async def test_a_stopped_processor_loses_its_frames_and_settles_none_of_them_twice(tmp_path: Path) -> None:
+    async with FramePlant(tmp_path / "plant") as plant:
+        stop = Stopped("w1", plant.process("w1").pid)
+        await stop.begin()
+        await plant.moves()
+
+        async def returned() -> bool:
+            stats = await plant.stats()
+            return stats is not None and ("w1" not in stats.ready or stats.ready["w1"].length == 0)
+
+        await until(returned, seconds=RETURNED_S, what="the stopped processor's queue back in its lanes")
+        await plant.moves()
+        await stop.heal()
+        await plant.moves(300)
+        verdict = await plant.finish()
+    assert verdict.problems == []
+
+
+async def test_a_poison_frame_dies_alone(tmp_path: Path) -> None:
+    """It kills every processor that touches it, and each is started again, as a supervisor would."""
+    async with FramePlant(tmp_path / "plant") as plant:
+        deaths = 0
+
+        async def keep_up(name: str) -> None:
+            nonlocal deaths
+            while True:
+                status = await plant.process(name).wait(300)
+                plant.expected_dead.add(name)
+                assert status == -signal.SIGKILL, f"{name}: {status}"
+                deaths += 1
+                await plant.restart(name)
+
+        async def buried() -> bool:
+            stats = await plant.stats()
+            return stats is not None and stats.cameras["special"].dead == 1
+
+        async with asyncio.TaskGroup() as group:
+            keepers = [group.create_task(keep_up(worker.id)) for worker in plant.workers]
+            async with plant.producer("special") as special:
+                metadata = {"detection_type": "echo", "act": "poison"}
+                await special.publish(b"x", metadata=metadata, **SPECIAL)
+            await until(buried, seconds=50, what="the poison frame among the dead")
+            await plant.moves()
+            for keeper in keepers:
+                keeper.cancel()
+        verdict = await plant.finish()
+    assert verdict.problems == []
+    assert (verdict.dead, verdict.dead_by_camera) == (1, {"special": 1})
+    touched = msgspec.convert(held(plant.directory, "special-0").read_text(encoding="utf-8").split(), list[str])
+    assert deaths == len(touched)
