@@ -35,7 +35,7 @@ class JetStream(Peer):
         async def make() -> Any:
             stream = await self.connect()
             deadline = asyncio.get_running_loop().time() + PLACED_S
-            while True:  # the servers may not have found one another yet
+            while True:  # the servers may not have found one another yet, and each of the two elects its leader
                 try:
                     await stream.add_stream(
                         StreamConfig(
@@ -46,14 +46,16 @@ class JetStream(Peer):
                             num_replicas=3,
                         )
                     )
-                    break
+                    consumer = await stream.add_consumer(
+                        QUEUE, ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, max_ack_pending=-1)
+                    )
+                    held = await stream.stream_info(QUEUE)
+                    if all(one.cluster is None or one.cluster.leader for one in (consumer, held)):
+                        break
                 except (Error, TimeoutError):
                     if asyncio.get_running_loop().time() > deadline:
                         raise
-                    await asyncio.sleep(0.2)
-            await stream.add_consumer(
-                QUEUE, ConsumerConfig(durable_name=CONSUMER, ack_policy=AckPolicy.EXPLICIT, max_ack_pending=-1)
-            )
+                await asyncio.sleep(0.2)
             return stream
 
         self.stream = self.run(make())
