@@ -152,11 +152,14 @@ local function pass(prefix, router, ledgers, limit, report)
     return parts ~= nil
   end
 
-  local function from_lane(fields)
+  local function from_lane(fields, capability)
     local frame = parse(prefix, fields)
     if not frame then
       report.malformed = report.malformed + 1
       return set_aside(prefix, fields, 'malformed')
+    end
+    if frame.capability ~= capability then
+      return place(frame) -- somebody put it here by hand: it must not hold up those that belong here
     end
     local processor = route(router, frame)
     if processor then
@@ -173,7 +176,7 @@ local function pass(prefix, router, ledgers, limit, report)
       for _, entry in ipairs(entries) do
         local moved
         if at.capability then
-          moved = from_lane(entry[2])
+          moved = from_lane(entry[2], at.capability)
         else
           moved = from_capture(entry[2])
         end
