@@ -15,6 +15,7 @@ from framebuffer.errors import RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.outage import Outage
 from framebuffer.reading import entries
+from framebuffer.router import Router, RouterPass
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.tracing import SpanSink
@@ -45,7 +46,8 @@ class Dispatcher:
 
     `table` gives the routing table for each call; `wake()` tells that it changed for the better. `on_report` is
     called after each call. Redis outages are waited out; after one, the queues are counted anew, as it may be a
-    promoted replica. `spans` gets those of the frames whose traces are recorded.
+    promoted replica. `spans` gets those of the frames whose traces are recorded. `router`: decides in place of the
+    table's strategy.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Dispatcher:
         on_report: Callable[[DispatchReport], None] | None = None,
         metrics: FrameMetrics | None = None,
         spans: SpanSink | None = None,
+        router: Router | None = None,
         limit: int = 64,
         block_s: float = 0.2,
     ) -> None:
@@ -69,6 +72,7 @@ class Dispatcher:
         self._metrics = metrics
         self._tracing = None if spans is None else DispatchTracing(spans, node_id=node_id, keys=streams.keys)
         self._recover_spans = spans is not None
+        self._router = None if router is None else RouterPass(streams, router, epoch=epoch, node_id=node_id)
         self._limit = limit
         self._block_s = block_s
         self._wanted = asyncio.Event()
@@ -95,15 +99,7 @@ class Dispatcher:
                 try:
                     if self._recover_spans:
                         await self._recovered()
-                    table = self._table()
-                    report = await self._streams.dispatch(
-                        self._epoch,
-                        self._node_id,
-                        table,
-                        limit=batch_of(self._limit, table),
-                        claim=claim,
-                        traced="" if self._tracing is None else self._tracing.exported,
-                    )
+                    report = await self._pass(claim=claim)
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:
                         self._metrics.redis_outages.inc()
@@ -127,13 +123,30 @@ class Dispatcher:
                     )
                 progress = report.read > 0 or report.drained > 0
                 self._idle_passes = 0 if progress else self._idle_passes + 1
-                if report.more and progress:
+                if (report.more and progress) or (claim and self._router is not None):
+                    if claim:
+                        claim_at = time.monotonic() + CLAIM_EVERY_S
                     continue  # still claiming if this was a claim: more than `limit` may be pending
                 if claim:
                     claim_at = time.monotonic() + CLAIM_EVERY_S
                 await self._wait(report)
         finally:
             await self._end_waiter()
+
+    async def _pass(self, *, claim: bool) -> DispatchReport:
+        table = self._table()
+        limit = batch_of(self._limit, table)
+        if self._router is not None and not claim and (report := await self._router.run(table, limit)) is not None:
+            return report
+        # With a router, a claim counts the queues anew and moves nothing; where the router failed, this routes.
+        return await self._streams.dispatch(
+            self._epoch,
+            self._node_id,
+            table,
+            limit=0 if self._router is not None and claim else limit,
+            claim=claim,
+            traced="" if self._tracing is None else self._tracing.exported,
+        )
 
     async def _recovered(self) -> None:
         """Make the spans that another leader left behind, or whose report never arrived. Errors: RedisFailure."""

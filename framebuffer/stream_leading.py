@@ -42,7 +42,7 @@ class LeadingCalls(StreamCalls):
         Fenced.
         """
         node, blob = check_name("node", node_id), _table_encoder.encode(table)
-        reply = await self._call("dispatch", *epoch, node, max(1, limit), int(claim), blob, traced)
+        reply = await self._call("dispatch", *epoch, node, max(0, limit), int(claim), blob, traced)
         raw = _report_decoder.decode(reply)
         return wire.DispatchReport(
             read=raw.read,

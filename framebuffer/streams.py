@@ -101,6 +101,15 @@ class FrameStreams(PublishingCalls, LeadingCalls, ProcessingCalls):
             dead_owed=raw.dead_owed,
         )
 
+    async def depths(self, processor_ids: Sequence[str]) -> list[int]:
+        """Frames in the queue of each, waiting and in work together."""
+        if not processor_ids:
+            return []
+        try:
+            return [int(depth or 0) for depth in await execute(self.redis, "HMGET", self.keys.depths, *processor_ids)]
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
+
     async def camera_ledger(self, camera_id: str) -> wire.CameraLedger:
         """A camera's counters and what its bits say, of one instant."""
         head, *bits = await self._call("ledger", check_name("camera", camera_id))

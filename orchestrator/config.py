@@ -184,6 +184,16 @@ class FrameSettings(Section):
     """How frames are passed from the buffer to the processors."""
 
     dispatch_batch: int = Field(default=64, ge=1, le=1000, description="Frames moved in one call to the server.")
+    strategy: Literal["least_loaded", "affinity", "round_robin"] = Field(
+        default="least_loaded",
+        description="Who gets a frame: the processor with the least of its capacity in use; the one that the camera's "
+        "frames went to before; or each in turn.",
+    )
+    router: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="`module:name` of a Python function that decides instead, the slow path: see docs/frames.md.",
+    )
     heartbeat_timeout_s: float = Field(
         default=3.0, gt=0, description="A processor silent for so long gets no more frames; its queue is returned."
     )

@@ -11,6 +11,7 @@ from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.health import Heartbeat
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health
+from framebuffer.router import Router
 from framebuffer.shards import ShardedStreams
 from framebuffer.tracing import SpanSink
 from framebuffer.wire import DispatchReport
@@ -48,6 +49,7 @@ class Duties:
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
         spans: SpanSink | None = None,
+        router: Router | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -93,6 +95,8 @@ class Duties:
             limit=config.frames.dispatch_batch,
             gates=self.processors.gates,
             capacity_max=config.frames.capacity_max,
+            strategy=config.frames.strategy,
+            router=router,
         )
         self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""

@@ -10,6 +10,7 @@ from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import ProcessorRegistry
+from framebuffer.router import Router
 from framebuffer.routing import DEFAULT_CAPACITY_MAX, NO_GATES, TableSource
 from framebuffer.sharding import report_of_all, share_of
 from framebuffer.shards import ShardedStreams
@@ -32,6 +33,7 @@ class DispatchDuty:
         on_report: called with each dispatch that moved or parked something.
         gates: the processors that are kept away from.
         capacity_max: what a processor gets at most at once, whatever it claims.
+        strategy, router: how frames are given out; a router decides in place of the strategy.
     """
 
     name = "dispatch"
@@ -49,11 +51,14 @@ class DispatchDuty:
         limit: int = 64,
         gates: Callable[[], Gates] = lambda: NO_GATES,
         capacity_max: int = DEFAULT_CAPACITY_MAX,
+        strategy: str = "least_loaded",
+        router: Router | None = None,
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
         self._node_id = node_id
-        self._table = TableSource(registry, gates=gates, capacity_max=capacity_max)
+        self._table = TableSource(registry, strategy, gates=gates, capacity_max=capacity_max)
+        self._router = router
         self._on_report = on_report
         self._metrics = metrics
         self._spans = spans
@@ -111,6 +116,7 @@ class DispatchDuty:
                     on_report=lambda report: self._reported(at, shards, report),
                     metrics=self._metrics,
                     spans=self._spans,
+                    router=self._router,
                     limit=self._limit,
                 )
                 await self._dispatchers[at].run()

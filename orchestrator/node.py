@@ -30,6 +30,7 @@ from cluster import Applied, Cluster, ClusterError, Command, Epoch
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.health_pull import health_client
 from framebuffer.metrics import FrameMetrics
+from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
@@ -66,6 +67,7 @@ class Node:
         self._redis: RedisLink | None = None
         self._leadership = Leadership(self.cluster.leadership, self._duties_of)
         self._duties: Duties | None = None
+        self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
@@ -153,6 +155,7 @@ class Node:
             metrics=self.metrics,
             dispatched=self.dispatched,
             spans=self._telemetry.spans,
+            router=self._router,
         )
         return self._duties.in_order
 
@@ -165,10 +168,12 @@ class Node:
     async def start(self) -> None:
         """Listen, join, and begin to look for Redis.
 
-        Errors: AddressInUse, StartFailed, EmbeddedFailure, TelemetryMissing.
+        Errors: AddressInUse, StartFailed, EmbeddedFailure, TelemetryMissing, InvalidRouter.
         """
         listener = _listen(self.config.api_bind())
         try:
+            if self.config.frames.router is not None:
+                self._router = load_router(self.config.frames.router)
             self._telemetry.start()
             await self._start_redis()
             await self.cluster.start()

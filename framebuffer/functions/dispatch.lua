@@ -342,7 +342,7 @@ local function dispatch(keys, argv)
     fine, failed = pcall(pass, prefix, router, ledgers, limit, report)
     close_router(router)
     close_ledgers(ledgers)
-  else
+  elseif limit > 0 then
     sift(prefix, router, limit, report, argv[5] == '1')
   end
   if report.moved > 0 then

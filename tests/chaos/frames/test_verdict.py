@@ -16,7 +16,14 @@ def report(published: int = 3, settled: int = 3, dead: int = 0, problems: tuple[
     numbers = {"published": published, "settled": settled, "dead": dead, "dropped": 0, "lost": 0, "duplicates": 0}
     rest = {"in_flight": 0, "duplicate_publishes": 1, "duplicate_settles": 0, "highest": published - 1}
     camera = msgspec.convert({**numbers, **rest}, CameraReport)
-    lists = {"ledger_ok": not problems, "lost_frames": [], "duplicate_frames": [], "in_flight": 0}
+    lists = {
+        "ledger_ok": not problems,
+        "lost_frames": [],
+        "duplicate_frames": [],
+        "in_flight": 0,
+        "stuck": 0,
+        "stuck_frames": [],
+    }
     return msgspec.convert(
         {**numbers, **lists, "cameras": {"cam1": msgspec.to_builtins(camera)}, "problems": list(problems)}, LedgerReport
     )
