@@ -8,7 +8,7 @@ if it still can. Ids and routing fields travel, payloads do not. A router is a c
         return [here.get(frame.camera_id[:3]) for frame in frames]     # None: it waits in its lane
 
 It runs in a thread of its own, one call at a time. What it raises costs nothing: that batch is routed by the built-in
-strategy. An id that cannot take the frame (unknown, full) leaves it where it is until the next pass.
+strategy. A frame for one that cannot take it (unknown, full) waits in the lane of its capability, and holds up no other.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ class RouterPass:
 
         Errors: Fenced, RedisFailure.
         """
-        waiting = await self._streams.peek(self._epoch, self._node_id, limit=limit)
+        waiting = await self._streams.peek(self._epoch, self._node_id, limit=limit, table=table)
         frames = [_frame(one) for one in waiting]
         routable = [frame for frame in frames if frame is not None]
         chosen: Sequence[str | None] = ()
@@ -120,13 +120,18 @@ class RouterPass:
 
     async def _decided(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> Sequence[str | None] | None:
         able = {one.processor_id: one.capabilities for one in candidates}
+        room = {one.processor_id: one.free for one in candidates}
         try:
             chosen = list(await asyncio.to_thread(self._router, frames, candidates))
             if len(chosen) != len(frames):
                 raise ValueError(f"returned {len(chosen)} decisions for {len(frames)} frames")
-            for frame, name in zip(frames, chosen, strict=True):
+            for at, (frame, name) in enumerate(zip(frames, chosen, strict=True)):
                 if name is not None and frame.capability not in able.get(name, (frame.capability,)):
                     raise ValueError(f"{name!r} cannot do {frame.capability}")
+                if name is not None:
+                    room[name] = room.get(name, 0) - 1
+                    if room[name] < 0:
+                        chosen[at] = None
         except Exception as error:  # noqa: BLE001 (somebody else's code may raise anything; the frames must go on)
             if time.monotonic() - self._said_at > _LOG_EVERY_S:
                 self._said_at = time.monotonic()

@@ -64,12 +64,19 @@ class LeadingCalls(StreamCalls):
             crowded=raw.crowded,
         )
 
-    async def peek(self, epoch: tuple[int, int], node_id: str, *, limit: int = 64) -> list[wire.WaitingFrame]:
+    async def peek(
+        self, epoch: tuple[int, int], node_id: str, *, limit: int = 64, table: wire.RoutingTable | None = None
+    ) -> list[wire.WaitingFrame]:
         """What waits for a decision, in the order in which it should leave; for routers outside the server.
 
+        ``table``: lanes that its processors have no room for are left out. A frame with an empty head is not to be
+        decided about (``place`` it with None): it is malformed, or behind others of its capability that are not shown.
         Errors: Fenced.
         """
-        flat = await self._call("peek", *epoch, check_name("node", node_id), max(1, limit))
+        arguments: list[Argument] = [*epoch, check_name("node", node_id), max(1, limit)]
+        if table is not None:
+            arguments.append(_table_encoder.encode(table))
+        flat = await self._call("peek", *arguments)
         rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
         return [wire.WaitingFrame(place.decode(), entry.decode(), head.decode()) for place, entry, head in rows]
 

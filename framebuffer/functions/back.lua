@@ -71,7 +71,7 @@ local function give_back(keys, argv)
     redis.call('DEL', base)
     redis.call('SREM', prefix .. ':queues', processor)
     redis.call('HDEL', prefix .. ':depths', processor)
-    redis.call('HDEL', prefix .. ':rotation', base)
+    redis.call('HDEL', prefix .. ':rotation', base, base .. ':suspect')
   end
   if moved > 0 then
     wake(prefix)

@@ -152,11 +152,14 @@ local function pass(prefix, router, ledgers, limit, report)
     return parts ~= nil
   end
 
-  local function from_lane(fields)
+  local function from_lane(fields, capability)
     local frame = parse(prefix, fields)
     if not frame then
       report.malformed = report.malformed + 1
       return set_aside(prefix, fields, 'malformed')
+    end
+    if frame.capability ~= capability then
+      return place(frame) -- somebody put it here by hand: it must not hold up those that belong here
     end
     local processor = route(router, frame)
     if processor then
@@ -173,7 +176,7 @@ local function pass(prefix, router, ledgers, limit, report)
       for _, entry in ipairs(entries) do
         local moved
         if at.capability then
-          moved = from_lane(entry[2])
+          moved = from_lane(entry[2], at.capability)
         else
           moved = from_capture(entry[2])
         end
@@ -391,24 +394,45 @@ end
 
 -- The slow path, for routers outside: `peek` shows what waits, `place` does what was decided.
 
--- ARGV: term, index, node, limit. Returns {place, entry id, head, ...}, flat; the place without the prefix.
+-- ARGV: term, index, node, limit and, if lanes that the processors have no room for are to be left out, the routing table.
+-- Returns {place, entry id, head, ...}, flat; the place without the prefix. The head is '' where there is nothing to decide:
+-- what is no frame, and what has to go to its lane, behind frames of its capability that are not shown.
 local function peek(keys, argv)
   local prefix, limit, out = keys[1], tonumber(argv[4]), {}
   local refused = refuse(prefix, argv, argv[3])
   if refused then
     return refused
   end
-  for _, at in ipairs(places(prefix, redis.call('SMEMBERS', prefix .. ':lanes'), 0)) do
-    if limit <= 0 then
-      break
+  local names, lanes, hidden = redis.call('SMEMBERS', prefix .. ':lanes'), {}, {}
+  local router = argv[5] and new_router(prefix, argv[5])
+  table.sort(names)
+  for _, capability in ipairs(names) do
+    if not router or free_capacity(router, capability) > 0 then
+      lanes[#lanes + 1] = capability
     end
-    local key = level_key(at.base, at.level)
-    for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', limit)) do
-      local frame = parse(prefix, entry[2], at.base == prefix .. ':capture')
+  end
+  local turn = #lanes > 0 and redis.call('HINCRBY', prefix .. ':rotation', ':turn', 1) or 0
+  local lanes_left = limit - math.floor(limit / 4) -- the rest is for capture, as in `pass`
+  for _, at in ipairs(places(prefix, lanes, turn)) do
+    -- Who decides may leave all that it is shown of a lane where it is: half of what is left is for those behind it.
+    local key, budget = level_key(at.base, at.level), limit
+    if at.capability then
+      budget = math.min(lanes_left, math.ceil(limit / 2))
+    end
+    local entries = budget > 0 and redis.call('XRANGE', key, '-', '+', 'COUNT', budget) or {}
+    for _, entry in ipairs(entries) do
+      local frame = parse(prefix, entry[2], not at.capability)
+      local behind = frame and not at.capability and hidden[frame.capability]
       out[#out + 1] = string.sub(key, #prefix + 2)
       out[#out + 1] = entry[1]
-      out[#out + 1] = frame and entry[2][HEAD] or ''
-      limit = limit - 1
+      out[#out + 1] = frame and not (behind and behind >= tonumber(frame.priority)) and entry[2][HEAD] or ''
+    end
+    limit = limit - #entries
+    if at.capability then
+      lanes_left = lanes_left - #entries
+      if redis.call('XLEN', key) > #entries then
+        hidden[at.capability] = math.max(hidden[at.capability] or 0, tonumber(at.level))
+      end
     end
   end
   return out

@@ -126,6 +126,24 @@ local function is_replayed(ledger, sequence)
   return ledger.row[REPLAYING] > 0 and redis.call('SISMEMBER', ledger.key .. ':replayed', text(sequence)) == 1
 end
 
+-- Follows the published ones that lie together beyond CONTIGUOUS: in one step a segment, as a gap that is filled may have
+-- hundreds of thousands behind it.
+local function follow(ledger)
+  local row = ledger.row
+  while row[CONTIGUOUS] < row[HIGHEST] do
+    local key, bit, segment = ragged(ledger, row[CONTIGUOUS] + 1)
+    local first, size = segment * row[SEGMENT], row[SEGMENT]
+    if is_complete(ledger, segment) then
+      row[CONTIGUOUS] = first + size - 1
+    elseif redis.call('GETBIT', key, bit) == 0 then
+      return
+    else
+      local gap = redis.call('BITPOS', key, 0, bit, -1, 'BIT')
+      row[CONTIGUOUS] = first + (gap >= 0 and gap or 8 * redis.call('STRLEN', key)) - 1
+    end
+  end
+end
+
 -- Of one that is not published yet.
 local function set_published(ledger, sequence)
   local row = ledger.row
@@ -135,9 +153,7 @@ local function set_published(ledger, sequence)
     redis.call('SETBIT', key, bit, 1)
   else
     row[CONTIGUOUS] = sequence
-    while row[CONTIGUOUS] < row[HIGHEST] and is_published(ledger, row[CONTIGUOUS] + 1) do
-      row[CONTIGUOUS] = row[CONTIGUOUS] + 1
-    end
+    follow(ledger)
   end
   if sequence > row[HIGHEST] then
     row[HIGHEST] = sequence

@@ -68,9 +68,17 @@ local function levels_to_take(prefix, base, group)
       end
     end
   end
-  if suspects and in_hand == 0 and (#ranked == 0 or suspects > SUSPECT_WAITS_MS) then
+  local due = suspects and suspects > SUSPECT_WAITS_MS
+  if due and in_hand == 0 and #ranked > 0 then
+    -- One suspect, then one take of the others, and so on: frames of a camera that always fail would starve all the rest.
+    local turn = base .. ':suspect'
+    if redis.call('HDEL', prefix .. ':rotation', turn) == 0 then
+      redis.call('HSET', prefix .. ':rotation', turn, '1')
+      return { 's' }
+    end
+  elseif suspects and in_hand == 0 and #ranked == 0 then
     return { 's' }
-  elseif suspects and suspects > SUSPECT_WAITS_MS and in_hand > 0 then
+  elseif due and in_hand > 0 then
     return nil -- it has waited long enough: first what is in hand has to end
   end
   table.sort(ranked, function(a, b)
@@ -177,25 +185,26 @@ end
 
 -- A frame, or a part of one, has reached its end: "settled" or "dead". The ledger, the other parts and the payload.
 local function finish(prefix, ledger, frame, outcome)
-  local sequence = frame.number
+  local sequence, over = frame.number, outcome == 'settled'
   if frame.parts ~= '1' then
-    local key, waiting, dead = parts_key(prefix, frame.camera, frame.sequence), 0, false
+    local key, waiting, dead, kept = parts_key(prefix, frame.camera, frame.sequence), 0, false, false
     redis.call('HSET', key, frame.capability, outcome)
     for _, state in ipairs(redis.call('HVALS', key)) do
       waiting = waiting + (state == 'waiting' and 1 or 0)
-      dead = dead or state == 'dead'
+      dead = dead or state == 'dead' or state == 'forgotten'
+      kept = kept or state == 'dead'
     end
     if waiting > 0 then
       count(ledger, SURPLUS, -1)
       return
     end
-    outcome = dead and 'dead' or 'settled'
-    if not dead then
+    outcome, over = dead and 'dead' or 'settled', not kept
+    if over then
       redis.call('DEL', key)
     end
   end
   set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD)
-  if outcome == 'settled' and frame.fields[CARRIER] == 'ref' then
+  if over and frame.fields[CARRIER] == 'ref' then
     redis.call('UNLINK', frame.fields[CARRIED])
   end
 end

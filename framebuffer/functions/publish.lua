@@ -1,5 +1,7 @@
 -- The producer's calls: open, publish and drop.
 
+local AHEAD_MAX = 65536 -- segments that a producer may resume ahead: whoever reads the ledger looks at each of them
+
 -- ARGV: camera, session token, segment size, sequence to resume at (-1: none). Returns {previous token, next sequence}.
 local function open(keys, argv)
   local prefix, camera, token = keys[1], argv[1], argv[2]
@@ -20,6 +22,12 @@ local function open(keys, argv)
   local ledgers = new_ledgers(prefix)
   local ledger = ledger_of(ledgers, camera)
   local row = ledger.row
+  if not ledger.known then
+    row[SEGMENT] = segment
+  end
+  if resume > row[HIGHEST] + AHEAD_MAX * row[SEGMENT] then
+    return redis.error_reply('ERR the sequence to resume at is too far ahead')
+  end
   -- "token previous": who may publish, and who might before.
   local held = redis.call('HGET', prefix .. ':sessions', camera)
   local previous, before = string.match(held or ' ', '^(.*) (.*)$')
@@ -27,9 +35,6 @@ local function open(keys, argv)
     previous = before -- the reply to the first call was lost
   else
     redis.call('HSET', prefix .. ':sessions', camera, token .. ' ' .. previous)
-  end
-  if not ledger.known then
-    row[SEGMENT] = segment
   end
   if resume >= 0 then
     row[FLOOR] = resume

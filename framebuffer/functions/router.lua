@@ -282,6 +282,7 @@ local function recount(router)
     local length = length_of(stream_key(router.prefix, 'ready', row.id))
     if length ~= row.outstanding then
       redis.call('HSET', router.prefix .. ':depths', row.id, length)
+      redis.call('SADD', router.prefix .. ':queues', row.id) -- `dispatch` adds only those whose depth is not known
     end
   end
 end

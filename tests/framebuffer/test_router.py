@@ -57,11 +57,11 @@ async def test_what_cannot_be_done_waits_and_what_is_wrong_is_said(
     full = RouterPass(streams, lambda seen, _: ["p1"] * len(seen), epoch=EPOCH, node_id=NODE)
     report = await full.run(ROWS, 64)
     assert report is not None
-    assert (report.routed, report.capture) == ([("p1", "cam", 4)], 4)
+    assert (report.routed, report.waiting, report.capture) == ([("p1", "cam", 4)], 4, 0)
     nobody = RouterPass(streams, lambda seen, _: ["gone"] * len(seen), epoch=EPOCH, node_id=NODE)
     report = await nobody.run(ROWS, 64)
     assert report is not None
-    assert (report.routed, report.capture) == ([], 4)
+    assert (report.routed, report.waiting) == ([], 4)
     for wrong in (
         lambda *_: ["p1"],
         lambda *_: [str(1 / 0)],
@@ -75,6 +75,42 @@ async def test_what_cannot_be_done_waits_and_what_is_wrong_is_said(
     unable = RouterPass(streams, lambda seen, _: ["p2"] * len(seen), epoch=EPOCH, node_id=NODE)
     assert await unable.run(ROWS, 64) is None
     assert "'p2' cannot do face" in caplog.text
+
+
+async def test_frames_that_it_lets_wait_hold_up_no_others(streams: FrameStreams) -> None:
+    """As many as it is shown at once wait: for nobody, by its own will, and for one that is full."""
+    session = await opened(streams)
+    rows = table(("p1", "default", 100), ("p2", "face", 100), ("p3", "full", 1))
+    kinds = [*["ghost"] * 20, *["face"] * 40, *["full"] * 20, *["default"] * 30]
+    await streams.publish(session, [frame(sequence, kind) for sequence, kind in enumerate(kinds)])
+    homes = {"default": "p1", "full": "p3"}
+    at_work = RouterPass(
+        streams, lambda seen, _: [homes.get(one.capability) for one in seen], epoch=EPOCH, node_id=NODE
+    )
+    for _ in range(30):
+        await at_work.run(rows, 8)
+    await streams.publish(session, [frame(len(kinds)), frame(len(kinds) + 1, "full")])
+    for _ in range(4):
+        await at_work.run(rows, 8)
+    taken = await streams.take("p1", "c", count=100)
+    assert [one.sequence for one in taken] == [*range(80, 110), 110]
+    await settle_all(streams, "p1", taken)
+    assert [one.sequence for one in await streams.take("p3", "c")] == [60]
+    stats = await streams.stats()
+    assert (stats.capture_len, stats.lanes) == (0, {"ghost": 20, "face": 40, "full": 20})
+    assert (await verify(streams)).ledger_ok
+
+
+async def test_behind_a_long_lane_new_frames_wait_their_turn(streams: FrameStreams) -> None:
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 30))
+    at_work = RouterPass(streams, lambda seen, _: ["p1"] * len(seen), epoch=EPOCH, node_id=NODE)
+    for _ in range(4):
+        await at_work.run(table(), 8)
+    await streams.publish(session, frames(30, 40))
+    for _ in range(20):
+        await at_work.run(table(("p1", "default", 100)), 8)
+    assert [one.sequence for one in await streams.take("p1", "c", count=100)] == list(range(40))
 
 
 async def test_a_leader_dispatches_by_it(plant: Plant) -> None:
