@@ -8,7 +8,7 @@ if it still can. Ids and routing fields travel, payloads do not. A router is a c
         return [here.get(frame.camera_id[:3]) for frame in frames]     # None: it waits in its lane
 
 It runs in a thread of its own, one call at a time. What it raises costs nothing: that batch is routed by the built-in
-strategy. A frame for one that cannot take it (unknown, full) waits in the lane of its capability, and holds up no other.
+strategy. A frame for one that cannot take it (unknown, full) waits in the lane of its capability and holds up none.
 """
 
 import asyncio
