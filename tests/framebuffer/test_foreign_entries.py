@@ -50,6 +50,8 @@ MALFORMED: dict[str, list[str | bytes]] = {
     "a priority that does not exist": entry(head(4, "11")),
     "capability of no text": entry(HEAD.encode().replace(b"default", b"\xff")),
     "two capabilities in one part": entry(head(3, "a,b")),
+    "frame id of no text": entry(HEAD.encode().replace(b"foreign", b"\xff")),
+    "trace of no text": entry(HEAD.encode()[:-1] + b"\xff-01"),
     "camera of no text": entry(HEAD.encode().replace(b"cam", b"\xff")),
     "camera with the key of another": entry(head(1, "cam:published:0")),
     "the key of the fence as payload": [*entry()[:4], "ref", "frames:fence"],
