@@ -163,10 +163,9 @@ def _bare(text: str) -> tuple[Expression]:
         raise TemplateFailed(failed.message + hint) from None
 
 
-def _split(text: str) -> tuple[str | Expression, ...]:
-    if len(text) > TEXT_MAX:
-        raise TemplateFailed(f"a template has at most {TEXT_MAX} characters, this one {len(text)}")
-    parts: list[str | Expression] = []
+def _pieces(text: str) -> list[tuple[bool, str]]:
+    """Texts, and the sources of expressions (True)."""
+    pieces: list[tuple[bool, str]] = []
     inside: list[str] | None = None
     try:
         for _, token, value in SANDBOX.lex(text):
@@ -176,18 +175,26 @@ def _split(text: str) -> tuple[str | Expression, ...]:
             if token == "variable_begin":  # noqa: S105 - a token of the lexer
                 inside = []
             elif token == "variable_end":  # noqa: S105
-                parts.append(compile_expression("".join(inside or ())))
+                pieces.append((True, "".join(inside or ())))
                 inside = None
             elif inside is not None:
                 inside.append(value)
             else:
-                parts.append(value)
-            if len(parts) > 2 * EXPRESSIONS_MAX:
-                raise TemplateFailed(f"a text has at most {EXPRESSIONS_MAX} expressions")
+                pieces.append((False, value))
     except TemplateSyntaxError as error:
         raise TemplateFailed(f"`{_short(text)}`: {error.message}") from None
     if inside is not None:
         raise TemplateFailed(f"`{_short(text)}`: {{{{ without }}}}")
+    return pieces
+
+
+def _split(text: str) -> tuple[str | Expression, ...]:
+    if len(text) > TEXT_MAX:
+        raise TemplateFailed(f"a template has at most {TEXT_MAX} characters, this one {len(text)}")
+    pieces = _pieces(text)
+    if sum(is_expression for is_expression, _ in pieces) > EXPRESSIONS_MAX:
+        raise TemplateFailed(f"a text has at most {EXPRESSIONS_MAX} expressions")
+    parts = [compile_expression(piece) if is_expression else piece for is_expression, piece in pieces]
     expressions = [part for part in parts if isinstance(part, Expression)]
     if len(expressions) == 1 and not any(part.strip() for part in parts if isinstance(part, str)):
         return (expressions[0],)

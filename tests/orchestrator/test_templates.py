@@ -471,7 +471,7 @@ def test_data_without_templates_is_not_changed(value: Any) -> None:
         assert render({"a": [value]}, {}) == {"a": [value]}
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(pieces=st.lists(_PIECES, max_size=14), context=st.dictionaries(st.sampled_from(["trigger", "vars"]), _JSON))
 def test_whatever_is_written_gives_data_or_is_refused(pieces: list[str], context: dict[str, Any]) -> None:
     text = "".join(pieces)
