@@ -222,7 +222,11 @@ def _given(expression: Expression, context: Mapping[str, Any], room: Room) -> An
 
 def _unknown(root: str, member: str | None, roots: Roots) -> Fault | None:
     if root not in roots:
-        hint = did_you_mean(root, roots) or f"known here: {known(roots) or 'nothing'}"
+        hint = (
+            "write none"
+            if root in ("null", "nil")
+            else did_you_mean(root, roots) or f"known here: {known(roots) or 'nothing'}"
+        )
         return Fault(f"{root!r} is not known here", hint)
     members = roots[root]
     if members is None or member is None or member in members:
