@@ -46,6 +46,8 @@ COMMAND = "component.command"
 HEARTBEAT = "component.heartbeat"
 STATE_CHANGED = "component.state_changed"
 ERROR = "component.error"
+REPORTS = (ERROR, HEARTBEAT, STATE_CHANGED)
+"""What components tell the orchestrator, beside events of the applications' own types."""
 RESERVED = ("component", "orchestrator", "playbook")
 """Namespaces of the product's own types."""
 
