@@ -1,6 +1,6 @@
 """What this node does while it leads, as the leadership and the API see it: the duties of one epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import httpx
@@ -126,3 +126,6 @@ class Duties:
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
+
+    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
+        return {}

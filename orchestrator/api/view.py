@@ -70,6 +70,9 @@ class Duties(Protocol):
         answer with a `code`, or CommandRefused and its like.
         """
 
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
+
 
 class NodeView(Protocol):
     """One node, as its API sees it. The methods answer at once from memory unless they are `async`."""
@@ -110,6 +113,9 @@ class NodeView(Protocol):
 
     def duties(self) -> Duties | None:
         """The leader's duties, None on a follower and until they are established."""
+
+    def plant_time(self) -> float:
+        """Seconds of the plant clock (`orchestrator.playbooks.execution`)."""
 
     def redis_health(self) -> tuple[bool, str]:
         """(answers, why not), as last seen by the node's own probe."""
