@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
+from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
@@ -28,6 +29,7 @@ __all__ = [
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
+    "NotificationSettings",
     "RedisSettings",
     "TelemetrySettings",
     "load_config",
@@ -272,6 +274,7 @@ class NodeConfig(Section):
     redis: RedisSettings = RedisSettings()
     frames: FrameSettings = FrameSettings()
     components: ComponentSettings = ComponentSettings()
+    notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     def member(self) -> NodeMember:
