@@ -40,6 +40,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
@@ -80,6 +81,7 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
+        self._clock = PlantClock()
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,7 +125,8 @@ class Node:
         return self._duties if self._leadership.epoch is not None else None
 
     def plant_time(self) -> float:
-        return self.state.executions.at
+        self._clock.note(self.state.executions.at)
+        return self._clock.now()
 
     def redis_health(self) -> tuple[bool, str]:
         if self._redis is None:
