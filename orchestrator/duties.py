@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import httpx
 import msgspec
@@ -144,3 +146,6 @@ class Duties:
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
+
+    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
+        return {}

@@ -81,6 +81,8 @@ class Duties(Protocol):
 
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
 
 
 class NodeView(Protocol):
@@ -122,6 +124,9 @@ class NodeView(Protocol):
 
     def duties(self) -> Duties | None:
         """The leader's duties, None on a follower and until they are established."""
+
+    def plant_time(self) -> float:
+        """Seconds of the plant clock (`orchestrator.playbooks.execution`)."""
 
     def redis_health(self) -> tuple[bool, str]:
         """(answers, why not), as last seen by the node's own probe."""
