@@ -19,6 +19,8 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
+    │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line, column and field
+    │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or undefined where it is used
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -147,6 +149,18 @@ class VariableInvalid(Refused):
 class VariableTooLarge(VariableInvalid):
     code = "variable_too_large"
     status = 413
+
+
+class PlaybookInvalid(Refused):
+    """`details["errors"]`: a list of `{file, line, column, field, message, hint}`, in the order of the file."""
+
+    code = "playbook_invalid"
+    status = 422
+
+
+class TemplateFailed(Refused):
+    code = "template_failed"
+    status = 422
 
 
 class StaleEpoch(Refused):

@@ -76,6 +76,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "event_invalid": (422, "The event is not valid"),
     "unknown_event": (422, "Nothing takes events of this type"),
     "event_too_large": (413, "The event is too large"),
+    "playbook_invalid": (422, "The playbook is not valid"),
+    "template_failed": (422, "An expression could not be evaluated"),
     "stale_epoch": (409, "A newer leader has spoken"),
     "unreachable": (502, "It could not be reached; nothing was delivered"),
     "frame_unknown": (404, "No such frame, or nothing of it is kept any more"),
