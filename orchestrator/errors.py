@@ -21,6 +21,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   │   └── VariableTooLarge variable_too_large   4  413
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line, column and field
     │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or undefined where it is used
+    │   ├── SimulationInvalid    simulation_invalid   4  422   a plant, a failure or a scenario that cannot be simulated
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -160,6 +161,11 @@ class PlaybookInvalid(Refused):
 
 class TemplateFailed(Refused):
     code = "template_failed"
+    status = 422
+
+
+class SimulationInvalid(Refused):
+    code = "simulation_invalid"
     status = 422
 
 
