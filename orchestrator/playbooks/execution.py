@@ -26,7 +26,7 @@ STEPS_KEPT_MAX = 5_000
 VALUE_BYTES_MAX = 16 * 1024
 """Of the JSON text of an outcome or a variable."""
 TRIGGER_BYTES_MAX = 64 * 1024
-ENDED_KEPT_MAX = 2_000
+ENDED_KEPT_MAX = 1_000
 """Executions that have ended and are still shown; the oldest is forgotten first."""
 OPEN_MAX = 10_000
 NESTED_MAX = 8
@@ -138,6 +138,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     who: str = ""
     generation: int = 1
+    limit: int = 0
     epoch_unix: float = 0.0
     position: Position = (0, 0)
 
