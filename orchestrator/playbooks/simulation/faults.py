@@ -1,16 +1,16 @@
 """What goes wrong in a simulation, and when, as it is written on a command line. Pure.
 
-    io:FAULT@12s            it goes into FAULT
-    io:UNRESPONSIVE@5s      it is there, and answers nothing any more
-    io:RECOVER@40s          it answers again
-    io:REFUSE:CMD_START     it refuses that command (with @: from then on)
-    io:FAIL:CMD_START       that command fails, and it goes into FAULT
-    io:SLOW:30s             each of its commands takes that much longer
-    io:LOSE_ANSWER@3s       it does the next command; the answer gets lost
-    leader:TAKEOVER@3s      another leader goes on from what is recorded
-    notify:REFUSE           notifications cannot be delivered
-    http:REFUSE             HTTP requests are answered with 503
-    http:LOSE_ANSWER@3s     the next request arrives; its answer gets lost
+io:FAULT@12s            it goes into FAULT
+io:UNRESPONSIVE@5s      it is there, and answers nothing any more
+io:RECOVER@40s          it answers again
+io:REFUSE:CMD_START     it refuses that command (with @: from then on)
+io:FAIL:CMD_START       that command fails, and it goes into FAULT
+io:SLOW:30s             each of its commands takes that much longer
+io:LOSE_ANSWER@3s       it does the next command; the answer gets lost
+leader:TAKEOVER@3s      another leader goes on from what is recorded
+notify:REFUSE           notifications cannot be delivered
+http:REFUSE             HTTP requests are answered with 503
+http:LOSE_ANSWER@3s     the next request arrives; its answer gets lost
 """
 
 import re
@@ -24,7 +24,9 @@ from orchestrator.playbooks.durations import parse_duration
 LEADER = "leader"
 HTTP = "http"
 NOTIFY = "notify"
-_SPEC = re.compile(r"(?P<subject>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<kind>[A-Z_]+)(?::(?P<what>[^@]+))?(?:@(?P<at>.+))?")
+_SPEC = re.compile(
+    r"(?P<subject>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<kind>[A-Z_]+)(?::(?P<what>[^@]+))?(?:@(?P<at>.+))?"
+)
 
 
 class FaultKind(StrEnum):
