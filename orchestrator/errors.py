@@ -19,9 +19,9 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
-    │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line, column and field
-    │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or undefined where it is used
-    │   ├── SimulationInvalid    simulation_invalid   4  422   a plant, a failure or a scenario that cannot be simulated
+    │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
+    │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
+    │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere

@@ -18,8 +18,8 @@ from orchestrator.variables import VariableRegistry
 FORMAT = 3
 """Of snapshots. A newer one is refused: this code would lose what it does not know.
 
-Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything is
-written, so that a node of the release before can take a snapshot from a newer one.
+Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything
+is written, so that a node of the release before can take a snapshot from a newer one.
 """
 
 VERSION = 1

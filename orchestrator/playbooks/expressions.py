@@ -41,7 +41,7 @@ _ALLOWED = (
     *(nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Concat, nodes.Filter, nodes.Test),
     nodes.Keyword,
 )
-_WHY_NOT = {
+_WHY_NOT: dict[type[nodes.Node], str] = {
     nodes.Call: "nothing can be called in an expression; there are filters, for example items|length",
     nodes.Pow: "powers (**) are not possible",
 }
@@ -205,7 +205,7 @@ def _wrong_use(what: str, node: nodes.Filter | nodes.Test, table: Mapping[str, C
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         return f"{what} {node.name}: its arguments have to be written out"
     try:
-        given = {pair.key: None for pair in node.kwargs}
+        given: dict[str, None] = {str(pair.key): None for pair in node.kwargs}
         inspect.signature(table[node.name]).bind(None, *(None for _ in node.args), **given)
     except TypeError as error:
         return f"{what} {node.name}: {error}"

@@ -199,18 +199,25 @@ class ExecutionRegistry:
         for each in command.sets:
             body = msgspec.msgpack.encode(Set(name=each.name, value=each.value, if_revision=each.if_revision))
             told, news = self._variables.apply(Set.kind, body, time=time, position=position)
-            if told.code:
-                return Told(value=told.value, code=told.code, message=told.message), []
+            if told.code and each.path in steps:
+                steps[each.path] = _refused(steps[each.path], told.code, told.message, command.at)
             changes += [Change(*change) for change in news]
         changes += self.journal.add(command.journal, time=time, position=position)
         for start in command.starts:
             told_start, started = self._start(start, time, position)
             changes += started
             if told_start.code and start.parent is not None and start.parent.path in steps:
-                refused = steps[start.parent.path]
-                steps[refused.path] = _refused(refused, told_start, command.at)
+                path = start.parent.path
+                steps[path] = _refused(steps[path], told_start.code, told_start.message, command.at)
+        for child in command.cancels:
+            cancel = Control(id=child, action="cancel", comment=f"execution {command.id} went on", at=command.at)
+            changes += self._control(cancel)[1]
         row = msgspec.structs.replace(
-            held, revision=held.revision + 1, steps=steps, variables={**held.variables, **command.variables}
+            held,
+            revision=held.revision + 1,
+            steps=steps,
+            variables={**held.variables, **command.variables},
+            signals={name: value for name, value in held.signals.items() if name not in command.taken},
         )
         if command.status is not None:
             row = msgspec.structs.replace(row, status=command.status, code=command.code, error=command.error)
@@ -302,5 +309,5 @@ def told_of(row: ExecutionRow, steps: tuple[StepRow, ...]) -> dict[str, Any]:
     }
 
 
-def _refused(step: StepRow, told: Told, at: float) -> StepRow:
-    return msgspec.structs.replace(step, status=StepStatus.FAILED, code=told.code, error=told.message, ended=at)
+def _refused(step: StepRow, code: str, message: str, at: float) -> StepRow:
+    return msgspec.structs.replace(step, status=StepStatus.FAILED, code=code, error=message, ended=at)

@@ -221,11 +221,18 @@ def _unknown(root: str, member: str | None, roots: Roots) -> Fault | None:
     members = roots[root]
     if members is None or member is None or member in members:
         return None
-    if not members:
-        return Fault(f"'{root}.{member}': {root} is empty here", "")
-    return Fault(
-        f"'{root}.{member}' is declared nowhere", did_you_mean(member, members) or f"{root} has: {known(members)}"
-    )
+    return Fault(f"'{root}.{member}' is declared nowhere", did_you_mean(member, members) or _declaring(root, members))
+
+
+_DECLARED_BY = {
+    "inputs": "declare it under inputs:",
+    "vars": "declare it under variables:, or keep an outcome as it with register:",
+    "steps": "give a step this id",
+}
+
+
+def _declaring(root: str, members: Collection[str]) -> str:
+    return f"{root} has: {known(members)}" if members else _DECLARED_BY.get(root, f"{root} is empty here")
 
 
 def _short(text: str) -> str:
