@@ -65,7 +65,7 @@ class Leader:
                 if decision.record is not None:
                     self._commit(row, decision.record)
                     changed = True
-                    continue
+                    break  # the others may have changed with it
                 if decision.wake is not None:
                     wakes.append(decision.wake)
                 wanted |= {_slot(effect): effect for effect in decision.effects}
@@ -92,6 +92,8 @@ class Leader:
 
     def _commit(self, row: ExecutionRow, record: Record) -> None:
         told = self._records.commit(record, self._time.now)
+        if told.code == "execution_changed":
+            return
         if told.code:
             raise SimulationInvalid(f"execution {row.id}: the record is refused as {told.code}: {told.message}")
         self._results.pop(row.id, None)
