@@ -25,6 +25,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   │   └── VariableTooLarge variable_too_large   4  413
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
     │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
+    │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -183,6 +184,11 @@ class PlaybookInvalid(Refused):
 
 class TemplateFailed(Refused):
     code = "template_failed"
+    status = 422
+
+
+class SimulationInvalid(Refused):
+    code = "simulation_invalid"
     status = 422
 
 
