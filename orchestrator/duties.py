@@ -1,7 +1,8 @@
 """What this node does while it leads, as the leadership and the API see it: the duties of one epoch."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -21,7 +22,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.events import CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
-from orchestrator.plant import Observation, PlantDuty
+from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
@@ -50,6 +51,7 @@ class Duties:
         dispatched: Callable[[DispatchReport], None],
         spans: SpanSink | None = None,
         router: Router | None = None,
+        events: Events | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -65,6 +67,10 @@ class Duties:
             http=http,
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
+            missed_heartbeats=config.components.missed_heartbeats,
+            health_hold_s=config.components.health_hold_s,
+            event_max_age_s=config.components.event_max_age_s,
+            events=events,
         )
         self.processors = ProcessorDuty(
             streams,
@@ -120,8 +126,20 @@ class Duties:
     async def component_event(self, event: Event) -> None:
         await self.plant.component_event(event)
 
-    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
-        return await self.plant.send_command(component_id, command, key)
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> CommandAnswer:
+        return await self.plant.send_command(component_id, command, key, params=params, traceparent=traceparent)
+
+    def heard_of(self, component_id: str) -> Mapping[str, Any]:
+        seen = self.plant.observation(component_id)
+        return {} if seen is None else seen.public(time.monotonic())
 
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
