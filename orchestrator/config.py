@@ -16,6 +16,7 @@ from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_components import ComponentSettings
+from orchestrator.config_monitoring import MonitoringSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterSection",
     "ComponentSettings",
     "FrameSettings",
+    "MonitoringSettings",
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
@@ -52,6 +54,9 @@ class NodeSettings(Section):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is less severe is not logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`json`: a line of JSON a record, with what it is about: for whoever collects logs."
     )
 
     @field_validator("id")
@@ -265,6 +270,7 @@ class NodeConfig(Section):
     frames: FrameSettings = FrameSettings()
     components: ComponentSettings = ComponentSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

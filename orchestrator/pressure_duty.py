@@ -118,7 +118,7 @@ class PressureDuty:
         if not self._measured:
             return {}
         unserved = sorted(self._unserved.items())[:UNSERVED_SHOWN]
-        return {"backpressure_level": {"-": int(self.level)}, "unserved_frames": {name: n for name, n in unserved}}
+        return {"backpressure_level": {"-": int(self.level)}, "unserved_frames": dict(unserved)}
 
     def _alarm(self, level: Level) -> None:
         if level == Level.CRITICAL and self._alert is None:

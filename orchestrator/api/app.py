@@ -18,7 +18,19 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from orchestrator.api import cluster, components, events, frames, health, metrics, processors, variables
+from orchestrator.api import (
+    alert_rules,
+    alerts,
+    cluster,
+    component_metrics,
+    components,
+    events,
+    frames,
+    health,
+    metrics,
+    processors,
+    variables,
+)
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.forward import ForwardToLeader, new_client
@@ -71,6 +83,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(events.router)
     app.include_router(frames.router)
     app.include_router(variables.router)
+    app.include_router(component_metrics.router)
+    app.include_router(alerts.router)
+    app.include_router(alert_rules.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

@@ -46,7 +46,6 @@ class AlertDuty:
         propose: replicates a command under the epoch.
         history: of the node.
         figures: those of the frames at a time of the monotonic clock.
-        health: (health, reason) of a component as this leader knows it; an empty health is not known yet.
     """
 
     name = "alerts"
@@ -59,14 +58,12 @@ class AlertDuty:
         *,
         history: History,
         figures: Callable[[float], Figures],
-        health: Callable[[ComponentRow], tuple[str, str]],
     ) -> None:
         self._alerts = alerts
         self._components = components
         self._propose = propose
         self.history = history
         self._figures = figures
-        self._health = health
         self._watch = resumed({})
         self._forecasts: dict[Subject, Forecast] = {}
         self._to_forecast: list[Subject] = []
@@ -114,7 +111,7 @@ class AlertDuty:
         self._keep(figures, now)
         rows = self._components.rows
         seen = Seen(
-            components=[self._seen(row) for _, row in sorted(rows.items())],
+            components=[_seen(row) for _, row in sorted(rows.items())],
             metric=lambda component, name: self.history.latest(component, name, now=now, within_s=STALE_S),
             forecasts=self._forecast(rules, rows, now),
             figures=figures,
@@ -131,10 +128,6 @@ class AlertDuty:
             state = "fires" if report.members else "is resolved"
             log.log(_LEVELS.get(report.severity, logging.INFO), "alert %s %s: %s", report.rule, state, report.summary)
         return bool(outcome.value and outcome.value["refused"])
-
-    def _seen(self, row: ComponentRow) -> ComponentSeen:
-        health, reason = self._health(row)
-        return ComponentSeen(row.id, row.groups, row.state, health, reason or row.reason)
 
     def _keep(self, figures: Figures, now: float) -> None:
         values = {_kept(name, subject): value for name, by in figures.items() for subject, value in by.items()}
@@ -185,6 +178,10 @@ class AlertDuty:
 
 
 _LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
+
+
+def _seen(row: ComponentRow) -> ComponentSeen:
+    return ComponentSeen(row.id, row.groups, row.state, row.health, row.reason, row.health_reason)
 
 
 def _kept(name: str, subject: str) -> str:

@@ -1,4 +1,4 @@
-"""What Prometheus sees of alerts and histories: read when it is asked. Labels are severities, of which there are four."""
+"""What Prometheus sees of alerts and histories: read when it is asked. Labels are the four severities."""
 
 import time
 from collections.abc import Iterator

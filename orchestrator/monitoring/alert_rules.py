@@ -40,7 +40,7 @@ NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 SECONDS_MAX = 24 * 3600.0
 SEVERITIES = ("info", "warning", "error", "critical")
 """The least severe first."""
-HEALTH = ("HEALTHY", "DEGRADED", "UNRESPONSIVE", "FAULT", "OFFLINE")
+HEALTH = ("OK", "DEGRADED", "UNRESPONSIVE")
 FIGURES: Mapping[str, str] = {
     "backpressure_level": "0 normal, 1 low, 2 high, 3 critical",
     "unserved_frames": "frames that wait for a capability that no healthy processor offers; a subject each",
@@ -178,7 +178,7 @@ def default_rules() -> dict[str, Rule]:
             summary="Components are in FAULT; only CMD_RESET leads out of it",
         ),
         "component-unresponsive": RuleSpec(
-            condition=ConditionSpec(kind="health", values=("UNRESPONSIVE", "OFFLINE")),
+            condition=ConditionSpec(kind="health", values=("UNRESPONSIVE",)),
             severity="error",
             summary="Components are not heard any more",
         ),

@@ -33,13 +33,14 @@ Subject = tuple[str, str]
 
 
 class ComponentSeen(NamedTuple):
-    """A component as it is now. `health`: HEALTHY, DEGRADED, UNRESPONSIVE, FAULT, OFFLINE; empty when not known yet."""
+    """As it is now. `reason` is of its `state`, `health_reason` of `health`: OK, DEGRADED, UNRESPONSIVE."""
 
     id: str
     groups: tuple[str, ...]
     state: str
     health: str
     reason: str = ""
+    health_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +196,8 @@ def _component(rule: Rule, component: ComponentSeen, seen: Seen, group: str, mem
             because = f": {component.reason}" if component.reason else ""
             return _Judged(name, group, component.state in condition.values, None, component.state + because)
         case "health":
-            active = component.health in condition.values if component.health else None
-            because = f": {component.reason}" if component.reason else ""
-            return _Judged(name, group, active, None, component.health + because)
+            because = f": {component.health_reason}" if component.health_reason else ""
+            return _Judged(name, group, component.health in condition.values, None, component.health + because)
         case "metric":
             value = seen.metric(name, condition.name)
             active = _beyond(condition, value, member)

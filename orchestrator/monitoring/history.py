@@ -25,7 +25,7 @@ TIERS = ((1.0, 300), (10.0, 360), (60.0, 1440))
 """(seconds of a slot, slots), the finest first."""
 RETENTION_S = 24 * 3600.0
 ENTRIES_MAX = sum(slots for _, slots in TIERS)
-METRICS_MAX = 34
+METRICS_MAX = 52
 """Of one component: cpu, memory and its own."""
 _FLOAT_MAX = 3.4028234e38
 _NAN = math.nan
