@@ -17,6 +17,7 @@ from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_components import ComponentSettings
 from orchestrator.config_notifications import NotificationSettings
+from orchestrator.config_monitoring import MonitoringSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
@@ -27,6 +28,7 @@ __all__ = [
     "ClusterSection",
     "ComponentSettings",
     "FrameSettings",
+    "MonitoringSettings",
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
@@ -54,6 +56,9 @@ class NodeSettings(Section):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is less severe is not logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`json`: a line of JSON a record, with what it is about: for whoever collects logs."
     )
 
     @field_validator("id")
@@ -268,6 +273,7 @@ class NodeConfig(Section):
     components: ComponentSettings = ComponentSettings()
     notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

@@ -21,9 +21,14 @@ from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
 from orchestrator.config import NodeConfig
-from orchestrator.events import CommandAnswer, Event
+from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
+from orchestrator.logs import about
+from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_duty import AlertDuty
+from orchestrator.monitoring.frame_figures import FrameFigures
+from orchestrator.monitoring.history import History
 from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
@@ -51,6 +56,7 @@ class Duties:
         streams: Callable[[], ShardedStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
+        history: History,
         spans: SpanSink | None = None,
         router: Router | None = None,
         events: Events | None = None,
@@ -106,7 +112,18 @@ class Duties:
             strategy=config.frames.strategy,
             router=router,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
+
+        async def propose_alerts(body: Record) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.alerts: AlertDuty = AlertDuty(
+            state.alerts,
+            state.components,
+            propose_alerts,
+            history=history,
+            figures=FrameFigures(self.pressure.figures, metrics),
+        )
+        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.alerts)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _wake(self) -> None:
@@ -126,7 +143,11 @@ class Duties:
             return 0  # the processors' duty looks for stranded queues until it finds none
 
     async def component_event(self, event: Event) -> None:
-        await self.plant.component_event(event)
+        with about(component=event.source, trace=None if event.traceparent is None else event.traceparent[3:35]):
+            await self.plant.component_event(event)
+        if event.type == HEARTBEAT and (heard := self.plant.observation(event.source)) is not None:
+            own = {"cpu": heard.cpu, "memory": float(heard.memory)}
+            self.alerts.heard(event.source, {**heard.metrics, **{k: v for k, v in own.items() if k in event.payload}})
 
     async def send_command(
         self,

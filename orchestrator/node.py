@@ -41,6 +41,9 @@ from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.playbooks.clock import PlantClock
+from orchestrator.logs import to_stderr
+from orchestrator.monitoring.alert_figures import AlertFigures
+from orchestrator.monitoring.history import History
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
@@ -64,6 +67,9 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
+        self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
+        self.registry.register(AlertFigures(self.state.alerts, self.history))
         self._telemetry = Telemetry(config, self.metrics)
         self._embedded: EmbeddedServer | None = None
         self._redis: RedisLink | None = None
@@ -122,6 +128,10 @@ class Node:
     def epoch(self) -> Epoch | None:
         return self.cluster.epoch()
 
+    def leading(self) -> Epoch | None:
+        """The epoch whose duties run here; None while this node does not lead."""
+        return self._leadership.epoch
+
     def duties(self) -> Duties | None:
         return self._duties if self._leadership.epoch is not None else None
 
@@ -165,6 +175,7 @@ class Node:
             dispatched=self.dispatched,
             spans=self._telemetry.spans,
             router=self._router,
+            history=self.history,
         )
         return self._duties.in_order
 
@@ -338,6 +349,7 @@ async def _main(config: NodeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as node:
+        to_stderr(config.node, epoch=node.leading)
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
         await node.run(stop)
     log.info("node %s has stopped", config.node.id)
@@ -348,20 +360,6 @@ def run(config: NodeConfig) -> int:
 
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
-    _log_to_stderr(config)
+    to_stderr(config.node)
     uvloop.run(_main(config))
     return 0
-
-
-def _log_to_stderr(config: NodeConfig) -> None:
-    """One line a record, with the node's id, in UTC. Libraries are heard from warnings on."""
-    form = logging.Formatter(f"%(asctime)s.%(msecs)03dZ {config.node.id} %(levelname)s %(name)s: %(message)s")
-    form.converter = time.gmtime
-    form.datefmt = "%Y-%m-%dT%H:%M:%S"
-    handler = logging.StreamHandler()
-    handler.setFormatter(form)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    for package in ("cluster", "framebuffer", "orchestrator"):
-        logging.getLogger(package).setLevel(config.node.log_level.upper())

@@ -10,6 +10,8 @@ from framebuffer import registry as processors
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
+from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
 from orchestrator.playbooks.registry import ExecutionRegistry
 from orchestrator.variables import KINDS as VARIABLE_KINDS
@@ -29,6 +31,7 @@ VERSION = 1
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
     **{(kind, 1): 3 for kind in EXECUTION_KINDS},
+    **{(kind, 1): 3 for kind in ALERT_KINDS},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
 }
@@ -40,7 +43,7 @@ every member runs that release, because one that does not know it could not appl
 
 
 class PlantState:
-    """A `cluster.StateMachine` over the registries of components, of processors, of variables and of executions.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -54,6 +57,7 @@ class PlantState:
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
+        self.alerts = AlertRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -79,6 +83,9 @@ class PlantState:
             if command.kind in EXECUTION_KINDS:
                 said, made = self.executions.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(said.value, said.code, said.message), [Event(*change) for change in made]
+            if command.kind in ALERT_KINDS:
+                noted, alarms = self.alerts.apply(command.kind, command.body, time=command.time, position=place)
+                return Outcome(noted.value, noted.code, noted.message), [Event(*alarm) for alarm in alarms]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -97,12 +104,14 @@ class PlantState:
                 "variables": self.variables.snapshot(),
                 "executions": self.executions.snapshot(),
             }
+        if not self.alerts.untouched:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "alerts": self.alerts.snapshot()}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
-        executions = ExecutionRegistry(variables)
+        executions, alerts = ExecutionRegistry(variables), AlertRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -114,6 +123,8 @@ class PlantState:
                 variables.restore(tree["variables"])
             if "executions" in tree:
                 executions.restore(tree["executions"])
+            if "alerts" in tree:
+                alerts.restore(tree["alerts"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -121,3 +132,4 @@ class PlantState:
         self.processors.rows = registry.rows
         self.variables.adopt(variables)
         self.executions.adopt(executions)
+        self.alerts.adopt(alerts)

@@ -26,6 +26,14 @@ from orchestrator.api import (
     frames,
     health,
     journal,
+    alert_rules,
+    alerts,
+    cluster,
+    component_metrics,
+    components,
+    events,
+    frames,
+    health,
     metrics,
     processors,
     variables,
@@ -86,6 +94,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(frames.router)
     app.include_router(journal.router)
     app.include_router(variables.router)
+    app.include_router(component_metrics.router)
+    app.include_router(alerts.router)
+    app.include_router(alert_rules.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

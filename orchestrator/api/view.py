@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framebuffer.streams import FrameStreams
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
+    from orchestrator.monitoring.alert_duty import AlertDuty
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,10 @@ class Duties(Protocol):
         Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
         answer with a `code`, or CommandRefused and its like.
         """
+
+    @property
+    def alerts(self) -> "AlertDuty":
+        """What watches the plant: histories, and what is about to fire."""
 
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""

@@ -36,6 +36,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
+        *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown"),
     ),
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
@@ -45,6 +46,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
+        *("invalid_cursor", "alert_resolved", "too_many_silences", "too_many_alert_rules"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
