@@ -25,6 +25,8 @@ from orchestrator.plant import Observation, PlantDuty
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
+from orchestrator.supervision_duty import SupervisionDuty
+from orchestrator.topology.rows import SupervisionCommand
 
 
 class Proposer(Protocol):
@@ -57,6 +59,9 @@ class Duties:
         async def propose_component(body: ComponentCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
+        async def propose_supervision(body: SupervisionCommand) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
         self.epoch = epoch
         self.plant = PlantDuty(
             state.components,
@@ -66,6 +71,7 @@ class Duties:
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
         )
+        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -98,7 +104,7 @@ class Duties:
             strategy=config.frames.strategy,
             router=router,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
+        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.supervision)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _wake(self) -> None:
@@ -122,6 +128,10 @@ class Duties:
 
     async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
         return await self.plant.send_command(component_id, command, key)
+
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick, and why."""
+        return self.supervision.decisions()
 
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""

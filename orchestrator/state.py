@@ -10,21 +10,23 @@ from framebuffer import registry as processors
 from orchestrator.components import KINDS as COMPONENT_KINDS
 from orchestrator.components import ComponentRegistry
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.topology.registry import TopologyRegistry
+from orchestrator.topology.rows import KINDS as TOPOLOGY_KINDS
 from orchestrator.variables import KINDS as VARIABLE_KINDS
 from orchestrator.variables import VariableRegistry
 
-FORMAT = 2
+FORMAT = 3
 """Of snapshots. A newer one is refused: this code would lose what it does not know.
 
-Format 1 has no variables. It is still written while none was ever set, so that a node of the release before can take
-a snapshot from a newer one.
+Format 1 has no variables, format 2 no topology. The lowest that holds everything is written, so that a node of the
+release before can take a snapshot from a newer one while nobody uses what is new.
 """
 
 VERSION = 1
 """Of command bodies that this code understands."""
 
 
-LEVELS: dict[tuple[str, int], int] = {(processors.DRAIN, 1): 2}
+LEVELS: dict[tuple[str, int], int] = {(processors.DRAIN, 1): 2, **{(kind, 1): 3 for kind in TOPOLOGY_KINDS}}
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
@@ -33,7 +35,7 @@ every member runs that release, because one that does not know it could not appl
 
 
 class PlantState:
-    """A `cluster.StateMachine` over the registries of components, of processors and of variables.
+    """A `cluster.StateMachine` over the registries of components, of processors, of variables, and the topology.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -46,6 +48,7 @@ class PlantState:
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
+        self.topology = TopologyRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -66,6 +69,15 @@ class PlantState:
             if command.kind in VARIABLE_KINDS:
                 told, changes = self.variables.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(told.value, told.code, told.message), [Event(*change) for change in changes]
+            if command.kind in TOPOLOGY_KINDS:
+                said, news_ = self.topology.apply(
+                    command.kind,
+                    command.body,
+                    time=command.time,
+                    position=place,
+                    components=self.components.rows,
+                )
+                return Outcome(said.value, said.code, said.message), [Event(*each) for each in news_]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -77,24 +89,30 @@ class PlantState:
             "processors": self.processors.snapshot(),
         }
         if not self.variables.untouched:
-            tree |= {"format": FORMAT, "variables": self.variables.snapshot()}
+            tree |= {"format": 2, "variables": self.variables.snapshot()}
+        if not self.topology.untouched:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "topology": self.topology.snapshot()}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
+        topology = TopologyRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
-            if found not in (1, FORMAT):
+            if found not in (1, 2, FORMAT):
                 raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows 1 to {FORMAT}")
             components.restore(tree["components"])
             registry.restore(tree["processors"])
             if found != 1:
                 variables.restore(tree["variables"])
+            if found not in (1, 2):
+                topology.restore(tree["topology"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
         self.components.rows = components.rows
         self.processors.rows = registry.rows
         self.variables.adopt(variables)
+        self.topology.adopt(topology)

@@ -63,6 +63,9 @@ class Duties(Protocol):
         Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, ComponentSuperseded.
         """
 
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick: `component`, `reason`, and `trouble` (empty: none)."""
+
     async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
         """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
 
