@@ -186,9 +186,12 @@ class _Case:
             return self._bring_up(purpose, why)
         if 0 < (left := run.not_before - self._now) <= run.not_before - run.begun + CLOCKS_APART_S:
             return Decision(self._id, f"{run.reason}; begins in {left:.1f} s", due=run.not_before)
-        if waits := self._footing() or self._others_up():
+        command = commands_to(row.state, State.STARTED)[0]
+        # A reset needs no footing, and must not wait for one that may be down for as long as this one is in FAULT.
+        footing = "" if command is Command.RESET else self._footing()
+        if waits := footing or self._others_up():
             return self._leave(f"{why}; {waits}")
-        return self._send(run, commands_to(row.state, State.STARTED)[0], why)
+        return self._send(run, command, why)
 
     def _same(self, run: Run) -> bool:
         """Whether `run` is still about this process, and about this fault if it is in one."""
