@@ -14,6 +14,8 @@ from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
 from orchestrator.playbooks.registry import ExecutionRegistry
+from orchestrator.topology.registry import TopologyRegistry
+from orchestrator.topology.rows import KINDS as TOPOLOGY_KINDS
 from orchestrator.variables import KINDS as VARIABLE_KINDS
 from orchestrator.variables import VariableRegistry
 
@@ -22,6 +24,8 @@ FORMAT = 3
 
 Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything
 is written, so that a node of the release before can take a snapshot from a newer one.
+Format 1 has no variables, format 2 no topology. The lowest that holds everything is written, so that a node of the
+release before can take a snapshot from a newer one while nobody uses what is new.
 """
 
 VERSION = 1
@@ -35,6 +39,7 @@ LEVELS: dict[tuple[str, int], int] = {
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
 }
+LEVELS: dict[tuple[str, int], int] = {(processors.DRAIN, 1): 2, **{(kind, 1): 3 for kind in TOPOLOGY_KINDS}}
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
@@ -44,6 +49,7 @@ every member runs that release, because one that does not know it could not appl
 
 class PlantState:
     """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts.
+    """A `cluster.StateMachine` over the registries of components, of processors, of variables, and the topology.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -58,6 +64,7 @@ class PlantState:
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
+        self.topology = TopologyRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -86,6 +93,15 @@ class PlantState:
             if command.kind in ALERT_KINDS:
                 noted, alarms = self.alerts.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(noted.value, noted.code, noted.message), [Event(*alarm) for alarm in alarms]
+            if command.kind in TOPOLOGY_KINDS:
+                said, news_ = self.topology.apply(
+                    command.kind,
+                    command.body,
+                    time=command.time,
+                    position=place,
+                    components=self.components.rows,
+                )
+                return Outcome(said.value, said.code, said.message), [Event(*each) for each in news_]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -106,6 +122,8 @@ class PlantState:
             }
         if not self.alerts.untouched:
             tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "alerts": self.alerts.snapshot()}
+        if not self.topology.untouched:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "topology": self.topology.snapshot()}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
@@ -116,6 +134,11 @@ class PlantState:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
             if found not in range(1, FORMAT + 1):
+        topology = TopologyRegistry()
+        try:
+            tree: Any = msgspec.msgpack.decode(data)
+            found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
+            if found not in (1, 2, FORMAT):
                 raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows 1 to {FORMAT}")
             components.restore(tree["components"])
             registry.restore(tree["processors"])
@@ -125,6 +148,8 @@ class PlantState:
                 executions.restore(tree["executions"])
             if "alerts" in tree:
                 alerts.restore(tree["alerts"])
+            if found not in (1, 2):
+                topology.restore(tree["topology"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -133,3 +158,4 @@ class PlantState:
         self.variables.adopt(variables)
         self.executions.adopt(executions)
         self.alerts.adopt(alerts)
+        self.topology.adopt(topology)

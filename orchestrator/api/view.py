@@ -75,6 +75,11 @@ class Duties(Protocol):
         traceparent: str | None = None,
     ) -> "CommandAnswer":
         """Send a command, once per `key`, and wait for the answer (`components.command_timeout_s`).
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick: `component`, `reason`, and `trouble` (empty: none)."""
+
+    async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
+        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
 
         Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
         answer with a `code`, or CommandRefused and its like.
