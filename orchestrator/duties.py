@@ -97,6 +97,7 @@ class Duties:
             capacity_max=config.frames.capacity_max,
             strategy=config.frames.strategy,
             router=router,
+            direct=config.frames.direct,
         )
         self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
