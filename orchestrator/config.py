@@ -197,6 +197,11 @@ class FrameSettings(Section):
         description="Who gets a frame: the processor with the least of its capacity in use; the one that the camera's "
         "frames went to before; or each in turn.",
     )
+    direct: bool = Field(
+        default=True,
+        description="While nothing waits, the server routes frames by the leader's table as they are published, "
+        "instead of the leader's next call.",
+    )
     router: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",

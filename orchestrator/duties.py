@@ -117,6 +117,7 @@ class Duties:
             capacity_max=config.frames.capacity_max,
             strategy=config.frames.strategy,
             router=router,
+            direct=config.frames.direct,
         )
 
         async def propose_alerts(body: Record) -> Applied:
