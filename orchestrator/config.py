@@ -16,8 +16,8 @@ from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_components import ComponentSettings
-from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_monitoring import MonitoringSettings
+from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 import httpx
 import msgspec
@@ -130,8 +128,14 @@ class Duties:
             history=history,
             figures=FrameFigures(self.pressure.figures, metrics),
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.alerts)
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.supervision)
+        self.in_order: Sequence[Duty] = (
+            self.dispatch,
+            self.processors,
+            self.pressure,
+            self.plant,
+            self.supervision,
+            self.alerts,
+        )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _wake(self) -> None:

@@ -198,6 +198,8 @@ class TemplateFailed(Refused):
 class SimulationInvalid(Refused):
     code = "simulation_invalid"
     status = 422
+
+
 class TopologyInvalid(Refused):
     code = "topology_invalid"
     status = 422

@@ -40,10 +40,10 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
-from orchestrator.playbooks.clock import PlantClock
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState

@@ -284,7 +284,9 @@ class PlaybookDuty:
             self._pool.cancel((run.id, path))
         for effect in fresh:
             if effect.path in run.inherited and effect.type == "http_request" and not effect.data.get("safe", True):
-                refusal = Failed("outcome_unknown", "the leader changed after it may have been sent; it is not repeated")
+                refusal = Failed(
+                    "outcome_unknown", "the leader changed after it may have been sent; it is not repeated"
+                )
                 self._effect_ended(effect, refusal)
             else:
                 self._pool.begin(effect)

@@ -1,7 +1,7 @@
 """The replicated state of the plant: what all nodes agree on. Pure; the cluster applies each command to it in order."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,8 +24,6 @@ FORMAT = 3
 
 Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything
 is written, so that a node of the release before can take a snapshot from a newer one.
-Format 1 has no variables, format 2 no topology. The lowest that holds everything is written, so that a node of the
-release before can take a snapshot from a newer one while nobody uses what is new.
 """
 
 VERSION = 1
@@ -34,12 +32,10 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in EXECUTION_KINDS},
-    **{(kind, 1): 3 for kind in ALERT_KINDS},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
 }
-LEVELS: dict[tuple[str, int], int] = {(processors.DRAIN, 1): 2, **{(kind, 1): 3 for kind in TOPOLOGY_KINDS}}
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
@@ -47,9 +43,15 @@ every member runs that release, because one that does not know it could not appl
 """
 
 
+class _Part(Protocol):
+    @property
+    def untouched(self) -> bool: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+
 class PlantState:
-    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts.
-    """A `cluster.StateMachine` over the registries of components, of processors, of variables, and the topology.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -94,14 +96,14 @@ class PlantState:
                 noted, alarms = self.alerts.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(noted.value, noted.code, noted.message), [Event(*alarm) for alarm in alarms]
             if command.kind in TOPOLOGY_KINDS:
-                said, news_ = self.topology.apply(
+                ordered, moves = self.topology.apply(
                     command.kind,
                     command.body,
                     time=command.time,
                     position=place,
                     components=self.components.rows,
                 )
-                return Outcome(said.value, said.code, said.message), [Event(*each) for each in news_]
+                return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -114,31 +116,20 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        if not self.executions.untouched:
-            tree |= {
-                "format": FORMAT,
-                "variables": self.variables.snapshot(),
-                "executions": self.executions.snapshot(),
-            }
-        if not self.alerts.untouched:
-            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "alerts": self.alerts.snapshot()}
-        if not self.topology.untouched:
-            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "topology": self.topology.snapshot()}
+        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
+        if used:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
-        executions, alerts = ExecutionRegistry(variables), AlertRegistry()
+        executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
             if found not in range(1, FORMAT + 1):
-        topology = TopologyRegistry()
-        try:
-            tree: Any = msgspec.msgpack.decode(data)
-            found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
-            if found not in (1, 2, FORMAT):
                 raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows 1 to {FORMAT}")
             components.restore(tree["components"])
             registry.restore(tree["processors"])
@@ -148,7 +139,7 @@ class PlantState:
                 executions.restore(tree["executions"])
             if "alerts" in tree:
                 alerts.restore(tree["alerts"])
-            if found not in (1, 2):
+            if "topology" in tree:
                 topology.restore(tree["topology"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error

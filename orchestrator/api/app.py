@@ -19,21 +19,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
-    cluster,
-    components,
-    events,
-    executions,
-    frames,
-    health,
-    journal,
     alert_rules,
     alerts,
     cluster,
     component_metrics,
     components,
     events,
+    executions,
     frames,
     health,
+    journal,
     metrics,
     processors,
     variables,

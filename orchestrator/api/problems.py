@@ -104,7 +104,6 @@ KINDS: dict[str, tuple[int, str]] = {
     "event_invalid": (422, "The event is not valid"),
     "unknown_event": (422, "Nothing takes events of this type"),
     "event_too_large": (413, "The event is too large"),
-    "playbook_invalid": (422, "The playbook is not valid"),
     "template_failed": (422, "An expression could not be evaluated"),
     "event_too_old": (422, "The time of the event is too far from this node's clock"),
     "event_reused": (422, "The id of the event belongs to another event of this source"),

@@ -75,15 +75,13 @@ class Duties(Protocol):
         traceparent: str | None = None,
     ) -> "CommandAnswer":
         """Send a command, once per `key`, and wait for the answer (`components.command_timeout_s`).
-    def supervised(self) -> list[dict[str, str]]:
-        """What the supervision decided in its last tick: `component`, `reason`, and `trouble` (empty: none)."""
-
-    async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
-        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
 
         Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
         answer with a `code`, or CommandRefused and its like.
         """
+
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick: `component`, `reason`, and `trouble` (empty: none)."""
 
     @property
     def alerts(self) -> "AlertDuty":
@@ -91,6 +89,7 @@ class Duties(Protocol):
 
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
+
     def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
 

@@ -141,7 +141,9 @@ class Effects:
         channel = self._channels.get(data["channel"])
         if channel is None:
             known = ", ".join(sorted(self._channels)) or "none"
-            return Failed("channel_unknown", f"no channel {data['channel']!r} in notifications.channels; there: {known}")
+            return Failed(
+                "channel_unknown", f"no channel {data['channel']!r} in notifications.channels; there: {known}"
+            )
         if channel.kind == "log" or channel.url is None:
             level = logging.WARNING if data["severity"] in ("error", "critical") else logging.INFO
             log.log(level, "notification %s (%s): %s", effect.key, data["severity"], data["message"])
@@ -156,7 +158,9 @@ class Effects:
         if channel.kind == "slack":
             document = {"text": f"[{data['severity']}] {data['message']}"}
         request = {"method": "POST", "url": channel.url.get_secret_value(), "headers": {}, "body": document}
-        result = await Exchange(self._http, whole=False).result(request_of(request, effect.key), frozenset(range(200, 300)))
+        result = await Exchange(self._http, whole=False).result(
+            request_of(request, effect.key), frozenset(range(200, 300))
+        )
         if isinstance(result, Done):
             return Done()
         # Addresses of channels are secrets; a person who reads of the failure needs the channel's name.

@@ -177,7 +177,7 @@ def test_a_component_in_fault_ends_the_wait_at_once() -> None:
 
 def test_an_attempt_that_failed_is_made_again_under_a_new_key() -> None:
     run = one("{type: send_command, component: io, command: X, retry: {attempts: 3, delay: 2s, factor: 3}}")
-    answers = [Failed("command_failed", "one"), Failed("command_failed", "two"), Done()]
+    answers: list[Result] = [Failed("command_failed", "one"), Failed("command_failed", "two"), Done()]
     run.answer = lambda _effect: answers.pop(0)
     run.go(until=100.0)
     step = run.step("actions/0")
