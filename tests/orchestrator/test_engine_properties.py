@@ -58,7 +58,11 @@ PLAYBOOKS = st.fixed_dictionaries(
     {"name": st.just("p"), "variables": st.just({"n": 0}), "timeout": st.sampled_from(["20s", "1h"]), "actions": STEPS},
     optional={"on_failure": STEPS, "on_timeout": STEPS, "finally": STEPS},
 )
-OTHER = "{name: other, timeout: 5s, actions: [{type: delay, duration: 2s}, {type: send_command, component: io, command: T}]}"
+OTHER = """
+name: other
+timeout: 5s
+actions: [{type: delay, duration: 2s}, {type: send_command, component: io, command: T}]
+"""
 MEDDLING = st.lists(
     st.tuples(
         st.floats(0, 10), st.sampled_from(["pause", "resume", "cancel", "retry", "approve", "reject"]), st.booleans()
