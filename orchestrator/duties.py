@@ -30,6 +30,7 @@ from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
+from orchestrator.triggers_duty import TriggersDuty
 
 
 class Proposer(Protocol):
@@ -123,7 +124,24 @@ class Duties:
             figures=playbooks.figures,
             on_record=playbooks.on_record,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.playbooks)
+        self.triggers = TriggersDuty(
+            state,
+            view=view,
+            books=playbooks.books,
+            templates=playbooks.templates,
+            clock=playbooks.clock,
+            propose=propose_execution,
+            watch=playbooks.watch,
+            applied=playbooks.applied,
+        )
+        self.in_order: Sequence[Duty] = (
+            self.dispatch,
+            self.processors,
+            self.pressure,
+            self.plant,
+            self.playbooks,
+            self.triggers,
+        )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _metrics_of(self, component_id: str) -> Mapping[str, float]:

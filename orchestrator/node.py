@@ -78,7 +78,7 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
-        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster.watch, self.registry, tls)
+        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster, self.registry, tls)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
