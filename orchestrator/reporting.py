@@ -7,17 +7,20 @@ that could not be delivered is superseded by it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
 
 from orchestrator.components import ComponentRegistration
+from orchestrator.errors import OrchestratorError, OutcomeUnknown, from_code
 from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event, HeartbeatPayload, StateChangedPayload
 from orchestrator.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
+HEARTBEAT_S = 1.0
+"""The usual interval of heartbeats."""
 TIMEOUT = httpx.Timeout(2.0, connect=1.0)
 """Shorter than the silence after which a component is OFFLINE: a node that hangs must not take its callers with it."""
 LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
@@ -44,7 +47,7 @@ class Reporter:
         urls: Sequence[str],
         *,
         registration: Callable[[], ComponentRegistration],
-        heartbeat: Callable[[], HeartbeatPayload],
+        heartbeat: Callable[[], Awaitable[HeartbeatPayload]],
         heartbeat_s: float,
         token: str | None,
     ) -> None:
@@ -95,10 +98,33 @@ class Reporter:
         self._delivered.clear()
         self._changed.set()
 
+    async def deliver(self, event: Event, within_s: float) -> None:
+        """Send an event until a node has taken it. Raises its refusal; OutcomeUnknown after `within_s` seconds."""
+        document = event.model_dump(mode="json", exclude_none=True)
+        wait_s = RETRY_FIRST_S
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    await self.registered.wait()
+                    answer = await self._post("/event", document)
+                    if answer is not None and answer.is_success:
+                        return
+                    if answer is not None and 400 <= answer.status_code < 500 and answer.status_code != 404:
+                        raise _refusal(answer)
+                    if answer is not None and answer.status_code == 404:
+                        self.registered.clear()  # it is not known there: it registers again, and then says this again
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, RETRY_MAX_S)
+        except TimeoutError:
+            raise OutcomeUnknown(
+                f"no node of the orchestrator took {event.type} within {within_s:g} s; send it again with the same id"
+            ) from None
+
     async def _beat(self) -> None:
         while True:
             if self.registered.is_set():
-                payload = self._heartbeat().model_dump(mode="json")
+                # What is as usual is left out: a node of the release before knows fewer members.
+                payload = (await self._heartbeat()).model_dump(mode="json", exclude_defaults=True)
                 await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload))
             elif not self._leaving:
                 await self._register()
@@ -186,6 +212,15 @@ def _base_url(text: str) -> str:
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"{text!r} is no base URL of a node: it is http://host:port or https://host:port")
     return str(url).rstrip("/")
+
+
+def _refusal(answer: httpx.Response) -> OrchestratorError:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = {}
+    detail = document.get("detail") if isinstance(document, dict) else None
+    return from_code(_code(answer) or "refused", str(detail or f"refused: {answer.status_code}"))
 
 
 def _code(answer: httpx.Response) -> str:

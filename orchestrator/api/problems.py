@@ -72,6 +72,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "command_failed": (409, "The component tried and failed"),
     "command_interrupted": (409, "The component was started again while it worked; the command was not done again"),
     "command_unsupported": (422, "The component has no such command"),
+    "memory_failed": (409, "The component cannot note what it is about to do; nothing was done"),
     "component_busy": (409, "Another command is running there"),
     "component_stopping": (503, "The component is going away"),
     "key_reused": (422, "The Idempotency-Key belongs to another request"),
