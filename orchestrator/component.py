@@ -26,9 +26,10 @@ from orchestrator.components import ComponentRegistration
 from orchestrator.events import ERROR, ErrorPayload, Event, HeartbeatPayload, StateChangedPayload
 from orchestrator.lifecycle import Command, State
 from orchestrator.load import Load
+from orchestrator.own_commands import NoParams
 from orchestrator.reporting import HEARTBEAT_S, Reporter
 
-__all__ = ["KEYS_MAX", "Component", "Health", "current_traceparent"]
+__all__ = ["KEYS_MAX", "Component", "Health", "NoParams", "current_traceparent"]
 
 STOP_WITHIN_S = 10.0
 """A component that leaves gives each piece of work this long, then cancels it."""

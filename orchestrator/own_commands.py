@@ -9,12 +9,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import CommandRefused
-from orchestrator.events import REASON_CHARS_MAX, CommandAnswer, invalid_event
+from orchestrator.events import REASON_CHARS_MAX, CommandAnswer, Frozen, invalid_event
 from orchestrator.lifecycle import Command, State, parse_any_command
 from orchestrator.listener import Answer
 
 RESULT_BYTES_MAX = 16 * 1024
 """Of what a command gives back, as JSON."""
+
+
+class NoParams(Frozen):
+    """Of a command that takes none."""
 
 
 @dataclass(frozen=True, slots=True)

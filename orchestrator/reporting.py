@@ -67,6 +67,7 @@ class Reporter:
         self._changed = asyncio.Event()
         self._delivered = asyncio.Event()
         self._delivered.set()
+        self._forgotten = asyncio.Event()
         self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
@@ -113,6 +114,7 @@ class Reporter:
                         raise _refusal(answer)
                     if answer is not None and answer.status_code == 404:
                         self.registered.clear()  # it is not known there: it registers again, and then says this again
+                        self._forgotten.set()
                     await asyncio.sleep(wait_s)
                     wait_s = min(2 * wait_s, RETRY_MAX_S)
         except TimeoutError:
@@ -129,7 +131,12 @@ class Reporter:
             elif not self._leaving:
                 await self._register()
             registered = self.registered.is_set()
-            await asyncio.sleep(self._heartbeat_s if registered else min(self._heartbeat_s, REGISTER_AGAIN_S))
+            self._forgotten.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(
+                    self._heartbeat_s if registered else min(self._heartbeat_s, REGISTER_AGAIN_S)
+                ):
+                    await self._forgotten.wait()
 
     async def _report(self) -> None:
         wait_s = RETRY_FIRST_S
@@ -151,7 +158,8 @@ class Reporter:
                 wait_s = min(2 * wait_s, RETRY_MAX_S)
 
     async def _register(self) -> None:
-        answer = await self._post("/v1/components", self._registration().model_dump(mode="json"))
+        document = self._registration().model_dump(mode="json", exclude_defaults=True)
+        answer = await self._post("/v1/components", document)
         if answer is None:
             return
         if answer.status_code in (200, 201):
