@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
+from orchestrator.config_components import ComponentSettings
 from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
@@ -254,15 +255,6 @@ class FrameSettings(Section):
     def thresholds(self) -> Thresholds:
         """Of backpressure. Errors: ValueError, which `load_config` has ruled out."""
         return Thresholds(self.pressure_low, self.pressure_high, self.pressure_critical)
-
-
-class ComponentSettings(Section):
-    """The components of the plant."""
-
-    heartbeat_timeout_s: float = Field(
-        default=3.0, gt=0, description="A component silent for so long is shown as OFFLINE."
-    )
-    command_timeout_s: float = Field(default=5.0, gt=0, description="How long a component may take to do a command.")
 
 
 class NodeConfig(Section):

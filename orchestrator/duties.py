@@ -1,7 +1,8 @@
 """What this node does while it leads, as the leadership and the API see it: the duties of one epoch."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -21,7 +22,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.events import CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
-from orchestrator.plant import Observation, PlantDuty
+from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.committing import Committer
@@ -59,12 +60,18 @@ class Duties:
         spans: SpanSink | None = None,
         router: Router | None = None,
         playbooks: PlaybookParts,
+        events: Events | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
         async def propose_component(body: ComponentCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
+
+        async def happened(event: Event) -> None:
+            await self.triggers.event(event)
+            if events is not None:
+                await events(event)
 
         self.epoch = epoch
         self.plant = PlantDuty(
@@ -74,6 +81,10 @@ class Duties:
             http=http,
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
+            missed_heartbeats=config.components.missed_heartbeats,
+            health_hold_s=config.components.health_hold_s,
+            event_max_age_s=config.components.event_max_age_s,
+            events=happened,
         )
         self.processors = ProcessorDuty(
             streams,
@@ -149,7 +160,7 @@ class Duties:
         heard = self.plant.observation(component_id)
         if heard is None:
             return {}
-        return {**getattr(heard, "metrics", {}), "cpu": heard.cpu, "memory": float(heard.memory)}
+        return {**heard.metrics, "cpu": heard.cpu, "memory": float(heard.memory)}
 
     def _wake(self) -> None:
         self.dispatch.wake()
@@ -170,8 +181,20 @@ class Duties:
     async def component_event(self, event: Event) -> None:
         await self.plant.component_event(event)
 
-    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
-        return await self.plant.send_command(component_id, command, key)
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> CommandAnswer:
+        return await self.plant.send_command(component_id, command, key, params=params, traceparent=traceparent)
+
+    def heard_of(self, component_id: str) -> Mapping[str, Any]:
+        seen = self.plant.observation(component_id)
+        return {} if seen is None else seen.public(time.monotonic())
 
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""

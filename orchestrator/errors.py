@@ -11,12 +11,17 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── EventInvalid         event_invalid        4  422   names the field
     │   │   └── EventUnknown     unknown_event        4  422   no handler for this type
     │   ├── EventTooLarge        event_too_large      4  413
+    │   ├── EventTooOld          event_too_old        4  422   its time is far from this node's clock
+    │   ├── EventReused          event_reused         4  422   the id of another event of this source
     │   ├── Unauthorised         unauthorised         4  401
     │   ├── CommandRefused       command_refused      4  409   against the lifecycle's table
-    │   ├── CommandFailed        command_failed       4  409   the component tried and is in FAULT
+    │   ├── CommandFailed        command_failed       4  409   the component tried and could not
+    │   ├── CommandInterrupted   command_interrupted  4  409   begun before the component restarted, not done again
+    │   ├── CommandUnsupported   command_unsupported  4  422   the component has no such command of its own
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
+    │   ├── MemoryFailed         memory_failed        4  409   the component cannot note what it is about to do
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
@@ -29,6 +34,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── OutcomeUnknown           outcome_unknown      7  504   may have been done; repeat under the same key
     ├── Unreachable              unreachable          8  502   certainly not delivered
     ├── AddressInUse             address_in_use       1  500
+    ├── MemoryUnreadable     memory_unreadable    1  500   a component's memory of commands: damaged, or in use
     └── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
 """
 
@@ -114,6 +120,16 @@ class EventTooLarge(Refused):
     status = 413
 
 
+class EventTooOld(Refused):
+    code = "event_too_old"
+    status = 422
+
+
+class EventReused(Refused):
+    code = "event_reused"
+    status = 422
+
+
 class Unauthorised(Refused):
     code = "unauthorised"
     status = 401
@@ -125,6 +141,15 @@ class CommandRefused(Refused):
 
 class CommandFailed(Refused):
     code = "command_failed"
+
+
+class CommandInterrupted(Refused):
+    code = "command_interrupted"
+
+
+class CommandUnsupported(Refused):
+    code = "command_unsupported"
+    status = 422
 
 
 class ComponentBusy(Refused):
@@ -139,6 +164,10 @@ class ComponentStopping(Refused):
 class KeyReused(Refused):
     code = "key_reused"
     status = 422
+
+
+class MemoryFailed(Refused):
+    code = "memory_failed"
 
 
 class VariableInvalid(Refused):
@@ -201,6 +230,10 @@ class Unreachable(OrchestratorError):
 
 class AddressInUse(OrchestratorError):
     code = "address_in_use"
+
+
+class MemoryUnreadable(OrchestratorError):
+    code = "memory_unreadable"
 
 
 class SnapshotUnreadable(OrchestratorError):

@@ -103,6 +103,7 @@ class Node:
             id=command_id or uuid.uuid4().hex,
             time=time.time(),
             epoch=epoch,
+            version=getattr(body, "version", 1),
         )
         return await self.cluster.propose(command)
 

@@ -7,8 +7,8 @@ import msgspec
 
 from cluster.commands import Command, Event, Outcome, Position
 from framebuffer import registry as processors
-from orchestrator.components import KINDS as COMPONENT_KINDS
-from orchestrator.components import ComponentRegistry
+from orchestrator.components import BODIES as COMPONENT_BODIES
+from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
 from orchestrator.playbooks.registry import ExecutionRegistry
@@ -29,6 +29,8 @@ VERSION = 1
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
     **{(kind, 1): 3 for kind in EXECUTION_KINDS},
+    (Declare.kind, Declare.version): 3,
+    (SelfReport.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
@@ -59,11 +61,13 @@ class PlantState:
 
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""
+        place = (position.term, position.index)
+        if (command.kind, command.version) in COMPONENT_BODIES:
+            result, events = self.components.apply(
+                command.kind, command.body, time=command.time, position=place, version=command.version
+            )
+            return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
         if command.version == VERSION:
-            place = (position.term, position.index)
-            if command.kind in COMPONENT_KINDS:
-                result, events = self.components.apply(command.kind, command.body, time=command.time, position=place)
-                return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
             if command.kind in processors.KINDS:
                 answer, news = processors.apply(
                     self.processors, command.kind, command.body, time=command.time, position=place

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,7 @@ from orchestrator.playbooks.books import Books, PlaybookUnreadable
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.execution import EventAccepted, JournalEntry, Start, TriggersSeen
+from orchestrator.playbooks.library import PlaybookRow
 from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.playbooks.trigger_round import Round, Seen
 from orchestrator.playbooks.triggering import TRIGGER_FAILED, Armed, armed_by, hears, set_off
@@ -82,6 +83,7 @@ class TriggersDuty:
         self._wall = wall
         self._changes: asyncio.Queue[Seen | None] = asyncio.Queue(BATCH_MAX)
         self._armed: tuple[Armed, ...] = ()
+        self._rows: Mapping[str, PlaybookRow] | None = None
         self._index = 0
         self._noted_at = 0.0
         self._metrics_at = 0.0
@@ -212,7 +214,8 @@ class TriggersDuty:
 
     def _arm(self) -> None:
         armed: list[Armed] = []
-        for name, row in sorted(self._state.executions.playbooks.rows.items()):
+        self._rows = self._state.executions.playbooks.rows
+        for name, row in sorted(self._rows.items()):
             if row.deleted:
                 continue
             try:
@@ -258,6 +261,10 @@ class TriggersDuty:
 
         NoLeader when a newer leader's epoch holds; what `propose` raises.
         """
+        if self._rows is None:
+            raise NoLeader("this node has not taken up a leader's duties yet; nothing was done")
+        if self._rows is not self._state.executions.playbooks.rows:
+            self._arm()  # the change is on its way here still
         at, world = self._clock.now(), self._view.world()
         told = {
             "type": event.type,

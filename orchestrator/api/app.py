@@ -61,6 +61,7 @@ def build_app(node: NodeView) -> FastAPI:
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
+    app.state.listener = events.NodeListener(node)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)

@@ -58,17 +58,29 @@ class Duties(Protocol):
         """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""
 
     async def component_event(self, event: "Event") -> None:
-        """Take an event of the event protocol (`component.heartbeat`, `component.state_changed`, …).
+        """Take an event of the event protocol: a report (`component.heartbeat`, …) or one of an application's types.
 
-        Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, ComponentSuperseded.
+        Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, EventTooOld, EventReused,
+        ComponentSuperseded.
         """
 
-    async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
-        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> "CommandAnswer":
+        """Send a command, once per `key`, and wait for the answer (`components.command_timeout_s`).
 
         Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
         answer with a `code`, or CommandRefused and its like.
         """
+
+    def heard_of(self, component_id: str) -> Mapping[str, Any]:
+        """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
 
 
 class NodeView(Protocol):

@@ -1,4 +1,4 @@
-"""When schedules are due, and what becomes of times at which nobody could start a run. Reads the files of time zones."""
+"""When schedules are due, and what becomes of times at which nobody could start a run. Reads files of time zones."""
 
 from typing import NamedTuple
 

@@ -70,7 +70,7 @@ def _read(text: str | None, kind: type[T]) -> T | None:
 def judged(
     mark: Level | None, holds: bool | None, *, hold_s: float, at: float, index: int
 ) -> tuple[Level | None, bool]:
-    """(what to remember, whether it goes off now). `holds` None: neither nor; what is pending ends, what fired stays."""
+    """(what to remember, whether it goes off now). `holds` None: between the bounds; what fired stays, else nothing."""
     if holds is None:
         return (mark, False) if mark is not None and mark.fired else (None, False)
     if not holds:

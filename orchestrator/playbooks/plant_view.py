@@ -142,7 +142,7 @@ class PlantView:
             for group in row.groups:
                 groups.setdefault(group, []).append(key)
         self._groups = {group: tuple(members) for group, members in groups.items()}
-        self._depends_on = {key: needs for key, row in rows.items() if (needs := tuple(getattr(row, "depends_on", ())))}
+        self._depends_on = {key: row.depends_on for key, row in rows.items() if row.depends_on}
         self._rows = rows
 
     def _made(self, row: ComponentRow) -> ComponentFacts:
@@ -150,7 +150,7 @@ class PlantView:
             id=row.id,
             state=row.state,
             online=row.online,
-            health=getattr(row, "health", "OK" if row.online else "UNRESPONSIVE"),
+            health=row.health,
             maintenance=bool(getattr(row, "maintenance", False)),
             groups=row.groups,
             metrics=Metrics(row.id, self._metrics),
