@@ -16,6 +16,7 @@ from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_components import ComponentSettings
+from orchestrator.config_monitoring import MonitoringSettings
 from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
@@ -27,6 +28,7 @@ __all__ = [
     "ClusterSection",
     "ComponentSettings",
     "FrameSettings",
+    "MonitoringSettings",
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
@@ -54,6 +56,9 @@ class NodeSettings(Section):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is less severe is not logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`json`: a line of JSON a record, with what it is about: for whoever collects logs."
     )
 
     @field_validator("id")
@@ -192,6 +197,11 @@ class FrameSettings(Section):
         description="Who gets a frame: the processor with the least of its capacity in use; the one that the camera's "
         "frames went to before; or each in turn.",
     )
+    direct: bool = Field(
+        default=True,
+        description="While nothing waits, the server routes frames by the leader's table as they are published, "
+        "instead of the leader's next call.",
+    )
     router: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
@@ -268,6 +278,7 @@ class NodeConfig(Section):
     components: ComponentSettings = ComponentSettings()
     notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

@@ -19,9 +19,14 @@ from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
 from orchestrator.config import NodeConfig
-from orchestrator.events import CommandAnswer, Event
+from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
+from orchestrator.logs import about
+from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_duty import AlertDuty
+from orchestrator.monitoring.frame_figures import FrameFigures
+from orchestrator.monitoring.history import History
 from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
@@ -31,6 +36,8 @@ from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
+from orchestrator.supervision_duty import SupervisionDuty
+from orchestrator.topology.rows import SupervisionCommand
 from orchestrator.triggers_duty import TriggersDuty
 
 
@@ -57,6 +64,7 @@ class Duties:
         streams: Callable[[], ShardedStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
+        history: History,
         spans: SpanSink | None = None,
         router: Router | None = None,
         playbooks: PlaybookParts,
@@ -73,6 +81,9 @@ class Duties:
             if events is not None:
                 await events(event)
 
+        async def propose_supervision(body: SupervisionCommand) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
         self.epoch = epoch
         self.plant = PlantDuty(
             state.components,
@@ -86,6 +97,7 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
         )
+        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -117,6 +129,18 @@ class Duties:
             capacity_max=config.frames.capacity_max,
             strategy=config.frames.strategy,
             router=router,
+            direct=config.frames.direct,
+        )
+
+        async def propose_alerts(body: Record) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.alerts: AlertDuty = AlertDuty(
+            state.alerts,
+            state.components,
+            propose_alerts,
+            history=history,
+            figures=FrameFigures(self.pressure.figures, metrics),
         )
 
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
@@ -150,8 +174,10 @@ class Duties:
             self.processors,
             self.pressure,
             self.plant,
+            self.supervision,
             self.playbooks,
             self.triggers,
+            self.alerts,
         )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
@@ -179,7 +205,11 @@ class Duties:
             return 0  # the processors' duty looks for stranded queues until it finds none
 
     async def component_event(self, event: Event) -> None:
-        await self.plant.component_event(event)
+        with about(component=event.source, trace=None if event.traceparent is None else event.traceparent[3:35]):
+            await self.plant.component_event(event)
+        if event.type == HEARTBEAT and (heard := self.plant.observation(event.source)) is not None:
+            own = {"cpu": heard.cpu, "memory": float(heard.memory)}
+            self.alerts.heard(event.source, {**heard.metrics, **{k: v for k, v in own.items() if k in event.payload}})
 
     async def send_command(
         self,
@@ -196,6 +226,13 @@ class Duties:
         seen = self.plant.observation(component_id)
         return {} if seen is None else seen.public(time.monotonic())
 
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick, and why."""
+        return self.supervision.decisions()
+
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
+
+    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
+        return {}

@@ -141,9 +141,9 @@ class PlaybookDuty:
     def _changed(self, kind: str, subject: str, data: Mapping[str, object]) -> None:
         if kind == "execution.changed":
             self._execution_changed(subject, data)
-        elif kind.startswith("component."):
+        elif kind.startswith(("component.", "maintenance.")):
             self._plant_changed(subject)
-        elif kind.startswith(("group.", "topology.", "control.")):
+        elif kind.startswith(("group.", "policy.")):
             self._plant_changed(None)
 
     def _execution_changed(self, execution_id: str, data: Mapping[str, object]) -> None:

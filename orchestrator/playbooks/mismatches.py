@@ -64,7 +64,7 @@ def members_of(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
 
 
 def _place(error: ErrorDetails, tree: Mapping[str, Any]) -> Loc:
-    """The location that pydantic gives, without what it adds: the type of an action, the kind of a member of a union, `[key]`."""
+    """The place that pydantic gives, without what it adds: the type of an action, the member of a union, `[key]`."""
     found: list[str | int] = []
     current: Any = tree
     parts = error["loc"]
