@@ -17,7 +17,7 @@ from typing import Any
 
 from orchestrator.playbooks import actions, containers, group_state, leaves
 from orchestrator.playbooks.effect import Done, Effect, Failed, Result, Unknown
-from orchestrator.playbooks.execution import ENDED, ExecutionRow, JournalEntry, Record, Status, StepRow, StepStatus
+from orchestrator.playbooks.execution import ExecutionRow, JournalEntry, Record, Status, StepRow, StepStatus
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.walk import Scope, StepFailed, TooManySteps, Verdict, Walk
 from orchestrator.playbooks.world import Templates, World

@@ -120,7 +120,9 @@ def begin_scenario(walk: Walk, action: actions.ExecuteScenario, row: StepRow, sc
     inputs = {key: each.default for key, each in known.playbook.inputs.items() if not each.required} | given
     missing = [key for key, each in known.playbook.inputs.items() if each.required and key not in inputs]
     if missing or given.keys() - known.playbook.inputs.keys():
-        odd = ", ".join([*(f"{key} is needed" for key in missing), *sorted(given.keys() - known.playbook.inputs.keys())])
+        odd = ", ".join(
+            [*(f"{key} is needed" for key in missing), *sorted(given.keys() - known.playbook.inputs.keys())]
+        )
         raise StepFailed("inputs_invalid", f"inputs of {name}: {odd}")
     source = f"{walk.row.id}:{walk.row.generation}:{row.path}:{row.key}"
     child = f"{walk.row.id[:40]}.{hashlib.sha256(source.encode()).hexdigest()[:16]}"

@@ -199,14 +199,14 @@ class Walk:
         if self.paused or not self.due(row.deadline):
             return None
         self.effects = [effect for effect in self.effects if effect.path != row.path]
-        self.halt_below(action, row)
+        self.halt_below(row)
         code = "outcome_unknown" if row.type in EFFECTS and row.data else "timeout"
         said = f"; {row.error}" if row.error else ""
         waited = f" ({self.waiting.pop(row.path)})" if row.path in self.waiting else ""
         message = f"not done within {(row.deadline or 0) - row.started:g} s{waited}{said}"
         return self.close(action, row, StepStatus.TIMED_OUT, code, message)
 
-    def halt_below(self, action: Step, row: StepRow) -> None:
+    def halt_below(self, row: StepRow) -> None:
         """Close what is open under a step that ends before it has."""
         for path, step in list(self.steps.items()):
             if step.status in OPEN_STEP and path.startswith(row.path + "/"):
