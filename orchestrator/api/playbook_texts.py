@@ -1,50 +1,50 @@
 """Playbooks as texts that come in, and as what is known of those that are there already."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fastapi import Request
 
 from orchestrator.api.problems import Problem
 from orchestrator.errors import PlaybookInvalid
+from orchestrator.playbooks.books import Books, PlaybookUnreadable
 from orchestrator.playbooks.cycles import cycle_through, scenarios_of
 from orchestrator.playbooks.library import TEXT_BYTES_MAX, PlaybookRow
 from orchestrator.playbooks.loading import Loaded, load_text
 from orchestrator.playbooks.models import Playbook
+from orchestrator.playbooks.plant_view import PlantView
+from orchestrator.playbooks.templates import Templates
 
-KNOWN_MAX = 500
+if TYPE_CHECKING:
+    from orchestrator.state import PlantState
+
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
 
 
-class Texts:
-    """Playbooks by name and version, read once each; of one node."""
+class Shelf:
+    """The playbooks of one node's state as models, read once each, and the plant as they would see it."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], Playbook] = {}
+    def __init__(self, state: "PlantState") -> None:
+        self._library = state.executions.playbooks
+        self._books = Books(self._library, lambda text: load_text(text, file="").playbook)
+        self.view = PlantView(state, self._books.newest, lambda _component: {})
+        self.templates = Templates()
         self.putting = asyncio.Lock()
         """Held from the look for cycles to the change: two puts at once must not close one together."""
 
     def newest(self, row: PlaybookRow) -> Playbook:
-        """The newest version. Raises `playbook_invalid` where this release cannot read what another one put."""
-        key = (row.name, row.newest.version)
-        found = self._known.get(key)
-        if found is None:
-            found = loaded(row.newest.text, f"{row.name}.yaml").playbook
-            if len(self._known) >= KNOWN_MAX:
-                del self._known[next(iter(self._known))]
-            self._known[key] = found
-        return found
+        """Raises `playbook_unreadable` where this release cannot read what another one put."""
+        return self._books.version(row.name, row.newest.version)
 
-    def refuse_cycle(self, playbook: Playbook, rows: Mapping[str, PlaybookRow]) -> None:
+    def refuse_cycle(self, playbook: Playbook) -> None:
         """Raises `playbook_cycle` when the playbook would start itself by way of others."""
         calls = {playbook.name: scenarios_of(playbook)}
-        for name, row in rows.items():
+        for name, row in self._library.rows.items():
             if name != playbook.name and not row.deleted:
-                try:
+                with contextlib.suppress(PlaybookUnreadable):  # it cannot run here either
                     calls[name] = scenarios_of(self.newest(row))
-                except Problem:
-                    continue  # it cannot run here either
         if (cycle := cycle_through(playbook.name, calls)) is not None:
             raise Problem(
                 "playbook_cycle",

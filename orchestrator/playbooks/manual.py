@@ -9,7 +9,14 @@ from orchestrator.variables import json_text
 
 
 def manual_start(
-    playbook: Playbook, *, execution_id: str, version: int, inputs: Mapping[str, Any], who: str, traceparent: str, at: float
+    playbook: Playbook,
+    *,
+    execution_id: str,
+    version: int,
+    inputs: Mapping[str, Any],
+    who: str,
+    traceparent: str,
+    at: float,
 ) -> Start:
     """`inputs` are checked (`orchestrator.playbooks.inputs`); `at` is plant time. VariableInvalid, VariableTooLarge.
 

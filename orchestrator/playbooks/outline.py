@@ -35,7 +35,9 @@ def outline(playbook: Playbook, row: ExecutionRow, world: World, templates: Temp
     return steps
 
 
-def beginning(execution_id: str, playbook: Playbook, version: int, inputs: str, variables: Mapping[str, str]) -> ExecutionRow:
+def beginning(
+    execution_id: str, playbook: Playbook, version: int, inputs: str, variables: Mapping[str, str]
+) -> ExecutionRow:
     """The row of an execution that is not there: what expressions see before the first step."""
     return ExecutionRow(
         id=execution_id,
