@@ -19,8 +19,10 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class InputFault:
-    """One input that is wrong. `type` is `missing`, `unknown` or `wrong_type`, or `inputs_invalid` or `inputs_too_large` of all
-    together, where `name` is empty."""
+    """One input that is wrong: `missing`, `unknown` or `wrong_type`.
+
+    `inputs_invalid` and `inputs_too_large` are said of all together: then `name` is empty.
+    """
 
     name: str
     type: str
@@ -30,8 +32,8 @@ class InputFault:
 def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[InputFault, ...]]:
     """What the execution gets, defaults filled in, and all that is wrong with what was given.
 
-    An input without a default is required, unless `required: false` says that it is not: then it is None. `given` is JSON
-    data, of at most 16 KiB in all.
+    An input without a default is required, unless `required: false` says that it is not: then it is None. `given` is
+    JSON data, of at most 16 KiB in all.
     """
     faults = [
         InputFault(name, "unknown", f"{playbook.name} declares no input {name!r}; {_known(playbook)}")
