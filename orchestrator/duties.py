@@ -22,6 +22,11 @@ from orchestrator.events import CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
 from orchestrator.plant import Observation, PlantDuty
+from orchestrator.playbook_duty import PlaybookDuty
+from orchestrator.playbook_parts import PlaybookParts
+from orchestrator.playbooks.committing import Committer
+from orchestrator.playbooks.effects import Effects
+from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
@@ -30,7 +35,9 @@ from orchestrator.state import PlantState
 class Proposer(Protocol):
     """``Node.propose``."""
 
-    async def __call__(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied: ...
+    async def __call__(
+        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+    ) -> Applied: ...
 
 
 class Duties:
@@ -50,6 +57,7 @@ class Duties:
         dispatched: Callable[[DispatchReport], None],
         spans: SpanSink | None = None,
         router: Router | None = None,
+        playbooks: PlaybookParts,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -98,8 +106,32 @@ class Duties:
             strategy=config.frames.strategy,
             router=router,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant)
+
+        async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
+            return await propose(kind, body, command_id=command_id, epoch=epoch)
+
+        view = PlantView(state, playbooks.books.newest, self._metrics_of)
+        self.playbooks = PlaybookDuty(
+            state,
+            view=view,
+            books=playbooks.books,
+            templates=playbooks.templates,
+            clock=playbooks.clock,
+            commit=Committer(propose_execution),
+            perform=Effects(self.plant.send_command, playbooks.http, config.notifications.channels).perform,
+            watch=lambda: playbooks.watch(None),
+            figures=playbooks.figures,
+            on_record=playbooks.on_record,
+        )
+        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.playbooks)
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
+
+    def _metrics_of(self, component_id: str) -> Mapping[str, float]:
+        """A component's newest figures: what its heartbeats say, and `cpu` and `memory`."""
+        heard = self.plant.observation(component_id)
+        if heard is None:
+            return {}
+        return {**getattr(heard, "metrics", {}), "cpu": heard.cpu, "memory": float(heard.memory)}
 
     def _wake(self) -> None:
         self.dispatch.wake()

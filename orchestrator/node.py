@@ -40,12 +40,13 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.state import PlantState
 from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
+from orchestrator.timed_state import TimedState
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class Node:
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
-        self.state = PlantState()
+        self._clock = PlantClock()
+        self.state = TimedState(self._clock)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
@@ -77,11 +79,11 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
+        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster.watch, self.registry, tls)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
-        self._clock = PlantClock()
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -124,10 +126,6 @@ class Node:
     def duties(self) -> Duties | None:
         return self._duties if self._leadership.epoch is not None else None
 
-    def plant_time(self) -> float:
-        self._clock.note(self.state.executions.at)
-        return self._clock.now()
-
     def redis_health(self) -> tuple[bool, str]:
         if self._redis is None:
             return False, "not connected yet"
@@ -164,8 +162,13 @@ class Node:
             dispatched=self.dispatched,
             spans=self._telemetry.spans,
             router=self._router,
+            playbooks=self.playbooks,
         )
         return self._duties.in_order
+
+    def plant_time(self) -> float:
+        """Seconds of the plant clock, as this node knows it."""
+        return self._clock.now()
 
     def dispatched(self, report: DispatchReport) -> None:
         """What a dispatch call did: for the rate that the API shows."""
@@ -250,6 +253,7 @@ class Node:
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._health_http.aclose)
+            stack.push_async_callback(self.playbooks.aclose)
             await self._hand_over()
             if self._app is not None:
                 self._app.state.following.stop()

@@ -1,7 +1,7 @@
 """Does what a playbook wants done outside the replicated state, and says what became of it.
 
-`Failed`: it certainly was not done, or was done and failed; another attempt takes a new key. `Unknown`: it may have been
-done; it is asked for again under the same key, and the receiver answers what it did the first time.
+`Failed`: it certainly was not done, or was done and failed; another attempt takes a new key. `Unknown`: it may have
+been done; it is asked for again under the same key, and the receiver answers what it did the first time.
 
 | send_command                                         | result                                            |
 | ---------------------------------------------------- | ------------------------------------------------- |
@@ -47,7 +47,7 @@ from orchestrator.errors import (
     Unreachable,
 )
 from orchestrator.events import CommandAnswer
-from orchestrator.playbooks.engine import Done, Effect, Failed, Result, Unknown
+from orchestrator.playbooks.effect import Done, Effect, Failed, Result, Unknown
 from orchestrator.playbooks.outgoing import Exchange, no_secrets, request_of
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,9 @@ class Effects:
         channel = self._channels.get(data["channel"])
         if channel is None:
             known = ", ".join(sorted(self._channels)) or "none"
-            return Failed("channel_unknown", f"no channel {data['channel']!r} in notifications.channels; there: {known}")
+            return Failed(
+                "channel_unknown", f"no channel {data['channel']!r} in notifications.channels; there: {known}"
+            )
         if channel.kind == "log" or channel.url is None:
             level = logging.WARNING if data["severity"] in ("error", "critical") else logging.INFO
             log.log(level, "notification %s (%s): %s", effect.key, data["severity"], data["message"])
@@ -156,7 +158,9 @@ class Effects:
         if channel.kind == "slack":
             document = {"text": f"[{data['severity']}] {data['message']}"}
         request = {"method": "POST", "url": channel.url.get_secret_value(), "headers": {}, "body": document}
-        result = await Exchange(self._http, whole=False).result(request_of(request, effect.key), frozenset(range(200, 300)))
+        result = await Exchange(self._http, whole=False).result(
+            request_of(request, effect.key), frozenset(range(200, 300))
+        )
         if isinstance(result, Done):
             return Done()
         # Addresses of channels are secrets; a person who reads of the failure needs the channel's name.

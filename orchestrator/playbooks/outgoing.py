@@ -9,13 +9,22 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from orchestrator.playbooks.engine import Done, Failed, Result, Unknown
+from orchestrator.playbooks.effect import Done, Failed, Result, Unknown
 
 __all__ = ["BODY_BYTES_MAX", "EXCHANGE_S", "Exchange", "Outgoing", "no_secrets", "outside_client", "request_of"]
 
 BODY_BYTES_MAX = 8 * 1024
 """Of an answer: what is longer is not kept, as it goes into the replicated state."""
-HEADERS_KEPT = ("content-type", "content-language", "date", "etag", "last-modified", "location", "retry-after", "x-request-id")
+HEADERS_KEPT = (
+    "content-type",
+    "content-language",
+    "date",
+    "etag",
+    "last-modified",
+    "location",
+    "retry-after",
+    "x-request-id",
+)
 HEADER_CHARS_MAX = 200
 EXCHANGE_S = 60.0
 CONNECT_S = 5.0
