@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
-from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.documented import READ, WRITE, problems
+from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.problems import Problem
 from orchestrator.variables import NAME_PATTERN, Delete, Set, VariableRow
 
