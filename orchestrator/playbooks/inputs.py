@@ -32,8 +32,7 @@ class InputFault:
 def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[InputFault, ...]]:
     """What the execution gets, defaults filled in, and all that is wrong with what was given.
 
-    An input without a default is required, unless `required: false` says that it is not: then it is None. `given` is
-    JSON data, of at most 16 KiB in all.
+    One that is not given is its default, or None where it has none. `given` is JSON data, of at most 16 KiB in all.
     """
     faults = [
         InputFault(name, "unknown", f"{playbook.name} declares no input {name!r}; {_known(playbook)}")
@@ -47,7 +46,7 @@ def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[s
             if not _fits(given[name], declared):
                 found = _kind_of(given[name])
                 faults.append(InputFault(name, "wrong_type", f"must be a {declared.type}, not {found}"))
-        elif _required(declared):
+        elif declared.required:
             faults.append(InputFault(name, "missing", f"{playbook.name} needs it: a {declared.type}"))
         else:
             inputs[name] = declared.default
@@ -59,12 +58,8 @@ def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[s
     return inputs, tuple(faults)
 
 
-def _required(declared: Input) -> bool:
-    return declared.required or not {"default", "required"} & declared.model_fields_set
-
-
 def _fits(value: Any, declared: Input) -> bool:
-    if declared.type == "any" or (value is None and not _required(declared)):
+    if declared.type == "any" or (value is None and not declared.required):
         return True
     if declared.type == "number" and isinstance(value, bool):
         return False
