@@ -36,7 +36,7 @@ class TimeOver(Exception):
 
 
 class _Lost(Exception):
-    """This node tells no more; the next one goes on. Without a reason the same one does, with less time to be silent."""
+    """This node tells no more; the next one goes on. Without a reason the same one does, with less time for silence."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
@@ -44,7 +44,7 @@ class _Lost(Exception):
 
 
 class Follower:
-    """Asks the nodes in turn, and goes on at the next one from the last id. `last` can be given to another one later."""
+    """Asks the nodes in turn, and goes on at the next one from the last id, which is `last`."""
 
     def __init__(self, urls: str, path: str, *, params: Mapping[str, str] | None = None, last: str = "") -> None:
         self._urls = addresses(urls)
@@ -129,7 +129,8 @@ class Follower:
 
 def events_of(lines: Iterator[str]) -> Iterator[Told]:
     """The events in the lines of a stream; a comment, or an id alone, is one without a kind."""
-    index, kind, data = "", "", []
+    index, kind = "", ""
+    data: list[str] = []
     for line in lines:
         if not line:
             parsed = _parsed("\n".join(data)) if data else None
