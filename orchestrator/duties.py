@@ -234,5 +234,5 @@ class Duties:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
 
-    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
-        return {}
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        return self.playbooks.waiting(execution_id)

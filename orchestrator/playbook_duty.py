@@ -110,6 +110,11 @@ class PlaybookDuty:
     async def lay_down(self) -> None:
         await cancelled(self._task)
 
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        """By path, what the open steps of an execution wait for, in words."""
+        run = self._runs.get(execution_id)
+        return {} if run is None else run.waiting
+
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
@@ -290,6 +295,7 @@ class PlaybookDuty:
             else:
                 self._pool.begin(effect)
         run.inherited = frozenset()
+        run.waiting = decision.waiting
         run.watches = waits_for_components(row)
         if decision.wake is not None:
             delay = max(0.0, decision.wake - self._clock.now())

@@ -34,6 +34,7 @@ class Run:
     under_way: dict[str, Begun] = field(default_factory=dict)
     results: dict[str, tuple[Begun, Result]] = field(default_factory=dict)
     overhead: dict[str, float] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     @classmethod
