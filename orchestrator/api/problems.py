@@ -67,6 +67,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "too_many_variables": (409, "No further variable may be set"),
     "variables_full": (409, "The values of all variables together are too large"),
     "playbook_unknown": (404, "There is no such playbook, or version of it"),
+    "playbook_invalid": (422, "The playbook is not valid"),
     "playbook_unreadable": (409, "This release cannot read the playbook"),
     "playbook_cycle": (422, "The playbook would start itself"),
     "playbook_too_large": (413, "The text of the playbook is too large"),
