@@ -111,11 +111,6 @@ class PlaybookDuty:
         await cancelled(self._task)
 
     def waiting(self, execution_id: str) -> Mapping[str, str]:
-        """By path, what the open steps of an execution wait for, in words."""
-        run = self._runs.get(execution_id)
-        return {} if run is None else run.waiting
-
-    def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where nothing is known of it."""
         run = self._runs.get(execution_id)
         return {} if run is None else run.waiting
@@ -300,7 +295,6 @@ class PlaybookDuty:
             else:
                 self._pool.begin(effect)
         run.inherited = frozenset()
-        run.waiting = decision.waiting
         run.waiting = decision.waiting
         run.watches = waits_for_components(row)
         if decision.wake is not None:

@@ -35,7 +35,6 @@ class Run:
     results: dict[str, tuple[Begun, Result]] = field(default_factory=dict)
     overhead: dict[str, float] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
-    waiting: Mapping[str, str] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     @classmethod
