@@ -30,6 +30,7 @@ from orchestrator.api import (
     health,
     journal,
     metrics,
+    playbooks,
     processors,
     variables,
 )
@@ -37,6 +38,7 @@ from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
 from orchestrator.api.view import NodeView
@@ -78,6 +80,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.node = node
     app.state.listener = events.NodeListener(node)
     app.state.following = Following(node)
+    app.state.shelf = Shelf(node.state)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
@@ -88,6 +91,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(executions.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbooks.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)

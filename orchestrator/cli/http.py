@@ -67,7 +67,7 @@ class Api:
 
     def get(self, path: str, **params: str | list[str]) -> Any:
         """The JSON that is there."""
-        return _document(self._ask("GET", path, params=params))
+        return _document(self._ask("GET", path, params=params or None))  # none at all would take the path's own away
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""

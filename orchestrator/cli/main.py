@@ -40,6 +40,11 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "alert": ("orchestrator.cli.alert:alert", "What fires, who looks after it, what is silenced, by which rules."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
     "playbook": ("orchestrator.cli.playbook:playbook", "Playbooks: what the leader does to the plant, step by step."),
+    "execution": (
+        "orchestrator.cli.execution:execution",
+        "Executions of playbooks: follow, pause, cancel, retry, approve.",
+    ),
+    "event": ("orchestrator.cli.event:event", "The plant's journal of events; send one."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
 }

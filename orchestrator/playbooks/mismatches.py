@@ -7,11 +7,11 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from orchestrator.playbooks.actions import Action
-from orchestrator.playbooks.filters import kind
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.positions import Loc, PlaybookProblem, Positions
 from orchestrator.playbooks.suggestions import did_you_mean
 from orchestrator.playbooks.triggers import Trigger
+from orchestrator.playbooks.values import kind
 
 
 def _by_type(union: Any) -> dict[str, type[BaseModel]]:
