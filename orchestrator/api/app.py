@@ -3,8 +3,9 @@
 Envelope          who answers, problem documents, figures by route
   BearerToken     401 before anything else is looked at
     Intake        the body, bounded; the Idempotency-Key
-      ForwardToLeader     one hop, or answered here
-        routes
+      EventDesk           events, before a route is looked for
+        ForwardToLeader   one hop, or answered here
+          routes
 """
 
 import importlib.metadata
@@ -21,6 +22,7 @@ from starlette.middleware import Middleware
 from orchestrator.api import cluster, components, events, frames, health, metrics, processors, variables
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
+from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
@@ -37,6 +39,7 @@ same request under the same key is done at most once. Every refusal is a problem
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
     client = new_client()
+    listener = events.NodeListener(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -56,12 +59,13 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
+            Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.listener = events.NodeListener(node)
+    app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
