@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
+    "playbook": ("orchestrator.cli.playbook:playbook", "Playbooks: what the leader does to the plant, step by step."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
 }

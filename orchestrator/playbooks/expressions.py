@@ -10,26 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, Undefined, nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import consume
 from jinja2.visitor import NodeTransformer
 
 from orchestrator.errors import TemplateFailed
-from orchestrator.playbooks.filters import (
-    FILTERS,
-    INTEGER_MAX,
-    TESTS,
-    Missing,
-    bounded,
-    kind,
-    known,
-    member,
-    number,
-    shown,
-)
+from orchestrator.playbooks.filters import FILTERS, TESTS
 from orchestrator.playbooks.suggestions import did_you_mean
+from orchestrator.playbooks.values import INTEGER_MAX, Missing, bounded, kind, known, member, number, shown, there
 
 EXPRESSION_MAX = 2_000
 """Characters of one expression."""
@@ -87,8 +77,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
         for side in (left, right):
-            if isinstance(side, Undefined):
-                str(side)  # raises with its own message
+            there(side)
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return bounded(left + right)
         if operator == "+" and isinstance(left, list) and isinstance(right, list):

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from orchestrator.errors import PlaybookInvalid
 from orchestrator.playbooks import mismatches
 from orchestrator.playbooks.models import Playbook
-from orchestrator.playbooks.positions import PROBLEMS_MAX, Findings, PlaybookProblem, Positions, read
+from orchestrator.playbooks.positions import PROBLEMS_MAX, Findings, PlaybookProblem, Positions
+from orchestrator.playbooks.reading import read
 from orchestrator.playbooks.rules import apply_rules
 
 __all__ = ["Loaded", "PlaybookProblem", "invalid", "load_text"]

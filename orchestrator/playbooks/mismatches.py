@@ -7,11 +7,11 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from orchestrator.playbooks.actions import Action
-from orchestrator.playbooks.filters import kind
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.positions import Loc, PlaybookProblem, Positions
 from orchestrator.playbooks.suggestions import did_you_mean
 from orchestrator.playbooks.triggers import Trigger
+from orchestrator.playbooks.values import kind
 
 
 def _by_type(union: Any) -> dict[str, type[BaseModel]]:
@@ -64,7 +64,7 @@ def members_of(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
 
 
 def _place(error: ErrorDetails, tree: Mapping[str, Any]) -> Loc:
-    """The location that pydantic gives, without what it adds: the type of an action, the kind of a member of a union, `[key]`."""
+    """The place that pydantic gives, without what it adds: the type of an action, the member of a union, `[key]`."""
     found: list[str | int] = []
     current: Any = tree
     parts = error["loc"]

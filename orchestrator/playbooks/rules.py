@@ -113,8 +113,11 @@ def _check(value: Any, loc: Loc, roots: Roots, templates: Templates, findings: F
 
 
 def _playbook_expressions(tree: Mapping[str, Any], names: Declared, templates: Templates, findings: Findings) -> None:
-    start = {name: names.roots()[name] for name in ("trigger", "inputs", "execution", "components", "plant")}
-    _deep(tree.get("variables"), ("variables",), start, templates, findings)
+    variables = tree.get("variables")
+    for name, value in variables.items() if isinstance(variables, dict) else ():
+        if isinstance(value, str) and "{{" in value:
+            hint = "set_variable sets one to what an expression gives"
+            findings.warning(("variables", name), "expressions are not evaluated here: it stays the text it is", hint)
     deduplicate = tree.get("deduplicate")
     if isinstance(deduplicate, dict):
         _check(deduplicate.get("key"), ("deduplicate", "key"), CONDITION_ROOTS, templates, findings)

@@ -16,7 +16,7 @@ ROOTS = ("trigger", "inputs", "vars", "steps", "execution", "components", "plant
 RESERVED = frozenset({*ROOTS, "item", "index", "error"})
 ERROR_MEMBERS = frozenset({"step", "code", "message"})
 EXECUTION_MEMBERS = frozenset({"id", "playbook", "version"})
-STEP_MEMBERS = frozenset({"status", "value", "error"})
+_INNER = {"for_each": frozenset({"item", "index"}), "repeat": frozenset({"index"})}
 WALK_DEPTH_MAX = 64
 """Deeper than any playbook that is let through, so that the depth itself can be complained about."""
 
@@ -49,7 +49,7 @@ def _listed(value: Any, loc: Loc, depth: int, extra: frozenset[str]) -> Iterator
         if not isinstance(members, dict):
             continue
         here = (*loc, at)
-        inner = extra | {"item", "index"} if members.get("type") == "for_each" else extra
+        inner = extra | _INNER.get(str(members.get("type")), frozenset())
         yield Seen(here, members, depth, extra, inner)
         yield from _listed(members.get("actions"), (*here, "actions"), depth + 1, inner)
         branches = members.get("branches")

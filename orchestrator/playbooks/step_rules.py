@@ -57,7 +57,7 @@ def _target_state(step: Seen, findings: Findings) -> None:
     targets = target if isinstance(target, list) else [target]
     for at, state in enumerate(fail_on if isinstance(fail_on, list) else ()):
         if state in targets:
-            findings.error((*step.loc, "fail_on", at), f"{state!r} is waited for and cannot end the wait as well")
+            findings.warning((*step.loc, "fail_on", at), f"{state!r} is waited for, so it does not end the wait")
 
 
 def _scenario(step: Seen, findings: Findings) -> None:

@@ -16,8 +16,8 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.expressions import SANDBOX, Expression, compile_expression
-from orchestrator.playbooks.filters import DEPTH_MAX, TEXT_MAX, known, plain, shown
 from orchestrator.playbooks.suggestions import did_you_mean
+from orchestrator.playbooks.values import DEPTH_MAX, TEXT_MAX, known, plain, shown
 
 EXPRESSIONS_MAX = 100
 """In one text."""
