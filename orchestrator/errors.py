@@ -6,14 +6,19 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── ConfigurationInvalid     config_invalid       2  500   every problem at once, each with file and line
     │   └── RefusedInsecure      refused_insecure     4  500   beyond loopback without secrets
     ├── NotFound                 not_found            3  404
-    │   └── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   ├── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   └── GroupUnknown         group_unknown        3  404   nobody put it, no registration names it
     ├── Refused                  refused              4  409   understood, not done, nothing changed
     │   ├── EventInvalid         event_invalid        4  422   names the field
     │   │   └── EventUnknown     unknown_event        4  422   no handler for this type
     │   ├── EventTooLarge        event_too_large      4  413
+    │   ├── EventTooOld          event_too_old        4  422   its time is far from this node's clock
+    │   ├── EventReused          event_reused         4  422   the id of another event of this source
     │   ├── Unauthorised         unauthorised         4  401
     │   ├── CommandRefused       command_refused      4  409   against the lifecycle's table
     │   ├── CommandFailed        command_failed       4  409   the component tried and is in FAULT
+    │   ├── CommandInterrupted   command_interrupted  4  409   begun before the component restarted, not done again
+    │   ├── CommandUnsupported   command_unsupported  4  422   the component has no such command of its own
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
@@ -22,6 +27,9 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
     │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
     │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
+    │   ├── TopologyInvalid      topology_invalid     4  422   a group, a policy or a selector that cannot be
+    │   │   ├── DependencyCycle  dependency_cycle     4  409   components that need one another; names them
+    │   │   └── SelectorEmpty    selector_empty       4  422   it matches no component
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -95,6 +103,10 @@ class ComponentUnknown(NotFound):
     code = "component_unknown"
 
 
+class GroupUnknown(NotFound):
+    code = "group_unknown"
+
+
 class Refused(OrchestratorError):
     code = "refused"
     exit_code = 4
@@ -115,6 +127,16 @@ class EventTooLarge(Refused):
     status = 413
 
 
+class EventTooOld(Refused):
+    code = "event_too_old"
+    status = 422
+
+
+class EventReused(Refused):
+    code = "event_reused"
+    status = 422
+
+
 class Unauthorised(Refused):
     code = "unauthorised"
     status = 401
@@ -126,6 +148,15 @@ class CommandRefused(Refused):
 
 class CommandFailed(Refused):
     code = "command_failed"
+
+
+class CommandInterrupted(Refused):
+    code = "command_interrupted"
+
+
+class CommandUnsupported(Refused):
+    code = "command_unsupported"
+    status = 422
 
 
 class ComponentBusy(Refused):
@@ -167,6 +198,20 @@ class TemplateFailed(Refused):
 class SimulationInvalid(Refused):
     code = "simulation_invalid"
     status = 422
+
+
+class TopologyInvalid(Refused):
+    code = "topology_invalid"
+    status = 422
+
+
+class DependencyCycle(TopologyInvalid):
+    code = "dependency_cycle"
+    status = 409
+
+
+class SelectorEmpty(TopologyInvalid):
+    code = "selector_empty"
 
 
 class StaleEpoch(Refused):

@@ -1,9 +1,10 @@
-"""`triarch component list|command`."""
+"""`triarch component list|command|metrics`."""
 
 import urllib.parse
 
 import click
 
+from orchestrator.cli.component_metrics import metrics
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import emit, emit_rows, output_option
 
@@ -53,3 +54,6 @@ def command(component_id: str, command: str, key: str | None, urls: str, timeout
     with Api.of(urls, timeout_s) as api:
         path = f"/v1/components/{urllib.parse.quote(component_id, safe='')}/commands"
         emit(api.post(path, body, key=key), output)
+
+
+component.add_command(metrics)

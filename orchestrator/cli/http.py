@@ -65,7 +65,7 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str, **params: str) -> Any:
+    def get(self, path: str, **params: str | list[str]) -> Any:
         """The JSON that is there."""
         return _document(self._ask("GET", path, params=params))
 
@@ -97,7 +97,7 @@ class Api:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | list[str]] | None = None,
         key: str | None = None,
         json: Mapping[str, Any] | None = None,
         content: bytes | None = None,

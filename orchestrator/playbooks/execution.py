@@ -142,6 +142,8 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
     epoch_unix: float = 0.0
     position: Position = (0, 0)
+    changed: int = 0
+    """where in the log it changed last: who follows it goes on from there"""
 
     @property
     def open(self) -> bool:

@@ -58,6 +58,7 @@ class ExecutionRegistry:
         self._open: dict[str, dict[str, None]] = {}
         """by playbook, its executions that have not ended, the oldest first"""
         self._ended: dict[str, None] = {}
+        self._place = 0
 
     @property
     def untouched(self) -> bool:
@@ -125,6 +126,7 @@ class ExecutionRegistry:
             return Told(code="invalid_command", message=f"{kind}: {error}"), []
         at = command.entry.at if isinstance(command, EventAccepted) else getattr(command, "at", 0.0)
         self.at = max(self.at, at)
+        self._place = position[1]
         match command:
             case Start():
                 return self._start(command, time, position)
@@ -244,6 +246,7 @@ class ExecutionRegistry:
     def _store(self, row: ExecutionRow, steps: tuple[StepRow, ...] = ()) -> list[Change]:
         """Keep the row; what its end makes room for begins. The changes that this makes."""
         before = self.rows.get(row.id)
+        row = msgspec.structs.replace(row, changed=self._place)
         self.rows = {**self.rows, row.id: row}
         changes = [Change("execution.changed", row.id, told_of(row, steps))]
         mates = self._open.setdefault(row.playbook, {})

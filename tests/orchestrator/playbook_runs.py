@@ -137,7 +137,7 @@ class Run:
     def go(
         self, until: float = float("inf"), crash: Callable[[str, int], bool] = lambda _where, _number: False
     ) -> None:
-        """Until nothing happens any more before the plant time `until`. `crash`: where the leader dies (where, how often).
+        """Until nothing happens any more before the plant time `until`. `crash`: whether the leader dies here.
 
         What a leader has in memory are the results that are not recorded yet: they are lost with it.
         """
