@@ -25,7 +25,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--event", metavar="TYPE:SOURCE:JSON", help="An event that starts it, instead of its triggers.")
 @click.option("--faults", type=click.IntRange(0, 5), default=1, show_default=True, help="Failures in one run.")
 @click.option("--takeovers", type=click.IntRange(0, 5), default=1, show_default=True, help="Takeovers in one run.")
-@click.option("--bound", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="States looked at.")
+@click.option(
+    "--bound", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="States looked at."
+)
 @click.option("--depth", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Moves of one run.")
 @output_option
 def check(

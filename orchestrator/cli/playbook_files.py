@@ -32,7 +32,9 @@ def playbooks_in(files: Sequence[Path]) -> tuple[list[Playbook], list[Playbook]]
     waiting = list(asked.values())
     while waiting:
         for name in sorted(_calls(waiting.pop())):
-            found = next((place / f"{name}.yaml" for place in sorted(places) if (place / f"{name}.yaml").is_file()), None)
+            found = next(
+                (place / f"{name}.yaml" for place in sorted(places) if (place / f"{name}.yaml").is_file()), None
+            )
             if name in asked or name in called or found is None:
                 continue
             called[name] = _playbook(found)

@@ -24,6 +24,7 @@ from orchestrator.playbooks.durations import parse_duration
 LEADER = "leader"
 HTTP = "http"
 NOTIFY = "notify"
+SERVICES = (LEADER, HTTP, NOTIFY)
 _SPEC = re.compile(
     r"(?P<subject>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<kind>[A-Z_]+)(?::(?P<what>[^@]+))?(?:@(?P<at>.+))?"
 )
