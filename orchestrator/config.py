@@ -17,6 +17,7 @@ from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
 from orchestrator.config_components import ComponentSettings
 from orchestrator.config_monitoring import MonitoringSettings
+from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
@@ -31,6 +32,7 @@ __all__ = [
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
+    "NotificationSettings",
     "RedisSettings",
     "TelemetrySettings",
     "load_config",
@@ -195,6 +197,11 @@ class FrameSettings(Section):
         description="Who gets a frame: the processor with the least of its capacity in use; the one that the camera's "
         "frames went to before; or each in turn.",
     )
+    direct: bool = Field(
+        default=True,
+        description="While nothing waits, the server routes frames by the leader's table as they are published, "
+        "instead of the leader's next call.",
+    )
     router: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
@@ -269,6 +276,7 @@ class NodeConfig(Section):
     redis: RedisSettings = RedisSettings()
     frames: FrameSettings = FrameSettings()
     components: ComponentSettings = ComponentSettings()
+    notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
 

@@ -31,6 +31,8 @@ from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
+from orchestrator.supervision_duty import SupervisionDuty
+from orchestrator.topology.rows import SupervisionCommand
 
 
 class Proposer(Protocol):
@@ -65,6 +67,9 @@ class Duties:
         async def propose_component(body: ComponentCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
+        async def propose_supervision(body: SupervisionCommand) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
         self.epoch = epoch
         self.plant = PlantDuty(
             state.components,
@@ -78,6 +83,7 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=events,
         )
+        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -109,6 +115,7 @@ class Duties:
             capacity_max=config.frames.capacity_max,
             strategy=config.frames.strategy,
             router=router,
+            direct=config.frames.direct,
         )
 
         async def propose_alerts(body: Record) -> Applied:
@@ -121,7 +128,14 @@ class Duties:
             history=history,
             figures=FrameFigures(self.pressure.figures, metrics),
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.alerts)
+        self.in_order: Sequence[Duty] = (
+            self.dispatch,
+            self.processors,
+            self.pressure,
+            self.plant,
+            self.supervision,
+            self.alerts,
+        )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _wake(self) -> None:
@@ -162,6 +176,13 @@ class Duties:
         seen = self.plant.observation(component_id)
         return {} if seen is None else seen.public(time.monotonic())
 
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick, and why."""
+        return self.supervision.decisions()
+
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
+
+    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
+        return {}

@@ -6,7 +6,8 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── ConfigurationInvalid     config_invalid       2  500   every problem at once, each with file and line
     │   └── RefusedInsecure      refused_insecure     4  500   beyond loopback without secrets
     ├── NotFound                 not_found            3  404
-    │   └── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   ├── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   └── GroupUnknown         group_unknown        3  404   nobody put it, no registration names it
     ├── Refused                  refused              4  409   understood, not done, nothing changed
     │   ├── EventInvalid         event_invalid        4  422   names the field
     │   │   └── EventUnknown     unknown_event        4  422   no handler for this type
@@ -23,6 +24,12 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
+    │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
+    │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
+    │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
+    │   ├── TopologyInvalid      topology_invalid     4  422   a group, a policy or a selector that cannot be
+    │   │   ├── DependencyCycle  dependency_cycle     4  409   components that need one another; names them
+    │   │   └── SelectorEmpty    selector_empty       4  422   it matches no component
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -94,6 +101,10 @@ class NotFound(OrchestratorError):
 
 class ComponentUnknown(NotFound):
     code = "component_unknown"
+
+
+class GroupUnknown(NotFound):
+    code = "group_unknown"
 
 
 class Refused(OrchestratorError):
@@ -170,6 +181,37 @@ class VariableInvalid(Refused):
 class VariableTooLarge(VariableInvalid):
     code = "variable_too_large"
     status = 413
+
+
+class PlaybookInvalid(Refused):
+    """`details["errors"]`: a list of `{file, line, column, field, message, hint}`, in the order of the file."""
+
+    code = "playbook_invalid"
+    status = 422
+
+
+class TemplateFailed(Refused):
+    code = "template_failed"
+    status = 422
+
+
+class SimulationInvalid(Refused):
+    code = "simulation_invalid"
+    status = 422
+
+
+class TopologyInvalid(Refused):
+    code = "topology_invalid"
+    status = 422
+
+
+class DependencyCycle(TopologyInvalid):
+    code = "dependency_cycle"
+    status = 409
+
+
+class SelectorEmpty(TopologyInvalid):
+    code = "selector_empty"
 
 
 class StaleEpoch(Refused):

@@ -24,6 +24,7 @@ import httpx
 import msgspec
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from cluster import Applied, Cluster, ClusterError, Command, Epoch
@@ -42,6 +43,7 @@ from orchestrator.leadership import Duty, Leadership
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
 from orchestrator.state import PlantState
@@ -84,6 +86,8 @@ class Node:
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
+        self._app: FastAPI | None = None
+        self._clock = PlantClock()
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -130,6 +134,10 @@ class Node:
 
     def duties(self) -> Duties | None:
         return self._duties if self._leadership.epoch is not None else None
+
+    def plant_time(self) -> float:
+        self._clock.note(self.state.executions.at)
+        return self._clock.now()
 
     def redis_health(self) -> tuple[bool, str]:
         if self._redis is None:
@@ -193,9 +201,10 @@ class Node:
             listener.close()
             await self.stop()
             raise
+        self._app = build_app(self)
         self._server = _Server(
             uvicorn.Config(
-                build_app(self),
+                self._app,
                 http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
                 log_config=None,
                 access_log=False,
@@ -254,6 +263,8 @@ class Node:
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._health_http.aclose)
             await self._hand_over()
+            if self._app is not None:
+                self._app.state.following.stop()
             if self._server is not None:
                 self._server.should_exit = True
             for task in self._tasks:

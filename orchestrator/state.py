@@ -1,7 +1,7 @@
 """The replicated state of the plant: what all nodes agree on. Pure; the cluster applies each command to it in order."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,14 +14,16 @@ from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
 from orchestrator.playbooks.registry import ExecutionRegistry
+from orchestrator.topology.registry import TopologyRegistry
+from orchestrator.topology.rows import KINDS as TOPOLOGY_KINDS
 from orchestrator.variables import KINDS as VARIABLE_KINDS
 from orchestrator.variables import VariableRegistry
 
 FORMAT = 3
 """Of snapshots. A newer one is refused: this code would lose what it does not know.
 
-Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything is
-written, so that a node of the release before can take a snapshot from a newer one.
+Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything
+is written, so that a node of the release before can take a snapshot from a newer one.
 """
 
 VERSION = 1
@@ -30,8 +32,7 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in EXECUTION_KINDS},
-    **{(kind, 1): 3 for kind in ALERT_KINDS},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
 }
@@ -42,8 +43,15 @@ every member runs that release, because one that does not know it could not appl
 """
 
 
+class _Part(Protocol):
+    @property
+    def untouched(self) -> bool: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+
 class PlantState:
-    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -58,6 +66,7 @@ class PlantState:
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
+        self.topology = TopologyRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -86,6 +95,15 @@ class PlantState:
             if command.kind in ALERT_KINDS:
                 noted, alarms = self.alerts.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(noted.value, noted.code, noted.message), [Event(*alarm) for alarm in alarms]
+            if command.kind in TOPOLOGY_KINDS:
+                ordered, moves = self.topology.apply(
+                    command.kind,
+                    command.body,
+                    time=command.time,
+                    position=place,
+                    components=self.components.rows,
+                )
+                return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -98,20 +116,16 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        if not self.executions.untouched:
-            tree |= {
-                "format": FORMAT,
-                "variables": self.variables.snapshot(),
-                "executions": self.executions.snapshot(),
-            }
-        if not self.alerts.untouched:
-            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "alerts": self.alerts.snapshot()}
+        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
+        if used:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
-        executions, alerts = ExecutionRegistry(variables), AlertRegistry()
+        executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -125,6 +139,8 @@ class PlantState:
                 executions.restore(tree["executions"])
             if "alerts" in tree:
                 alerts.restore(tree["alerts"])
+            if "topology" in tree:
+                topology.restore(tree["topology"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -133,3 +149,4 @@ class PlantState:
         self.variables.adopt(variables)
         self.executions.adopt(executions)
         self.alerts.adopt(alerts)
+        self.topology.adopt(topology)

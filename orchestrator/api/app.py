@@ -25,14 +25,17 @@ from orchestrator.api import (
     component_metrics,
     components,
     events,
+    executions,
     frames,
     health,
+    journal,
     metrics,
     processors,
     variables,
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
+from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
@@ -74,6 +77,7 @@ def build_app(node: NodeView) -> FastAPI:
     )
     app.state.node = node
     app.state.listener = events.NodeListener(node)
+    app.state.following = Following(node)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
@@ -81,7 +85,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(cluster.router)
     app.include_router(components.router)
     app.include_router(events.router)
+    app.include_router(executions.router)
     app.include_router(frames.router)
+    app.include_router(journal.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)

@@ -1,23 +1,32 @@
 """Components: who is registered, in which state, and the lifecycle commands sent to them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster import ClusterError
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem, outcome_unknown, refused
-from orchestrator.components import ComponentRegistration, Register, Unregister
-from orchestrator.events import CommandAnswer
-from orchestrator.lifecycle import Command, State, parse_command
+from orchestrator.api.view import NodeView
+from orchestrator.components import ComponentRegistration, ComponentRow, Register, Unregister
+from orchestrator.events import CommandAnswer, CommandName
+from orchestrator.lifecycle import State
 
 router = APIRouter(prefix="/v1/components", tags=["components"])
 
 ComponentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["press-1"])]
 COMMAND = (
-    *("command_refused", "command_failed", "component_busy", "component_stopping", "component_superseded"),
+    *(
+        "command_refused",
+        "command_failed",
+        "command_interrupted",
+        "command_unsupported",
+        "component_busy",
+        "component_stopping",
+        "component_superseded",
+    ),
     *("key_reused", "stale_epoch", "unreachable", "outcome_unknown", "no_leader"),
 )
 
@@ -50,19 +59,26 @@ class Component(BaseModel):
     reason: str
     registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
     position: tuple[int, int]
+    health: str = Field("OK", examples=["OK", "DEGRADED", "UNRESPONSIVE"])
+    health_reason: str = ""
+    depends_on: list[str] = []
+    labels: dict[str, str] = {}
+    heartbeat_s: float | None = Field(None, description="The interval of its heartbeats that it declared.")
+    last_seen_s: float | None = Field(
+        None, description="Seconds since its last heartbeat to the present leader; null before one, and from followers."
+    )
+    cpu: float | None = Field(None, description="Share of one core, by its last heartbeat.")
+    memory: int | None = Field(None, description="Resident bytes, by its last heartbeat.")
+    metrics: dict[str, float] = Field({}, description="Figures of its own, by its last heartbeat.")
 
 
 class CommandRequest(BaseModel):
-    """A lifecycle command, or its alias `CMD_STOP`."""
+    """A lifecycle command, its alias `CMD_STOP`, or one of the component's own with `params`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"command": "CMD_START"}})
 
-    command: Command
-
-    @field_validator("command", mode="before")
-    @classmethod
-    def _alias(cls, value: object) -> object:
-        return parse_command(value) if isinstance(value, str) else value
+    command: CommandName
+    params: dict[str, Any] = {}
 
 
 @router.post(
@@ -86,8 +102,14 @@ async def register(ask: Ask, read: Read, registration: ComponentRegistration, re
     return Component(**applied.outcome.value)
 
 
+def _shown(node: NodeView, row: ComponentRow) -> Component:
+    duties = node.duties()
+    return Component(**row.public(), **({} if duties is None else duties.heard_of(row.id)))
+
+
 @router.get("", summary="All components", responses=problems(*READ))
 async def components(
+    ask: Ask,
     read: Read,
     group: Annotated[str | None, Query(max_length=64)] = None,
     state: State | None = None,
@@ -95,18 +117,18 @@ async def components(
     """Ordered by id; filtered when asked."""
     rows = await read(lambda plant: plant.components.rows)
     return [
-        Component(**row.public())
+        _shown(ask.node, row)
         for _, row in sorted(rows.items())
         if (group is None or group in row.groups) and state in (None, row.state)
     ]
 
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
-async def component(read: Read, component_id: ComponentId) -> Component:
+async def component(ask: Ask, read: Read, component_id: ComponentId) -> Component:
     row = await read(lambda plant: plant.components.get(component_id))
     if row is None:
         raise _unknown(component_id)
-    return Component(**row.public())
+    return _shown(ask.node, row)
 
 
 @router.delete(
@@ -128,7 +150,7 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
         raise _unknown(component_id)
     duties = await ask.duties()
     try:
-        answer = await duties.send_command(component_id, wanted.command, ask.key)
+        answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
     except ClusterError as error:
         # The component has answered by then; only what it said could not be replicated.
         raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error

@@ -188,5 +188,4 @@ def _handled(path: str) -> str | None:
 
 def _spent(gone: Iterable[StepRow]) -> dict[str, int]:
     """A key whose outcome is not known is used again; the others are used up."""
-    unknown = ("outcome_unknown", "unreachable")
-    return {step.path: step.key - 1 if step.code in unknown or step.status in OPEN_STEP else step.key for step in gone}
+    return {step.path: step.key - 1 if step.again or step.status in OPEN_STEP else step.key for step in gone}

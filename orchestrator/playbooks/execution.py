@@ -69,8 +69,8 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One step. `data` is its resolved intent, `value` its outcome, both JSON text.
 
     `attempt` counts from 1. `key` is the number in its idempotency key: it grows only when the attempt before ended for
-    certain, so an outcome that is unknown is asked for again under the same key. `sends` counts how often the effect of
-    this key was begun. `code` is empty unless it failed: the error's stable code.
+    certain, so an outcome that is unknown (`again`) is asked for again under the same key. `sends` counts how often the
+    effect of this key was begun. `code` is empty unless it failed: the error's stable code.
     """
 
     path: str
@@ -80,6 +80,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     attempt: int = 1
     key: int = 1
     sends: int = 0
+    again: bool = False
     started: float = 0.0
     deadline: float | None = None
     next: float | None = None
@@ -141,6 +142,8 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
     epoch_unix: float = 0.0
     position: Position = (0, 0)
+    changed: int = 0
+    """where in the log it changed last: who follows it goes on from there"""
 
     @property
     def open(self) -> bool:
@@ -193,8 +196,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class VariableSet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A variable of the cluster that a step sets with its record; refused, the whole record is."""
+    """A variable of the cluster that the step at `path` sets with its record; refused, that step has failed."""
 
+    path: str
     name: str
     value: str
     if_revision: int | None = None
@@ -215,9 +219,10 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the leader decided on one revision of an execution; all of it holds, or nothing.
 
-    Steps replace those of the same path. `starts` begin with it, as do `sets` and `journal`: an effect inside the
-    replicated state happens with its record, exactly once. Refusals: `execution_unknown`, `execution_changed` (another
-    revision), `precondition_failed` and the like of variables (with the path in `value`).
+    Steps replace those of the same path. `starts` begin with it, as do `sets`, `cancels` (executions) and `journal`: an
+    effect inside the replicated state happens with its record, exactly once; where one is refused, the step that it
+    belongs to has failed. `taken`: signals that steps have used up. Refusals: `execution_unknown`, `execution_changed`
+    (another revision), `too_many_steps`.
     """
 
     kind: ClassVar[str] = "execution.record"
@@ -231,6 +236,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     error: str = ""
     starts: tuple[Start, ...] = ()
     sets: tuple[VariableSet, ...] = ()
+    cancels: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
     journal: tuple[JournalEntry, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from orchestrator.lifecycle import State
 from orchestrator.playbooks.durations import parse_duration
@@ -19,7 +19,14 @@ EXECUTION_TIMEOUT_S = 3600.0
 DEFAULT_TIMEOUT_S = 30.0
 APPROVE_TIMEOUT_S = 86400.0
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+_DURATION_SCHEMA = {
+    "description": "A length of time, more than 0: 500ms, 30s, 5m, 1h, 2d or 1m30s; a number is seconds.",
+    "anyOf": [
+        {"type": "string", "pattern": r"^\s*((\d{1,9}(\.\d{1,6})?)(ms|s|m|h|d))+\s*$"},
+        {"type": "number", "exclusiveMinimum": 0},
+    ],
+}
+Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
 Short = Annotated[str, Field(min_length=1, max_length=200)]
 Expression = Annotated[str, Field(min_length=1, max_length=2_000)]

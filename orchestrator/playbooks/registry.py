@@ -58,6 +58,7 @@ class ExecutionRegistry:
         self._open: dict[str, dict[str, None]] = {}
         """by playbook, its executions that have not ended, the oldest first"""
         self._ended: dict[str, None] = {}
+        self._place = 0
 
     @property
     def untouched(self) -> bool:
@@ -107,6 +108,14 @@ class ExecutionRegistry:
         self.rows, self.marks, self.index, self.at = other.rows, other.marks, other.index, other.at
         self.recent, self._open, self._ended = other.recent, other._open, other._ended
 
+    def fork(self, variables: VariableRegistry) -> "ExecutionRegistry":
+        """Another registry with the same rows, over `variables`; what is applied to one does not show in the other."""
+        other = ExecutionRegistry(variables)
+        other.adopt(self)
+        other._open = {name: dict(ids) for name, ids in self._open.items()}
+        other._ended = dict(self._ended)
+        return other
+
     # ── Commands ────────────────────────────────
 
     def apply(self, kind: str, body: bytes, *, time: float, position: Position) -> Applied:
@@ -117,6 +126,7 @@ class ExecutionRegistry:
             return Told(code="invalid_command", message=f"{kind}: {error}"), []
         at = command.entry.at if isinstance(command, EventAccepted) else getattr(command, "at", 0.0)
         self.at = max(self.at, at)
+        self._place = position[1]
         match command:
             case Start():
                 return self._start(command, time, position)
@@ -191,18 +201,25 @@ class ExecutionRegistry:
         for each in command.sets:
             body = msgspec.msgpack.encode(Set(name=each.name, value=each.value, if_revision=each.if_revision))
             told, news = self._variables.apply(Set.kind, body, time=time, position=position)
-            if told.code:
-                return Told(value=told.value, code=told.code, message=told.message), []
+            if told.code and each.path in steps:
+                steps[each.path] = _refused(steps[each.path], told.code, told.message, command.at)
             changes += [Change(*change) for change in news]
         changes += self.journal.add(command.journal, time=time, position=position)
         for start in command.starts:
             told_start, started = self._start(start, time, position)
             changes += started
             if told_start.code and start.parent is not None and start.parent.path in steps:
-                refused = steps[start.parent.path]
-                steps[refused.path] = _refused(refused, told_start, command.at)
+                path = start.parent.path
+                steps[path] = _refused(steps[path], told_start.code, told_start.message, command.at)
+        for child in command.cancels:
+            cancel = Control(id=child, action="cancel", comment=f"execution {command.id} went on", at=command.at)
+            changes += self._control(cancel)[1]
         row = msgspec.structs.replace(
-            held, revision=held.revision + 1, steps=steps, variables={**held.variables, **command.variables}
+            held,
+            revision=held.revision + 1,
+            steps=steps,
+            variables={**held.variables, **command.variables},
+            signals={name: value for name, value in held.signals.items() if name not in command.taken},
         )
         if command.status is not None:
             row = msgspec.structs.replace(row, status=command.status, code=command.code, error=command.error)
@@ -229,6 +246,7 @@ class ExecutionRegistry:
     def _store(self, row: ExecutionRow, steps: tuple[StepRow, ...] = ()) -> list[Change]:
         """Keep the row; what its end makes room for begins. The changes that this makes."""
         before = self.rows.get(row.id)
+        row = msgspec.structs.replace(row, changed=self._place)
         self.rows = {**self.rows, row.id: row}
         changes = [Change("execution.changed", row.id, told_of(row, steps))]
         mates = self._open.setdefault(row.playbook, {})
@@ -294,5 +312,5 @@ def told_of(row: ExecutionRow, steps: tuple[StepRow, ...]) -> dict[str, Any]:
     }
 
 
-def _refused(step: StepRow, told: Told, at: float) -> StepRow:
-    return msgspec.structs.replace(step, status=StepStatus.FAILED, code=told.code, error=told.message, ended=at)
+def _refused(step: StepRow, code: str, message: str, at: float) -> StepRow:
+    return msgspec.structs.replace(step, status=StepStatus.FAILED, code=code, error=message, ended=at)

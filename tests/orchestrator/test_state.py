@@ -17,6 +17,7 @@ from orchestrator.lifecycle import State
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alert_commands import Silence
 from orchestrator.state import FORMAT, VERSION, PlantState
+from orchestrator.topology import rows as topology
 
 PROCESSOR = processors.Register.of(ProcessorRegistration(id="faces", capabilities=("face",), capacity=4), token="t")
 
@@ -89,7 +90,7 @@ def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> 
     assert state.snapshot() == before
 
 
-ALL_KINDS = [*KINDS, *processors.KINDS, *ALERT_KINDS, *variables.KINDS]
+ALL_KINDS = [*KINDS, *processors.KINDS, *ALERT_KINDS, *variables.KINDS, *topology.KINDS]
 BODIES = st.binary(max_size=80) | st.recursive(
     st.none()
     | st.booleans()
@@ -101,7 +102,7 @@ BODIES = st.binary(max_size=80) | st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(["id", "address", "state", "sequence", "online", "position", "type", "capacity", "labels"])
-            | st.sampled_from(["name", "value", "if_revision"])
+            | st.sampled_from(["name", "value", "if_revision", "ids", "on", "depends_on", "goal", "replaces"])
             | st.text(max_size=8),
             inner,
             max_size=6,
@@ -143,6 +144,7 @@ def test_nothing_that_a_command_holds_makes_it_raise(commands: list[tuple[tuple[
     assert restored.snapshot() == one.snapshot()
     assert restored.components.rows == one.components.rows
     assert restored.variables.rows == one.variables.rows
+    assert restored.topology.controls == one.topology.controls
 
 
 @pytest.mark.parametrize("kind", ["component.unregister", "processor.unregister"])
@@ -168,6 +170,7 @@ def test_a_snapshot_without_variables_is_one_of_the_release_before_them() -> Non
     state = filled()
     tree = msgspec.msgpack.decode(state.snapshot())
     assert (tree["format"], "variables" in tree) == (2, True)
+    assert (tree["format"], "variables" in tree, "topology" in tree) == (2, True, False)
     old = msgspec.msgpack.encode({"format": 1, "components": tree["components"], "processors": tree["processors"]})
     state.restore(old)
     assert (state.variables.rows, state.variables.revision) == ({}, 0)
