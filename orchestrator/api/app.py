@@ -18,7 +18,19 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from orchestrator.api import cluster, components, events, frames, health, metrics, processors, variables
+from orchestrator.api import (
+    cluster,
+    components,
+    events,
+    frames,
+    groups,
+    health,
+    metrics,
+    plans,
+    policies,
+    processors,
+    variables,
+)
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.forward import ForwardToLeader, new_client
@@ -67,6 +79,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
     app.include_router(components.router)
+    app.include_router(policies.router)
+    app.include_router(groups.router)
+    app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(frames.router)
     app.include_router(variables.router)

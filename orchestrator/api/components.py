@@ -1,6 +1,9 @@
-"""Components: who is registered, in which state, and the lifecycle commands sent to them."""
+"""Components: who is registered, in which state, and the lifecycle commands sent to them.
 
-from typing import Annotated
+What people want of them is in `orchestrator.api.policies`.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,6 +15,11 @@ from orchestrator.api.problems import Problem, outcome_unknown, refused
 from orchestrator.components import ComponentRegistration, Register, Unregister
 from orchestrator.events import CommandAnswer
 from orchestrator.lifecycle import Command, State, parse_command
+from orchestrator.topology import resolving
+
+if TYPE_CHECKING:
+    from orchestrator.components import ComponentRow
+    from orchestrator.state import PlantState
 
 router = APIRouter(prefix="/v1/components", tags=["components"])
 
@@ -20,6 +28,22 @@ COMMAND = (
     *("command_refused", "command_failed", "component_busy", "component_stopping", "component_superseded"),
     *("key_reused", "stale_epoch", "unreachable", "outcome_unknown", "no_leader"),
 )
+
+
+class Maintenance(BaseModel):
+    """Why a component is left alone, who said so, and since when (unix seconds)."""
+
+    reason: str
+    by: str
+    since: float
+
+
+class Acknowledgement(BaseModel):
+    """Who has seen the fault that a component is in now, and when (unix seconds)."""
+
+    by: str
+    note: str
+    time: float
 
 
 class Component(BaseModel):
@@ -37,6 +61,11 @@ class Component(BaseModel):
                 "reason": "",
                 "registered_time": 1767225600.0,
                 "position": [3, 21],
+                "depends_on": ["plc-1"],
+                "desired": "STARTED",
+                "maintenance": None,
+                "acknowledged": None,
+                "exhausted": "",
             }
         }
     )
@@ -50,6 +79,11 @@ class Component(BaseModel):
     reason: str
     registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
     position: tuple[int, int]
+    depends_on: list[str] = Field(default=[], description="What it needs, by its registration and its policy.")
+    desired: str | None = Field(default=None, examples=["STARTED", "STOPPED"])
+    maintenance: Maintenance | None = None
+    acknowledged: Acknowledgement | None = None
+    exhausted: str = Field(default="", description="Why it is not restarted any more; empty while it may be.")
 
 
 class CommandRequest(BaseModel):
@@ -92,21 +126,20 @@ async def components(
     group: Annotated[str | None, Query(max_length=64)] = None,
     state: State | None = None,
 ) -> list[Component]:
-    """Ordered by id; filtered when asked."""
-    rows = await read(lambda plant: plant.components.rows)
-    return [
-        Component(**row.public())
-        for _, row in sorted(rows.items())
-        if (group is None or group in row.groups) and state in (None, row.state)
-    ]
+    """Ordered by id; filtered when asked. A group has the members of its groups, too."""
+    plant = await read.plant()
+    rows = plant.components.rows
+    wanted = rows if group is None else frozenset(resolving.groups(plant).get(group, ()))
+    return [shown(plant, row) for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
 
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
 async def component(read: Read, component_id: ComponentId) -> Component:
-    row = await read(lambda plant: plant.components.get(component_id))
+    plant = await read.plant()
+    row = plant.components.get(component_id)
     if row is None:
-        raise _unknown(component_id)
-    return Component(**row.public())
+        raise unknown(component_id)
+    return shown(plant, row)
 
 
 @router.delete(
@@ -125,7 +158,7 @@ async def unregister(ask: Ask, component_id: ComponentId) -> None:
 async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: CommandRequest) -> CommandAnswer:
     """The component's answer. Under one Idempotency-Key a component carries a command out once."""
     if await read(lambda plant: plant.components.get(component_id)) is None:
-        raise _unknown(component_id)
+        raise unknown(component_id)
     duties = await ask.duties()
     try:
         answer = await duties.send_command(component_id, wanted.command, ask.key)
@@ -137,5 +170,24 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     return answer
 
 
-def _unknown(component_id: str) -> Problem:
+def shown(plant: "PlantState", row: "ComponentRow") -> Component:
+    """A row with what people want of the component."""
+    control = plant.topology.control(row.id)
+    declared: tuple[str, ...] = getattr(row, "depends_on", ())
+    maintenance, seen = control.maintenance, control.acknowledged
+    # Of the fault that it is in now, not of an earlier one.
+    if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
+        seen = None
+    said: dict[str, Any] = {
+        "depends_on": list(dict.fromkeys((*declared, *control.depends_on))),
+        "desired": control.desired or None,
+        "maintenance": maintenance
+        and Maintenance(reason=maintenance.reason, by=maintenance.by, since=maintenance.since),
+        "acknowledged": seen and Acknowledgement(by=seen.by, note=seen.note, time=seen.time),
+        "exhausted": control.exhausted,
+    }
+    return Component(**{**row.public(), **said})
+
+
+def unknown(component_id: str) -> Problem:
     return Problem("component_unknown", f"component {component_id} is not registered")

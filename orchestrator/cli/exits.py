@@ -28,12 +28,13 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
     Exit.USAGE: ("usage", "telemetry_invalid", "invalid_router"),
-    Exit.NOT_FOUND: ("processor_unknown", "member_unknown", "variable_unknown", "frame_unknown"),
+    Exit.NOT_FOUND: ("processor_unknown", "member_unknown", "variable_unknown", "frame_unknown", "policy_unknown"),
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
-        *("invalid_cursor",),
+        *("invalid_cursor", "group_cycle", "group_in_use", "too_many_groups", "nothing_to_acknowledge"),
+        *("component_in_maintenance", "supervision_changed"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
