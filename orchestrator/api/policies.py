@@ -153,11 +153,19 @@ async def delete_policy(ask: Ask, component_id: ComponentId, if_match: IfMatch =
 
 @router.put("/desired", summary="Desire a state", responses=problems("component_unknown", *CHANGE, also={200: ETAGGED}))
 async def desire(
-    ask: Ask, read: Read, component_id: ComponentId, body: Desired, response: Response, if_match: IfMatch = None
+    ask: Ask,
+    read: Read,
+    component_id: ComponentId,
+    body: Desired,
+    response: Response,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Revision:
-    """The leader brings the component there, after what it needs and before what needs it. `GET /v1/supervision` says how."""
+    """The leader brings the component there, in the order of dependencies. `GET /v1/supervision` says how far it is."""
     await _registered(read, component_id)
-    command = Desire(ids=(component_id,), state=body.state or "", by=body.by, if_revision=condition(if_match))
+    command = Desire(
+        ids=(component_id,), state=body.state or "", by=body.by, if_revision=condition(if_match, if_none_match)
+    )
     return _changed(await ask.propose(Desire.kind, command), response)
 
 

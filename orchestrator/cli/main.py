@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
+    "group": ("orchestrator.cli.group:group", "Groups of components."),
+    "plan": ("orchestrator.cli.plan:plan", "In which order components would move; nothing does."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
