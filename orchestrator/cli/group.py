@@ -176,5 +176,4 @@ def plan(name: str, target: str, related: bool, urls: str, timeout_s: float, out
     Exits with 8 when one of them does not get there.
     """
     with Api.of(urls, timeout_s) as api:
-        query = [("target", target), ("group", name), *([("related", "true")] if related else [])]
-        show_plan(api, query, output)
+        show_plan(api, output, target, groups=[name], related=related)

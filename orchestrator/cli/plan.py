@@ -33,6 +33,5 @@ def plan(
     """
     if not groups and not components:
         raise click.UsageError("--group or --component is needed; --group @all is everybody")
-    query = [("target", target), *(("group", each) for each in groups), *(("component", each) for each in components)]
     with Api.of(urls, timeout_s) as api:
-        show_plan(api, [*query, *([("related", "true")] if related else [])], output)
+        show_plan(api, output, target, groups=groups, components=components, related=related)

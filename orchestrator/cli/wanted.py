@@ -2,7 +2,7 @@
 
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -89,9 +89,12 @@ def _there(row: Mapping[str, Any] | None, state: str) -> bool:
     return row["state"] in DOWN
 
 
-def show_plan(api: Api, query: Iterable[tuple[str, str]], output: str) -> None:
+def show_plan(
+    api: Api, output: str, target: str, *, groups: Sequence[str] = (), components: Sequence[str] = (), related: bool
+) -> None:
     """Ask for a plan and show it. Exits with 8 when something that was selected does not get there."""
-    plan = api.get(f"/v1/plan?{urllib.parse.urlencode(list(query))}")
+    asked = {"group": list(groups), "component": list(components), "related": str(related).lower()}
+    plan = api.get("/v1/plan", target=target, **asked)
     if output != "table":
         emit(plan, output)
     else:
