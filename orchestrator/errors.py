@@ -12,14 +12,21 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── EventInvalid         event_invalid        4  422   names the field
     │   │   └── EventUnknown     unknown_event        4  422   no handler for this type
     │   ├── EventTooLarge        event_too_large      4  413
+    │   ├── EventTooOld          event_too_old        4  422   its time is far from this node's clock
+    │   ├── EventReused          event_reused         4  422   the id of another event of this source
     │   ├── Unauthorised         unauthorised         4  401
     │   ├── CommandRefused       command_refused      4  409   against the lifecycle's table
     │   ├── CommandFailed        command_failed       4  409   the component tried and is in FAULT
+    │   ├── CommandInterrupted   command_interrupted  4  409   begun before the component restarted, not done again
+    │   ├── CommandUnsupported   command_unsupported  4  422   the component has no such command of its own
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
+    │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
+    │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
+    │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
     │   ├── TopologyInvalid      topology_invalid     4  422   a group, a policy or a selector that cannot be
     │   │   ├── DependencyCycle  dependency_cycle     4  409   components that need one another; names them
     │   │   └── SelectorEmpty    selector_empty       4  422   it matches no component
@@ -120,6 +127,16 @@ class EventTooLarge(Refused):
     status = 413
 
 
+class EventTooOld(Refused):
+    code = "event_too_old"
+    status = 422
+
+
+class EventReused(Refused):
+    code = "event_reused"
+    status = 422
+
+
 class Unauthorised(Refused):
     code = "unauthorised"
     status = 401
@@ -131,6 +148,15 @@ class CommandRefused(Refused):
 
 class CommandFailed(Refused):
     code = "command_failed"
+
+
+class CommandInterrupted(Refused):
+    code = "command_interrupted"
+
+
+class CommandUnsupported(Refused):
+    code = "command_unsupported"
+    status = 422
 
 
 class ComponentBusy(Refused):
@@ -155,6 +181,23 @@ class VariableInvalid(Refused):
 class VariableTooLarge(VariableInvalid):
     code = "variable_too_large"
     status = 413
+
+
+class PlaybookInvalid(Refused):
+    """`details["errors"]`: a list of `{file, line, column, field, message, hint}`, in the order of the file."""
+
+    code = "playbook_invalid"
+    status = 422
+
+
+class TemplateFailed(Refused):
+    code = "template_failed"
+    status = 422
+
+
+class SimulationInvalid(Refused):
+    code = "simulation_invalid"
+    status = 422
 
 
 class TopologyInvalid(Refused):

@@ -109,7 +109,7 @@ class SupervisionDuty:
     def _look(self) -> None:
         """Decide anew, unless everything that decisions come from is as it was."""
         components, topology = self._state.components.rows, self._state.topology
-        if topology.untouched and not any(getattr(row, "depends_on", ()) for row in components.values()):
+        if topology.untouched and not any(row.depends_on for row in components.values()):
             self._decisions = ()
             return
         held = frozenset(each for each in components if self._held(each))

@@ -19,12 +19,17 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
+    alert_rules,
+    alerts,
     cluster,
+    component_metrics,
     components,
     events,
+    executions,
     frames,
     groups,
     health,
+    journal,
     metrics,
     plans,
     policies,
@@ -33,6 +38,7 @@ from orchestrator.api import (
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
+from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
@@ -73,6 +79,8 @@ def build_app(node: NodeView) -> FastAPI:
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
+    app.state.listener = events.NodeListener(node)
+    app.state.following = Following(node)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
@@ -83,8 +91,13 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(groups.router)
     app.include_router(plans.router)
     app.include_router(events.router)
+    app.include_router(executions.router)
     app.include_router(frames.router)
+    app.include_router(journal.router)
     app.include_router(variables.router)
+    app.include_router(component_metrics.router)
+    app.include_router(alerts.router)
+    app.include_router(alert_rules.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

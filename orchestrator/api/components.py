@@ -6,26 +6,34 @@ What people want of them is in `orchestrator.api.policies`.
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster import ClusterError
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem, outcome_unknown, refused
-from orchestrator.components import ComponentRegistration, Register, Unregister
-from orchestrator.events import CommandAnswer
-from orchestrator.lifecycle import Command, State, parse_command
+from orchestrator.api.view import NodeView
+from orchestrator.components import ComponentRegistration, ComponentRow, Register, Unregister
+from orchestrator.events import CommandAnswer, CommandName
+from orchestrator.lifecycle import State
 from orchestrator.topology import resolving
 
 if TYPE_CHECKING:
-    from orchestrator.components import ComponentRow
     from orchestrator.state import PlantState
 
 router = APIRouter(prefix="/v1/components", tags=["components"])
 
 ComponentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["press-1"])]
 COMMAND = (
-    *("command_refused", "command_failed", "component_busy", "component_stopping", "component_superseded"),
+    *(
+        "command_refused",
+        "command_failed",
+        "command_interrupted",
+        "command_unsupported",
+        "component_busy",
+        "component_stopping",
+        "component_superseded",
+    ),
     *("key_reused", "stale_epoch", "unreachable", "outcome_unknown", "no_leader"),
 )
 
@@ -79,6 +87,16 @@ class Component(BaseModel):
     reason: str
     registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
     position: tuple[int, int]
+    health: str = Field("OK", examples=["OK", "DEGRADED", "UNRESPONSIVE"])
+    health_reason: str = ""
+    labels: dict[str, str] = {}
+    heartbeat_s: float | None = Field(None, description="The interval of its heartbeats that it declared.")
+    last_seen_s: float | None = Field(
+        None, description="Seconds since its last heartbeat to the present leader; null before one, and from followers."
+    )
+    cpu: float | None = Field(None, description="Share of one core, by its last heartbeat.")
+    memory: int | None = Field(None, description="Resident bytes, by its last heartbeat.")
+    metrics: dict[str, float] = Field({}, description="Figures of its own, by its last heartbeat.")
     depends_on: list[str] = Field(default=[], description="What it needs, by its registration and its policy.")
     desired: str | None = Field(default=None, examples=["STARTED", "STOPPED"])
     maintenance: Maintenance | None = None
@@ -87,16 +105,12 @@ class Component(BaseModel):
 
 
 class CommandRequest(BaseModel):
-    """A lifecycle command, or its alias `CMD_STOP`."""
+    """A lifecycle command, its alias `CMD_STOP`, or one of the component's own with `params`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"command": "CMD_START"}})
 
-    command: Command
-
-    @field_validator("command", mode="before")
-    @classmethod
-    def _alias(cls, value: object) -> object:
-        return parse_command(value) if isinstance(value, str) else value
+    command: CommandName
+    params: dict[str, Any] = {}
 
 
 @router.post(
@@ -122,6 +136,7 @@ async def register(ask: Ask, read: Read, registration: ComponentRegistration, re
 
 @router.get("", summary="All components", responses=problems(*READ))
 async def components(
+    ask: Ask,
     read: Read,
     group: Annotated[str | None, Query(max_length=64)] = None,
     state: State | None = None,
@@ -130,16 +145,17 @@ async def components(
     plant = await read.plant()
     rows = plant.components.rows
     wanted = rows if group is None else frozenset(resolving.groups(plant).get(group, ()))
-    return [shown(plant, row) for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
+    found = [row for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
+    return [shown(ask.node, plant, row) for row in found]
 
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
-async def component(read: Read, component_id: ComponentId) -> Component:
+async def component(ask: Ask, read: Read, component_id: ComponentId) -> Component:
     plant = await read.plant()
     row = plant.components.get(component_id)
     if row is None:
         raise unknown(component_id)
-    return shown(plant, row)
+    return shown(ask.node, plant, row)
 
 
 @router.delete(
@@ -161,7 +177,7 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
         raise unknown(component_id)
     duties = await ask.duties()
     try:
-        answer = await duties.send_command(component_id, wanted.command, ask.key)
+        answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
     except ClusterError as error:
         # The component has answered by then; only what it said could not be replicated.
         raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
@@ -170,23 +186,24 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     return answer
 
 
-def shown(plant: "PlantState", row: "ComponentRow") -> Component:
-    """A row with what people want of the component."""
+def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
+    """A row with what people want of the component and, on the leader, what was last heard of it."""
+    duties = node.duties()
+    heard = {} if duties is None else duties.heard_of(row.id)
     control = plant.topology.control(row.id)
-    declared: tuple[str, ...] = getattr(row, "depends_on", ())
     maintenance, seen = control.maintenance, control.acknowledged
     # Of the fault that it is in now, not of an earlier one.
     if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
         seen = None
     said: dict[str, Any] = {
-        "depends_on": list(dict.fromkeys((*declared, *control.depends_on))),
+        "depends_on": list(dict.fromkeys((*row.depends_on, *control.depends_on))),
         "desired": control.desired or None,
         "maintenance": maintenance
         and Maintenance(reason=maintenance.reason, by=maintenance.by, since=maintenance.since),
         "acknowledged": seen and Acknowledgement(by=seen.by, note=seen.note, time=seen.time),
         "exhausted": control.exhausted,
     }
-    return Component(**{**row.public(), **said})
+    return Component(**{**row.public(), **heard, **said})
 
 
 def unknown(component_id: str) -> Problem:

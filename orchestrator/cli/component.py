@@ -1,9 +1,10 @@
-"""`triarch component list|get|command`; what people want of components is in `component_wanted`."""
+"""`triarch component list|get|command|metrics`; what people want of components is in `component_wanted`."""
 
 import copy
 
 import click
 
+from orchestrator.cli.component_metrics import metrics
 from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import emit, emit_rows, output_option
@@ -75,3 +76,4 @@ send.name, send.epilog = (
 component.add_command(send)
 for added in COMMANDS:
     component.add_command(added)
+component.add_command(metrics)

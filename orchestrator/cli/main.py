@@ -39,7 +39,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "group": ("orchestrator.cli.group:group", "Groups of components."),
     "plan": ("orchestrator.cli.plan:plan", "In which order components would move; nothing does."),
+    "alert": ("orchestrator.cli.alert:alert", "What fires, who looks after it, what is silenced, by which rules."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
+    "playbook": ("orchestrator.cli.playbook:playbook", "Playbooks: what the leader does to the plant, step by step."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
 }

@@ -11,7 +11,7 @@ from cluster import Command, Outcome, Position
 from framebuffer import registry as processors
 from framebuffer.models import ProcessorRegistration
 from orchestrator import variables
-from orchestrator.components import KINDS, Observe, Presence, Register, Unregister
+from orchestrator.components import KINDS, Declare, Observe, Presence, Register, SelfReport, Unregister
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.lifecycle import State
 from orchestrator.state import FORMAT, VERSION, PlantState
@@ -63,7 +63,7 @@ def test_an_outcome_and_its_events_can_be_replicated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("plant.explode", 1), ("", 1), ("component.register", 2), ("processor.register", 0)]
+    ("kind", "version"), [("plant.explode", 1), ("", 1), ("component.register", 3), ("processor.register", 0)]
 )
 def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> None:
     state = filled()
@@ -99,6 +99,8 @@ TYPED = st.one_of(
         Observe, id=st.text(max_size=5), state=st.sampled_from(list(State)), sequence=st.none() | st.integers(0, 9)
     ),
     st.builds(Presence, id=st.text(max_size=5), online=st.booleans()),
+    st.builds(SelfReport, id=st.text(max_size=5), degraded=st.booleans()),
+    st.builds(Declare, id=st.text(max_size=5), address=st.text(max_size=5), labels=st.just({"a": "b"})),
     st.builds(Unregister, id=st.text(max_size=5)),
     st.just(PROCESSOR),
     st.builds(processors.Health, id=st.just("faces"), healthy=st.booleans()),
@@ -150,6 +152,7 @@ def test_a_snapshot_without_variables_is_one_of_the_release_before_them() -> Non
     """In both directions: it is still written so while none was ever set, and it is read as "none"."""
     state = filled()
     tree = msgspec.msgpack.decode(state.snapshot())
+    assert (tree["format"], "variables" in tree) == (2, True)
     assert (tree["format"], "variables" in tree, "topology" in tree) == (2, True, False)
     old = msgspec.msgpack.encode({"format": 1, "components": tree["components"], "processors": tree["processors"]})
     state.restore(old)
