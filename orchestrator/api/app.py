@@ -28,10 +28,13 @@ from orchestrator.api import (
     events,
     executions,
     frames,
+    groups,
     health,
     journal,
     metrics,
     playbooks,
+    plans,
+    policies,
     processors,
     variables,
 )
@@ -92,6 +95,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
     app.include_router(components.router)
+    app.include_router(policies.router)
+    app.include_router(groups.router)
+    app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
     app.include_router(frames.router)
