@@ -95,6 +95,11 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:sampled"
 
     @property
+    def table(self) -> str:
+        """The routing table that the leader lends to ``publish``, as msgpack."""
+        return f"{self.prefix}:table"
+
+    @property
     def depths(self) -> str:
         """Hash: frames in each processor's queue."""
         return f"{self.prefix}:depths"
