@@ -93,7 +93,7 @@ def _merge(source: Source, settings: Iterable[tuple[Loc, str, str]]) -> None:
         value: Any = text
         for place in [place for place in source.places if place[:2] == loc]:
             del source.places[place]
-        if get_origin(_sections()[section].model_fields[name].annotation) is tuple:
+        if get_origin(_sections()[section].model_fields[name].annotation) in (tuple, dict):
             inner = from_text(text, loc, where)
             source.problems += inner.problems
             source.places |= inner.places
@@ -273,8 +273,9 @@ class _Loading:
             return _meant(word, _sections()) or _meant_elsewhere(word)
         model: Any = _sections()[str(loc[0])]
         for part in loc[1:-1]:
-            if isinstance(part, str):
-                model = get_args(model.model_fields[part].annotation)[0]
+            if isinstance(part, str) and part in model.model_fields:
+                inner = get_args(model.model_fields[part].annotation)
+                model = inner[1] if get_origin(model.model_fields[part].annotation) is dict else inner[0]
         return _meant(word, model.model_fields) or _meant_elsewhere(word)
 
 

@@ -24,6 +24,7 @@ import httpx
 import msgspec
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from cluster import Applied, Cluster, ClusterError, Command, Epoch
@@ -39,11 +40,16 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.logs import to_stderr
+from orchestrator.monitoring.alert_figures import AlertFigures
+from orchestrator.monitoring.history import History
+from orchestrator.playbook_parts import PlaybookParts
+from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.state import PlantState
 from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
+from orchestrator.timed_state import TimedState
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +63,15 @@ class Node:
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
-        self.state = PlantState()
+        self._clock = PlantClock()
+        self.state = TimedState(self._clock)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
+        self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
+        self.registry.register(AlertFigures(self.state.alerts, self.history))
         self._telemetry = Telemetry(config, self.metrics)
         self._embedded: EmbeddedServer | None = None
         self._redis: RedisLink | None = None
@@ -75,9 +85,11 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
+        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster, self.registry, tls)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
+        self._app: FastAPI | None = None
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,6 +111,7 @@ class Node:
             id=command_id or uuid.uuid4().hex,
             time=time.time(),
             epoch=epoch,
+            version=_layout(type(body)),
         )
         return await self.cluster.propose(command)
 
@@ -117,8 +130,15 @@ class Node:
     def epoch(self) -> Epoch | None:
         return self.cluster.epoch()
 
+    def leading(self) -> Epoch | None:
+        """The epoch whose duties run here; None while this node does not lead."""
+        return self._leadership.epoch
+
     def duties(self) -> Duties | None:
         return self._duties if self._leadership.epoch is not None else None
+
+    def plant_time(self) -> float:
+        return self._clock.now()
 
     def redis_health(self) -> tuple[bool, str]:
         if self._redis is None:
@@ -156,6 +176,8 @@ class Node:
             dispatched=self.dispatched,
             spans=self._telemetry.spans,
             router=self._router,
+            playbooks=self.playbooks,
+            history=self.history,
         )
         return self._duties.in_order
 
@@ -181,9 +203,10 @@ class Node:
             listener.close()
             await self.stop()
             raise
+        self._app = build_app(self)
         self._server = _Server(
             uvicorn.Config(
-                build_app(self),
+                self._app,
                 http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
                 log_config=None,
                 access_log=False,
@@ -241,7 +264,10 @@ class Node:
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._health_http.aclose)
+            stack.push_async_callback(self.playbooks.aclose)
             await self._hand_over()
+            if self._app is not None:
+                self._app.state.following.stop()
             if self._server is not None:
                 self._server.should_exit = True
             for task in self._tasks:
@@ -268,6 +294,12 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _layout(body: type[msgspec.Struct]) -> int:
+    """The version of a body's layout: its class says it. A field of that name belongs to the command itself."""
+    version = getattr(body, "version", 1)
+    return version if isinstance(version, int) else 1
 
 
 class _Rate:
@@ -326,6 +358,7 @@ async def _main(config: NodeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as node:
+        to_stderr(config.node, epoch=node.leading)
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
         await node.run(stop)
     log.info("node %s has stopped", config.node.id)
@@ -336,20 +369,6 @@ def run(config: NodeConfig) -> int:
 
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
-    _log_to_stderr(config)
+    to_stderr(config.node)
     uvloop.run(_main(config))
     return 0
-
-
-def _log_to_stderr(config: NodeConfig) -> None:
-    """One line a record, with the node's id, in UTC. Libraries are heard from warnings on."""
-    form = logging.Formatter(f"%(asctime)s.%(msecs)03dZ {config.node.id} %(levelname)s %(name)s: %(message)s")
-    form.converter = time.gmtime
-    form.datefmt = "%Y-%m-%dT%H:%M:%S"
-    handler = logging.StreamHandler()
-    handler.setFormatter(form)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    for package in ("cluster", "framebuffer", "orchestrator"):
-        logging.getLogger(package).setLevel(config.node.log_level.upper())

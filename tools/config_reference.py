@@ -89,6 +89,8 @@ def default_of(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, dict):
+        return ", ".join(f"`{key}`: `{element.kind}`" for key, element in value.items())
     if isinstance(value, (tuple, list)):
         return "`[]`" if not value else f"`{list(value)}`"
     return f"`{value}`"

@@ -31,13 +31,15 @@ LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
 """Every node answers these for itself, in every mode."""
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
-    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail"}
+    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
 OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
 """Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
 OWN_PREFIX = "/v1/frames/trace/"
+FOLLOW_SUFFIX = "/follow"
+"""Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 
 WAIT_S = 1.0
 """How long a request waits for a leader before it is refused: most elections are over by then."""
@@ -89,7 +91,7 @@ class ForwardToLeader:
 
     def _wants_leader(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in LOCAL_PATHS:
+        if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
             return False
         if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
