@@ -187,6 +187,10 @@ def test_sizes_are_bounded() -> None:
     assert len(problems) == PROBLEMS_MAX
     with pytest.raises(PlaybookInvalid, match=r"and 300 more$"):
         load_text(many, file="a")
+    texts = "".join(f"  - {{type: log_event, message: '{'{{ trigger.x }}' * 90}'}}\n" for _ in range(12))
+    assert "at most 1000 expressions" in refused("name: a\nactions:\n" + texts)[0]["message"]
+    unknown = "".join(f"  - {{type: log_event, message: '{{{{ a{number} }}}}'}}\n" for number in range(400))
+    assert len(refused("name: a\nactions:\n" + unknown)) == PROBLEMS_MAX
     assert refused("a: \ud800")[0]["message"].startswith("not YAML")
 
 
