@@ -10,7 +10,9 @@ import pytest
 
 from orchestrator.failpoints import VARIABLE, FailPointInvalid, Point, parse, reach
 
-PASS = "from orchestrator.failpoints import reach\nfor _ in range(5): reach('playbook.after_commit'); print(_, flush=True)"
+PASS = (
+    "from orchestrator.failpoints import reach\nfor _ in range(5): reach('playbook.after_commit'); print(_, flush=True)"
+)
 
 
 def run(points: str, code: str = PASS) -> tuple[int, list[str], str]:

@@ -48,9 +48,7 @@ class Watched:
         return World(components=facts, groups=self.groups)
 
     def round(self) -> Round:
-        self.last = Round(
-            self.armed, self.marks, self.world(), Templates(), at=self.at, now=self.now, index=self.index
-        )
+        self.last = Round(self.armed, self.marks, self.world(), Templates(), at=self.at, now=self.now, index=self.index)
         return self.last
 
     def settle(self, turn: Round) -> list[Start]:
