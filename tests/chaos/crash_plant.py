@@ -4,7 +4,6 @@ The playbook has 16 steps in two executions and a third that its end starts: nes
 a variable, an HTTP request, a notification, a child. Each run's effects are written down by those who have them.
 """
 
-import asyncio
 import dataclasses
 import signal
 import sys
@@ -22,11 +21,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from orchestrator.dev.errors import PlantError
-from orchestrator.dev.local import Leader, LocalPlant
+from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Program
 from orchestrator.dev.topology import NodePlace, Topology, on_free_ports
 from orchestrator.dev.waiting import until
 from orchestrator.failpoints import VARIABLE
+from tests.chaos.node_forge import Forge, ForgedPlant
 from tests.orchestrator.plant_parts import served
 
 CRASH = """
@@ -158,7 +158,10 @@ class CrashPlant:
             plain = on_free_ports(self._directory)
             members = {field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)}
             self.topology = ArmedTopology(**members, sink=url)
-            self.nodes = await stack.enter_async_context(LocalPlant(self.topology))
+            forge = Forge()
+            stack.push_async_callback(forge.stop)
+            await forge.start()
+            self.nodes = await stack.enter_async_context(ForgedPlant(self.topology, forge))
             await self.nodes.wait_ready()
             await self.nodes.processes.start(*(self._component(name) for name in ("io", "press")))
             await until(self._registered, seconds=20, what="components", interval=0.05)
@@ -303,10 +306,4 @@ async def passings(plant: CrashPlant, name: str, first: int = 1, step: int = 1) 
         number += step
 
 
-def leader_of(outcome: Outcome) -> Leader | str:
-    """Who was killed."""
-    return outcome.killed
-
-
 __all__ = ["CrashPlant", "Outcome", "passings"]
-_ = asyncio

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from cluster import Applied
 from orchestrator import playbook_duty
 from orchestrator.node import Node
+from orchestrator.playbooks import engine
 from orchestrator.playbooks.engine import Decision
 from orchestrator.playbooks.execution import Control, ExecutionRow, Limits, PlaybookPut, Start, Status
 from tests.orchestrator.plant_parts import Orchestrator, Press, served
@@ -133,14 +134,17 @@ async def test_commands_waits_and_figures(plant: Plant) -> None:
 async def test_a_change_of_a_component_wakes_who_waits_for_it(plant: Plant) -> None:
     playbook = await plant.put("  - {type: wait_for_state, component: press, target_state: FAULT, timeout: 20s}")
     execution_id = await plant.start(playbook)
-    duties = await eventually(plant.node.duties)
-    waiting = await eventually(lambda: duties.waiting(execution_id))
+
+    def waits() -> dict[str, str]:
+        duties = plant.node.duties()
+        return {} if duties is None else dict(duties.waiting(execution_id))
+
+    waiting = await eventually(waits)
     assert "FAULT is waited for: press is" in waiting["actions/0"]
     plant.press.fault("on purpose")
     await plant.ended(execution_id)
-    await plant.ended(await plant.start(await plant.put(
-        "  - {type: send_command, component: press, command: CMD_RESET, wait: true}"
-    )))  # fmt: skip
+    reset = await plant.put("  - {type: send_command, component: press, command: CMD_RESET, wait: true}")
+    await plant.ended(await plant.start(reset))
 
 
 async def test_a_text_that_this_release_cannot_read_fails_its_execution(plant: Plant) -> None:
@@ -153,7 +157,7 @@ async def test_a_text_that_this_release_cannot_read_fails_its_execution(plant: P
 async def test_a_plan_that_raises_ends_that_execution_and_no_other(
     plant: Plant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    planned = playbook_duty.plan
+    planned = engine.plan
 
     def breaks(playbook: Any, row: ExecutionRow, *others: Any) -> Decision:
         if row.id == "x-breaks" and row.steps:
