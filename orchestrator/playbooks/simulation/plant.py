@@ -117,7 +117,7 @@ class SimulatedPlant(Strict):
                 groups=groups[name],
                 metrics=row.metrics,
             )
-            for name, row in self.components.items()
+            for name, row in sorted(self.components.items())
         }
 
     def all_in(self, state: State) -> Self:

@@ -136,16 +136,20 @@ class Simulator:
         self._inputs = inputs or {}
         before = set(self.records.registry.rows)
         self._automatic = True
-        number = f"event-{self._count + 1}"
-        trigger = {"type": kind, "source": source, "payload": dict(payload or {}), "id": number, "time": self.time.now}
-        self._tell(f"event {kind} from {source}")
-        self._trigger(Happening(EVENT, trigger))
+        self.happen(kind, source, payload or {})
         self.settle()
         return [self.outcome(each) for each in self.records.registry.rows if each not in before]
 
     def simulate_component_failure(self, component: str, kind: str = "FAULT") -> list[Run]:
         """FAULT or UNRESPONSIVE, or any failure of `--fail`; the executions that its triggers have started."""
         return self.await_triggers([f"{component}:{kind}"])
+
+    def happen(self, kind: str, source: str, payload: Mapping[str, Any]) -> None:
+        """An event is accepted now; no time passes."""
+        number = f"event-{len(self.timeline)}"
+        trigger = {"type": kind, "source": source, "payload": dict(payload), "id": number, "time": self.time.now}
+        self._tell(f"event {kind} from {source}")
+        self._trigger(Happening(EVENT, trigger))
 
     def await_triggers(self, faults: Iterable[Fault | str], *, inputs: Mapping[str, Any] | None = None) -> list[Run]:
         """Let things go wrong, and see what that starts; as `send_event`."""
