@@ -54,7 +54,7 @@ class Deduplicate(Strict):
 
 
 class Input(Strict):
-    """What an execution may be given. Without a default it is required."""
+    """What an execution may be given. One that is not given is its default, or null; `required` refuses that."""
 
     type: Literal["string", "number", "boolean", "list", "object", "any"] = "any"
     default: Any = None

@@ -69,7 +69,8 @@ def _sizes(tree: Mapping[str, Any], findings: Findings) -> None:
             return
     if count > STEPS_MAX:
         findings.oversized = True
-        findings.error(("actions",), f"a playbook has at most {STEPS_MAX} steps, this one {count}", "split it up")
+        message = f"a playbook has at most {STEPS_MAX} steps, this one {count}"
+        findings.error(("actions",), message, "split it up", of_name=True)
 
 
 def _identity(step: Seen, ids: dict[str, Loc], findings: Findings) -> None:
