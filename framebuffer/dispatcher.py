@@ -107,7 +107,9 @@ class Dispatcher:
                         await self._recovered()
                     report = await self._pass(claim=claim)
                     if self._tracing is not None and self._lend_ms:
-                        await self._recovered(before=report.sampled_id)  # what `publish` routed, in the order of its ids
+                        await self._recovered(
+                            before=report.sampled_id
+                        )  # what `publish` routed, in the order of its ids
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:
                         self._metrics.redis_outages.inc()

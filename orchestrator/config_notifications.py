@@ -16,8 +16,8 @@ class ChannelSettings(Section):
     """One way to tell people."""
 
     kind: Literal["log", "webhook", "slack"] = Field(
-        description="`log`: a line in the leader's log. `webhook`: a JSON document is posted to `url`, its `id` the same "
-        "when it comes twice. `slack`: a text for an incoming webhook of Slack or of what understands the same."
+        description="`log`: a line in the leader's log. `webhook`: a JSON document is posted to `url`, its `id` the "
+        "same when it comes twice. `slack`: a text for an incoming webhook of Slack or of what understands the same."
     )
     url: SecretStr | None = Field(
         default=None, description="`http://` or `https://`, for all but `log`. Such addresses often are secrets."

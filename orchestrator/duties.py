@@ -28,17 +28,25 @@ from orchestrator.monitoring.alert_duty import AlertDuty
 from orchestrator.monitoring.frame_figures import FrameFigures
 from orchestrator.monitoring.history import History
 from orchestrator.plant import Events, Observation, PlantDuty
+from orchestrator.playbook_duty import PlaybookDuty
+from orchestrator.playbook_parts import PlaybookParts
+from orchestrator.playbooks.committing import Committer
+from orchestrator.playbooks.effects import Effects
+from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
 from orchestrator.supervision_duty import SupervisionDuty
 from orchestrator.topology.rows import SupervisionCommand
+from orchestrator.triggers_duty import TriggersDuty
 
 
 class Proposer(Protocol):
     """``Node.propose``."""
 
-    async def __call__(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied: ...
+    async def __call__(
+        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+    ) -> Applied: ...
 
 
 class Duties:
@@ -59,6 +67,7 @@ class Duties:
         history: History,
         spans: SpanSink | None = None,
         router: Router | None = None,
+        playbooks: PlaybookParts,
         events: Events | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
@@ -66,6 +75,11 @@ class Duties:
 
         async def propose_component(body: ComponentCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
+
+        async def happened(event: Event) -> None:
+            await self.triggers.event(event)
+            if events is not None:
+                await events(event)
 
         async def propose_supervision(body: SupervisionCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -81,7 +95,7 @@ class Duties:
             missed_heartbeats=config.components.missed_heartbeats,
             health_hold_s=config.components.health_hold_s,
             event_max_age_s=config.components.event_max_age_s,
-            events=events,
+            events=happened,
         )
         self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
         self.processors = ProcessorDuty(
@@ -128,15 +142,51 @@ class Duties:
             history=history,
             figures=FrameFigures(self.pressure.figures, metrics),
         )
+
+        async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
+            return await propose(kind, body, command_id=command_id, epoch=epoch)
+
+        view = PlantView(state, playbooks.books.newest, self._metrics_of)
+        self.playbooks = PlaybookDuty(
+            state,
+            view=view,
+            books=playbooks.books,
+            templates=playbooks.templates,
+            clock=playbooks.clock,
+            commit=Committer(propose_execution),
+            perform=Effects(self.plant.send_command, playbooks.http, config.notifications.channels).perform,
+            watch=lambda: playbooks.watch(None),
+            figures=playbooks.figures,
+            on_record=playbooks.on_record,
+        )
+        self.triggers = TriggersDuty(
+            state,
+            view=view,
+            books=playbooks.books,
+            templates=playbooks.templates,
+            clock=playbooks.clock,
+            propose=propose_execution,
+            watch=playbooks.watch,
+            applied=playbooks.applied,
+        )
         self.in_order: Sequence[Duty] = (
             self.dispatch,
             self.processors,
             self.pressure,
             self.plant,
             self.supervision,
+            self.playbooks,
+            self.triggers,
             self.alerts,
         )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
+
+    def _metrics_of(self, component_id: str) -> Mapping[str, float]:
+        """A component's newest figures: what its heartbeats say, and `cpu` and `memory`."""
+        heard = self.plant.observation(component_id)
+        if heard is None:
+            return {}
+        return {**heard.metrics, "cpu": heard.cpu, "memory": float(heard.memory)}
 
     def _wake(self) -> None:
         self.dispatch.wake()
@@ -184,5 +234,5 @@ class Duties:
         """What was last heard of a component, by this leader."""
         return self.plant.observation(component_id)
 
-    def waiting(self, execution_id: str) -> Mapping[str, str]:  # noqa: ARG002 - until the playbooks' duty is here
-        return {}
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        return self.playbooks.waiting(execution_id)

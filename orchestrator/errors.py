@@ -16,12 +16,13 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── EventReused          event_reused         4  422   the id of another event of this source
     │   ├── Unauthorised         unauthorised         4  401
     │   ├── CommandRefused       command_refused      4  409   against the lifecycle's table
-    │   ├── CommandFailed        command_failed       4  409   the component tried and is in FAULT
+    │   ├── CommandFailed        command_failed       4  409   the component tried and could not
     │   ├── CommandInterrupted   command_interrupted  4  409   begun before the component restarted, not done again
     │   ├── CommandUnsupported   command_unsupported  4  422   the component has no such command of its own
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
+    │   ├── MemoryFailed         memory_failed        4  409   the component cannot note what it is about to do
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
@@ -38,6 +39,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── OutcomeUnknown           outcome_unknown      7  504   may have been done; repeat under the same key
     ├── Unreachable              unreachable          8  502   certainly not delivered
     ├── AddressInUse             address_in_use       1  500
+    ├── MemoryUnreadable     memory_unreadable    1  500   a component's memory of commands: damaged, or in use
     └── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
 """
 
@@ -173,6 +175,10 @@ class KeyReused(Refused):
     status = 422
 
 
+class MemoryFailed(Refused):
+    code = "memory_failed"
+
+
 class VariableInvalid(Refused):
     code = "variable_invalid"
     status = 422
@@ -252,6 +258,10 @@ class Unreachable(OrchestratorError):
 
 class AddressInUse(OrchestratorError):
     code = "address_in_use"
+
+
+class MemoryUnreadable(OrchestratorError):
+    code = "memory_unreadable"
 
 
 class SnapshotUnreadable(OrchestratorError):

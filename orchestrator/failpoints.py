@@ -32,10 +32,10 @@ class FailPointInvalid(ValueError):
 
 
 class Point(NamedTuple):
-    """`count`: the passing that is meant; 0: each."""
+    """`passing`: which one is meant; 0: each."""
 
     name: str
-    count: int
+    passing: int
     action: str
 
 
@@ -68,7 +68,7 @@ class _Armed:
             self._reload()
         passed = self._passed[name] = self._passed.get(name, 0) + 1
         for point in self._points:
-            if point.name != name or point.count not in (0, passed):
+            if point.name != name or point.passing not in (0, passed):
                 continue
             # Not by way of logging: nothing may be buffered when the process dies.
             os.write(2, f"fail point {name}:{passed}: {point.action}\n".encode())

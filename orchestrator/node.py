@@ -43,12 +43,13 @@ from orchestrator.leadership import Duty, Leadership
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.state import PlantState
 from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
+from orchestrator.timed_state import TimedState
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,8 @@ class Node:
 
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
-        self.state = PlantState()
+        self._clock = PlantClock()
+        self.state = TimedState(self._clock)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
@@ -83,11 +85,11 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
+        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster, self.registry, tls)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
         self._app: FastAPI | None = None
-        self._clock = PlantClock()
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,7 +111,7 @@ class Node:
             id=command_id or uuid.uuid4().hex,
             time=time.time(),
             epoch=epoch,
-            version=getattr(body, "version", 1),
+            version=_layout(type(body)),
         )
         return await self.cluster.propose(command)
 
@@ -136,7 +138,6 @@ class Node:
         return self._duties if self._leadership.epoch is not None else None
 
     def plant_time(self) -> float:
-        self._clock.note(self.state.executions.at)
         return self._clock.now()
 
     def redis_health(self) -> tuple[bool, str]:
@@ -175,6 +176,7 @@ class Node:
             dispatched=self.dispatched,
             spans=self._telemetry.spans,
             router=self._router,
+            playbooks=self.playbooks,
             history=self.history,
         )
         return self._duties.in_order
@@ -262,6 +264,7 @@ class Node:
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._health_http.aclose)
+            stack.push_async_callback(self.playbooks.aclose)
             await self._hand_over()
             if self._app is not None:
                 self._app.state.following.stop()
@@ -291,6 +294,12 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _layout(body: type[msgspec.Struct]) -> int:
+    """The version of a body's layout: its class says it. A field of that name belongs to the command itself."""
+    version = getattr(body, "version", 1)
+    return version if isinstance(version, int) else 1
 
 
 class _Rate:

@@ -23,8 +23,9 @@ from orchestrator.failpoints import reach
 from orchestrator.playbooks.books import Books, PlaybookUnreadable
 from orchestrator.playbooks.clock import TICK_S, PlantClock
 from orchestrator.playbooks.committing import Committer
-from orchestrator.playbooks.effect_pool import EffectPool
-from orchestrator.playbooks.engine import Decision, Effect, Failed, Result, plan
+from orchestrator.playbooks.effect import Effect, Failed, Result
+from orchestrator.playbooks.effect_pool import EffectPool, Perform
+from orchestrator.playbooks.engine import Decision, plan
 from orchestrator.playbooks.execution import (
     ENDED,
     OPEN_STEP,
@@ -82,7 +83,7 @@ class PlaybookDuty:
         templates: Templates,
         clock: PlantClock,
         commit: Committer,
-        perform: "Callable[[Effect], asyncio.Future[Result]]",
+        perform: Perform,
         watch: Watch,
         figures: PlaybookFigures,
         on_record: OnRecord = _nothing,
@@ -108,6 +109,11 @@ class PlaybookDuty:
 
     async def lay_down(self) -> None:
         await cancelled(self._task)
+
+    def waiting(self, execution_id: str) -> Mapping[str, str]:
+        """By path, what the open steps of an execution wait for, in words; empty where nothing is known of it."""
+        run = self._runs.get(execution_id)
+        return {} if run is None else run.waiting
 
     async def _run(self) -> None:
         try:
@@ -140,9 +146,9 @@ class PlaybookDuty:
     def _changed(self, kind: str, subject: str, data: Mapping[str, object]) -> None:
         if kind == "execution.changed":
             self._execution_changed(subject, data)
-        elif kind.startswith("component."):
+        elif kind.startswith(("component.", "maintenance.")):
             self._plant_changed(subject)
-        elif kind.startswith(("group.", "topology.", "control.")):
+        elif kind.startswith(("group.", "policy.")):
             self._plant_changed(None)
 
     def _execution_changed(self, execution_id: str, data: Mapping[str, object]) -> None:
@@ -247,10 +253,6 @@ class PlaybookDuty:
             return True
         if outcome.code in CHANGED:
             return True
-        if (path := _refused_step(record, outcome)) is not None:
-            # The record's own step is told why, and the rest of the record is decided anew.
-            run.results[path] = (("", -1), Failed(outcome.code, outcome.message))
-            return True
         log.error("execution %s: its record is refused: %s %s", row.id, outcome.code, outcome.message)
         last = failing(row, self._clock.now(), outcome.code, outcome.message)
         outcome = await self._committed(last)
@@ -269,11 +271,13 @@ class PlaybookDuty:
 
     def _recorded(self, run: Run, before: ExecutionRow, record: Record) -> None:
         took = time.monotonic() - run.woken
-        for step in record.steps:
+        after = self._state.executions.rows.get(before.id)
+        for decided in record.steps:
+            # Applying the record may have failed the step: a variable of the cluster that could not be set.
+            step = decided if after is None else after.steps.get(decided.path, decided)
             run.overhead[step.path] = run.overhead.get(step.path, 0.0) + took
             if step.status not in OPEN_STEP:
                 self._figures.ended(step, run.overhead.pop(step.path))
-        after = self._state.executions.rows.get(before.id)
         if after is not None:
             self._on_record(before, after)
 
@@ -291,7 +295,8 @@ class PlaybookDuty:
             else:
                 self._pool.begin(effect)
         run.inherited = frozenset()
-        run.watches = waits_for_components(row, decision.waiting)
+        run.waiting = decision.waiting
+        run.watches = waits_for_components(row)
         if decision.wake is not None:
             delay = max(0.0, decision.wake - self._clock.now())
             run.timer = asyncio.get_running_loop().call_later(delay, self._wake, run)
@@ -299,7 +304,7 @@ class PlaybookDuty:
     # ── Time ────────────────────────────────
 
     async def _tick(self) -> None:
-        """While executions are open plant time goes on in the replicated state, so that a takeover loses little of it."""
+        """While executions are open plant time goes on in the replicated state: a takeover loses little of it."""
         while True:
             await asyncio.sleep(TICK_LOOK_S)
             now = self._clock.now()
@@ -318,9 +323,3 @@ def failing(row: ExecutionRow, now: float, code: str, message: str) -> Record:
     return Record(
         id=row.id, revision=row.revision, at=now, steps=closed, status=Status.FAILED, code=code, error=message[:1000]
     )
-
-
-def _refused_step(record: Record, outcome: Outcome) -> str | None:
-    """The path of the step whose variable of the cluster could not be set."""
-    path = outcome.value.get("path") if isinstance(outcome.value, dict) else None
-    return path if isinstance(path, str) and any(step.path == path for step in record.steps) else None

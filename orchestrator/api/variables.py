@@ -3,30 +3,23 @@
 A revision is the variable's ETag. Values pass through as the JSON text that is replicated.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
+from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition, etag
 from orchestrator.api.documented import READ, WRITE, problems
+from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.problems import Problem
 from orchestrator.variables import NAME_PATTERN, Delete, Set, VariableRow
 
 router = APIRouter(prefix="/v1/variables", tags=["variables"])
 
 VariableName = Annotated[str, Path(pattern=NAME_PATTERN, examples=["line-a.speed"])]
-IfMatch = Annotated[
-    str | None,
-    Header(description='Only while the variable has this revision: `"42"`. Otherwise 412.', examples=['"42"']),
-]
-IfNoneMatch = Annotated[
-    str | None, Header(description="Only `*`: while the variable does not exist. Otherwise 412.", examples=["*"])
-]
-_ETAG = re.compile(r'"([1-9][0-9]{0,17})"')
 _REFUSALS = ("precondition_failed", "too_many_variables", "variables_full", "variable_invalid", "variable_too_large")
 
 
@@ -55,9 +48,6 @@ class VariableValue(BaseModel):
     value: Any
 
 
-_ETAGGED = {"headers": {"ETag": {"description": "The revision.", "schema": {"type": "string"}, "example": '"42"'}}}
-
-
 @router.get("", summary="All variables", response_model=list[Variable], responses=problems(*READ))
 async def variables(read: Read, response: Response) -> Response:
     """Ordered by name."""
@@ -69,7 +59,7 @@ async def variables(read: Read, response: Response) -> Response:
     "/{name}",
     summary="One variable",
     response_model=Variable,
-    responses=problems("variable_unknown", *READ, also={200: _ETAGGED}),
+    responses=problems("variable_unknown", *READ, also={200: ETAGGED}),
 )
 async def variable(read: Read, name: VariableName, response: Response) -> Response:
     row = await read(lambda state: state.variables.get(name))
@@ -83,14 +73,14 @@ async def variable(read: Read, name: VariableName, response: Response) -> Respon
     summary="Set a variable",
     response_model=Variable,
     responses=problems(
-        *_REFUSALS, *WRITE, also={200: _ETAGGED, 201: {"model": Variable, "description": "Created", **_ETAGGED}}
+        *_REFUSALS, *WRITE, also={200: ETAGGED, 201: {"model": Variable, "description": "Created", **ETAGGED}}
     ),
 )
 async def set_variable(
     ask: Ask, name: VariableName, body: VariableValue, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
 ) -> Response:
     """201 when it did not exist before. 412 `precondition_failed` has the variable's `revision`, 0 if it has none."""
-    command = Set.of(name, body.value, if_revision=_condition(if_match, if_none_match))
+    command = Set.of(name, body.value, if_revision=condition(if_match, if_none_match))
     applied = await ask.propose(Set.kind, command)
     told = applied.outcome.value
     row = VariableRow(name=name, value=command.value, revision=told["revision"], time=told["time"])
@@ -105,28 +95,7 @@ async def set_variable(
 )
 async def delete_variable(ask: Ask, name: VariableName, if_match: IfMatch = None) -> None:
     """412 `precondition_failed` has the variable's `revision`, 0 if it does not exist (any more)."""
-    await ask.propose(Delete.kind, Delete(name=name, if_revision=_condition(if_match, None)))
-
-
-def _condition(if_match: str | None, if_none_match: str | None) -> int | None:
-    """The revision that a change is made at: 0 for a variable that must not exist, None for any."""
-    if if_none_match is not None:
-        if if_match is not None:
-            raise _fault("If-None-Match", "cannot go together with If-Match")
-        if if_none_match.strip() != "*":
-            raise _fault("If-None-Match", "must be *; send a revision in If-Match")
-        return 0
-    if if_match is None:
-        return None
-    found = _ETAG.fullmatch(if_match.strip())
-    if found is None:
-        raise _fault("If-Match", 'must be one revision in quotation marks, such as "42"')
-    return int(found[1])
-
-
-def _fault(header: str, reason: str) -> Problem:
-    fault = {"location": f"header.{header}", "message": reason, "type": "condition"}
-    return Problem("invalid_request", f"header.{header}: {reason}", errors=[fault])
+    await ask.propose(Delete.kind, Delete(name=name, if_revision=condition(if_match, None)))
 
 
 def _shown(row: VariableRow) -> dict[str, Any]:
@@ -140,5 +109,5 @@ def _answer(shown: Any, headers: Mapping[str, str], revision: int | None = None,
     answer = Response(msgspec.json.encode(shown), status_code=status, media_type="application/json")
     answer.headers.update(headers)
     if revision is not None:
-        answer.headers["ETag"] = f'"{revision}"'
+        answer.headers["ETag"] = etag(revision)
     return answer

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
     from orchestrator.monitoring.alert_duty import AlertDuty
+    from orchestrator.state import PlantState
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,10 @@ class NodeView(Protocol):
 
     @property
     def cluster(self) -> "Cluster": ...
+
+    @property
+    def state(self) -> "PlantState":
+        """What is applied here. Its rows are replaced on change and never altered; read it by `cluster.read`."""
 
     @property
     def streams(self) -> "FrameStreams | None":

@@ -4,13 +4,20 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli import playbook_cluster
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.output import emit, leave, note, output_option, printable
+from orchestrator.cli.playbook_check import check
+from orchestrator.cli.playbook_simulate import simulate
 
 
 @click.group()
 def playbook() -> None:
     """Playbooks: what the leader does to the plant, step by step."""
+
+
+playbook.add_command(simulate)
+playbook.add_command(check)
 
 
 @playbook.command(
@@ -49,6 +56,10 @@ def schema() -> None:
     from orchestrator.playbooks.schema import schema_text
 
     click.echo(schema_text(), nl=False)
+
+
+for command in playbook_cluster.COMMANDS:
+    playbook.add_command(command)
 
 
 def _number(count: int, what: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from orchestrator.errors import StaleEpoch
 from orchestrator.failpoints import reach
-from orchestrator.playbooks.engine import Effect, Failed, Result
+from orchestrator.playbooks.effect import Effect, Failed, Result
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2_000
 
+Perform = Callable[[Effect], Awaitable[Result]]
 Place = tuple[str, str]
 """(execution, path): a step has one effect at a time."""
 
@@ -27,7 +28,7 @@ class EffectPool:
 
     def __init__(
         self,
-        perform: Callable[[Effect], Awaitable[Result]],
+        perform: Perform,
         ended: Callable[[Effect, Result | None], None],
         *,
         at_once: int = AT_ONCE,

@@ -1,7 +1,7 @@
 """Does what a playbook wants done outside the replicated state, and says what became of it.
 
-`Failed`: it certainly was not done, or was done and failed; another attempt takes a new key. `Unknown`: it may have been
-done; it is asked for again under the same key, and the receiver answers what it did the first time.
+`Failed`: it certainly was not done, or was done and failed; another attempt takes a new key. `Unknown`: it may have
+been done; it is asked for again under the same key, and the receiver answers what it did the first time.
 
 | send_command                                         | result                                            |
 | ---------------------------------------------------- | ------------------------------------------------- |
@@ -47,7 +47,7 @@ from orchestrator.errors import (
     Unreachable,
 )
 from orchestrator.events import CommandAnswer
-from orchestrator.playbooks.engine import Done, Effect, Failed, Result, Unknown
+from orchestrator.playbooks.effect import Done, Effect, Failed, Result, Unknown
 from orchestrator.playbooks.outgoing import Exchange, no_secrets, request_of
 
 log = logging.getLogger(__name__)

@@ -10,26 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, Undefined, nodes
+from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import consume
 from jinja2.visitor import NodeTransformer
 
 from orchestrator.errors import TemplateFailed
-from orchestrator.playbooks.filters import (
-    FILTERS,
-    INTEGER_MAX,
-    TESTS,
-    Missing,
-    bounded,
-    kind,
-    known,
-    member,
-    number,
-    shown,
-)
+from orchestrator.playbooks.filters import FILTERS, TESTS
 from orchestrator.playbooks.suggestions import did_you_mean
+from orchestrator.playbooks.values import Missing, bounded, kind, known, member, number, shown, there
 
 EXPRESSION_MAX = 2_000
 """Characters of one expression."""
@@ -87,8 +77,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
         for side in (left, right):
-            if isinstance(side, Undefined):
-                str(side)  # raises with its own message
+            there(side)
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             return bounded(left + right)
         if operator == "+" and isinstance(left, list) and isinstance(right, list):
@@ -188,8 +177,11 @@ def _wrong(node: nodes.Node) -> str:
     named = _member_of(node) or (node.name if isinstance(node, nodes.Name) else "")
     if named.startswith("__"):
         return f"{named!r}: internals cannot be reached"
-    if isinstance(node, nodes.Const) and isinstance(node.value, int) and abs(node.value) >= INTEGER_MAX:
-        return "the number does not fit into 64 bits"
+    if isinstance(node, nodes.Const) and isinstance(node.value, int | float):
+        try:
+            number(int(node.value) if isinstance(node.value, bool) else node.value)
+        except ValueError as error:
+            return str(error)
     if isinstance(node, nodes.Filter):
         return _wrong_use("filter", node, FILTERS)
     if isinstance(node, nodes.Test):

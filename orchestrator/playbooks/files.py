@@ -7,7 +7,8 @@ from typing import Any
 
 from orchestrator.errors import PlaybookInvalid
 from orchestrator.playbooks.loading import Loaded, load_text
-from orchestrator.playbooks.positions import BYTES_MAX, PlaybookProblem, Positions
+from orchestrator.playbooks.positions import PlaybookProblem, Positions
+from orchestrator.playbooks.reading import BYTES_MAX
 from orchestrator.playbooks.together import check_together, missing_playbooks
 
 SUFFIXES = (".yaml", ".yml")

@@ -1,14 +1,13 @@
 """Whether what an execution is given is what its playbook declares. Pure."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.errors import VariableInvalid
 from orchestrator.playbooks.models import Input, Playbook
+from orchestrator.variables import json_text
 
-INPUTS_BYTES_MAX = 64 * 1024
-"""Of the JSON text of all inputs of one execution."""
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "number": (int, float),
@@ -20,7 +19,10 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class InputFault:
-    """One input that is wrong. `type` is `missing`, `unknown`, `wrong_type` or `too_large`; `name` is empty for all."""
+    """One input that is wrong: `missing`, `unknown` or `wrong_type`.
+
+    `inputs_invalid` and `inputs_too_large` are said of all together: then `name` is empty.
+    """
 
     name: str
     type: str
@@ -30,7 +32,7 @@ class InputFault:
 def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[InputFault, ...]]:
     """What the execution gets, defaults filled in, and all that is wrong with what was given.
 
-    An input that may be left out and has no default is None. `given` is JSON data.
+    One that is not given is its default, or None where it has none. `given` is JSON data, of at most 16 KiB in all.
     """
     faults = [
         InputFault(name, "unknown", f"{playbook.name} declares no input {name!r}; {_known(playbook)}")
@@ -44,23 +46,20 @@ def checked_inputs(playbook: Playbook, given: Mapping[str, Any]) -> tuple[dict[s
             if not _fits(given[name], declared):
                 found = _kind_of(given[name])
                 faults.append(InputFault(name, "wrong_type", f"must be a {declared.type}, not {found}"))
-        elif _required(declared):
+        elif declared.required:
             faults.append(InputFault(name, "missing", f"{playbook.name} needs it: a {declared.type}"))
         else:
             inputs[name] = declared.default
-    if not faults and (size := len(json.dumps(inputs, ensure_ascii=False).encode())) > INPUTS_BYTES_MAX:
-        faults.append(
-            InputFault("", "too_large", f"the inputs have {size} bytes as JSON, the limit is {INPUTS_BYTES_MAX}")
-        )
+    if not faults:
+        try:
+            json_text(inputs)
+        except VariableInvalid as error:
+            faults.append(InputFault("", error.code.replace("variable", "inputs"), f"all together: {error.message}"))
     return inputs, tuple(faults)
 
 
-def _required(declared: Input) -> bool:
-    return declared.required or "default" not in declared.model_fields_set
-
-
 def _fits(value: Any, declared: Input) -> bool:
-    if declared.type == "any" or (value is None and not _required(declared)):
+    if declared.type == "any" or (value is None and not declared.required):
         return True
     if declared.type == "number" and isinstance(value, bool):
         return False

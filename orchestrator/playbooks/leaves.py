@@ -22,6 +22,7 @@ from orchestrator.playbooks.execution import (
     StepStatus,
     VariableSet,
 )
+from orchestrator.playbooks.inputs import checked_inputs
 from orchestrator.playbooks.selecting import targets
 from orchestrator.playbooks.walk import Scope, StepFailed, Walk
 
@@ -117,12 +118,9 @@ def begin_scenario(walk: Walk, action: actions.ExecuteScenario, row: StepRow, sc
     if depth + 1 > NESTED_MAX:
         raise StepFailed("nested_too_deep", f"executions start one another at most {NESTED_MAX} deep")
     given = walk.render(action.inputs, scope)
-    inputs = {key: each.default for key, each in known.playbook.inputs.items() if not each.required} | given
-    missing = [key for key, each in known.playbook.inputs.items() if each.required and key not in inputs]
-    if missing or given.keys() - known.playbook.inputs.keys():
-        odd = ", ".join(
-            [*(f"{key} is needed" for key in missing), *sorted(given.keys() - known.playbook.inputs.keys())]
-        )
+    inputs, faults = checked_inputs(known.playbook, given)
+    if faults:
+        odd = "; ".join(f"{each.name}: {each.message}" for each in faults[:5])
         raise StepFailed("inputs_invalid", f"inputs of {name}: {odd}")
     source = f"{walk.row.id}:{walk.row.generation}:{row.path}:{row.key}"
     child = f"{walk.row.id[:40]}.{hashlib.sha256(source.encode()).hexdigest()[:16]}"

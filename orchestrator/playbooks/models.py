@@ -6,8 +6,8 @@ begins. A `when`, `until`, `condition`, `always` or `never` is one bare expressi
 
 What an expression sees: `trigger`, `inputs`, `vars`, `steps` (by `id`: `status`, `value`, `error`), `item` and
 `index` (in `for_each`), `error` (in `on_failure` and `on_timeout`: `step`, `code`, `message`), `execution` (`id`,
-`playbook`, `version`), `components` (by id: `state`, `online`, `health`, `maintenance`, `groups`, `metrics`), `plant`
-(the variables of the cluster).
+`playbook`, `version`), `components` (by id: `state`, `online`, `health`, `maintenance`, `groups`, `metrics`,
+`depends_on`, `dependents`), `plant` (the variables of the cluster). An invariant sees `execution.status` too.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -54,7 +54,7 @@ class Deduplicate(Strict):
 
 
 class Input(Strict):
-    """What an execution may be given. Without a default it is required."""
+    """What an execution may be given. One that is not given is its default, or null; `required` refuses that."""
 
     type: Literal["string", "number", "boolean", "list", "object", "any"] = "any"
     default: Any = None

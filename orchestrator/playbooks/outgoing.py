@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from orchestrator.playbooks.engine import Done, Failed, Result, Unknown
+from orchestrator.playbooks.effect import Done, Failed, Result, Unknown
 
 __all__ = ["BODY_BYTES_MAX", "EXCHANGE_S", "Exchange", "Outgoing", "no_secrets", "outside_client", "request_of"]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.playbooks.engine import Effect, Result
+from orchestrator.playbooks.effect import Effect, Result
 from orchestrator.playbooks.execution import OPEN_STEP, ExecutionRow
 
 WATCHING = frozenset({"wait_for_state", "set_group_state"})
@@ -34,6 +34,7 @@ class Run:
     under_way: dict[str, Begun] = field(default_factory=dict)
     results: dict[str, tuple[Begun, Result]] = field(default_factory=dict)
     overhead: dict[str, float] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -89,9 +90,9 @@ def _begun(effect: Effect) -> Begun:
     return effect.key, effect.sends
 
 
-def waits_for_components(row: ExecutionRow, waiting: Iterable[str]) -> bool:
+def waits_for_components(row: ExecutionRow) -> bool:
     """Whether a change of a component may let the execution go on."""
-    return any(path in row.steps and row.steps[path].type in WATCHING for path in waiting)
+    return any(step.type in WATCHING and step.status in OPEN_STEP for step in row.steps.values())
 
 
 def concerns(row: ExecutionRow, component_id: str) -> bool:

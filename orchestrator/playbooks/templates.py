@@ -16,8 +16,8 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.expressions import SANDBOX, Expression, compile_expression
-from orchestrator.playbooks.filters import DEPTH_MAX, TEXT_MAX, known, plain, shown
 from orchestrator.playbooks.suggestions import did_you_mean
+from orchestrator.playbooks.values import DEPTH_MAX, TEXT_MAX, known, plain, shown
 
 EXPRESSIONS_MAX = 100
 """In one text."""
@@ -161,7 +161,11 @@ def _bare(text: str) -> tuple[Expression]:
         if len(parts) != 1 or not isinstance(parts[0], Expression):
             raise TemplateFailed(f"`{_short(text)}`: this is one expression, not a text with expressions in it")
         return (parts[0],)
-    return (compile_expression(text),)
+    try:
+        return (compile_expression(text),)
+    except TemplateFailed as failed:
+        hint = "; braces, if any, go around the whole expression" if "{{" in text else ""
+        raise TemplateFailed(failed.message + hint) from None
 
 
 def _split(text: str) -> tuple[str | Expression, ...]:

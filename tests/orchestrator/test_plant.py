@@ -204,7 +204,7 @@ async def test_after_a_timeout_the_repeat_learns_what_was_done_once(leader: Lead
 
 
 async def test_work_that_goes_on_is_known_once_it_is_reported(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.component.ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr("orchestrator.commanded.ANSWER_WITHIN_S", 0.05)
     press = Press()
     async with working(press):
         await leader.admit(press)
@@ -220,7 +220,7 @@ async def test_work_that_goes_on_is_known_once_it_is_reported(leader: Leader, mo
 
 
 async def test_what_a_component_refuses_comes_out_as_it_said(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.component.ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr("orchestrator.commanded.ANSWER_WITHIN_S", 0.05)
     press = Press()
     async with working(press):
         await leader.admit(press)

@@ -22,6 +22,7 @@ from orchestrator.lifecycle import Command, State, parse_command
 from orchestrator.playbooks.actions import SELECTORS, Selecting, Step
 from orchestrator.playbooks.fields import Duration, Strict
 from orchestrator.playbooks.models import Playbook
+from orchestrator.playbooks.simulation.faults import SERVICES
 from orchestrator.playbooks.walking import every_action
 from orchestrator.playbooks.world import ComponentFacts, Templates
 
@@ -126,12 +127,17 @@ class SimulatedPlant(Strict):
 
 
 def plant_for(
-    playbooks: Iterable[Playbook], templates: Templates, context: Mapping[str, Any], *, state: State = State.READY
+    playbooks: Iterable[Playbook],
+    templates: Templates,
+    context: Mapping[str, Any],
+    *,
+    state: State = State.READY,
+    also: Iterable[str] = (),
 ) -> SimulatedPlant:
     """A plant with what the playbooks name: their components, and groups of two components each, all in `state`.
 
     Selectors that are templates are rendered with `context` (`inputs`, `trigger`); those that only a run could tell
-    are passed over. SimulationInvalid when nothing at all is named.
+    are passed over. `also`: components that are named elsewhere. SimulationInvalid when nothing at all is named.
     """
     components: set[str] = set()
     groups: set[str] = set()
@@ -163,6 +169,7 @@ def plant_for(
     for group in sorted(groups):
         for number in range(1, GROUP_SIZE + 1):
             rows[f"{group}-{number}"] = {"state": state, "groups": [group]}
+    rows |= {name: {"state": state} for name in sorted(also) if name not in rows and name not in SERVICES}
     if everyone and len(rows) < GROUP_SIZE:
         rows["base"] = {"state": state}
         rows["machine"] = {"state": state, "depends_on": ["base"]}

@@ -49,6 +49,7 @@ class Run:
     """What became of one execution. `stuck`: nothing could happen any more, and it has not ended."""
 
     id: str
+    playbook: str
     status: str
     code: str
     error: str
@@ -97,6 +98,8 @@ class Simulator:
         self._ended: set[str] = set()
         self._count = 0
         self._automatic = False
+        self._armed: frozenset[str] = frozenset()
+        self._inputs: Mapping[str, Any] = {}
 
     # ── To use ────────────────────────────────
 
@@ -118,8 +121,19 @@ class Simulator:
         self.settle()
         return self.outcome(execution)
 
-    def send_event(self, kind: str, source: str, payload: Mapping[str, Any] | None = None) -> list[Run]:
-        """An event that the orchestrator accepts; what it has started, and what became of that."""
+    def send_event(
+        self,
+        kind: str,
+        source: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> list[Run]:
+        """An event that the orchestrator accepts; what it has started, and what became of that.
+
+        `inputs`: for what it starts, where the playbook has an input of the name.
+        """
+        self._inputs = inputs or {}
         before = set(self.records.registry.rows)
         self._automatic = True
         number = f"event-{self._count + 1}"
@@ -131,9 +145,14 @@ class Simulator:
 
     def simulate_component_failure(self, component: str, kind: str = "FAULT") -> list[Run]:
         """FAULT or UNRESPONSIVE, or any failure of `--fail`; the executions that its triggers have started."""
+        return self.await_triggers([f"{component}:{kind}"])
+
+    def await_triggers(self, faults: Iterable[Fault | str], *, inputs: Mapping[str, Any] | None = None) -> list[Run]:
+        """Let things go wrong, and see what that starts; as `send_event`."""
         before = set(self.records.registry.rows)
+        self._inputs = inputs or {}
         self._automatic = True
-        self.script([f"{component}:{kind}"])
+        self.script(faults)
         self.settle()
         return [self.outcome(each) for each in self.records.registry.rows if each not in before]
 
@@ -158,14 +177,24 @@ class Simulator:
                 raise SimulationInvalid(f"{fault}: there is no component {fault.subject}; the plant has: {known}")
             self.time.after(fault.at, partial(self._harm, fault))
 
-    def armed(self) -> None:
-        """From now on triggers start playbooks."""
+    def arm(self, *names: str) -> None:
+        """From now on the triggers of these playbooks start them, and those of no other. Without names: all do."""
         self._automatic = True
+        self._armed = frozenset(names)
 
     def outcome(self, execution: str) -> Run:
         row = self.records.registry.rows[execution]
         length = (self.time.now if row.ended is None else row.ended) - (row.started or row.created)
-        return Run(row.id, str(row.status), row.code, row.error, round(length, 6), self.devices.states(), row.open)
+        return Run(
+            row.id,
+            row.playbook,
+            str(row.status),
+            row.code,
+            row.error,
+            round(length, 6),
+            self.devices.states(),
+            row.open,
+        )
 
     # ── Time ────────────────────────────────
 
@@ -224,7 +253,10 @@ class Simulator:
         if not self._automatic:
             return
         for playbook, trigger in started_by(happening, self.records.playbooks, self._world(), self.templates):
-            self.start(playbook.name, {}, trigger, manual=False)
+            if self._armed and playbook.name not in self._armed:
+                continue
+            given = {name: value for name, value in self._inputs.items() if name in playbook.inputs}
+            self.start(playbook.name, given, trigger, manual=False)
 
     def _ask_people(self) -> None:
         for execution, path in self.leader.awaiting_approval():

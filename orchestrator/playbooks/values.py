@@ -1,0 +1,166 @@
+"""Values as expressions see them: plain JSON data, each within bounds. Pure."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jinja2 import StrictUndefined, Undefined
+
+TEXT_MAX = 64 * 1024
+"""Characters of a text that an expression makes, and of the JSON text of what it gives."""
+LIST_MAX = 10_000
+DEPTH_MAX = 32
+INTEGER_MAX = 2**63
+
+
+class Missing(StrictUndefined):
+    """A value that is not there; any use but `is defined` and `default` fails with the message of the first one."""
+
+    __slots__ = ()
+
+
+def known(names: Iterable[Any]) -> str:
+    """A bounded list of names, for messages."""
+    texts = sorted(str(name) for name in names)
+    return ", ".join(text[:60] for text in texts[:12]) + (f" and {len(texts) - 12} more" if len(texts) > 12 else "")
+
+
+# ── Bounds ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plain(value: Any) -> Any:
+    """A copy of `value` as plain JSON data. Raises ValueError where it is none, is over 64 KB or nested too deeply."""
+    left = TEXT_MAX
+
+    def take(size: int) -> None:
+        nonlocal left
+        left -= size
+        if left < 0:
+            raise ValueError(f"what it gives is over {TEXT_MAX} characters")
+
+    def copy(inner: Any, depth: int) -> Any:
+        if depth > DEPTH_MAX:
+            raise ValueError(f"what it gives is nested more than {DEPTH_MAX} deep")
+        if isinstance(inner, str):
+            take(len(inner) + 2)
+            # A subclass of str (an enumeration) becomes the text that it stands for.
+            return str.__str__(inner)
+        take(4)
+        if inner is None or isinstance(inner, bool):
+            return inner
+        if isinstance(inner, int | float):
+            return number(inner)
+        if isinstance(inner, Mapping):
+            found = {}
+            for key, item in inner.items():
+                if not isinstance(key, str):
+                    raise ValueError(f"the names in a mapping are text, not {kind(key)}")  # noqa: TRY004
+                take(len(key) + 2)
+                found[str.__str__(key)] = copy(item, depth + 1)
+            return found
+        there(inner)
+        if isinstance(inner, Sequence) and not isinstance(inner, bytes | bytearray):
+            return [copy(item, depth + 1) for item in inner]
+        raise ValueError(f"what it gives is no JSON data: {kind(inner)}")
+
+    return copy(value, 0)
+
+
+def number(value: Any) -> int | float:
+    """`value`, a number. Raises TypeError for what is none, ValueError when it is not finite or not within 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        there(value)
+        raise TypeError(f"a number is needed here, not {kind(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("the number is too large, or none at all")
+    if isinstance(value, int) and not -INTEGER_MAX <= value < INTEGER_MAX:
+        raise ValueError("the number does not fit into 64 bits")
+    return value
+
+
+def bounded(value: Any) -> Any:
+    """`value`, unless it is a text or list that is too long."""
+    if isinstance(value, str) and len(value) > TEXT_MAX:
+        raise ValueError(f"a text of more than {TEXT_MAX} characters")
+    if isinstance(value, list) and len(value) > LIST_MAX:
+        raise ValueError(f"a list of more than {LIST_MAX} items")
+    return value
+
+
+def kind(value: Any) -> str:
+    """How messages call its type."""
+    if value is None:
+        return "nothing (null)"
+    match value:
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+    return type(value).__name__
+
+
+def shown(value: Any) -> str:
+    """`value` inside a text: texts as they are, all else as JSON."""
+    if isinstance(value, Undefined):
+        return str(value)
+    return str.__str__(value) if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+
+
+def there(value: Any) -> None:
+    """Nothing, unless `value` is missing: that raises with its own message."""
+    if isinstance(value, Undefined):
+        str(value)
+
+
+def text_of(value: Any) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    there(value)
+    raise TypeError(f"a text is needed here, not {kind(value)}")
+
+
+def list_of(value: Any) -> list[Any]:
+    there(value)
+    if isinstance(value, Mapping | str) or not isinstance(value, Iterable):
+        hint = "; a mapping has the filters keys and values" if isinstance(value, Mapping) else ""
+        raise TypeError(f"a list is needed here, not {kind(value)}{hint}")
+    found: list[Any] = bounded(list(value))
+    return found
+
+
+def _no_such(value: Mapping[Any, Any], name: Any, label: str) -> Missing:
+    return Missing(hint=f"{label} has no {str(name)[:80]!r}; it has: {known(value) or 'nothing'}")
+
+
+def member(value: Any, name: Any, label: str = "") -> Any:
+    """`value.name` or `value[name]`: members of mappings and items of lists, and nothing else of a value."""
+    if isinstance(value, Undefined):
+        return value
+    label = label or kind(value)
+    if isinstance(value, Mapping):
+        try:
+            # One look, as what stands there may be made only then.
+            return value[name] if isinstance(name, str) else _no_such(value, name, label)
+        except KeyError:
+            return _no_such(value, name, label)
+    if isinstance(value, list | tuple | str):
+        if isinstance(name, int) and not isinstance(name, bool):
+            if -len(value) <= name < len(value):
+                return value[name]
+            return Missing(hint=f"{label} has no item {name}: its length is {len(value)}")
+        return Missing(hint=f"{label} has no members, so no {str(name)[:80]!r}")
+    return Missing(hint=f"{label} has no members, so no {str(name)[:80]!r}")
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
+    there(value)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"a mapping is needed here, not {kind(value)}")
+    return value

@@ -1,0 +1,32 @@
+"""The plant's state on a node that runs: it lets the node's plant clock know of the times that commands carry."""
+
+from collections.abc import Sequence
+
+from cluster.commands import Command, Event, Outcome, Position
+from orchestrator.playbooks.clock import PlantClock
+from orchestrator.state import PlantState
+
+
+class TimedState(PlantState):
+    """The clock is read where a command is applied, and decides nothing there."""
+
+    def __init__(self, clock: PlantClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._noted = 0.0
+
+    def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
+        """As PlantState does."""
+        applied = super().apply(command, position)
+        self._note()
+        return applied
+
+    def restore(self, data: bytes) -> None:
+        """As PlantState does."""
+        super().restore(data)
+        self._note()
+
+    def _note(self) -> None:
+        if self.executions.at > self._noted:
+            self._noted = self.executions.at
+            self._clock.note(self._noted)
