@@ -146,6 +146,9 @@ class Duties:
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
             return await propose(kind, body, command_id=command_id, epoch=epoch)
 
+        effects = Effects(
+            playbooks.spans.sending(self.plant.send_command), playbooks.http, config.notifications.channels
+        )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
         self.playbooks = PlaybookDuty(
             state,
@@ -154,7 +157,7 @@ class Duties:
             templates=playbooks.templates,
             clock=playbooks.clock,
             commit=Committer(propose_execution),
-            perform=Effects(self.plant.send_command, playbooks.http, config.notifications.channels).perform,
+            perform=playbooks.spans.performing(effects.perform),
             watch=lambda: playbooks.watch(None),
             figures=playbooks.figures,
             on_record=playbooks.on_record,
