@@ -51,14 +51,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plant:
-    """What is decided upon. `held` are components that a playbook holds."""
+    """What is decided upon. `held`: components that a playbook holds, and which one."""
 
     components: Mapping[str, ComponentRow]
     controls: Mapping[str, ControlRow]
     depends_on: Graph
     groups: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """(strategy, members in order) by name; of those whose strategy is not one_for_one"""
-    held: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict)
 
     def control(self, component_id: str) -> ControlRow:
         return self.controls.get(component_id) or ControlRow(id=component_id)
@@ -69,7 +69,7 @@ class Plant:
         if maintenance is not None:
             by = f", says {maintenance.by}" if maintenance.by else ""
             return f"is in maintenance{by}: {maintenance.reason}"
-        return "is held by a playbook" if component_id in self.held else ""
+        return f"is held by {holder}" if (holder := self.held.get(component_id)) else ""
 
     @cached_property
     def impact(self) -> Impact:
