@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.1
 """A look that finds everything as it was costs next to nothing."""
+REST = 4
+"""Times as long as a tick took: with a thousand components on the move it takes at most a fifth of the leader's time."""
 AT_ONCE = 32
 """Components for which something is under way side by side."""
 PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
@@ -92,7 +94,9 @@ class SupervisionDuty:
     async def _watch(self) -> None:
         while True:
             self._done.clear()
+            began = time.monotonic()
             self._tick()
+            await asyncio.sleep((time.monotonic() - began) * REST)
             with contextlib.suppress(TimeoutError):  # what was done has changed something: the next step need not wait
                 await asyncio.wait_for(self._done.wait(), TICK_S)
 

@@ -286,7 +286,7 @@ def test_a_base_does_not_restart_under_those_that_have_to_stop() -> None:
     world.fault("io")
     world.settle()
     assert world.states == {"io": State.FAULT, "supervisor": State.STARTED, "kds": State.STOPPING}
-    assert "waits for kds, which has to stop first" in world.reason("io")
+    assert "waits for kds, which needs it and has to stop first" in world.reason("io")
     world.slow.clear()
     world.settle()
     assert set(world.states.values()) == {State.STARTED}
