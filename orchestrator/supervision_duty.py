@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 """A look that finds everything as it was costs next to nothing."""
 REST = 4
-"""Times as long as a tick took: with a thousand components on the move it takes at most a fifth of the leader's time."""
+"""Times as long as a tick took: a thousand components on the move take at most a fifth of the leader's time."""
 AT_ONCE = 32
 """Components for which something is under way side by side."""
 PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
