@@ -32,6 +32,7 @@ from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.effects import Effects
+from orchestrator.playbooks.holding import Holding
 from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
@@ -97,7 +98,13 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
         )
-        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
+        holding = Holding()
+        self.supervision = SupervisionDuty(
+            state,
+            propose_supervision,
+            self.plant.send_command,
+            held=lambda: holding.of(state.executions.rows),
+        )
         self.processors = ProcessorDuty(
             streams,
             epoch,
