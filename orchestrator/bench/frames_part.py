@@ -33,7 +33,7 @@ RESULT = b'{"frame_id":"cam1-1","camera_id":"cam1","sequence":1,"result":{}}'
 CAMERAS = 4
 BATCH = 64
 CAPACITY = 1_000
-AHEAD_MAX = 10_000  # frames published and not dispatched: more would measure memory
+AHEAD_MAX = 2_000  # frames published and not settled: two thirds of all capacity; more would measure backpressure
 SAMPLES_MAX = 100_000
 HEARTBEAT_S = 1.0
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -90,8 +90,7 @@ async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) ->
             await publish(turn, BATCH)
             published += BATCH
             if published % (BATCH * 4) == 0:
-                while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                    await asyncio.sleep(0.005)
+                await _not_too_far_ahead(streams)
         return published
 
     if not arguments.fps:
@@ -103,6 +102,15 @@ async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) ->
         await publish(published % CAMERAS, 1)
         published += 1
     return published
+
+
+async def _not_too_far_ahead(streams: FrameStreams) -> None:
+    while True:
+        waiting = await streams.redis.xlen(streams.keys.capture)
+        queued = await streams.redis.hvals(streams.keys.depths)
+        if waiting + sum(map(int, queued)) <= AHEAD_MAX:
+            return
+        await asyncio.sleep(0.002)
 
 
 async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> int:
@@ -117,8 +125,7 @@ async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> i
                 while time.monotonic() < ends:
                     await producer.publish(payload, width=176, height=144, format="jpeg")
                     if producer.counters.accepted % 256 == 0:
-                        while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                            await asyncio.sleep(0.005)
+                        await _not_too_far_ahead(streams)
                 await producer.flush()
                 return producer.counters.published + producer.counters.duplicates
 
