@@ -140,12 +140,14 @@ async def publisher(streams: FrameStreams, arguments: argparse.Namespace) -> Non
 
 
 async def work_calls(streams: FrameStreams, worker: str, latencies: deque[float]) -> None:
-    """Take and settle batches of 64; wait without polling when there is nothing."""
+    """Take and settle batches of 64; wait without polling when there is no more, as the processor's pipeline does."""
     seen: dict[str, str] = {}
+    frames: list[TakenFrame] = []
     while True:
+        if len(frames) < BATCH:
+            await streams.wait_queue(worker, seen, 1.0)
         frames = await streams.take(worker, worker, count=BATCH)
         if not frames:
-            await streams.wait_queue(worker, seen, 1.0)
             continue
         now = time.monotonic_ns()
         latencies.extend((now - _stamp.decode(frame.event).ns) / 1e6 for frame in frames)
