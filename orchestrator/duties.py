@@ -208,7 +208,11 @@ class Duties:
         """What this leader knows of a processor."""
         return self.processors.observation(processor_id)
 
+    async def processors_changed(self) -> None:
+        await self.dispatch.told()
+
     async def processor_removed(self, processor_id: str) -> int:
+        await self.dispatch.told()
         try:
             return await self.processors.return_queue(processor_id)
         except (RedisFailure, Fenced):
