@@ -32,6 +32,9 @@ _IDLE_PASSES = 3
 _SAMPLED_PAGE = 100
 _IDLE_PAUSE_S = 0.01
 
+LEND_MS = 1000
+"""How long ``publish`` may route by the table that came with a call; a pass every ``block_s`` renews it."""
+
 
 def batch_of(limit: int, table: RoutingTable) -> int:
     """How many frames one call moves at most: ``limit``, or more where the table is large.
@@ -44,6 +47,7 @@ def batch_of(limit: int, table: RoutingTable) -> int:
 class Dispatcher:
     """Moves frames from capture and lanes to the processors' queues, `limit` per call.
 
+    `direct`: between the passes `publish` routes by the table itself, where nothing waits (not beside a `router`).
     `table` gives the routing table for each call; `wake()` tells that it changed for the better. `on_report` is
     called after each call. Redis outages are waited out; after one, the queues are counted anew, as it may be a
     promoted replica. `spans` gets those of the frames whose traces are recorded. `router`: decides in place of the
@@ -61,6 +65,7 @@ class Dispatcher:
         metrics: FrameMetrics | None = None,
         spans: SpanSink | None = None,
         router: Router | None = None,
+        direct: bool = False,
         limit: int = 64,
         block_s: float = 0.2,
     ) -> None:
@@ -73,6 +78,7 @@ class Dispatcher:
         self._tracing = None if spans is None else DispatchTracing(spans, node_id=node_id, keys=streams.keys)
         self._recover_spans = spans is not None
         self._router = None if router is None else RouterPass(streams, router, epoch=epoch, node_id=node_id)
+        self._lend_ms = LEND_MS if direct and router is None else 0
         self._limit = limit
         self._block_s = block_s
         self._wanted = asyncio.Event()
@@ -100,6 +106,10 @@ class Dispatcher:
                     if self._recover_spans:
                         await self._recovered()
                     report = await self._pass(claim=claim)
+                    if self._tracing is not None and self._lend_ms:
+                        await self._recovered(
+                            before=report.sampled_id
+                        )  # what `publish` routed, in the order of its ids
                 except RedisFailure as error:
                     if self._metrics is not None and not self._outage.lasts:
                         self._metrics.redis_outages.inc()
@@ -122,7 +132,7 @@ class Dispatcher:
                         self._streams.keys.malformed,
                     )
                 progress = report.read > 0 or report.drained > 0
-                self._idle_passes = 0 if progress else self._idle_passes + 1
+                self._idle_passes = 0 if progress or report.routed else self._idle_passes + 1
                 if (report.more and progress) or (claim and self._router is not None):
                     if claim:
                         claim_at = time.monotonic() + CLAIM_EVERY_S
@@ -146,14 +156,20 @@ class Dispatcher:
             limit=0 if self._router is not None and claim else limit,
             claim=claim,
             traced="" if self._tracing is None else self._tracing.exported,
+            lend_ms=self._lend_ms,
         )
 
-    async def _recovered(self) -> None:
-        """Make the spans that another leader left behind, or whose report never arrived. Errors: RedisFailure."""
+    async def _recovered(self, before: str = "") -> None:
+        """Make the spans that another leader left behind, or that no report told of. Errors: RedisFailure.
+
+        ``before``: those of this id come with the report that is at hand.
+        """
         if self._tracing is not None:
             after = "-"
             while page := await entries(self._streams, self._streams.keys.sampled, after, _SAMPLED_PAGE):
                 for entry_id, fields in page:
+                    if entry_id.decode() == before:
+                        return
                     self._tracing.recovered(entry_id.decode(), fields)
                 after = f"({page[-1][0].decode()}"
         self._recover_spans = False

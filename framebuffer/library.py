@@ -21,9 +21,10 @@ __all__ = ["Library", "ensure_library", "library", "revision_of"]
 _PARTS = (
     "streams",
     "ledger",
-    "publish",
     "fence",
     "router",
+    "direct",
+    "publish",
     "dispatch",
     "processor",
     "back",

@@ -143,6 +143,8 @@ class FrameMetrics:
         self._count(NONE, NONE, PARKED, 0)
         for result in (EXPORTED, QUEUE_FULL, RECEIVER):
             self.spans.labels(result)
+        self.measured: Mapping[str, Mapping[str, float]] | None = None
+        """What `set_stats` saw last, by figure and subject, for whoever watches them; None while nothing was seen."""
         self._reasons: set[str] = set()
         self.set_waiting({})
         self._zero()
@@ -183,19 +185,23 @@ class FrameMetrics:
         counters = stats.cameras.values()
         gaps = sum(max(0, camera.highest + 1 - camera.published) for camera in counters)
         owed = sum(camera.in_flight + camera.surplus for camera in counters)
-        self.lost.set(gaps + max(0, owed - stats.in_flight))
+        lost = gaps + max(0, owed - stats.in_flight)
+        self.lost.set(lost)
         self.dead.set(stats.dead_len)
         dropped: Totals[str] = Totals()
         for camera in counters:
             dropped.update(camera.dropped_by_reason)
         self._set_dropped(dropped)
+        oldest: dict[str, float] = {}
         for place in PLACES:
             ages = [
                 stats.server_ms - one.oldest_ms
                 for name, one in stats.places.items()
                 if name.rpartition("/")[2].partition(":")[0] == place and one.oldest_ms
             ]
-            self.oldest.labels(place).set(max([0, *ages]) / 1000)
+            oldest[place] = max([0, *ages]) / 1000
+            self.oldest.labels(place).set(oldest[place])
+        self.measured = {"frames_lost": {NONE: lost}, "dead_letters": {NONE: stats.dead_len}, "oldest_frame_s": oldest}
 
     def count_spans(self, result: str, number: int) -> None:
         """From any thread."""
@@ -230,6 +236,7 @@ class FrameMetrics:
         self.keep(processors=())
         self.set_waiting({})
         self.backpressure_level.set(Level.NORMAL)
+        self.measured = None
         self._zero()
 
     def _zero(self) -> None:

@@ -33,16 +33,18 @@ class LeadingCalls(StreamCalls):
         limit: int = 64,
         claim: bool = False,
         traced: str = "",
+        lend_ms: int = 0,
     ) -> wire.DispatchReport:
         """Move up to ``limit`` frames to the queues of processors: from the lanes first, then new ones.
 
         ``claim``: also take over what another leader read and never acknowledged; once after a takeover, until the
         report says there is no ``more``. ``traced``: the caller makes spans of the frames in ``sampled``, so they go on
-        below those (framebuffer/tracing.py); it has exported them up to this ``sampled_id`` ("0-0": none). Errors:
-        Fenced.
+        below those (framebuffer/tracing.py); it has exported them up to this ``sampled_id`` ("0-0": none). ``lend_ms``:
+        for so long ``publish`` may route by this table itself, where nothing waits; what it routed comes with the next
+        report. Errors: Fenced.
         """
         node, blob = check_name("node", node_id), _table_encoder.encode(table)
-        reply = await self._call("dispatch", *epoch, node, max(0, limit), int(claim), blob, traced)
+        reply = await self._call("dispatch", *epoch, node, max(0, limit), int(claim), blob, traced, max(0, lend_ms))
         raw = _report_decoder.decode(reply)
         return wire.DispatchReport(
             read=raw.read,

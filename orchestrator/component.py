@@ -5,53 +5,39 @@
 
     await Conveyor("conveyor", orchestrator_url="http://127.0.0.1:8101").serve()
 
-A command is done once per idempotency key, however often it arrives; a repeat gets the first answer. A command that was
-refused has done nothing, and is judged anew when it is repeated. A command under an older epoch than one seen before is
-refused: its sender leads no more. So is one without an epoch, once a leader has spoken: silence does not pass.
+Commands are done once per idempotency key (`orchestrator.commanded`); with `memory`, also across a crash.
 """
 
 import asyncio
 import ipaddress
-import logging
 import math
 import socket
-import uuid
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import uvicorn
 
+from orchestrator.command_memory import KEYS_MAX
+from orchestrator.commanded import ANSWER_WITHIN_S, CommandedListener, current_traceparent
+from orchestrator.component_health import Health, SelfCheck
 from orchestrator.components import ComponentRegistration
-from orchestrator.errors import CommandRefused, ComponentBusy, ComponentStopping, EventInvalid, KeyReused, StaleEpoch
-from orchestrator.events import (
-    COMMAND,
-    REASON_CHARS_MAX,
-    CommandAnswer,
-    CommandPayload,
-    Event,
-    HeartbeatPayload,
-    StateChangedPayload,
-)
-from orchestrator.lifecycle import PASSAGES, Command, Refusal, Signal, State, transition
-from orchestrator.listener import EventListener
+from orchestrator.events import ERROR, ErrorPayload, Event, HeartbeatPayload, StateChangedPayload
+from orchestrator.lifecycle import Command, State
 from orchestrator.load import Load
-from orchestrator.reporting import Reporter
+from orchestrator.own_commands import NoParams
+from orchestrator.reporting import HEARTBEAT_S, Reporter
 
-log = logging.getLogger(__name__)
+__all__ = ["KEYS_MAX", "Component", "Health", "NoParams", "current_traceparent"]
 
-KEYS_MAX = 1_000
-"""Idempotency keys remembered; the oldest is forgotten first."""
-ANSWER_WITHIN_S = 2.0
-"""A command that works longer is answered with `completed` false, and goes on."""
 STOP_WITHIN_S = 10.0
 """A component that leaves gives each piece of work this long, then cancels it."""
 KEEPALIVE_S = 30
 """Longer than the orchestrator's clients keep a connection: a command is never sent on one that is being closed."""
 
 
-class Component(EventListener):
+class Component(CommandedListener):
     """Override the `on_…` hooks. One that raises puts the component into FAULT, with the error as the reason.
 
     Args:
@@ -60,6 +46,10 @@ class Component(EventListener):
         groups: the component belongs to these.
         heartbeat_s: seconds between heartbeats.
         token: bearer token, shared with the orchestrator: sent to its API, and demanded of whoever sends commands.
+        depends_on: ids of the components that must run before this one.
+        labels: what it is selected by.
+        memory: file in which it remembers the commands that it has done. Without it, a process that starts again has
+            forgotten them.
 
     Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse.
     """
@@ -71,51 +61,71 @@ class Component(EventListener):
         orchestrator_url: str | Sequence[str],
         name: str = "",
         groups: Sequence[str] = (),
-        heartbeat_s: float = 1.0,
+        heartbeat_s: float = HEARTBEAT_S,
         token: str | None = None,
+        depends_on: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+        memory: Path | None = None,
     ) -> None:
-        super().__init__(component_id, token=token)
-        self.name = name
+        super().__init__(component_id, name=name, token=token, memory=memory)
         self.groups = tuple(groups)
-        self.state = State.READY
-        self.reason = ""
-        self.incarnation = uuid.uuid4().hex
-        self.address = ""
-        """Base URL where it listens; known once it serves."""
-        self._sequence = 0
-        self._epoch = (0, 0)
-        self._commands: OrderedDict[str, tuple[Command, asyncio.Task[CommandAnswer]]] = OrderedDict()
-        self._working: asyncio.Task[CommandAnswer] | None = None
-        self._faults = 0
-        self._leaving: asyncio.Task[None] | None = None
+        self.depends_on = tuple(depends_on)
+        self.labels = dict(labels or {})
         self._load = Load()
-        # What would be refused with every attempt to register is refused here.
-        ComponentRegistration(id=self.id, name=name, groups=self.groups, address="http://localhost")
+        self._check = SelfCheck(component_id, self.check_health, self.metrics)
+        self._heartbeat_s = heartbeat_s
         urls = orchestrator_url.split(",") if isinstance(orchestrator_url, str) else orchestrator_url
         self._reporter = Reporter(
             component_id,
             [url.strip() for url in urls if url.strip()],
             registration=self._registration,
-            heartbeat=self._heartbeat,
+            heartbeat=self._beat,
             heartbeat_s=heartbeat_s,
             token=token,
         )
+        # What would be refused with every attempt to register is refused here.
+        self._registration(address="http://localhost")
         self._server: uvicorn.Server | None = None
-        self.on(COMMAND, CommandPayload, self._on_command)
 
     # ── To override ────────────────────────────────
 
-    async def on_initialize(self) -> None:
-        """READY → INITIALIZING → (this returns) → INIT_COMPLETE."""
+    async def check_health(self) -> Health:
+        """How it is while it works, asked before each heartbeat: `Health.OK`, or `Health.degraded(reason)`."""
+        return Health.OK
 
-    async def on_start(self) -> None:
-        """INIT_COMPLETE → (this returns) → STARTED."""
+    def metrics(self) -> Mapping[str, float]:
+        """Figures of its own, at most 50, sent with each heartbeat."""
+        return {}
 
-    async def on_stop(self) -> None:
-        """STARTED or INIT_COMPLETE → STOPPING → (this returns: what was in flight is finished) → STOPPED."""
+    # ── To call ────────────────────────────────
 
-    async def on_reset(self) -> None:
-        """STOPPED or FAULT → (this returns) → READY."""
+    async def emit(self, event_type: str, payload: Mapping[str, Any] | None = None, *, within_s: float = 10.0) -> None:
+        """Tell the orchestrator that something happened, such as `door.opened`. It is taken once, however often sent.
+
+        Returns when it is taken. Raises what the orchestrator refuses it with, pydantic's ValidationError for what is
+        no event, and OutcomeUnknown when no node could take it within `within_s` seconds.
+        """
+        event = Event(type=event_type, source=self.id, payload=dict(payload or {}), traceparent=current_traceparent())
+        await self._reporter.deliver(event, within_s)
+
+    async def report_error(
+        self,
+        error_code: str,
+        message: str = "",
+        *,
+        severity: Literal["info", "warning", "error", "critical"] = "error",
+        can_recover: bool = True,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell the orchestrator of an error; it changes no state. As `emit`."""
+        error = ErrorPayload(
+            severity=severity,
+            error_code=error_code,
+            message=message,
+            can_recover=can_recover,
+            metadata=dict(metadata or {}),
+        )
+        await self.emit(ERROR, error.model_dump(mode="json"))
 
     # ── Life ────────────────────────────────
 
@@ -124,7 +134,7 @@ class Component(EventListener):
 
         Port 0 picks a free one. `advertised` is the base URL where the orchestrator reaches the component; it must be
         given when `host` is a wildcard. Raises OSError when the address cannot be listened on, ValueError
-        when it is beyond loopback and there is no token.
+        when it is beyond loopback and there is no token, MemoryUnreadable for a memory that cannot be used.
         """
         if self._leaving is not None:
             return  # told to stop before it began
@@ -135,6 +145,14 @@ class Component(EventListener):
         if self._token is None and not _is_loopback(host):
             raise ValueError(f"token: on {host} anyone could send commands; beyond loopback a component needs a token")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._memory.open()
+        self._recover()
+        try:
+            await self._listen(host, port, family, advertised)
+        finally:
+            self._memory.close()
+
+    async def _listen(self, host: str, port: int, family: socket.AddressFamily, advertised: str | None) -> None:
         with socket.create_server((host, port), family=family) as listener:
             shown = f"[{host}]" if ":" in host else host
             self.address = advertised or f"http://{shown}:{listener.getsockname()[1]}"
@@ -173,8 +191,7 @@ class Component(EventListener):
     async def _leave(self) -> None:
         await self._end_work(STOP_WITHIN_S)
         if self.state in (State.STARTED, State.INIT_COMPLETE):
-            work = self._work(Command.GRACEFUL_STOP, f"leaving-{self.incarnation}", State.STOPPING)
-            self._working = asyncio.create_task(work, name=f"{self.id}-leaving")
+            self._depart(Command.GRACEFUL_STOP, State.STOPPING)
             await self._end_work(STOP_WITHIN_S)
         if self._server is not None:
             self._server.should_exit = True
@@ -192,124 +209,32 @@ class Component(EventListener):
         """Until the orchestrator has taken the registration."""
         await self._reporter.registered.wait()
 
-    def fault(self, reason: str) -> None:
-        """Go into FAULT: the component has found out by itself that it cannot go on."""
-        self._faults += 1
-        self._enter(State.FAULT, reason)
-
     def health(self) -> Mapping[str, Any]:
         return {"id": self.id, **self._heartbeat().model_dump(mode="json")}
 
-    # ── Commands ────────────────────────────────
-
-    async def _on_command(self, event: Event, payload: CommandPayload) -> CommandAnswer:
-        key = event.idempotency_key
-        if key is None:
-            raise EventInvalid("idempotency_key: a command needs one, so that a repeat is not done twice")
-        self._check_epoch(event.epoch)
-        known = self._commands.get(key)
-        if known is None:
-            task = self._begin(payload.command, key)
-        elif known[0] != payload.command:
-            raise KeyReused(f"key {key} was {known[0]} before, not {payload.command}")
-        else:
-            task = known[1]
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
-        answer = task.result() if done else self._answer(payload.command, key, completed=False)
-        return answer if known is None else answer.model_copy(update={"repeated": True})
-
-    def _check_epoch(self, text: str | None) -> None:
-        # No epoch is older than any.
-        term, _, index = (text or "0.0").partition(".")
-        epoch = (int(term), int(index))
-        if epoch < self._epoch:
-            newest = f"{self._epoch[0]}.{self._epoch[1]}"
-            raise StaleEpoch(f"a leader of epoch {newest} has spoken, this command is of {text or 'none'}")
-        self._epoch = epoch
-
-    def _begin(self, command: Command, key: str) -> asyncio.Task[CommandAnswer]:
-        if self._leaving is not None:
-            raise ComponentStopping(f"{self.id} is going away and takes no new work")
-        if self._working is not None and not self._working.done():
-            raise ComponentBusy(f"{self.id} is busy with another command; its state is {self.state}")
-        target = transition(self.state, command)
-        if isinstance(target, Refusal):
-            raise CommandRefused(target.reason, state=self.state)
-        task = asyncio.create_task(self._work(command, key, target), name=f"{self.id}-{command}")
-        self._working = task
-        self._commands[key] = (command, task)
-        if len(self._commands) > KEYS_MAX:
-            self._commands.popitem(last=False)
-        return task
-
-    async def _work(self, command: Command, key: str, target: State) -> CommandAnswer:
-        hooks = {
-            Command.INITIALIZE: self.on_initialize,
-            Command.START: self.on_start,
-            Command.GRACEFUL_STOP: self.on_stop,
-            Command.RESET: self.on_reset,
-        }
-        faults = self._faults
-        if target in PASSAGES:
-            self._enter(target, "")
-        try:
-            await hooks[command]()
-        except asyncio.CancelledError:
-            # This task's own cancellation or one inside the hook: the state must not stay a passage for ever. The task
-            # ends here either way, so nothing is held up by not raising it again.
-            self.fault(f"{command} was cancelled")
-        except Exception as error:
-            log.exception("component %s: %s failed", self.id, command)
-            self.fault(f"{command} failed: {type(error).__name__}: {error}")
-        if self._faults != faults:  # here, or by the component's own call while the command worked
-            return self._answer(command, key, code="command_failed", message=self.reason)
-        reached = transition(target, Signal.DONE) if target in PASSAGES else target
-        assert isinstance(reached, State)  # noqa: S101 - each passage has a row for DONE
-        self._enter(reached, "")
-        return self._answer(command, key)
-
-    def _answer(
-        self, command: Command, key: str, *, completed: bool = True, code: Any = "", message: str = ""
-    ) -> CommandAnswer:
-        return CommandAnswer(
-            component_id=self.id,
-            command=command,
-            key=key,
-            state=self.state,
-            completed=completed,
-            incarnation=self.incarnation,
-            sequence=self._sequence,
-            code=code,
-            message=message,
-        )
-
-    def _enter(self, state: State, reason: str) -> None:
-        previous, self.state = self.state, state
-        self.reason = reason[:REASON_CHARS_MAX]
-        self._sequence += 1
-        log.info("component %s: %s → %s %s", self.id, previous, state, reason)
-        self._reporter.state_changed(
-            StateChangedPayload(
-                state=state,
-                reason=self.reason,
-                incarnation=self.incarnation,
-                sequence=self._sequence,
-                previous=previous,
-            )
-        )
-
     # ── Reports ────────────────────────────────
 
-    def _registration(self) -> ComponentRegistration:
+    def _state_entered(self, change: StateChangedPayload) -> None:
+        self._reporter.state_changed(change)
+
+    def _registration(self, address: str = "") -> ComponentRegistration:
         return ComponentRegistration(
             id=self.id,
             name=self.name,
-            address=self.address,
+            address=address or self.address,
             groups=self.groups,
             state=self.state,
             incarnation=self.incarnation,
             sequence=self._sequence,
+            depends_on=self.depends_on,
+            labels=self.labels,
+            # The usual interval need not be said, and a node of the release before would not understand it.
+            heartbeat_s=None if self._heartbeat_s == HEARTBEAT_S else self._heartbeat_s,
         )
+
+    async def _beat(self) -> HeartbeatPayload:
+        await self._check.run()
+        return self._heartbeat()
 
     def _heartbeat(self) -> HeartbeatPayload:
         return HeartbeatPayload(
@@ -319,6 +244,9 @@ class Component(EventListener):
             sequence=self._sequence,
             cpu=self._load.cpu(),
             memory=self._load.memory(),
+            health=self._check.health.status,
+            health_reason=self._check.health.reason,
+            metrics=self._check.figures(),
         )
 
 

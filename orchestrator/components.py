@@ -1,11 +1,8 @@
 """The replicated registry of components: pure, deterministic, no clock, no I/O.
 
-Rows say who is registered, in which state a component last was known to be, and whether it is heard (`online`).
-High-rate heartbeats stay out; only transitions are proposed. What may stand in a registration is checked once, at the
-proposer (`ComponentRegistration`), and not again here: a later, stricter rule must not change what an old log says.
-
-A member of a body that this release does not know is refused, not skipped: how deeply nested a value can be skipped
-depends on the caller's stack, and two nodes would then differ on one command. A new member takes a new version.
+Rows say who is registered, in which state a component last was known to be, whether it is heard (`online`), and how it
+finds itself (`degraded`). High-rate heartbeats stay out; only transitions are proposed. The commands stand in
+`orchestrator.component_commands`.
 
 Which report counts: a component process has an `incarnation` and numbers its changes. A registration makes its
 incarnation the one that counts; a report of another one is refused (`component_superseded`), and one that is not newer
@@ -16,95 +13,48 @@ Codes: `component_exists`, `component_unknown`, `component_superseded`, `compone
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import msgspec
-from pydantic import Field, field_validator
 
-from orchestrator.events import SEQUENCE_MAX, Frozen, Id
+from orchestrator.component_commands import (
+    BODIES,
+    DECLARED,
+    KINDS,
+    ComponentCommand,
+    ComponentRegistration,
+    Declare,
+    Observe,
+    Position,
+    Presence,
+    Register,
+    SelfReport,
+    Unregister,
+)
 from orchestrator.lifecycle import State
+
+__all__ = [
+    "BODIES",
+    "COMPONENTS_MAX",
+    "KINDS",
+    "Applied",
+    "ComponentCommand",
+    "ComponentEvent",
+    "ComponentRegistration",
+    "ComponentRegistry",
+    "ComponentRow",
+    "Declare",
+    "Observe",
+    "Position",
+    "Presence",
+    "Register",
+    "Result",
+    "SelfReport",
+    "Unregister",
+]
 
 COMPONENTS_MAX = 10_000
 """The registry is kept in memory and in snapshots of every node, so it is bounded."""
-
-Position = tuple[int, int]
-"""(term, index) of a row's latest registration."""
-
-
-class ComponentRegistration(Frozen):
-    """What a component says when it registers. `address` is the base URL that takes `POST /event`."""
-
-    id: Id
-    name: str = Field(default="", max_length=200)
-    address: str = Field(max_length=500)
-    groups: tuple[Id, ...] = Field(default=(), max_length=100)
-    state: State = State.READY
-    incarnation: str = Field(default="", max_length=64)
-    sequence: int | None = Field(default=None, ge=0, le=SEQUENCE_MAX)
-
-    @field_validator("address")
-    @classmethod
-    def _base_url(cls, value: str) -> str:
-        # urlsplit would drop some of these without a word.
-        if any(character.isspace() or not character.isprintable() for character in value):
-            raise ValueError("an address has no spaces and no control characters")
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an address is http://host:port or https://host:port")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("an address has no user, query or fragment")
-        _ = parts.port  # raises ValueError for a port that is none
-        return value.rstrip("/")
-
-
-class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make with `Register.of`. A component that is registered elsewhere and heard keeps its id."""
-
-    kind: ClassVar[str] = "component.register"
-    id: str
-    address: str
-    name: str = ""
-    groups: tuple[str, ...] = ()
-    state: State = State.READY
-    incarnation: str = ""
-    sequence: int | None = None
-
-    @classmethod
-    def of(cls, registration: ComponentRegistration) -> "Register":
-        return cls(**registration.model_dump())
-
-
-class Unregister(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    kind: ClassVar[str] = "component.unregister"
-    id: str
-
-
-class Observe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A state that a component reported. Without `sequence` it counts as it comes."""
-
-    kind: ClassVar[str] = "component.observe"
-    id: str
-    state: State
-    reason: str = ""
-    incarnation: str = ""
-    sequence: int | None = None
-
-
-class Presence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The leader's verdict whether a component is heard; it holds for the registration at `position` only."""
-
-    kind: ClassVar[str] = "component.presence"
-    id: str
-    online: bool
-    reason: str = ""
-    position: Position | None = None
-
-
-ComponentCommand = Register | Unregister | Observe | Presence
-KINDS: Mapping[str, type[ComponentCommand]] = {
-    command.kind: command for command in (Register, Unregister, Observe, Presence)
-}
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -139,13 +89,32 @@ class ComponentRow(msgspec.Struct, frozen=True, kw_only=True):
     registered_time: float
     position: Position
     absence: str = ""
+    degraded: bool = False
+    degraded_reason: str = ""
+    depends_on: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    heartbeat_s: float | None = None
+
+    @property
+    def health(self) -> str:
+        """OK, DEGRADED (its own word) or UNRESPONSIVE (the leader's verdict, which says the same as OFFLINE)."""
+        if not self.online:
+            return "UNRESPONSIVE"
+        return "DEGRADED" if self.degraded else "OK"
+
+    @property
+    def health_reason(self) -> str:
+        return self.degraded_reason if self.online else self.absence
 
     def public(self) -> dict[str, Any]:
         """As the API shows it; `presence` is ONLINE or OFFLINE, `reason` why it is OFFLINE, else that of its state."""
         shown: dict[str, Any] = msgspec.to_builtins(self)
-        del shown["incarnation"], shown["sequence"], shown["absence"]
+        for inner in ("incarnation", "sequence", "absence", "degraded", "degraded_reason"):
+            del shown[inner]
         return {
             **shown,
+            "health": self.health,
+            "health_reason": self.health_reason,
             "presence": "ONLINE" if self.online else "OFFLINE",
             "reason": self.reason if self.online else self.absence,
             "position": list(self.position),
@@ -165,20 +134,25 @@ class ComponentRegistry:
         return self.rows.get(component_id)
 
     def snapshot(self) -> dict[str, Any]:
-        """Plain builtins, ordered by id: equal states give equal bytes."""
-        return {"version": 1, "components": [msgspec.to_builtins(row) for _, row in sorted(self.rows.items())]}
+        """Plain builtins, ordered by id: equal states give equal bytes.
+
+        While no row has what came with version 2, version 1 is written, which the release before reads.
+        """
+        rows = [_stored_row(row) for _, row in sorted(self.rows.items())]
+        newer = any(name in row for row in rows for name in NEWER)
+        return {"version": 2 if newer else 1, "components": rows}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Replaces everything. Raises ValueError when the snapshot is of a version that this code does not know."""
-        if data.get("version") != 1:
+        if data.get("version") not in (1, 2):
             raise ValueError(f"component registry: snapshot version {data.get('version')!r} is not known here")
         rows = msgspec.convert(data["components"], list[ComponentRow])
         self.rows = {row.id: row for row in rows}
 
-    def apply(self, kind: str, body: bytes, *, time: float, position: Position) -> Applied:
-        """Apply one command; `body` is its msgpack. A refusal has a code and changes nothing."""
+    def apply(self, kind: str, body: bytes, *, time: float, position: Position, version: int = 1) -> Applied:
+        """Apply one command of `BODIES`; `body` is its msgpack. A refusal has a code and changes nothing."""
         try:
-            command = msgspec.msgpack.decode(body, type=KINDS[kind])
+            command = msgspec.msgpack.decode(body, type=BODIES[kind, version])
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Result(code="invalid_command", message=f"{kind}: {error}"), []
         match command:
@@ -190,6 +164,8 @@ class ComponentRegistry:
                 return self._observe(command)
             case Presence():
                 return self._presence(command)
+            case SelfReport():
+                return self._self_report(command)
 
     def _register(self, command: Register, time: float, position: Position) -> Applied:
         held = self.rows.get(command.id)
@@ -213,10 +189,18 @@ class ComponentRegistry:
             sequence=sequence,
             registered_time=time,
             position=position,
+            **({name: getattr(command, name) for name in DECLARED} if isinstance(command, Declare) else {}),
         )
         if (
             held is not None
-            and msgspec.structs.replace(row, registered_time=held.registered_time, position=held.position) == held
+            and msgspec.structs.replace(
+                row,
+                registered_time=held.registered_time,
+                position=held.position,
+                degraded=held.degraded,
+                degraded_reason=held.degraded_reason,
+            )
+            == held
         ):
             return Result(value=held.public()), []
         return self._stored(row, "component.registered" if held is None else "component.registered_again")
@@ -247,13 +231,24 @@ class ComponentRegistry:
         if held is None:
             return _unknown(command.id)
         if command.position is not None and command.position != held.position:
-            message = f"component {command.id} has registered again since"
-            return Result(code="component_changed", message=message), []
+            return _registered_since(command.id)
         if held.online == command.online:
             return Result(value=held.public()), []
         absence = "" if command.online else command.reason
         row = msgspec.structs.replace(held, online=command.online, absence=absence)
         return self._stored(row, "component.online" if command.online else "component.offline")
+
+    def _self_report(self, command: SelfReport) -> Applied:
+        held = self.rows.get(command.id)
+        if held is None:
+            return _unknown(command.id)
+        if command.position is not None and command.position != held.position:
+            return _registered_since(command.id)
+        reason = command.reason if command.degraded else ""
+        if (held.degraded, held.degraded_reason) == (command.degraded, reason):
+            return Result(value=held.public()), []
+        row = msgspec.structs.replace(held, degraded=command.degraded, degraded_reason=reason)
+        return self._stored(row, "component.degraded" if row.degraded else "component.recovered")
 
     def _stored(self, row: ComponentRow, event: str) -> Applied:
         self.rows = {**self.rows, row.id: row}
@@ -270,3 +265,23 @@ def _newer(command: Register | Observe, held: ComponentRow) -> bool:
 
 def _unknown(component_id: str) -> Applied:
     return Result(code="component_unknown", message=f"component {component_id} is not registered"), []
+
+
+def _registered_since(component_id: str) -> Applied:
+    return Result(code="component_changed", message=f"component {component_id} has registered again since"), []
+
+
+NEWER: Mapping[str, Any] = {
+    "degraded": False,
+    "degraded_reason": "",
+    "depends_on": (),
+    "labels": {},
+    "heartbeat_s": None,
+}
+"""Members of a row that came with version 2 of the snapshot, and what they are where nobody used them."""
+
+
+def _stored_row(row: ComponentRow) -> dict[str, Any]:
+    """As a snapshot holds it: a newer member stands there only where it says something."""
+    tree: dict[str, Any] = msgspec.to_builtins(row)
+    return {name: value for name, value in tree.items() if name not in NEWER or value != NEWER[name]}

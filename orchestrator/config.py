@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, field_validator
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
+from orchestrator.config_components import ComponentSettings
+from orchestrator.config_monitoring import MonitoringSettings
 from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
@@ -26,6 +28,7 @@ __all__ = [
     "ClusterSection",
     "ComponentSettings",
     "FrameSettings",
+    "MonitoringSettings",
     "NodeConfig",
     "NodeMember",
     "NodeSettings",
@@ -53,6 +56,9 @@ class NodeSettings(Section):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is less severe is not logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="`json`: a line of JSON a record, with what it is about: for whoever collects logs."
     )
 
     @field_validator("id")
@@ -191,6 +197,11 @@ class FrameSettings(Section):
         description="Who gets a frame: the processor with the least of its capacity in use; the one that the camera's "
         "frames went to before; or each in turn.",
     )
+    direct: bool = Field(
+        default=True,
+        description="While nothing waits, the server routes frames by the leader's table as they are published, "
+        "instead of the leader's next call.",
+    )
     router: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
@@ -256,15 +267,6 @@ class FrameSettings(Section):
         return Thresholds(self.pressure_low, self.pressure_high, self.pressure_critical)
 
 
-class ComponentSettings(Section):
-    """The components of the plant."""
-
-    heartbeat_timeout_s: float = Field(
-        default=3.0, gt=0, description="A component silent for so long is shown as OFFLINE."
-    )
-    command_timeout_s: float = Field(default=5.0, gt=0, description="How long a component may take to do a command.")
-
-
 class NodeConfig(Section):
     """The whole tree. Made by `load_config`, which also checks what concerns several settings."""
 
@@ -276,6 +278,7 @@ class NodeConfig(Section):
     components: ComponentSettings = ComponentSettings()
     notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

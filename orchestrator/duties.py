@@ -1,7 +1,8 @@
 """What this node does while it leads, as the leadership and the API see it: the duties of one epoch."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -18,10 +19,15 @@ from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.components import ComponentCommand
 from orchestrator.config import NodeConfig
-from orchestrator.events import CommandAnswer, Event
+from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
-from orchestrator.plant import Observation, PlantDuty
+from orchestrator.logs import about
+from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_duty import AlertDuty
+from orchestrator.monitoring.frame_figures import FrameFigures
+from orchestrator.monitoring.history import History
+from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.committing import Committer
@@ -30,6 +36,9 @@ from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
 from orchestrator.state import PlantState
+from orchestrator.supervision_duty import SupervisionDuty
+from orchestrator.topology.rows import SupervisionCommand
+from orchestrator.triggers_duty import TriggersDuty
 
 
 class Proposer(Protocol):
@@ -55,14 +64,24 @@ class Duties:
         streams: Callable[[], ShardedStreams | None],
         metrics: FrameMetrics,
         dispatched: Callable[[DispatchReport], None],
+        history: History,
         spans: SpanSink | None = None,
         router: Router | None = None,
         playbooks: PlaybookParts,
+        events: Events | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
         async def propose_component(body: ComponentCommand) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        async def happened(event: Event) -> None:
+            await self.triggers.event(event)
+            if events is not None:
+                await events(event)
+
+        async def propose_supervision(body: SupervisionCommand) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
         self.epoch = epoch
@@ -73,7 +92,12 @@ class Duties:
             http=http,
             heartbeat_timeout_s=config.components.heartbeat_timeout_s,
             command_timeout_s=config.components.command_timeout_s,
+            missed_heartbeats=config.components.missed_heartbeats,
+            health_hold_s=config.components.health_hold_s,
+            event_max_age_s=config.components.event_max_age_s,
+            events=happened,
         )
+        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -105,6 +129,18 @@ class Duties:
             capacity_max=config.frames.capacity_max,
             strategy=config.frames.strategy,
             router=router,
+            direct=config.frames.direct,
+        )
+
+        async def propose_alerts(body: Record) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.alerts: AlertDuty = AlertDuty(
+            state.alerts,
+            state.components,
+            propose_alerts,
+            history=history,
+            figures=FrameFigures(self.pressure.figures, metrics),
         )
 
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
@@ -123,7 +159,26 @@ class Duties:
             figures=playbooks.figures,
             on_record=playbooks.on_record,
         )
-        self.in_order: Sequence[Duty] = (self.dispatch, self.processors, self.pressure, self.plant, self.playbooks)
+        self.triggers = TriggersDuty(
+            state,
+            view=view,
+            books=playbooks.books,
+            templates=playbooks.templates,
+            clock=playbooks.clock,
+            propose=propose_execution,
+            watch=playbooks.watch,
+            applied=playbooks.applied,
+        )
+        self.in_order: Sequence[Duty] = (
+            self.dispatch,
+            self.processors,
+            self.pressure,
+            self.plant,
+            self.supervision,
+            self.playbooks,
+            self.triggers,
+            self.alerts,
+        )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
     def _metrics_of(self, component_id: str) -> Mapping[str, float]:
@@ -131,7 +186,7 @@ class Duties:
         heard = self.plant.observation(component_id)
         if heard is None:
             return {}
-        return {**getattr(heard, "metrics", {}), "cpu": heard.cpu, "memory": float(heard.memory)}
+        return {**heard.metrics, "cpu": heard.cpu, "memory": float(heard.memory)}
 
     def _wake(self) -> None:
         self.dispatch.wake()
@@ -150,10 +205,30 @@ class Duties:
             return 0  # the processors' duty looks for stranded queues until it finds none
 
     async def component_event(self, event: Event) -> None:
-        await self.plant.component_event(event)
+        with about(component=event.source, trace=None if event.traceparent is None else event.traceparent[3:35]):
+            await self.plant.component_event(event)
+        if event.type == HEARTBEAT and (heard := self.plant.observation(event.source)) is not None:
+            own = {"cpu": heard.cpu, "memory": float(heard.memory)}
+            self.alerts.heard(event.source, {**heard.metrics, **{k: v for k, v in own.items() if k in event.payload}})
 
-    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
-        return await self.plant.send_command(component_id, command, key)
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> CommandAnswer:
+        return await self.plant.send_command(component_id, command, key, params=params, traceparent=traceparent)
+
+    def heard_of(self, component_id: str) -> Mapping[str, Any]:
+        seen = self.plant.observation(component_id)
+        return {} if seen is None else seen.public(time.monotonic())
+
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick, and why."""
+        return self.supervision.decisions()
 
     def observation(self, component_id: str) -> Observation | None:
         """What was last heard of a component, by this leader."""

@@ -6,21 +6,31 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── ConfigurationInvalid     config_invalid       2  500   every problem at once, each with file and line
     │   └── RefusedInsecure      refused_insecure     4  500   beyond loopback without secrets
     ├── NotFound                 not_found            3  404
-    │   └── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   ├── ComponentUnknown     component_unknown    3  404   not registered (any more)
+    │   └── GroupUnknown         group_unknown        3  404   nobody put it, no registration names it
     ├── Refused                  refused              4  409   understood, not done, nothing changed
     │   ├── EventInvalid         event_invalid        4  422   names the field
     │   │   └── EventUnknown     unknown_event        4  422   no handler for this type
     │   ├── EventTooLarge        event_too_large      4  413
+    │   ├── EventTooOld          event_too_old        4  422   its time is far from this node's clock
+    │   ├── EventReused          event_reused         4  422   the id of another event of this source
     │   ├── Unauthorised         unauthorised         4  401
     │   ├── CommandRefused       command_refused      4  409   against the lifecycle's table
-    │   ├── CommandFailed        command_failed       4  409   the component tried and is in FAULT
+    │   ├── CommandFailed        command_failed       4  409   the component tried and could not
+    │   ├── CommandInterrupted   command_interrupted  4  409   begun before the component restarted, not done again
+    │   ├── CommandUnsupported   command_unsupported  4  422   the component has no such command of its own
     │   ├── ComponentBusy        component_busy       4  409   another command is running there
     │   ├── ComponentStopping    component_stopping   4  503   the process is going away
     │   ├── KeyReused            key_reused           4  422   an idempotency key of another command
+    │   ├── MemoryFailed         memory_failed        4  409   the component cannot note what it is about to do
     │   ├── VariableInvalid      variable_invalid     4  422   its name, or a value that is no JSON data
     │   │   └── VariableTooLarge variable_too_large   4  413
     │   ├── PlaybookInvalid      playbook_invalid     4  422   every problem at once, each with line and field
     │   ├── TemplateFailed       template_failed      4  422   an expression that is wrong, or lacks a name
+    │   ├── SimulationInvalid    simulation_invalid   4  422   what cannot be simulated: a plant, a failure
+    │   ├── TopologyInvalid      topology_invalid     4  422   a group, a policy or a selector that cannot be
+    │   │   ├── DependencyCycle  dependency_cycle     4  409   components that need one another; names them
+    │   │   └── SelectorEmpty    selector_empty       4  422   it matches no component
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -29,6 +39,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── OutcomeUnknown           outcome_unknown      7  504   may have been done; repeat under the same key
     ├── Unreachable              unreachable          8  502   certainly not delivered
     ├── AddressInUse             address_in_use       1  500
+    ├── MemoryUnreadable     memory_unreadable    1  500   a component's memory of commands: damaged, or in use
     └── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
 """
 
@@ -94,6 +105,10 @@ class ComponentUnknown(NotFound):
     code = "component_unknown"
 
 
+class GroupUnknown(NotFound):
+    code = "group_unknown"
+
+
 class Refused(OrchestratorError):
     code = "refused"
     exit_code = 4
@@ -114,6 +129,16 @@ class EventTooLarge(Refused):
     status = 413
 
 
+class EventTooOld(Refused):
+    code = "event_too_old"
+    status = 422
+
+
+class EventReused(Refused):
+    code = "event_reused"
+    status = 422
+
+
 class Unauthorised(Refused):
     code = "unauthorised"
     status = 401
@@ -125,6 +150,15 @@ class CommandRefused(Refused):
 
 class CommandFailed(Refused):
     code = "command_failed"
+
+
+class CommandInterrupted(Refused):
+    code = "command_interrupted"
+
+
+class CommandUnsupported(Refused):
+    code = "command_unsupported"
+    status = 422
 
 
 class ComponentBusy(Refused):
@@ -139,6 +173,10 @@ class ComponentStopping(Refused):
 class KeyReused(Refused):
     code = "key_reused"
     status = 422
+
+
+class MemoryFailed(Refused):
+    code = "memory_failed"
 
 
 class VariableInvalid(Refused):
@@ -161,6 +199,25 @@ class PlaybookInvalid(Refused):
 class TemplateFailed(Refused):
     code = "template_failed"
     status = 422
+
+
+class SimulationInvalid(Refused):
+    code = "simulation_invalid"
+    status = 422
+
+
+class TopologyInvalid(Refused):
+    code = "topology_invalid"
+    status = 422
+
+
+class DependencyCycle(TopologyInvalid):
+    code = "dependency_cycle"
+    status = 409
+
+
+class SelectorEmpty(TopologyInvalid):
+    code = "selector_empty"
 
 
 class StaleEpoch(Refused):
@@ -201,6 +258,10 @@ class Unreachable(OrchestratorError):
 
 class AddressInUse(OrchestratorError):
     code = "address_in_use"
+
+
+class MemoryUnreadable(OrchestratorError):
+    code = "memory_unreadable"
 
 
 class SnapshotUnreadable(OrchestratorError):

@@ -34,6 +34,7 @@ class DispatchDuty:
         gates: the processors that are kept away from.
         capacity_max: what a processor gets at most at once, whatever it claims.
         strategy, router: how frames are given out; a router decides in place of the strategy.
+        direct: the streams route by this leader's table themselves while nothing waits, see `Dispatcher`.
     """
 
     name = "dispatch"
@@ -53,12 +54,14 @@ class DispatchDuty:
         capacity_max: int = DEFAULT_CAPACITY_MAX,
         strategy: str = "least_loaded",
         router: Router | None = None,
+        direct: bool = True,
     ) -> None:
         self._streams = streams
         self._epoch = (epoch.term, epoch.index)
         self._node_id = node_id
         self._table = TableSource(registry, strategy, gates=gates, capacity_max=capacity_max)
         self._router = router
+        self._direct = direct
         self._on_report = on_report
         self._metrics = metrics
         self._spans = spans
@@ -117,6 +120,7 @@ class DispatchDuty:
                     metrics=self._metrics,
                     spans=self._spans,
                     router=self._router,
+                    direct=self._direct,
                     limit=self._limit,
                 )
                 await self._dispatchers[at].run()

@@ -12,6 +12,7 @@ the work ends. The other commands (CMD_START, CMD_RESET) reach their target when
 fails leads to FAULT, and from FAULT only CMD_RESET leads out.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,9 @@ class Signal(StrEnum):
 Trigger = Command | Signal
 
 ALIASES: dict[str, Command] = {"CMD_STOP": Command.GRACEFUL_STOP}
+LIFECYCLE_PREFIX = "CMD_"
+OWN_COMMAND = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+"""The name of a command that is not of the lifecycle."""
 PASSAGES: frozenset[State] = frozenset({State.INITIALIZING, State.STOPPING})
 
 TABLE: dict[tuple[State, Trigger], State] = {
@@ -86,6 +90,20 @@ def parse_command(text: str) -> Command:
     except ValueError:
         known = ", ".join([*Command, *ALIASES])
         raise ValueError(f"unknown command {text[:60]!r}; known: {known}") from None
+
+
+def parse_any_command(text: str) -> Command | str:
+    """A lifecycle command, its alias, or the name of a command of a component's own, such as RECALIBRATE.
+
+    `CMD_` belongs to the lifecycle. Raises `ValueError` that says what is known and how own commands are written.
+    """
+    if OWN_COMMAND.fullmatch(text) and not text.startswith(LIFECYCLE_PREFIX):
+        return text
+    try:
+        return parse_command(text)
+    except ValueError as error:
+        own = f"a component's own command is 1 to 64 of A-Z, 0-9 and _, and does not begin with {LIFECYCLE_PREFIX}"
+        raise ValueError(f"{error}; {own}") from None
 
 
 def allowed_commands(state: State) -> tuple[Command, ...]:

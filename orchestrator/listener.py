@@ -1,8 +1,9 @@
-"""`EventListener`: what every component, and the orchestrator's side of the protocol, is built on.
+"""`EventListener`: what every component, and the orchestrator itself, is built on.
 
-An ASGI application with `POST /event` and `GET /health`, and a table from event type to a typed handler. What a
-handler returns becomes the body of the answer; what it raises from `orchestrator.errors` becomes a problem document
-(RFC 9457) with its stable `code`. A component in another language needs only this HTTP.
+An ASGI application with `POST /event`, `GET /event` (who listens here, and to what) and `GET /health`, over a table
+from event type to a typed handler. What a handler returns becomes the body of the answer; what it raises from
+`orchestrator.errors` becomes a problem document (RFC 9457) with its stable `code`. A component in another language
+needs only this HTTP.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 from starlette.applications import Starlette
@@ -22,7 +24,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.errors import EventInvalid, EventTooLarge, EventUnknown, OrchestratorError, Unauthorised
-from orchestrator.events import EVENT_BYTES_MAX, Event, parse_event, parse_payload
+from orchestrator.events import EVENT_BYTES_MAX, Event, check_known, parse_event, parse_payload
 
 log = logging.getLogger(__name__)
 
@@ -34,60 +36,106 @@ DRAINED_BYTES_MAX = 8 << 20
 BODY_WITHIN_S = 10.0
 
 
+Answer = BaseModel | Mapping[str, Any] | None
+"""What a handler gives back: the body of the answer, or none (204)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Handler:
     payload: type[BaseModel]
-    handle: Callable[[Event, Any], Awaitable[BaseModel | Mapping[str, Any] | None]]
+    handle: Callable[[Event, Any], Awaitable[Answer]]
 
 
-class EventListener:
+class EventTable:
+    """Which events are taken, and by whom. `listener_id` is what `target` must name when it is set."""
+
+    def __init__(self, listener_id: str) -> None:
+        self.id = listener_id
+        self._handlers: dict[str, _Handler] = {}
+        self._otherwise: Callable[[Event], Awaitable[Answer]] | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types that have a handler of their own."""
+        return tuple(sorted(self._handlers))
+
+    @property
+    def takes_others(self) -> bool:
+        """Whether events of the applications' own types are taken too, whatever they are called."""
+        return self._otherwise is not None
+
+    def on(self, event_type: str, payload: type[P], handle: Callable[[Event, P], Awaitable[Answer]]) -> None:
+        """Have events of this type handled; their payload is validated as `payload` first. One handler a type."""
+        if event_type in self._handlers:
+            raise ValueError(f"{event_type} has a handler already")
+        self._handlers[event_type] = _Handler(payload, handle)
+
+    def otherwise(self, handle: Callable[[Event], Awaitable[Answer]]) -> None:
+        """Have events of any other type handled, but for those of the product's own namespaces."""
+        self._otherwise = handle
+
+    async def handle(self, event: Event) -> Answer:
+        """Give an event to its handler. Errors: EventUnknown, EventInvalid, and the handler's own."""
+        handler = self._handlers.get(event.type)
+        if handler is None:
+            check_known(event.type, self._handlers, taker=self.id)
+            if self._otherwise is None:
+                known = ", ".join(self.types) or "none"
+                raise EventUnknown(f"{self.id} takes no events of type {event.type}; it takes: {known}")
+        if event.target not in (None, self.id):
+            raise EventUnknown(f"the event is meant for {event.target}, this is {self.id}")
+        if handler is not None:
+            return await handler.handle(event, parse_payload(event, handler.payload))
+        assert self._otherwise is not None  # noqa: S101 - refused above
+        return await self._otherwise(event)
+
+
+class EventListener(EventTable):
     """Listens to events. Add handlers with `on`, then serve it as an ASGI application.
 
     `listener_id` is the id that events come from and that `target` must name when it is set. With `token`, an event
     must come with it.
     """
 
-    def __init__(self, listener_id: str, *, token: str | None = None) -> None:
-        self.id = listener_id
+    passes_errors_on: ClassVar[bool] = False
+    """Whether what surrounds this application answers for what a handler raises that is none of this package's."""
+
+    def __init__(self, listener_id: str, *, name: str = "", token: str | None = None) -> None:
+        super().__init__(listener_id)
+        self.name = name
+        self.address = ""
+        """Base URL where it listens; known once it serves."""
         self._token = None if token is None else _digest(token)
-        self._handlers: dict[str, _Handler] = {}
         self._app = Starlette(
             routes=[
-                Route("/event", self._receive, methods=["POST"]),
+                Route("/event", self.receive, methods=["POST"]),
+                Route("/event", self._described, methods=["GET"]),
                 Route("/health", self._health, methods=["GET"]),
             ],
             exception_handlers={OrchestratorError: _refused, HTTPException: _http},
         )
 
-    def on(
-        self,
-        event_type: str,
-        payload: type[P],
-        handle: Callable[[Event, P], Awaitable[BaseModel | Mapping[str, Any] | None]],
-    ) -> None:
-        """Have events of this type handled; their payload is validated as `payload` first. One handler a type."""
-        if event_type in self._handlers:
-            raise ValueError(f"{event_type} has a handler already")
-        self._handlers[event_type] = _Handler(payload, handle)
-
     def health(self) -> Mapping[str, Any]:
         """What `GET /health` answers."""
         return {"id": self.id, "status": "ok"}
 
-    async def handle(self, event: Event) -> BaseModel | Mapping[str, Any] | None:
-        """Give an event to its handler. Errors: EventUnknown, EventInvalid, and the handler's own."""
-        handler = self._handlers.get(event.type)
-        if handler is None:
-            known = ", ".join(sorted(self._handlers)) or "none"
-            raise EventUnknown(f"{self.id} takes no events of type {event.type}; it takes: {known}")
-        if event.target not in (None, self.id):
-            raise EventUnknown(f"the event is meant for {event.target}, this is {self.id}")
-        return await handler.handle(event, parse_payload(event, handler.payload))
+    def describe(self) -> Mapping[str, Any]:
+        """What `GET /event` answers: who listens here, and to what. `port` is None before it serves."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "address": self.address,
+            "port": port_of(self.address),
+            "types": list(self.types),
+            "other_types": self.takes_others,
+            "event_bytes_max": EVENT_BYTES_MAX,
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    async def _receive(self, request: Request) -> Response:
+    async def receive(self, request: Request) -> Response:
+        """Answer a `POST /event`."""
         try:
             self._check_token(request.headers.get("authorization", ""))
             body = await _body(request)
@@ -98,17 +146,23 @@ class EventListener:
             # What may still be on its way would be read for as long as it comes.
             response.headers["Connection"] = "close"
             return response
+        return await self.answer(body, request.url.path)
+
+    async def answer(self, body: bytes, path: str) -> Response:
+        """The answer to the event in `body`, a whole request's. Raises what refuses it (`orchestrator.errors`)."""
+        if len(body) > EVENT_BYTES_MAX:
+            raise _too_large()
         event = parse_event(body)
         try:
             answer = await self.handle(event)
             if answer is None:
                 return Response(status_code=204)
             return JSONResponse(answer.model_dump(mode="json") if isinstance(answer, BaseModel) else dict(answer))
-        except OrchestratorError:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OrchestratorError) or self.passes_errors_on:
+                raise
             log.exception("%s: handling %s failed", self.id, event.type)
-            return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
+            return _problem("internal", 500, "this is a defect of the component; its log says more", path)
 
     def _check_token(self, sent: str) -> None:
         scheme, _, token = sent.partition(" ")
@@ -117,8 +171,17 @@ class EventListener:
         if not valid or (self._token is not None and scheme.lower() != "bearer"):
             raise Unauthorised(f"{self.id} takes events under its token only: Authorization: Bearer TOKEN")
 
+    async def _described(self, _request: Request) -> Response:
+        return JSONResponse(dict(self.describe()))
+
     async def _health(self, _request: Request) -> Response:
         return JSONResponse(dict(self.health()))
+
+
+def port_of(address: str) -> int | None:
+    """The port of a base URL, also where it is the scheme's own; None for no address."""
+    parts = urlsplit(address)
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _digest(token: str) -> bytes:
@@ -140,8 +203,12 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise EventInvalid(f"body: it did not arrive within {BODY_WITHIN_S:g} s") from None
     if size > EVENT_BYTES_MAX:
-        raise EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
+        raise _too_large()
     return bytes(body)
+
+
+def _too_large() -> EventTooLarge:
+    return EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

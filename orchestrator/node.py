@@ -40,6 +40,9 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.logs import to_stderr
+from orchestrator.monitoring.alert_figures import AlertFigures
+from orchestrator.monitoring.history import History
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
@@ -66,6 +69,9 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
+        self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
+        self.registry.register(AlertFigures(self.state.alerts, self.history))
         self._telemetry = Telemetry(config, self.metrics)
         self._embedded: EmbeddedServer | None = None
         self._redis: RedisLink | None = None
@@ -79,7 +85,7 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
-        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster.watch, self.registry, tls)
+        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster, self.registry, tls)
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
@@ -105,6 +111,7 @@ class Node:
             id=command_id or uuid.uuid4().hex,
             time=time.time(),
             epoch=epoch,
+            version=_layout(type(body)),
         )
         return await self.cluster.propose(command)
 
@@ -123,8 +130,15 @@ class Node:
     def epoch(self) -> Epoch | None:
         return self.cluster.epoch()
 
+    def leading(self) -> Epoch | None:
+        """The epoch whose duties run here; None while this node does not lead."""
+        return self._leadership.epoch
+
     def duties(self) -> Duties | None:
         return self._duties if self._leadership.epoch is not None else None
+
+    def plant_time(self) -> float:
+        return self._clock.now()
 
     def redis_health(self) -> tuple[bool, str]:
         if self._redis is None:
@@ -163,12 +177,9 @@ class Node:
             spans=self._telemetry.spans,
             router=self._router,
             playbooks=self.playbooks,
+            history=self.history,
         )
         return self._duties.in_order
-
-    def plant_time(self) -> float:
-        """Seconds of the plant clock, as this node knows it."""
-        return self._clock.now()
 
     def dispatched(self, report: DispatchReport) -> None:
         """What a dispatch call did: for the rate that the API shows."""
@@ -285,6 +296,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _layout(body: type[msgspec.Struct]) -> int:
+    """The version of a body's layout: its class says it. A field of that name belongs to the command itself."""
+    version = getattr(body, "version", 1)
+    return version if isinstance(version, int) else 1
+
+
 class _Rate:
     """Events a second over a sliding window, in one-second buckets of the monotonic clock."""
 
@@ -341,6 +358,7 @@ async def _main(config: NodeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as node:
+        to_stderr(config.node, epoch=node.leading)
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
         await node.run(stop)
     log.info("node %s has stopped", config.node.id)
@@ -351,20 +369,6 @@ def run(config: NodeConfig) -> int:
 
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
-    _log_to_stderr(config)
+    to_stderr(config.node)
     uvloop.run(_main(config))
     return 0
-
-
-def _log_to_stderr(config: NodeConfig) -> None:
-    """One line a record, with the node's id, in UTC. Libraries are heard from warnings on."""
-    form = logging.Formatter(f"%(asctime)s.%(msecs)03dZ {config.node.id} %(levelname)s %(name)s: %(message)s")
-    form.converter = time.gmtime
-    form.datefmt = "%Y-%m-%dT%H:%M:%S"
-    handler = logging.StreamHandler()
-    handler.setFormatter(form)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    for package in ("cluster", "framebuffer", "orchestrator"):
-        logging.getLogger(package).setLevel(config.node.log_level.upper())

@@ -1,77 +1,98 @@
-"""The leader's duty towards components: send them commands, hear them, and say who is ONLINE.
+"""The leader's duty towards components: send them commands, hear them, and say who is well and who is silent.
 
 Heartbeats stay in the leader's memory; only transitions are proposed. A new leader has heard nobody yet, so everyone
 gets a full timeout from the moment it takes the duty up.
 """
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
-from pydantic import ValidationError
 
-from cluster import Applied, ClusterError, Epoch
-from orchestrator.components import ComponentCommand, ComponentRegistry, ComponentRow, Observe, Position, Presence
-from orchestrator.errors import (
-    ComponentStopping,
-    ComponentSuperseded,
-    ComponentUnknown,
-    EventInvalid,
-    EventUnknown,
-    OutcomeUnknown,
-    Refused,
-    Unreachable,
-    from_code,
+from cluster import Applied, ClusterError, Epoch, KindUnsupported
+from orchestrator.commanding import ANSWER_BYTES_MAX, SOURCE, CommandSender
+from orchestrator.components import (
+    ComponentCommand,
+    ComponentRegistry,
+    ComponentRow,
+    Observe,
+    Position,
+    Presence,
+    SelfReport,
 )
+from orchestrator.errors import ComponentSuperseded, ComponentUnknown
 from orchestrator.events import (
-    COMMAND,
+    ERROR,
     HEARTBEAT,
     STATE_CHANGED,
     CommandAnswer,
+    ErrorPayload,
     Event,
     HeartbeatPayload,
     StateChangedPayload,
     StateReport,
-    parse_payload,
 )
-from orchestrator.lifecycle import parse_command
+from orchestrator.listener import EventTable
+from orchestrator.seen_events import SeenEvents
 from orchestrator.tasks import cancelled
+from orchestrator.verdicts import Damping, Word, silence_limit
+
+__all__ = ["ANSWER_BYTES_MAX", "SOURCE", "Observation", "PlantDuty"]
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 STALL_S = 1.0
 """A tick that comes later than this was held up together with the heartbeats: nobody's silence is counted then."""
-ANSWER_BYTES_MAX = 64 * 1024
 PROPOSALS_AT_ONCE = 32
-SOURCE = "orchestrator"
+MISSED_HEARTBEATS = 3
+HEALTH_HOLD_S = 5.0
+EVENT_MAX_AGE_S = 3600.0
+
+Events = Callable[[Event], Awaitable[None]]
+"""Takes what happened. It may be called again with an event whose taking failed, so the event's id is its key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the leader last heard of a component. `heard_at` is monotonic; cpu a share of one core; memory bytes."""
+    """What the leader last heard of a component. `heard_at` is monotonic; cpu a share of one core; memory bytes.
+
+    Before its first heartbeat to this leader, `heard` is false and `heard_at` is when its silence began to count.
+    """
 
     position: Position
     heard_at: float
     cpu: float = 0.0
     memory: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    heard: bool = True
+
+    def public(self, now: float) -> dict[str, Any]:
+        """As the API shows it: `last_seen_s` is an age in seconds, None before the first heartbeat to this leader."""
+        if not self.heard:
+            return {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
+        age = round(max(0.0, now - self.heard_at), 3)
+        return {"last_seen_s": age, "cpu": self.cpu, "memory": self.memory, "metrics": dict(self.metrics)}
 
 
 class PlantDuty:
-    """Commands to components, and their presence, under one epoch.
+    """Commands to components, their events, their presence and health, under one epoch.
 
     Args:
         registry: the replicated registry; read only.
         epoch: goes with every command; the components refuse an older one.
         propose: replicates a command under the epoch.
         http: client for the components. It outlives the duty: making one takes longer than an election may.
-        heartbeat_timeout_s: silence after which a component is OFFLINE.
+        heartbeat_timeout_s: silence after which a component that declared no interval is UNRESPONSIVE.
+        missed_heartbeats: so many intervals of silence where it declared one.
+        health_hold_s: how long a component must find itself well before DEGRADED is left.
+        event_max_age_s: bound between an event's time and this node's clock.
         command_timeout_s: how long an answer to a command is waited for.
+        events: called with every event that is accepted and no heartbeat. What it raises, the sender is answered.
     """
 
     name = "plant"
@@ -85,16 +106,28 @@ class PlantDuty:
         http: httpx.AsyncClient,
         heartbeat_timeout_s: float,
         command_timeout_s: float,
+        missed_heartbeats: int = MISSED_HEARTBEATS,
+        health_hold_s: float = HEALTH_HOLD_S,
+        event_max_age_s: float = EVENT_MAX_AGE_S,
+        events: Events | None = None,
     ) -> None:
         self._registry = registry
-        self._epoch = epoch
         self._propose = propose
         self._heartbeat_timeout_s = heartbeat_timeout_s
-        self._http = http
-        self._command_timeout_s = command_timeout_s
-        self._timeout = httpx.Timeout(command_timeout_s, connect=min(1.0, command_timeout_s / 2))
+        self._missed_heartbeats = missed_heartbeats
+        self._health_hold_s = health_hold_s
+        self._commands = CommandSender(http, epoch, timeout_s=command_timeout_s)
+        self._events = events
+        self._seen = SeenEvents(event_max_age_s)
+        self._taking: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._heard: dict[str, Observation] = {}
+        self._damping: dict[str, Damping] = {}
         self._task: asyncio.Task[None] | None = None
+        self._table = EventTable(SOURCE)
+        self._table.on(HEARTBEAT, HeartbeatPayload, self._on_heartbeat)
+        self._table.on(STATE_CHANGED, StateChangedPayload, self._on_state_changed)
+        self._table.on(ERROR, ErrorPayload, self._on_error)
+        self._table.otherwise(self._happened)
 
     async def take_up(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._watch(), name="plant")
@@ -107,97 +140,117 @@ class PlantDuty:
         """What was last heard of a component, by this leader."""
         return self._heard.get(component_id)
 
+    def observations(self) -> Mapping[str, Observation]:
+        """What was last heard of every component, by this leader. A copy."""
+        return dict(self._heard)
+
     # ── Commands ────────────────────────────────
 
-    async def send_command(self, component_id: str, command: str, key: str) -> CommandAnswer:
-        """Send a lifecycle command and wait for the answer. The same key again is answered, not done again.
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> CommandAnswer:
+        """Send a lifecycle command, or one of the component's own with its `params`, and wait for the answer.
 
-        ComponentUnknown; EventInvalid (no such command); CommandRefused, ComponentBusy, StaleEpoch, … as the component
-        says; Unreachable: certainly not delivered; OutcomeUnknown: it may have been done, repeat it under the same key.
+        The same key again is answered, not done again. ComponentUnknown; EventInvalid (no such command);
+        CommandRefused, ComponentBusy, StaleEpoch, … as the component says; Unreachable: certainly not delivered;
+        OutcomeUnknown: it may have been done, repeat it under the same key.
         """
-        row = self._registry.get(component_id)
-        if row is None:
-            raise ComponentUnknown(f"component {component_id} is not registered")
-        try:
-            wanted = parse_command(command)
-        except ValueError as error:
-            raise EventInvalid(f"command: {error}") from None
-        event = Event(
-            type=COMMAND,
-            source=SOURCE,
-            target=component_id,
-            payload={"command": wanted},
-            idempotency_key=key,
-            epoch=str(self._epoch),
-        )
-        answer = await self._post(row, event, key)
-        reason = answer.message if answer.code == "command_failed" else ""
+        row = self._registered(component_id)
+        answer = await self._commands.send(row, command, key, params=params, traceparent=traceparent)
+        reason = answer.message if answer.code in ("command_failed", "command_interrupted") else ""
         await self._observe(component_id, answer.state, answer.incarnation, answer.sequence, reason)
         return answer
-
-    async def _post(self, row: ComponentRow, event: Event, key: str) -> CommandAnswer:
-        try:
-            async with asyncio.timeout(self._command_timeout_s):
-                status, body = await self._exchange(row, event)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
-            raise Unreachable(f"component {row.id} cannot be reached at {row.address}: {error}") from error
-        except (TimeoutError, httpx.HTTPError) as error:
-            raise _unknown(row, key, f"did not answer ({type(error).__name__})") from error
-        if 200 <= status < 300:
-            try:
-                answer = CommandAnswer.model_validate_json(body)
-            except ValidationError as error:
-                raise _unknown(row, key, "answered what is no answer to a command") from error
-            if (answer.component_id, answer.key) != (row.id, key):
-                raise _unknown(row, key, f"answered as {answer.component_id} for key {answer.key}")
-            return answer
-        document = _document(body)
-        code = str(document.get("code", "refused"))[:100]
-        detail = str(document.get("detail", f"status {status}"))[:1000]
-        if status >= 500 and code != ComponentStopping.code:
-            raise _unknown(row, key, f"failed: {status} {detail}")
-        refusal = from_code(code, f"component {row.id}: {detail}")
-        # What a component cannot know of (who leads, who is registered) is not taken from it.
-        raise refusal if isinstance(refusal, Refused) else Refused(refusal.message)
-
-    async def _exchange(self, row: ComponentRow, event: Event) -> tuple[int, bytes]:
-        """(status, body) of the component's answer; no body when it is too large."""
-        document = event.model_dump(mode="json", exclude_none=True)
-        body = bytearray()
-        async with self._http.stream("POST", f"{row.address}/event", json=document, timeout=self._timeout) as response:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > ANSWER_BYTES_MAX:
-                    return response.status_code, b""
-        return response.status_code, bytes(body)
 
     # ── Events ────────────────────────────────
 
     async def component_event(self, event: Event) -> None:
-        """Take a heartbeat or a change of state. ComponentUnknown: it must register (again)."""
-        if event.type == HEARTBEAT:
-            beat = parse_payload(event, HeartbeatPayload)
-            await self._hear(event.source, beat, cpu=beat.cpu, memory=beat.memory)
-        elif event.type == STATE_CHANGED:
-            await self._hear(event.source, parse_payload(event, StateChangedPayload))
-        else:
-            raise EventUnknown(f"the orchestrator takes {HEARTBEAT} and {STATE_CHANGED}, not {event.type}")
+        """Take an event from a registered component; once per id, however often it comes.
 
-    async def _hear(self, component_id: str, report: StateReport, *, cpu: float = 0.0, memory: int = 0) -> None:
+        ComponentUnknown: it must register (again). EventUnknown: a type of the product's that is not taken here.
+        EventInvalid names the field. EventTooOld, EventReused, ComponentSuperseded, and what `events` raises.
+        """
+        await self._table.handle(event)
+
+    async def _on_heartbeat(self, event: Event, beat: HeartbeatPayload) -> None:
+        row = self._reporting(event.source, beat)
+        now = time.monotonic()
+        self._heard[row.id] = Observation(row.position, now, beat.cpu, beat.memory, beat.metrics)
+        await self._present(row)
+        await self._observe(row.id, beat.state, beat.incarnation, beat.sequence, beat.reason)
+        await self._self_report(row.id, Word(beat.health == "DEGRADED", beat.health_reason), now)
+
+    async def _on_state_changed(self, event: Event, change: StateChangedPayload) -> None:
+        row = self._reporting(event.source, change)
+        now = time.monotonic()
+        before = self._heard.get(row.id)
+        known = before or Observation(row.position, now)
+        self._heard[row.id] = replace(known, position=row.position, heard_at=now, heard=True)
+        await self._present(row)
+        await self._observe(row.id, change.state, change.incarnation, change.sequence, change.reason)
+        if self._events is not None:
+            await self._events(event)
+
+    async def _on_error(self, event: Event, _error: ErrorPayload) -> None:
+        await self._happened(event)
+
+    async def _happened(self, event: Event) -> None:
+        """Pass on what has no order of its own, once per id."""
+        self._registered(event.source)
+        key = (event.source, event.id)
+        while (first := self._taking.get(key)) is not None:  # a repeat that comes while the first is being taken
+            await asyncio.wait({first})
+        if not self._seen.is_new(event, time.time()):
+            return
+        self._taking[key] = asyncio.get_running_loop().create_future()
+        try:
+            if self._events is not None:
+                await self._events(event)
+            self._seen.taken(event, time.time())
+        finally:
+            self._taking.pop(key).set_result(None)
+
+    def _registered(self, component_id: str) -> ComponentRow:
         row = self._registry.get(component_id)
         if row is None:
-            raise ComponentUnknown(f"component {component_id} is not registered")
+            raise ComponentUnknown(f"component {component_id} is not registered; it registers with POST /v1/components")
+        return row
+
+    def _reporting(self, component_id: str, report: StateReport) -> ComponentRow:
+        row = self._registered(component_id)
         if report.incarnation != row.incarnation:
             raise ComponentSuperseded(f"another process has registered as component {component_id}")
-        before = self._heard.get(component_id)
-        if before is not None and not (cpu or memory):
-            cpu, memory = before.cpu, before.memory
-        self._heard[component_id] = Observation(row.position, time.monotonic(), cpu, memory)
+        return row
+
+    async def _present(self, row: ComponentRow) -> None:
         if not row.online:
+            await self._propose(Presence(id=row.id, online=True, reason="heartbeat received", position=row.position))
+
+    async def _self_report(self, component_id: str, said: Word, now: float) -> None:
+        row = self._registry.get(component_id)
+        if row is None:
+            return
+        damping = self._damping.get(component_id)
+        if damping is None:
+            if not said.degraded and not row.degraded:
+                return  # well, and known to be: nearly every heartbeat
+            damping = self._damping[component_id] = Damping(now, hold_s=self._health_hold_s)
+        due = damping.due(said, Word(row.degraded, row.degraded_reason), now)
+        if due is None:
+            return
+        try:
             await self._propose(
-                Presence(id=component_id, online=True, reason="heartbeat received", position=row.position)
+                SelfReport(id=component_id, degraded=due.degraded, reason=due.reason, position=row.position)
             )
-        await self._observe(component_id, report.state, report.incarnation, report.sequence, report.reason)
+        except KindUnsupported:
+            return  # while a release is rolled out; the component says it again with its next heartbeat
+        damping.noted(now)
+        log.info("component %s is %s", component_id, f"DEGRADED: {due.reason}" if due.degraded else "OK again")
 
     async def _observe(
         self, component_id: str, state: Any, incarnation: str, sequence: int | None, reason: str
@@ -242,12 +295,14 @@ class PlantDuty:
         rows = self._registry.rows
         for gone in self._heard.keys() - rows.keys():
             del self._heard[gone]
+            self._damping.pop(gone, None)
         absent: list[Presence] = []
         for component_id, row in sorted(rows.items()):
             heard = self._heard.get(component_id)
             if heard is None or heard.position != row.position:
-                self._heard[component_id] = Observation(row.position, now)
-            elif row.online and (silent := now - heard.heard_at) > self._heartbeat_timeout_s:
+                self._heard[component_id] = Observation(row.position, now, heard=False)
+                self._damping.pop(component_id, None)
+            elif row.online and (silent := now - heard.heard_at) > self._silence_limit(row):
                 reason = f"no heartbeat for {silent:.1f} s"
                 absent.append(Presence(id=component_id, online=False, reason=reason, position=row.position))
         for start in range(0, len(absent), PROPOSALS_AT_ONCE):
@@ -257,18 +312,9 @@ class PlantDuty:
                 if ended is not None:
                     raise ended
 
+    def _silence_limit(self, row: ComponentRow) -> float:
+        return silence_limit(row.heartbeat_s, missed=self._missed_heartbeats, timeout_s=self._heartbeat_timeout_s)
+
     async def _declare_absent(self, presence: Presence) -> None:
         if (await self._propose(presence)).outcome.ok:
-            log.info("component %s is OFFLINE: %s", presence.id, presence.reason)
-
-
-def _unknown(row: ComponentRow, key: str, what: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"component {row.id} {what}; repeat it under the same key", idempotency_key=key)
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+            log.info("component %s is UNRESPONSIVE: %s", presence.id, presence.reason)

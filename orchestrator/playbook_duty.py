@@ -111,7 +111,7 @@ class PlaybookDuty:
         await cancelled(self._task)
 
     def waiting(self, execution_id: str) -> Mapping[str, str]:
-        """By path, what the open steps of an execution wait for, in words."""
+        """By path, what the open steps of an execution wait for, in words; empty where nothing is known of it."""
         run = self._runs.get(execution_id)
         return {} if run is None else run.waiting
 
@@ -146,9 +146,9 @@ class PlaybookDuty:
     def _changed(self, kind: str, subject: str, data: Mapping[str, object]) -> None:
         if kind == "execution.changed":
             self._execution_changed(subject, data)
-        elif kind.startswith("component."):
+        elif kind.startswith(("component.", "maintenance.")):
             self._plant_changed(subject)
-        elif kind.startswith(("group.", "topology.", "control.")):
+        elif kind.startswith(("group.", "policy.")):
             self._plant_changed(None)
 
     def _execution_changed(self, execution_id: str, data: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 from prometheus_client import CollectorRegistry
 
-from cluster import Change
+from cluster import Change, Cluster
 from orchestrator.playbook_duty import OnRecord
 from orchestrator.playbooks.books import Books
 from orchestrator.playbooks.clock import PlantClock
@@ -25,7 +25,7 @@ class PlaybookParts:
 
     state: the replicated state; read only.
     clock: the node's plant clock.
-    watch: the cluster's changes from an index on; None: from now on.
+    cluster: whose changes are watched.
     tls: for whoever is outside the plant.
     """
 
@@ -33,12 +33,13 @@ class PlaybookParts:
         self,
         state: PlantState,
         clock: PlantClock,
-        watch: Callable[[int | None], AsyncIterator[Change]],
+        cluster: Cluster,
         registry: CollectorRegistry,
         tls: ssl.SSLContext,
     ) -> None:
         self.clock = clock
-        self.watch = watch
+        self.watch: Callable[[int | None], AsyncIterator[Change]] = cluster.watch
+        self.applied: Callable[[], int] = lambda: cluster.status().applied_index
         self.books = Books(state.executions.playbooks, lambda text: load_text(text, file="playbook").playbook)
         self.templates = Templates()
         self.http: httpx.AsyncClient = outside_client(tls)

@@ -113,6 +113,13 @@ class PressureDuty:
             "alert": self._alert,
         }
 
+    def figures(self) -> dict[str, dict[str, float]]:
+        """For rules of alerts, by figure and subject; empty until a dispatch call was measured."""
+        if not self._measured:
+            return {}
+        unserved = sorted(self._unserved.items())[:UNSERVED_SHOWN]
+        return {"backpressure_level": {"-": int(self.level)}, "unserved_frames": dict(unserved)}
+
     def _alarm(self, level: Level) -> None:
         if level == Level.CRITICAL and self._alert is None:
             self._alert = {"since": time.time(), "message": f"CRITICAL{self._for_whom()}: {self._figures}"}

@@ -7,17 +7,20 @@ that could not be delivered is superseded by it.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
 
 from orchestrator.components import ComponentRegistration
+from orchestrator.errors import OrchestratorError, OutcomeUnknown, from_code
 from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event, HeartbeatPayload, StateChangedPayload
 from orchestrator.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
+HEARTBEAT_S = 1.0
+"""The usual interval of heartbeats."""
 TIMEOUT = httpx.Timeout(2.0, connect=1.0)
 """Shorter than the silence after which a component is OFFLINE: a node that hangs must not take its callers with it."""
 LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
@@ -44,7 +47,7 @@ class Reporter:
         urls: Sequence[str],
         *,
         registration: Callable[[], ComponentRegistration],
-        heartbeat: Callable[[], HeartbeatPayload],
+        heartbeat: Callable[[], Awaitable[HeartbeatPayload]],
         heartbeat_s: float,
         token: str | None,
     ) -> None:
@@ -64,6 +67,7 @@ class Reporter:
         self._changed = asyncio.Event()
         self._delivered = asyncio.Event()
         self._delivered.set()
+        self._forgotten = asyncio.Event()
         self._leaving = False
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble = ""
@@ -95,15 +99,44 @@ class Reporter:
         self._delivered.clear()
         self._changed.set()
 
+    async def deliver(self, event: Event, within_s: float) -> None:
+        """Send an event until a node has taken it. Raises its refusal; OutcomeUnknown after `within_s` seconds."""
+        document = event.model_dump(mode="json", exclude_none=True)
+        wait_s = RETRY_FIRST_S
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    await self.registered.wait()
+                    answer = await self._post("/event", document)
+                    if answer is not None and answer.is_success:
+                        return
+                    if answer is not None and 400 <= answer.status_code < 500 and answer.status_code != 404:
+                        raise _refusal(answer)
+                    if answer is not None and answer.status_code == 404:
+                        self.registered.clear()  # it is not known there: it registers again, and then says this again
+                        self._forgotten.set()
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, RETRY_MAX_S)
+        except TimeoutError:
+            raise OutcomeUnknown(
+                f"no node of the orchestrator took {event.type} within {within_s:g} s; send it again with the same id"
+            ) from None
+
     async def _beat(self) -> None:
         while True:
             if self.registered.is_set():
-                payload = self._heartbeat().model_dump(mode="json")
+                # What is as usual is left out: a node of the release before knows fewer members.
+                payload = (await self._heartbeat()).model_dump(mode="json", exclude_defaults=True)
                 await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload))
             elif not self._leaving:
                 await self._register()
             registered = self.registered.is_set()
-            await asyncio.sleep(self._heartbeat_s if registered else min(self._heartbeat_s, REGISTER_AGAIN_S))
+            self._forgotten.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(
+                    self._heartbeat_s if registered else min(self._heartbeat_s, REGISTER_AGAIN_S)
+                ):
+                    await self._forgotten.wait()
 
     async def _report(self) -> None:
         wait_s = RETRY_FIRST_S
@@ -125,7 +158,8 @@ class Reporter:
                 wait_s = min(2 * wait_s, RETRY_MAX_S)
 
     async def _register(self) -> None:
-        answer = await self._post("/v1/components", self._registration().model_dump(mode="json"))
+        document = self._registration().model_dump(mode="json", exclude_defaults=True)
+        answer = await self._post("/v1/components", document)
         if answer is None:
             return
         if answer.status_code in (200, 201):
@@ -186,6 +220,15 @@ def _base_url(text: str) -> str:
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"{text!r} is no base URL of a node: it is http://host:port or https://host:port")
     return str(url).rstrip("/")
+
+
+def _refusal(answer: httpx.Response) -> OrchestratorError:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = {}
+    detail = document.get("detail") if isinstance(document, dict) else None
+    return from_code(_code(answer) or "refused", str(detail or f"refused: {answer.status_code}"))
 
 
 def _code(answer: httpx.Response) -> str:

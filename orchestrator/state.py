@@ -1,17 +1,21 @@
 """The replicated state of the plant: what all nodes agree on. Pure; the cluster applies each command to it in order."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
 from cluster.commands import Command, Event, Outcome, Position
 from framebuffer import registry as processors
-from orchestrator.components import KINDS as COMPONENT_KINDS
-from orchestrator.components import ComponentRegistry
+from orchestrator.components import BODIES as COMPONENT_BODIES
+from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
+from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
 from orchestrator.playbooks.registry import ExecutionRegistry
+from orchestrator.topology.registry import TopologyRegistry
+from orchestrator.topology.rows import KINDS as TOPOLOGY_KINDS
 from orchestrator.variables import KINDS as VARIABLE_KINDS
 from orchestrator.variables import VariableRegistry
 
@@ -28,7 +32,9 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in EXECUTION_KINDS},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
+    (Declare.kind, Declare.version): 3,
+    (SelfReport.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
@@ -37,8 +43,15 @@ every member runs that release, because one that does not know it could not appl
 """
 
 
+class _Part(Protocol):
+    @property
+    def untouched(self) -> bool: ...
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+
 class PlantState:
-    """A `cluster.StateMachine` over the registries of components, of processors, of variables and of executions.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -52,6 +65,8 @@ class PlantState:
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
+        self.alerts = AlertRegistry()
+        self.topology = TopologyRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -59,11 +74,13 @@ class PlantState:
 
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""
+        place = (position.term, position.index)
+        if (command.kind, command.version) in COMPONENT_BODIES:
+            result, events = self.components.apply(
+                command.kind, command.body, time=command.time, position=place, version=command.version
+            )
+            return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
         if command.version == VERSION:
-            place = (position.term, position.index)
-            if command.kind in COMPONENT_KINDS:
-                result, events = self.components.apply(command.kind, command.body, time=command.time, position=place)
-                return Outcome(result.value, result.code, result.message), [Event(*event) for event in events]
             if command.kind in processors.KINDS:
                 answer, news = processors.apply(
                     self.processors, command.kind, command.body, time=command.time, position=place
@@ -75,8 +92,27 @@ class PlantState:
             if command.kind in EXECUTION_KINDS:
                 said, made = self.executions.apply(command.kind, command.body, time=command.time, position=place)
                 return Outcome(said.value, said.code, said.message), [Event(*change) for change in made]
+            if command.kind in ALERT_KINDS:
+                noted, alarms = self.alerts.apply(command.kind, command.body, time=command.time, position=place)
+                return Outcome(noted.value, noted.code, noted.message), [Event(*alarm) for alarm in alarms]
+            if command.kind in TOPOLOGY_KINDS:
+                ordered, moves = self.topology.apply(
+                    command.kind,
+                    command.body,
+                    time=command.time,
+                    position=place,
+                    components=self.components.rows,
+                )
+                return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
+
+    def still(self) -> "PlantState":
+        """Components and topology as they are now, which no later change alters. It costs nothing: rows are shared."""
+        copy = PlantState()
+        copy.components.rows = self.components.rows
+        copy.topology.adopt(self.topology)
+        return copy
 
     def snapshot(self) -> bytes:
         """The whole state as MessagePack. Equal states give equal bytes."""
@@ -87,18 +123,16 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        if not self.executions.untouched:
-            tree |= {
-                "format": FORMAT,
-                "variables": self.variables.snapshot(),
-                "executions": self.executions.snapshot(),
-            }
+        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
+        if used:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
         return msgspec.msgpack.encode(tree)
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
-        executions = ExecutionRegistry(variables)
+        executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -110,6 +144,10 @@ class PlantState:
                 variables.restore(tree["variables"])
             if "executions" in tree:
                 executions.restore(tree["executions"])
+            if "alerts" in tree:
+                alerts.restore(tree["alerts"])
+            if "topology" in tree:
+                topology.restore(tree["topology"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -117,3 +155,5 @@ class PlantState:
         self.processors.rows = registry.rows
         self.variables.adopt(variables)
         self.executions.adopt(executions)
+        self.alerts.adopt(alerts)
+        self.topology.adopt(topology)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.dev import ports
-from tests.support import eventually_sync, port_range
+from tests.support import eventually_sync, lasting_children, port_range
 
 # A developer's own settings must not reach a node or a command under test.
 for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
@@ -66,7 +66,9 @@ def no_processes_left() -> Iterator[None]:
     yield
 
     def left() -> dict[int, str]:
-        return {pid: command for pid, command in _children().items() if pid not in before}
+        return {
+            pid: command for pid, command in _children().items() if pid not in before and pid not in lasting_children
+        }
 
     try:
         eventually_sync(lambda: not left(), deadline_s=1.0)

@@ -95,6 +95,9 @@ def eventually_sync(check: Callable[[], T], deadline_s: float = 5.0, every_s: fl
         time.sleep(every_s)
 
 
+lasting_children: set[int] = set()
+"""Pids of child processes that serve the whole run: no test has left them behind."""
+
 _given: set[int] = set()
 
 

@@ -294,22 +294,18 @@ local function crowded_of(prefix, router, lanes)
   return rows
 end
 
--- Keeps what is sampled until the leader's spans of it are exported: if the leader dies first, the next one makes them.
-local SAMPLED_KEPT = 1000
+-- Keeps what is sampled, and forgets what is exported.
 local function remember(prefix, node, sampled, exported)
-  local key = prefix .. ':sampled'
   local ms, number = string.match(exported, '^(%d+)%-(%d+)$')
   if ms and exported ~= '0-0' then
-    redis.call('XTRIM', key, 'MINID', ms .. '-' .. text(tonumber(number) + 1))
+    redis.call('XTRIM', prefix .. ':sampled', 'MINID', ms .. '-' .. text(tonumber(number) + 1))
   end
-  if #sampled == 0 then
-    return ''
-  end
-  return redis.call('XADD', key, 'MAXLEN', '~', SAMPLED_KEPT, '*', 'routes', cmsgpack.pack({ node, sampled }))
+  return #sampled > 0 and keep_sampled(prefix, node, sampled) or ''
 end
 
 -- ARGV: term, index, node, limit, claim ("1": also count the queues anew), routing table (msgpack), trace (not '': the
--- leader makes spans of the frames reported as sampled, and has exported those up to this id of the stream of them).
+-- leader makes spans of the frames reported as sampled, and has exported those up to this id of the stream of them), and
+-- for how many milliseconds `publish` may route by the table by itself (none: it may not; see direct.lua).
 -- Returns a msgpack array, see RawDispatch.
 local function dispatch(keys, argv)
   local prefix, node, limit = keys[1], argv[3], tonumber(argv[4])
@@ -317,13 +313,16 @@ local function dispatch(keys, argv)
   if refused then
     return refused
   end
-  local refusal, started = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
+  local refusal, started, lent = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
   if refusal then
     return refusal
   end
   local router, ledgers = new_router(prefix, argv[6]), new_ledgers(prefix)
   if argv[5] == '1' then
     recount(router)
+    for _, hash in ipairs({ ':depths', ':ledger', ':rotation', ':affinity' }) do
+      as_table(prefix .. hash)
+    end
     router = new_router(prefix, argv[6])
     -- Entries that an older library read and never acknowledged are entries like any other; the list of them is not kept.
     local pending = redis.pcall('XPENDING', prefix .. ':capture', CAPTURE_GROUP)
@@ -347,21 +346,11 @@ local function dispatch(keys, argv)
   end
   if report.moved > 0 then
     stamp(prefix, started, report.moved)
-    local candidates = {}
-    for capability, heap in pairs(router.heaps) do
-      candidates[#candidates + 1] = capability
-      candidates[#candidates + 1] = heap.candidates
-    end
-    redis.call('XADD', prefix .. ':story', 'MAXLEN', '~', STORY_KEPT, '*', 'dispatch', cmsgpack.pack({
-      tonumber(argv[1]), tonumber(argv[2]), node, router.strategy, candidates, report.story,
-    }))
+    tell_routed(router, tonumber(argv[1]), tonumber(argv[2]), node, report.story)
   end
   local sampled_id = router.traced and remember(prefix, node, router.sampled, argv[7]) or ''
-  for _, processor in ipairs(router.touched) do
-    if not processor.queued then
-      redis.call('SADD', prefix .. ':queues', processor.id)
-    end
-  end
+  remember_queues(router)
+  lend(prefix, router.known, argv[6], fine and tonumber(argv[8] or '0') or 0, router.traced, lent)
   if not fine then
     return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
@@ -381,8 +370,11 @@ local function dispatch(keys, argv)
   for capability, number in pairs(report.parked) do
     parked[#parked + 1] = { capability, number }
   end
-  for _, processor in ipairs(argv[5] == '1' and router.rows or router.touched) do
-    depths[#depths + 1] = { processor.id, processor.outstanding == math.huge and 0 or processor.outstanding }
+  local directed = report_direct(prefix, report.routed, lent)
+  for _, processor in ipairs(router.rows) do
+    if argv[5] == '1' or processor.added or directed[processor.id] then
+      depths[#depths + 1] = { processor.id, processor.outstanding == math.huge and 0 or processor.outstanding }
+    end
   end
   local woken = redis.call('XREVRANGE', prefix .. ':wake', '+', '-', 'COUNT', 1)
   return cmsgpack.pack({

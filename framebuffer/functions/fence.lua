@@ -1,10 +1,11 @@
 -- The fence: one epoch is in force, and older ones are refused.
 
--- Refuses an older epoch, installs a newer one (the closed record goes to the list of leaders). Returns an error reply,
--- or nil and whether this epoch has routed a frame already.
+-- Refuses an older epoch, installs a newer one (the closed record goes to the list of leaders, and what the older one let
+-- `publish` do is over). Returns an error reply, or nil, whether this epoch has routed a frame already, and the name of
+-- the table by which `publish` may route, or might until now.
 local function check_fence(prefix, term, index, node)
   local key = prefix .. ':fence'
-  local row = redis.call('HMGET', key, 'term', 'index', 'node', 'first_us', 'last_us', 'frames')
+  local row = redis.call('HMGET', key, 'term', 'index', 'node', 'first_us', 'last_us', 'frames', 'direct_table')
   if row[1] then
     local have_term, have_index = tonumber(row[1]), tonumber(row[2])
     if have_term > term or (have_term == term and have_index > index) then
@@ -16,7 +17,7 @@ local function check_fence(prefix, term, index, node)
       elseif node ~= ANY_NODE and row[3] ~= node then
         return redis.error_reply('FENCED ' .. row[1] .. '.' .. row[2] .. ' ' .. row[3])
       end
-      return nil, row[4] ~= '0'
+      return nil, row[4] ~= '0', row[7]
     end
     -- Written by hand: cjson would round the microseconds.
     redis.call('LPUSH', prefix .. ':leaders', string.format(
@@ -26,7 +27,8 @@ local function check_fence(prefix, term, index, node)
   end
   redis.call('HSET', key, 'term', text(term), 'index', text(index), 'node', node,
     'first_us', '0', 'last_us', '0', 'frames', '0')
-  return nil, false
+  redis.call('HDEL', key, 'direct_until', 'direct_table', 'direct_traced')
+  return nil, false, row[7]
 end
 
 -- The fence of a call of the leader: ARGV opens with term and index; `node` is ANY_NODE where the call names none.

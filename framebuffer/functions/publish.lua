@@ -41,6 +41,7 @@ local function open(keys, argv)
   end
   ledger.changed = true
   close_ledgers(ledgers)
+  as_table(ledgers.key)
   redis.call('SETNX', prefix .. ':format', FORMAT)
   return { previous, text(row[HIGHEST] + 1) }
 end
@@ -80,6 +81,7 @@ end
 
 -- ARGV: largest inline payload, number of sessions, per session: camera, token; then per frame: number of its session,
 -- frame_id, sequence, capability (several with commas), priority, traceparent, event, payload.
+-- They go to capture, or into a queue where the leader allows it (direct.lua).
 -- Returns what `pressure` has set and a status per frame: "ok", "duplicate", "superseded:<token>", "refused:<reason>".
 local function publish(keys, argv)
   local prefix, inline_max, number = keys[1], tonumber(argv[1]), tonumber(argv[2])
@@ -91,7 +93,10 @@ local function publish(keys, argv)
   if refused then
     return refused
   end
-  local ledgers, capture, moment = new_ledgers(prefix), prefix .. ':capture', ' 0 ' .. text(now_ms()) .. ' '
+  local ledgers, capture, now = new_ledgers(prefix), prefix .. ':capture', now_ms()
+  local published = text(now)
+  local moment, lent, router = ' 0 ' .. published .. ' ', pcall(lent_router, prefix, now)
+  router = lent and router or nil -- what is wrong with the leader's keys is the leader's to say: capture takes them all
   local sessions, current = sessions_of(ledgers, argv, 3, number)
   local before = {} -- the highest sequences before this call: a jump within it is a jump too
   for _, ledger in pairs(sessions) do
@@ -123,6 +128,19 @@ local function publish(keys, argv)
     local level = LEVELS[priority]
     local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. level .. moment .. parts
       .. ' ' .. trace
+    if router then
+      local frame = {
+        id = id, camera = ledger.camera, sequence = digits, number = sequence, capability = capability, priority = level,
+        attempts = 0, published = published, parts = '1', trace = trace,
+        fields = { 'frame', head, 'event', event, carrier, carried },
+      }
+      if parts == 1 and route_directly(router, frame) then
+        set_published(ledger, sequence)
+        return 'ok'
+      end
+      close_lent(router)
+      router = nil -- what comes after this one must not overtake it
+    end
     local key = level == '0' and capture or level_key(capture, level)
     if type(redis.pcall('XADD', key, '*', 'frame', head, 'event', event, carrier, carried)) ~= 'table' then
       if level ~= '0' then
@@ -153,6 +171,9 @@ local function publish(keys, argv)
       status = 'superseded:' .. (current[session] or '')
     end
     answer[#answer + 1] = status
+  end
+  if router then
+    close_lent(router)
   end
   close_ledgers(ledgers)
   if failed then

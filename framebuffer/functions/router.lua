@@ -53,8 +53,7 @@ local function table_of(blob)
   return known_table
 end
 
-local function new_router(prefix, blob)
-  local known = table_of(blob)
+local function router_of(prefix, known)
   local router = {
     prefix = prefix, strategy = known.strategy, known = known, rows = known.live, heaps = {}, touched = {},
     free = 0, outstanding = 0, capacity = 0,
@@ -74,6 +73,10 @@ local function new_router(prefix, blob)
     end
   end
   return router
+end
+
+local function new_router(prefix, blob)
+  return router_of(prefix, table_of(blob))
 end
 
 local function load_of(router, processor)
@@ -274,6 +277,12 @@ local function close_router(router)
     end
   end
   many('HSET', router.prefix .. ':depths', {}, depths)
+  for _, processor in ipairs(router.touched) do
+    if not processor.queued then
+      as_table(router.prefix .. ':depths')
+      return
+    end
+  end
 end
 
 -- Counts the queues of the table's processors anew: entries may have been added or deleted behind the library's back.

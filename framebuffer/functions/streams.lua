@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 1
+-- revision: 2
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -168,6 +168,16 @@ local function many(command, key, before, arguments)
       call[#call + 1] = arguments[at]
     end
     redis.call(unpack(call))
+  end
+end
+
+-- Up to 512 short fields a hash is one list that is searched from its beginning: for 500 processors half a call's time. A
+-- long value makes a table of it, for good until the server reads it from its files.
+local HASH_LONG, HASH_FEW = 1000, 16
+local function as_table(key)
+  if redis.call('HLEN', key) > HASH_FEW and redis.call('OBJECT', 'ENCODING', key) == 'listpack' then
+    redis.call('HSET', key, '', string.rep('-', HASH_LONG))
+    redis.call('HDEL', key, '')
   end
 end
 

@@ -3,8 +3,9 @@
 Envelope          who answers, problem documents, figures by route
   BearerToken     401 before anything else is looked at
     Intake        the body, bounded; the Idempotency-Key
-      ForwardToLeader     one hop, or answered here
-        routes
+      EventDesk           events, before a route is looked for
+        ForwardToLeader   one hop, or answered here
+          routes
 """
 
 import importlib.metadata
@@ -19,21 +20,28 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
+    alert_rules,
+    alerts,
     cluster,
+    component_metrics,
     components,
     events,
     executions,
     frames,
+    groups,
     health,
     journal,
     metrics,
     playbooks,
+    plans,
+    policies,
     processors,
     variables,
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.following import Following
+from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
@@ -51,6 +59,7 @@ same request under the same key is done at most once. Every refusal is a problem
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
     client = new_client()
+    listener = events.NodeListener(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -70,25 +79,34 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
+            Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
+    app.state.listener = events.NodeListener(node)
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
+    app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
     app.include_router(components.router)
+    app.include_router(policies.router)
+    app.include_router(groups.router)
+    app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
     app.include_router(playbooks.router)
     app.include_router(variables.router)
+    app.include_router(component_metrics.router)
+    app.include_router(alerts.router)
+    app.include_router(alert_rules.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

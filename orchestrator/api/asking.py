@@ -25,6 +25,16 @@ POLL_S = 0.02
 STALENESS_HEADER = "X-Triarch-Staleness"
 
 
+async def duties_of(node: NodeView) -> Duties:
+    """The leader's duties, awaited for as long as the node leads. Raises the `Problem` `no_leader`."""
+    deadline = time.monotonic() + DUTIES_WAIT_S
+    while (duties := node.duties()) is None:
+        if not node.is_leader() or time.monotonic() >= deadline:
+            raise Problem("no_leader", "this node has not taken up a leader's duties; nothing was done")
+        await asyncio.sleep(POLL_S)
+    return duties
+
+
 class Asking:
     """One request that was meant for this node."""
 
@@ -47,12 +57,7 @@ class Asking:
 
     async def duties(self) -> Duties:
         """The leader's duties, awaited for as long as this node leads: they are taken up just after the claim."""
-        deadline = time.monotonic() + DUTIES_WAIT_S
-        while (duties := self.node.duties()) is None:
-            if not self.node.is_leader() or time.monotonic() >= deadline:
-                raise Problem("no_leader", "this node has not taken up a leader's duties; nothing was done")
-            await asyncio.sleep(POLL_S)
-        return duties
+        return await duties_of(self.node)
 
     def streams(self) -> "FrameStreams":
         """The first shard: all there is without a cluster."""
@@ -84,6 +89,14 @@ class Reading:
             age = self._node.cluster.status().last_contact_s
             self._response.headers[STALENESS_HEADER] = "unknown" if age is None else f"{age:.3f}"
         return found
+
+    async def plant(self) -> "PlantState":
+        """Components and topology, to work on outside the Raft thread."""
+        return await self(_still)
+
+
+def _still(state: "PlantState") -> "PlantState":
+    return state.still()
 
 
 # Coroutines: FastAPI would call the classes themselves in a worker thread, which costs more than what they do.

@@ -1,25 +1,58 @@
-"""Components: who is registered, in which state, and the lifecycle commands sent to them."""
+"""Components: who is registered, in which state, and the lifecycle commands sent to them.
 
-from typing import Annotated
+What people want of them is in `orchestrator.api.policies`.
+"""
 
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster import ClusterError
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem, outcome_unknown, refused
-from orchestrator.components import ComponentRegistration, Register, Unregister
-from orchestrator.events import CommandAnswer
-from orchestrator.lifecycle import Command, State, parse_command
+from orchestrator.api.view import NodeView
+from orchestrator.components import ComponentRegistration, ComponentRow, Register, Unregister
+from orchestrator.events import CommandAnswer, CommandName
+from orchestrator.lifecycle import State
+from orchestrator.topology import resolving
+
+if TYPE_CHECKING:
+    from orchestrator.state import PlantState
 
 router = APIRouter(prefix="/v1/components", tags=["components"])
 
 ComponentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["press-1"])]
 COMMAND = (
-    *("command_refused", "command_failed", "component_busy", "component_stopping", "component_superseded"),
+    *(
+        "command_refused",
+        "command_failed",
+        "command_interrupted",
+        "command_unsupported",
+        "component_busy",
+        "component_stopping",
+        "component_superseded",
+    ),
     *("key_reused", "stale_epoch", "unreachable", "outcome_unknown", "no_leader"),
 )
+
+
+class Maintenance(BaseModel):
+    """Why a component is left alone, who said so, and since when (unix seconds)."""
+
+    reason: str
+    by: str
+    since: float
+
+
+class Acknowledgement(BaseModel):
+    """Who has seen the fault that a component is in now, and when (unix seconds)."""
+
+    by: str
+    note: str
+    time: float
 
 
 class Component(BaseModel):
@@ -37,6 +70,11 @@ class Component(BaseModel):
                 "reason": "",
                 "registered_time": 1767225600.0,
                 "position": [3, 21],
+                "depends_on": ["plc-1"],
+                "desired": "STARTED",
+                "maintenance": None,
+                "acknowledged": None,
+                "exhausted": "",
             }
         }
     )
@@ -50,19 +88,34 @@ class Component(BaseModel):
     reason: str
     registered_time: float = Field(description="Unix seconds by the clock of the node that proposed it; for display.")
     position: tuple[int, int]
+    health: str = Field("OK", examples=["OK", "DEGRADED", "UNRESPONSIVE"])
+    health_reason: str = ""
+    labels: dict[str, str] = {}
+    heartbeat_s: float | None = Field(None, description="The interval of its heartbeats that it declared.")
+    last_seen_s: float | None = Field(
+        None, description="Seconds since its last heartbeat to the present leader; null before one, and from followers."
+    )
+    cpu: float | None = Field(None, description="Share of one core, by its last heartbeat.")
+    memory: int | None = Field(None, description="Resident bytes, by its last heartbeat.")
+    metrics: dict[str, float] = Field({}, description="Figures of its own, by its last heartbeat.")
+    depends_on: list[str] = Field(default=[], description="What it needs, by its registration and its policy.")
+    desired: str | None = Field(default=None, examples=["STARTED", "STOPPED"])
+    maintenance: Maintenance | None = None
+    acknowledged: Acknowledgement | None = None
+    exhausted: str = Field(default="", description="Why it is not restarted any more; empty while it may be.")
+
+
+UNHEARD = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
+"""Of a component that this node has not heard."""
 
 
 class CommandRequest(BaseModel):
-    """A lifecycle command, or its alias `CMD_STOP`."""
+    """A lifecycle command, its alias `CMD_STOP`, or one of the component's own with `params`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"command": "CMD_START"}})
 
-    command: Command
-
-    @field_validator("command", mode="before")
-    @classmethod
-    def _alias(cls, value: object) -> object:
-        return parse_command(value) if isinstance(value, str) else value
+    command: CommandName
+    params: dict[str, Any] = {}
 
 
 @router.post(
@@ -86,27 +139,45 @@ async def register(ask: Ask, read: Read, registration: ComponentRegistration, re
     return Component(**applied.outcome.value)
 
 
+def _shown(node: NodeView, row: ComponentRow) -> Component:
+    duties = node.duties()
+    return Component(**row.public(), **({} if duties is None else duties.heard_of(row.id)))
+
+
+@router.get("", summary="All components", response_model=list[Component], responses=problems(*READ))
 @router.get("", summary="All components", responses=problems(*READ))
 async def components(
+    ask: Ask,
     read: Read,
     group: Annotated[str | None, Query(max_length=64)] = None,
     state: State | None = None,
-) -> list[Component]:
+) -> Response:
     """Ordered by id; filtered when asked."""
     rows = await read(lambda plant: plant.components.rows)
-    return [
-        Component(**row.public())
+    duties = ask.node.duties()
+    shown = [
+        {**UNHEARD, **row.public(), **({} if duties is None else duties.heard_of(row.id))}
         for _, row in sorted(rows.items())
         if (group is None or group in row.groups) and state in (None, row.state)
     ]
+    # Thousands of rows by way of the model would hold up everyone else's requests for tens of milliseconds.
+    return Response(msgspec.json.encode(shown), media_type="application/json")
+) -> list[Component]:
+    """Ordered by id; filtered when asked. A group has the members of its groups, too."""
+    plant = await read.plant()
+    rows = plant.components.rows
+    wanted = rows if group is None else frozenset(resolving.groups(plant).get(group, ()))
+    found = [row for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
+    return [shown(ask.node, plant, row) for row in found]
 
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
-async def component(read: Read, component_id: ComponentId) -> Component:
-    row = await read(lambda plant: plant.components.get(component_id))
+async def component(ask: Ask, read: Read, component_id: ComponentId) -> Component:
+    plant = await read.plant()
+    row = plant.components.get(component_id)
     if row is None:
-        raise _unknown(component_id)
-    return Component(**row.public())
+        raise unknown(component_id)
+    return shown(ask.node, plant, row)
 
 
 @router.delete(
@@ -125,10 +196,10 @@ async def unregister(ask: Ask, component_id: ComponentId) -> None:
 async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: CommandRequest) -> CommandAnswer:
     """The component's answer. Under one Idempotency-Key a component carries a command out once."""
     if await read(lambda plant: plant.components.get(component_id)) is None:
-        raise _unknown(component_id)
+        raise unknown(component_id)
     duties = await ask.duties()
     try:
-        answer = await duties.send_command(component_id, wanted.command, ask.key)
+        answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
     except ClusterError as error:
         # The component has answered by then; only what it said could not be replicated.
         raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
@@ -137,5 +208,25 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     return answer
 
 
-def _unknown(component_id: str) -> Problem:
+def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
+    """A row with what people want of the component and, on the leader, what was last heard of it."""
+    duties = node.duties()
+    heard = {} if duties is None else duties.heard_of(row.id)
+    control = plant.topology.control(row.id)
+    maintenance, seen = control.maintenance, control.acknowledged
+    # Of the fault that it is in now, not of an earlier one.
+    if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
+        seen = None
+    said: dict[str, Any] = {
+        "depends_on": list(dict.fromkeys((*row.depends_on, *control.depends_on))),
+        "desired": control.desired or None,
+        "maintenance": maintenance
+        and Maintenance(reason=maintenance.reason, by=maintenance.by, since=maintenance.since),
+        "acknowledged": seen and Acknowledgement(by=seen.by, note=seen.note, time=seen.time),
+        "exhausted": control.exhausted,
+    }
+    return Component(**{**row.public(), **heard, **said})
+
+
+def unknown(component_id: str) -> Problem:
     return Problem("component_unknown", f"component {component_id} is not registered")

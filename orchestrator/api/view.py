@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framebuffer.streams import FrameStreams
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
+    from orchestrator.monitoring.alert_duty import AlertDuty
     from orchestrator.state import PlantState
 
 
@@ -59,17 +60,36 @@ class Duties(Protocol):
         """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""
 
     async def component_event(self, event: "Event") -> None:
-        """Take an event of the event protocol (`component.heartbeat`, `component.state_changed`, …).
+        """Take an event of the event protocol: a report (`component.heartbeat`, …) or one of an application's types.
 
-        Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, ComponentSuperseded.
+        Raises ComponentUnknown (it must register), EventInvalid, EventUnknown, EventTooOld, EventReused,
+        ComponentSuperseded.
         """
 
-    async def send_command(self, component_id: str, command: str, key: str) -> "CommandAnswer":
-        """Send a lifecycle command, once per `key`, and wait for the answer (`components.command_timeout_s`).
+    async def send_command(
+        self,
+        component_id: str,
+        command: str,
+        key: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        traceparent: str | None = None,
+    ) -> "CommandAnswer":
+        """Send a command, once per `key`, and wait for the answer (`components.command_timeout_s`).
 
         Raises ComponentUnknown, Unreachable (not delivered), OutcomeUnknown (no answer in time); a refusal is an
         answer with a `code`, or CommandRefused and its like.
         """
+
+    def supervised(self) -> list[dict[str, str]]:
+        """What the supervision decided in its last tick: `component`, `reason`, and `trouble` (empty: none)."""
+
+    @property
+    def alerts(self) -> "AlertDuty":
+        """What watches the plant: histories, and what is about to fire."""
+
+    def heard_of(self, component_id: str) -> Mapping[str, Any]:
+        """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
 
     def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""

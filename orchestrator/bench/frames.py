@@ -50,7 +50,7 @@ def run(options: BenchOptions) -> int:
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     """Run the phases on one plant."""
-    phase_s = max(1.0, options.seconds * SHARE)
+    phase_s = max(0.5, options.seconds * SHARE)
     report: dict[str, Any] = {"ok": False}
     topology = on_free_ports(directory / "plant")
     async with LocalPlant(topology) as plant:

@@ -24,6 +24,8 @@ from orchestrator.dev.ports import free_ports
 
 BATCH = 64
 ROUND = 2_048  # frames published before they are dispatched, at least: each processor must find a whole batch
+BRIEF_S, BRIEF_BATCH, BRIEF_ROUND = 0.5, 8, 256
+"""With less time than this for a case, these in place of the two above: it says that the bench works, no more."""
 EPOCH = (1, 1)
 PAYLOAD = bytes(256)
 
@@ -48,10 +50,11 @@ async def main_thread_s(redis: Redis) -> float:
 class Shard:
     """One server, and frames that go through it."""
 
-    def __init__(self, streams: FrameStreams, processors: int) -> None:
+    def __init__(self, streams: FrameStreams, processors: int, *, brief: bool = False) -> None:
         self._streams = streams
         self._ids = [f"w{number}" for number in range(processors)]
-        self._round = max(ROUND, processors * BATCH)
+        self._batch = BRIEF_BATCH if brief else BATCH
+        self._round = max(BRIEF_ROUND if brief else ROUND, processors * self._batch)
         capacity = 2 * self._round // processors
         self._table = RoutingTable(rows=tuple(RoutingRow(name, ("default",), capacity) for name in self._ids))
         self._sessions: list[CameraSession] = []
@@ -67,21 +70,21 @@ class Shard:
 
     async def round(self) -> int:
         """One round of frames through all hops; how many."""
-        for _ in range(self._round // BATCH):
-            await self._streams.publish_batch([self._frame() for _ in range(BATCH)])
+        for _ in range(self._round // self._batch):
+            await self._streams.publish_batch([self._frame() for _ in range(self._batch)])
         moved = 0
         while moved < self._round:
-            limit = batch_of(BATCH, self._table)
+            limit = batch_of(self._batch, self._table)
             moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit)).moved
         for name in self._ids:
-            while frames := await self._streams.take(name, name, count=BATCH):
+            while frames := await self._streams.take(name, name, count=self._batch):
                 await self._streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
         return moved
 
     def _frame(self) -> tuple[CameraSession, OutgoingFrame]:
         camera = self._turn % len(self._sessions)
         if len(self._sessions) <= 4:  # few cameras send in bursts of a batch each
-            camera = self._turn // BATCH % len(self._sessions)
+            camera = self._turn // self._batch % len(self._sessions)
         self._turn += 1
         sequence = self._next[camera]
         self._next[camera] += 1
@@ -97,7 +100,7 @@ async def cost_us(directory: Path, processors: int, cameras: int, shards: int, s
             server = await stack.enter_async_context(EmbeddedServer(directory / str(number), port))
             redis = connect(server.url)
             stack.push_async_callback(redis.aclose)
-            shard = Shard(FrameStreams(redis), processors)
+            shard = Shard(FrameStreams(redis), processors, brief=seconds < BRIEF_S)
             await shard.open(cameras)
             redises.append(redis)
             all_shards.append(shard)

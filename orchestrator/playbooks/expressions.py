@@ -19,7 +19,7 @@ from jinja2.visitor import NodeTransformer
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.filters import FILTERS, TESTS
 from orchestrator.playbooks.suggestions import did_you_mean
-from orchestrator.playbooks.values import INTEGER_MAX, Missing, bounded, kind, known, member, number, shown, there
+from orchestrator.playbooks.values import Missing, bounded, kind, known, member, number, shown, there
 
 EXPRESSION_MAX = 2_000
 """Characters of one expression."""
@@ -177,8 +177,11 @@ def _wrong(node: nodes.Node) -> str:
     named = _member_of(node) or (node.name if isinstance(node, nodes.Name) else "")
     if named.startswith("__"):
         return f"{named!r}: internals cannot be reached"
-    if isinstance(node, nodes.Const) and isinstance(node.value, int) and abs(node.value) >= INTEGER_MAX:
-        return "the number does not fit into 64 bits"
+    if isinstance(node, nodes.Const) and isinstance(node.value, int | float):
+        try:
+            number(int(node.value) if isinstance(node.value, bool) else node.value)
+        except ValueError as error:
+            return str(error)
     if isinstance(node, nodes.Filter):
         return _wrong_use("filter", node, FILTERS)
     if isinstance(node, nodes.Test):

@@ -49,8 +49,9 @@ def problems(
         by_place.setdefault(_place(error, tree), []).append(error)
     for loc, found in by_place.items():
         value = _at(tree, loc)
-        # A list where a text may stand too: what is wrong with its items is said of them.
-        if isinstance(value, list) and all(error["type"] == "string_type" for error in found) and _below(loc, by_place):
+        # Of a list whose items are wrong pydantic says too that it is short of items, and that it is no text.
+        vague = all(error["type"] in ("string_type", "too_short") for error in found)
+        if isinstance(value, list) and value and vague and _below(loc, by_place):
             continue
         error, needed = _most_telling(found, value)
         message, hint = _said(error, loc, value, tree, needed)
@@ -69,6 +70,8 @@ def _place(error: ErrorDetails, tree: Mapping[str, Any]) -> Loc:
     current: Any = tree
     parts = error["loc"]
     for at, part in enumerate(parts):
+        if at and isinstance(parts[at - 1], int) and isinstance(current, dict) and current.get("type") == part:
+            continue  # the type of an action or a trigger, which may be the name of a member too
         if _leads(current, part):
             current = current[part]
         elif at == len(parts) - 1 and error["type"] in ("missing", "extra_forbidden") and isinstance(current, dict):

@@ -15,6 +15,7 @@ from orchestrator.playbooks.library import PlaybookRow
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.world import ComponentFacts, ExecutionFacts, KnownPlaybook, World
 from orchestrator.state import PlantState
+from orchestrator.topology import resolving
 from orchestrator.variables import VariableRow
 
 MetricsOf = Callable[[str], Mapping[str, float]]
@@ -113,15 +114,19 @@ class PlantView:
         self._newest = newest
         self._metrics = metrics
         self._rows: Mapping[str, ComponentRow] = {}
+        self._said: tuple[object, object] = (None, None)
+        """groups and controls of the topology, as they were last looked at"""
         self._facts: dict[str, ComponentFacts] = {}
         self._groups: Mapping[str, tuple[str, ...]] = {}
         self._depends_on: Mapping[str, tuple[str, ...]] = {}
 
     def world(self) -> World:
         """The plant as it is now."""
-        rows = self._state.components.rows
-        if rows is not self._rows:
+        rows, topology = self._state.components.rows, self._state.topology
+        said = (topology.groups, topology.controls)
+        if rows is not self._rows or said[0] is not self._said[0] or said[1] is not self._said[1]:
             self._refresh(rows)
+            self._said = said
         executions = self._state.executions
         return World(
             components=self._facts,
@@ -133,25 +138,31 @@ class PlantView:
         )
 
     def _refresh(self, rows: Mapping[str, ComponentRow]) -> None:
-        before, facts = self._rows, self._facts
-        self._facts = {
-            key: facts[key] if row is before.get(key) else self._made(row) for key, row in sorted(rows.items())
-        }
-        groups: dict[str, list[str]] = {}
-        for key, row in self._facts.items():
-            for group in row.groups:
-                groups.setdefault(group, []).append(key)
-        self._groups = {group: tuple(members) for group, members in groups.items()}
-        self._depends_on = {key: needs for key, row in rows.items() if (needs := tuple(getattr(row, "depends_on", ())))}
-        self._rows = rows
+        self._groups = resolving.groups(self._state)
+        self._depends_on = resolving.dependencies(self._state)
+        maintained = resolving.maintained(self._state)
+        of: dict[str, list[str]] = {}
+        for group, members in self._groups.items():
+            for member in members:
+                of.setdefault(member, []).append(group)
+        before, kept = self._rows, self._facts
+        facts: dict[str, ComponentFacts] = {}
+        for key, row in sorted(rows.items()):
+            held, groups = kept.get(key), tuple(of.get(key, ()))
+            same = held is not None and row is before.get(key) and held.groups == groups
+            if held is not None and same and held.maintenance == (key in maintained):
+                facts[key] = held
+            else:
+                facts[key] = self._made(row, groups, maintenance=key in maintained)
+        self._facts, self._rows = facts, rows
 
-    def _made(self, row: ComponentRow) -> ComponentFacts:
+    def _made(self, row: ComponentRow, groups: tuple[str, ...], *, maintenance: bool) -> ComponentFacts:
         return ComponentFacts(
             id=row.id,
             state=row.state,
             online=row.online,
-            health=getattr(row, "health", "OK" if row.online else "UNRESPONSIVE"),
-            maintenance=bool(getattr(row, "maintenance", False)),
-            groups=row.groups,
+            health=row.health,
+            maintenance=maintenance,
+            groups=groups,
             metrics=Metrics(row.id, self._metrics),
         )

@@ -108,6 +108,14 @@ class ExecutionRegistry:
         self.rows, self.marks, self.index, self.at = other.rows, other.marks, other.index, other.at
         self.recent, self._open, self._ended = other.recent, other._open, other._ended
 
+    def fork(self, variables: VariableRegistry) -> "ExecutionRegistry":
+        """Another registry with the same rows, over `variables`; what is applied to one does not show in the other."""
+        other = ExecutionRegistry(variables)
+        other.adopt(self)
+        other._open = {name: dict(ids) for name, ids in self._open.items()}
+        other._ended = dict(self._ended)
+        return other
+
     # ── Commands ────────────────────────────────
 
     def apply(self, kind: str, body: bytes, *, time: float, position: Position) -> Applied:

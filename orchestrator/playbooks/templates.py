@@ -161,7 +161,11 @@ def _bare(text: str) -> tuple[Expression]:
         if len(parts) != 1 or not isinstance(parts[0], Expression):
             raise TemplateFailed(f"`{_short(text)}`: this is one expression, not a text with expressions in it")
         return (parts[0],)
-    return (compile_expression(text),)
+    try:
+        return (compile_expression(text),)
+    except TemplateFailed as failed:
+        hint = "; braces, if any, go around the whole expression" if "{{" in text else ""
+        raise TemplateFailed(failed.message + hint) from None
 
 
 def _split(text: str) -> tuple[str | Expression, ...]:

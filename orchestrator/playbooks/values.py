@@ -135,15 +135,21 @@ def list_of(value: Any) -> list[Any]:
     return found
 
 
+def _no_such(value: Mapping[Any, Any], name: Any, label: str) -> Missing:
+    return Missing(hint=f"{label} has no {str(name)[:80]!r}; it has: {known(value) or 'nothing'}")
+
+
 def member(value: Any, name: Any, label: str = "") -> Any:
     """`value.name` or `value[name]`: members of mappings and items of lists, and nothing else of a value."""
     if isinstance(value, Undefined):
         return value
     label = label or kind(value)
     if isinstance(value, Mapping):
-        if isinstance(name, str | int) and name in value:
-            return value[name]
-        return Missing(hint=f"{label} has no {str(name)[:80]!r}; it has: {known(value) or 'nothing'}")
+        try:
+            # One look, as what stands there may be made only then.
+            return value[name] if isinstance(name, str) else _no_such(value, name, label)
+        except KeyError:
+            return _no_such(value, name, label)
     if isinstance(value, list | tuple | str):
         if isinstance(name, int) and not isinstance(name, bool):
             if -len(value) <= name < len(value):

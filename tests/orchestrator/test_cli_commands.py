@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,33 +13,17 @@ import yaml
 from framebuffer.producer import FrameProducer
 from orchestrator.cli.exits import Exit
 from orchestrator.component import Component
+from tests.command_line import REPO, triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving, settings
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
-
-REPO = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
     async with serving(3, tmp_path_factory.mktemp("cli"), token=TOKEN) as found:
         yield found
-
-
-async def triarch(*arguments: str, **environment: str) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator.cli.main", *arguments),
-        cwd=REPO,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    assert "Traceback" not in err.decode()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def ask(nodes: Nodes, *arguments: str, **environment: str) -> tuple[int, str, str]:

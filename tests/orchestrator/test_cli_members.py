@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from orchestrator.cli.exits import Exit
+from tests.command_line import triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, joining, serving, settings
-from tests.orchestrator.test_cli_commands import ask, data, triarch
+from tests.orchestrator.test_cli_commands import ask, data
 from tests.support import eventually, free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]

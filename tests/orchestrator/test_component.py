@@ -176,7 +176,7 @@ async def test_the_keys_remembered_are_bounded() -> None:
         assert not forgotten["repeated"]
         with pytest.raises(KeyReused):
             await tell("CMD_START", f"k{count - 1}")
-    assert len(press._commands) == KEYS_MAX
+    assert len(press._memory) == KEYS_MAX
 
 
 # ── Epochs ────────────────────────────────
@@ -269,7 +269,7 @@ async def test_a_long_reason_is_cut() -> None:
 
 
 async def test_slow_work_is_answered_before_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.component.ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr("orchestrator.commanded.ANSWER_WITHIN_S", 0.05)
     press = Press()
     async with working(press) as http:
         press.gate.clear()

@@ -16,10 +16,12 @@ from orchestrator.components import (
     ComponentRegistration,
     ComponentRegistry,
     ComponentRow,
+    Declare,
     Observe,
     Presence,
     Register,
     Result,
+    SelfReport,
     Unregister,
 )
 from orchestrator.events import SEQUENCE_MAX
@@ -39,7 +41,11 @@ class Log:
     def apply(self, command: ComponentCommand) -> Result:
         self.index += 1
         result, events = self.registry.apply(
-            command.kind, msgspec.msgpack.encode(command), time=float(self.index), position=(1, self.index)
+            command.kind,
+            msgspec.msgpack.encode(command),
+            time=float(self.index),
+            position=(1, self.index),
+            version=getattr(command, "version", 1),
         )
         self.kinds = [event.kind for event in events]
         assert all(event.subject == command.id for event in events)
@@ -75,6 +81,11 @@ def test_a_component_registers() -> None:
         "state": "READY",
         "online": True,
         "presence": "ONLINE",
+        "health": "OK",
+        "health_reason": "",
+        "depends_on": (),
+        "labels": {},
+        "heartbeat_s": None,
         "reason": "registered",
         "registered_time": 1.0,
         "position": [1, 1],
@@ -311,12 +322,29 @@ COMMANDS: st.SearchStrategy[ComponentCommand] = st.one_of(
         sequence=SEQUENCES,
     ),
     st.builds(Presence, id=IDS, online=st.booleans(), reason=st.just("why"), position=POSITIONS),
+    st.builds(SelfReport, id=IDS, degraded=st.booleans(), reason=st.sampled_from(["", "hot"]), position=POSITIONS),
+    st.builds(
+        Declare,
+        id=IDS,
+        address=st.just(ADDRESS),
+        incarnation=INCARNATIONS,
+        sequence=SEQUENCES,
+        depends_on=st.sampled_from([(), ("c",)]),
+        labels=st.sampled_from([{}, {"line": "a"}]),
+        heartbeat_s=st.sampled_from([None, 0.5]),
+    ),
 )
 
 
 def replay(commands: Sequence[ComponentCommand], onto: ComponentRegistry, first: int = 1) -> list[Any]:
     return [
-        onto.apply(command.kind, msgspec.msgpack.encode(command), time=float(index), position=(1, index))
+        onto.apply(
+            command.kind,
+            msgspec.msgpack.encode(command),
+            time=float(index),
+            position=(1, index),
+            version=getattr(command, "version", 1),
+        )
         for index, command in enumerate(commands, first)
     ]
 
@@ -341,7 +369,7 @@ def test_within_one_process_the_sequence_never_goes_back(commands: list[Componen
     registry = ComponentRegistry()
     for index, command in enumerate(commands, 1):
         held = registry.get(command.id)
-        result, events = registry.apply(command.kind, msgspec.msgpack.encode(command), time=0.0, position=(1, index))
+        ((result, events),) = replay([command], registry, first=index)
         row = registry.get(command.id)
         if result.code:
             assert row is held
@@ -396,8 +424,106 @@ def test_what_a_body_means_does_not_depend_on_who_applies_it(levels: int, depth:
 
 
 def test_a_snapshot_of_a_newer_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="version 2"):
-        ComponentRegistry().restore({"version": 2, "components": []})
+    with pytest.raises(ValueError, match="version 3"):
+        ComponentRegistry().restore({"version": 3, "components": []})
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        SelfReport(id="press", degraded=True, reason="hot"),
+        Declare(id="press", address=ADDRESS, depends_on=("io",)),
+        Declare(id="press", address=ADDRESS, labels={"line": "a"}),
+        Declare(id="press", address=ADDRESS, heartbeat_s=5.0),
+    ],
+)
+def test_a_snapshot_is_one_of_the_release_before_while_nobody_used_what_is_new(newer: ComponentCommand) -> None:
+    log = Log()
+    log.apply(register())
+    old = log.registry.snapshot()
+    assert old["version"] == 1
+    assert set(old["components"][0]) == {
+        *("id", "name", "address", "groups", "state", "online", "reason", "incarnation", "sequence"),
+        *("registered_time", "position", "absence"),
+    }
+    log.apply(newer)
+    assert log.registry.snapshot()["version"] == 2
+    log.apply(Unregister(id="press"))
+    assert log.registry.snapshot() == {"version": 1, "components": []}
+
+
+# ── Declarations and health ────────────────────────────────
+
+
+def test_a_component_declares_what_it_needs() -> None:
+    registration = ComponentRegistration(
+        id="press", address=ADDRESS, depends_on=("io", "air"), labels={"zone": "2", "line": "a"}, heartbeat_s=0.5
+    )
+    command = Register.of(registration)
+    assert isinstance(command, Declare)
+    log = Log()
+    shown = log.apply(command).value
+    assert (shown["depends_on"], shown["labels"], shown["heartbeat_s"]) == (
+        ("io", "air"),
+        {"line": "a", "zone": "2"},
+        0.5,
+    )
+    log.apply(register(incarnation="two"))
+    assert (log.row().depends_on, log.row().labels, log.row().heartbeat_s) == ((), {}, None), "a registration is whole"
+
+
+def test_a_registration_that_says_nothing_new_is_the_command_of_the_release_before() -> None:
+    assert type(Register.of(ComponentRegistration(id="press", address=ADDRESS))) is Register
+    assert KINDS[Register.kind] is Register
+
+
+def test_health_is_what_the_component_says_unless_nobody_hears_it() -> None:
+    log = Log()
+    log.apply(register())
+    assert (log.row().health, log.row().health_reason) == ("OK", "")
+    log.apply(SelfReport(id="press", degraded=True, reason="oil is low"))
+    assert log.kinds == ["component.degraded"]
+    assert (log.row().health, log.row().health_reason, log.row().state) == ("DEGRADED", "oil is low", State.READY)
+    log.apply(SelfReport(id="press", degraded=True, reason="oil is low"))
+    assert log.kinds == [], "only what changes is an event"
+    log.apply(Presence(id="press", online=False, reason="no heartbeat for 3.1 s"))
+    assert (log.row().health, log.row().health_reason) == ("UNRESPONSIVE", "no heartbeat for 3.1 s")
+    log.apply(Presence(id="press", online=True))
+    assert log.row().health == "DEGRADED"
+    log.apply(SelfReport(id="press", degraded=False, reason="surplus"))
+    assert (log.kinds, log.row().health, log.row().health_reason) == (["component.recovered"], "OK", "")
+    assert log.apply(SelfReport(id="ghost", degraded=True)).code == "component_unknown"
+    assert log.apply(SelfReport(id="press", degraded=True, position=(9, 9))).code == "component_changed"
+
+
+def test_a_new_process_is_well_until_it_says_otherwise_and_the_same_one_stays_degraded() -> None:
+    log = Log()
+    log.apply(register())
+    log.apply(SelfReport(id="press", degraded=True, reason="hot"))
+    log.apply(register())
+    assert (log.kinds, log.row().health) == ([], "DEGRADED")
+    log.apply(register(incarnation="two"))
+    assert log.row().health == "OK"
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"depends_on": ["press"]}, "depends_on"),
+        ({"depends_on": ["a b"]}, "depends_on"),
+        ({"depends_on": [f"c{n}" for n in range(101)]}, "depends_on"),
+        ({"labels": {"": "x"}}, "labels"),
+        ({"labels": {"line": "x" * 201}}, "labels"),
+        ({"labels": {f"l{n}": "" for n in range(33)}}, "labels"),
+        ({"heartbeat_s": 0.01}, "heartbeat_s"),
+        ({"heartbeat_s": 301}, "heartbeat_s"),
+        ({"heartbeat_s": "nan"}, "heartbeat_s"),
+    ],
+)
+def test_a_declaration_at_fault(members: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ComponentRegistration.model_validate({"id": "press", "address": ADDRESS, **members})
+    assert {problem["loc"][0] for problem in caught.value.errors()} == {field}
 
 
 def test_a_snapshot_from_before_absence_was_kept_can_be_read() -> None:

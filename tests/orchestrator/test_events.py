@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.errors import EventInvalid
+from orchestrator.errors import EventInvalid, EventUnknown
 from orchestrator.events import (
     COMMAND,
+    ERROR,
     FIELDS_AT_FAULT_MAX,
     HEARTBEAT,
     CommandAnswer,
     CommandPayload,
+    ErrorPayload,
     Event,
     HeartbeatPayload,
     StateChangedPayload,
+    check_known,
     parse_event,
     parse_payload,
 )
@@ -117,7 +120,7 @@ def test_any_bytes_are_an_event_or_a_refusal_that_names_a_field(body: bytes) -> 
 
 
 def test_the_payload_of_a_command_knows_the_alias() -> None:
-    def parse(command: object) -> Command:
+    def parse(command: object) -> Command | str:
         return parse_payload(Event(type=COMMAND, source="o", payload={"command": command}), CommandPayload).command
 
     assert parse("CMD_STOP") is Command.GRACEFUL_STOP
@@ -159,3 +162,87 @@ def test_an_answer_of_a_newer_component_is_still_an_answer() -> None:
     answer = CommandAnswer.model_validate_json(json.dumps(body))
     assert answer.ok
     assert not answer.model_copy(update={"code": "command_failed"}).ok
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_trace_goes_along() -> None:
+    assert parse_event(json.dumps(event(traceparent=TRACE)).encode()).traceparent == TRACE
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        TRACE.upper(),
+        TRACE[:-1],
+        TRACE + "-x",
+        "ff" + TRACE[2:],
+        TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32),
+        TRACE.replace("b7ad6b7169203331", "0" * 16),
+        5,
+    ],
+)
+def test_a_trace_that_is_none_is_refused(wrong: object) -> None:
+    assert fields(refused(event(traceparent=wrong))) == ["traceparent"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({"health": "FAULT"}, "payload.health"),
+        ({"health": "UNRESPONSIVE"}, "payload.health"),
+        ({"health_reason": "x" * 501}, "payload.health_reason"),
+        ({"metrics": {"a b": 1}}, "payload.metrics.a b.[key]"),
+        ({"metrics": {"a": float("inf")}}, "payload.metrics.a"),
+        ({"metrics": {f"m{n}": 1 for n in range(51)}}, "payload.metrics"),
+    ],
+)
+def test_what_a_heartbeat_says_of_health_is_bounded(payload: dict[str, Any], field: str) -> None:
+    with pytest.raises(EventInvalid) as caught:
+        parse_payload(Event(type=HEARTBEAT, source="p", payload={"state": "READY", **payload}), HeartbeatPayload)
+    assert fields(caught.value) == [field]
+
+
+ERROR_PAYLOAD = {"severity": "error", "error_code": "E42"}
+
+
+def test_an_error_is_structured() -> None:
+    found = parse_payload(Event(type=ERROR, source="p", payload=ERROR_PAYLOAD), ErrorPayload)
+    assert (found.severity, found.error_code, found.message, found.can_recover, found.metadata) == (
+        *("error", "E42", "", True, {}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"severity": "fatal"}, "payload.severity"),
+        ({"error_code": ""}, "payload.error_code"),
+        ({"error_code": "two words"}, "payload.error_code"),
+        ({"message": "x" * 2001}, "payload.message"),
+        ({"metadata": {"x": "y" * 17_000}}, "payload.metadata"),
+        ({"metadata": [1]}, "payload.metadata"),
+        ({"stack": "x"}, "payload.stack"),
+    ],
+)
+def test_an_error_at_fault(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(EventInvalid) as caught:
+        parse_payload(Event(type=ERROR, source="p", payload={**ERROR_PAYLOAD, **change}), ErrorPayload)
+    assert fields(caught.value) == [field]
+
+
+@pytest.mark.parametrize("name", ["RECALIBRATE", "A", "A_1"])
+def test_a_component_has_commands_of_its_own(name: str) -> None:
+    sent = Event(type=COMMAND, source="o", payload={"command": name, "params": {"a": 1}})
+    found = parse_payload(sent, CommandPayload)
+    assert (found.command, found.params) == (name, {"a": 1})
+
+
+@pytest.mark.parametrize("kind", ["component.x", "orchestrator.x.y", "playbook", "component"])
+def test_the_products_own_types_are_known_or_refused(kind: str) -> None:
+    with pytest.raises(EventUnknown, match=r"takes no events of type .* it takes: component\.error"):
+        check_known(kind, [ERROR], taker="orchestrator")
+    check_known(ERROR, [ERROR], taker="orchestrator")
+    check_known("components.x", [], taker="orchestrator")

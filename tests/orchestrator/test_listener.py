@@ -199,7 +199,7 @@ async def test_a_defect_is_logged_and_not_told(scale: Served, caplog: pytest.Log
 async def test_other_paths_and_methods_are_problems_too(scale: Served) -> None:
     _, http = scale
     assert problem(await http.get("/nothing")) == (404, "not_found")
-    wrong = await http.get("/event")
+    wrong = await http.put("/event")
     assert problem(wrong) == (405, "method_not_allowed")
     assert wrong.headers["allow"] == "POST"
 
@@ -213,3 +213,31 @@ async def test_a_type_has_one_handler() -> None:
     listener = Scale()
     with pytest.raises(ValueError, match=r"scale\.note has a handler already"):
         listener.on("scale.note", Weight, listener.note)
+
+
+async def test_a_listener_says_who_it_is_and_what_it_takes(scale: Served) -> None:
+    listener, http = scale
+    listener.address = str(http.base_url)
+    shown = (await http.get("/event")).json()
+    assert (shown["id"], shown["name"], shown["port"]) == ("scale", "", http.base_url.port)
+    assert shown["types"] == sorted(shown["types"])
+    assert {"scale.weigh", "scale.nan"} <= set(shown["types"])
+    assert (shown["other_types"], shown["event_bytes_max"]) == (False, EVENT_BYTES_MAX)
+
+
+async def test_other_types_go_to_who_takes_them_but_not_the_products_own() -> None:
+    listener, heard = EventListener("hall"), []
+
+    async def hear(event: Event) -> None:
+        heard.append(event.type)
+
+    listener.otherwise(hear)
+    async with served(listener) as url, client(url) as http:
+        assert (await http.get("/event")).json()["other_types"]
+        assert (await http.post("/event", json=event("door.opened"))).status_code == 204
+        for own in ("component.opened", "orchestrator.x", "playbook.started"):
+            refused = await http.post("/event", json=event(own))
+            assert problem(refused) == (422, "unknown_event")
+            assert own in refused.json()["detail"]
+        assert (await http.post("/event", json=event("components.opened"))).status_code == 204
+    assert heard == ["door.opened", "components.opened"]

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from cluster import Applied, Cluster, Command, Epoch
-from orchestrator.components import ComponentCommand, ComponentRow, Register, Unregister
+from orchestrator.components import ComponentCommand, ComponentRow, Declare, Register, Unregister
 from orchestrator.errors import (
     CommandRefused,
     ComponentBusy,
@@ -24,6 +25,8 @@ from orchestrator.errors import (
     ComponentSuperseded,
     ComponentUnknown,
     EventInvalid,
+    EventReused,
+    EventTooOld,
     EventUnknown,
     KeyReused,
     OrchestratorError,
@@ -32,9 +35,9 @@ from orchestrator.errors import (
     StaleEpoch,
     Unreachable,
 )
-from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event
+from orchestrator.events import ERROR, HEARTBEAT, STATE_CHANGED, Event
 from orchestrator.lifecycle import State
-from orchestrator.plant import ANSWER_BYTES_MAX, PlantDuty
+from orchestrator.plant import ANSWER_BYTES_MAX, Events, PlantDuty
 from orchestrator.state import PlantState
 from tests.cluster.machines import Nodes
 from tests.orchestrator.plant_parts import Press, served, working
@@ -57,7 +60,8 @@ class Leader:
         return epoch
 
     async def propose(self, body: ComponentCommand, epoch: Epoch | None = None) -> Applied:
-        command = Command(body.kind, msgspec.msgpack.encode(body), uuid.uuid4().hex, time.time(), epoch)
+        version = getattr(body, "version", 1)
+        command = Command(body.kind, msgspec.msgpack.encode(body), uuid.uuid4().hex, time.time(), epoch, version)
         return await self.cluster.propose(command)
 
     async def register(self, component_id: str = "press", address: str = "", **members: Any) -> ComponentRow:
@@ -76,7 +80,15 @@ class Leader:
         assert row is not None
         return row
 
-    def duty(self, *, heartbeat_s: float = 30.0, command_s: float = 5.0, epoch: Epoch | None = None) -> PlantDuty:
+    def duty(
+        self,
+        *,
+        heartbeat_s: float = 30.0,
+        command_s: float = 5.0,
+        epoch: Epoch | None = None,
+        hold_s: float = 5.0,
+        events: Events | None = None,
+    ) -> PlantDuty:
         under = epoch or self.epoch()
 
         async def propose(body: ComponentCommand) -> Applied:
@@ -89,6 +101,8 @@ class Leader:
             http=self._http,
             heartbeat_timeout_s=heartbeat_s,
             command_timeout_s=command_s,
+            health_hold_s=hold_s,
+            events=events,
         )
 
 
@@ -190,7 +204,7 @@ async def test_after_a_timeout_the_repeat_learns_what_was_done_once(leader: Lead
 
 
 async def test_work_that_goes_on_is_known_once_it_is_reported(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.component.ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr("orchestrator.commanded.ANSWER_WITHIN_S", 0.05)
     press = Press()
     async with working(press):
         await leader.admit(press)
@@ -206,7 +220,7 @@ async def test_work_that_goes_on_is_known_once_it_is_reported(leader: Leader, mo
 
 
 async def test_what_a_component_refuses_comes_out_as_it_said(leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.component.ANSWER_WITHIN_S", 0.05)
+    monkeypatch.setattr("orchestrator.commanded.ANSWER_WITHIN_S", 0.05)
     press = Press()
     async with working(press):
         await leader.admit(press)
@@ -405,11 +419,162 @@ async def test_who_is_unknown_or_superseded_is_told_so(leader: Leader) -> None:
     assert duty.observation("press") is None
 
 
-async def test_other_events_are_refused(leader: Leader) -> None:
-    with pytest.raises(EventUnknown, match=r"not component\.command"):
-        await leader.duty().component_event(Event(type="component.command", source="press"))
+async def test_what_is_no_report_and_no_event_of_an_application_is_refused(leader: Leader) -> None:
+    known = r"component\.error, component\.heartbeat, component\.state_changed"
+    for kind in ("component.command", "component.exploded", "orchestrator.shutdown", "playbook.ended"):
+        with pytest.raises(EventUnknown, match=rf"no events of type {kind}; .* it takes: {known}"):
+            await leader.duty().component_event(Event(type=kind, source="press"))
     with pytest.raises(EventInvalid, match=r"payload\.state"):
         await leader.duty().component_event(Event(type=HEARTBEAT, source="press"))
+    with pytest.raises(EventInvalid, match=r"payload\.severity"):
+        await leader.duty().component_event(Event(type=ERROR, source="press", payload={"error_code": "E1"}))
+    with pytest.raises(EventUnknown, match="meant for another"):
+        await leader.duty().component_event(Event(type="door.opened", source="press", target="another"))
+
+
+class Journal:
+    """Keeps what it is given, or fails while `trouble` is set; `gate` holds it up while it is cleared."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.trouble: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.begun = 0
+
+    async def __call__(self, event: Event) -> None:
+        self.begun += 1
+        await self.gate.wait()
+        if self.trouble is not None:
+            raise self.trouble
+        self.events.append(event)
+
+
+def happened(kind: str = "door.opened", **members: Any) -> Event:
+    return Event(**{"type": kind, "source": "press", "payload": {"door": 3}, **members})
+
+
+async def test_events_of_applications_errors_and_changes_are_passed_on_and_heartbeats_are_not(leader: Leader) -> None:
+    await leader.register(incarnation="i", sequence=0)
+    journal = Journal()
+    duty = leader.duty(events=journal)
+    error = {
+        "severity": "critical",
+        "error_code": "E42",
+        "message": "torn",
+        "can_recover": False,
+        "metadata": {"belt": 1},
+    }
+    change = {"state": "STARTED", "incarnation": "i", "sequence": 1}
+    for event in (
+        heartbeat(incarnation="i", sequence=0),
+        happened(),
+        happened(ERROR, payload=error),
+        happened(STATE_CHANGED, payload=change),
+    ):
+        await duty.component_event(event)
+    assert [event.type for event in journal.events] == ["door.opened", ERROR, STATE_CHANGED]
+    assert journal.events[1].payload == error
+
+
+async def test_who_is_not_registered_is_not_heard(leader: Leader) -> None:
+    journal = Journal()
+    for event in (happened(), happened(ERROR, payload={"severity": "info", "error_code": "E1"})):
+        with pytest.raises(ComponentUnknown, match="press is not registered"):
+            await leader.duty(events=journal).component_event(event)
+    assert journal.events == []
+
+
+async def test_a_repeat_is_answered_as_the_first_time_and_not_taken_again(leader: Leader) -> None:
+    await leader.register()
+    await leader.register("other")
+    journal = Journal()
+    duty = leader.duty(events=journal)
+    event = happened(id="once")
+    for _ in range(3):
+        await duty.component_event(event)
+    await duty.component_event(happened(id="once", source="other"))
+    assert [event.source for event in journal.events] == ["press", "other"], "an id is its source's own"
+    with pytest.raises(EventReused, match="another event under the id once"):
+        await duty.component_event(happened(id="once", payload={"door": 4}))
+
+
+async def test_repeats_while_the_first_is_being_taken_wait_for_it(leader: Leader) -> None:
+    await leader.register()
+    journal = Journal()
+    duty = leader.duty(events=journal)
+    journal.gate.clear()
+    event = happened()
+    sent = [asyncio.create_task(duty.component_event(event)) for _ in range(5)]
+    await eventually(lambda: journal.begun)
+    journal.gate.set()
+    await asyncio.gather(*sent)
+    assert (journal.begun, journal.events) == (1, [event])
+
+
+async def test_an_event_that_could_not_be_kept_is_taken_when_it_comes_again(leader: Leader) -> None:
+    await leader.register()
+    journal = Journal()
+    duty = leader.duty(events=journal)
+    journal.trouble = RuntimeError("the journal is full")
+    with pytest.raises(RuntimeError, match="full"):
+        await duty.component_event(event := happened())
+    journal.trouble = None
+    await duty.component_event(event)
+    assert journal.events == [event]
+
+
+@pytest.mark.parametrize(("days", "side"), [(-2, "behind"), (2, "ahead of")])
+async def test_an_event_far_from_the_clock_is_refused_with_both_times(leader: Leader, days: int, side: str) -> None:
+    await leader.register()
+    journal = Journal()
+    at = datetime.now(UTC) + timedelta(days=days)
+    with pytest.raises(EventTooOld, match=f"{at:%Y-%m-%d}.*17[0-9]{{4}} s {side} this node's clock, .*event_max_age_s"):
+        await leader.duty(events=journal).component_event(happened(time=at))
+    assert journal.events == []
+    beat = heartbeat().model_copy(update={"time": at})
+    await leader.duty().component_event(beat)
+    assert leader.row().online, "a report has an order of its own, and needs no clock"
+
+
+# ── Health ────────────────────────────────
+
+
+async def test_a_component_is_degraded_at_once_and_well_again_when_it_has_held(leader: Leader) -> None:
+    await leader.register(incarnation="i", sequence=0)
+    duty = leader.duty(hold_s=0.3)
+
+    async def beat(health: str, reason: str = "") -> None:
+        await duty.component_event(heartbeat(incarnation="i", sequence=0, health=health, health_reason=reason))
+
+    await beat("OK")
+    before = leader.cluster.status().applied_index
+    await beat("DEGRADED", "oil is low")
+    assert (leader.row().health, leader.row().health_reason) == ("DEGRADED", "oil is low")
+    for _ in range(10):  # it flaps
+        await beat("OK")
+        await beat("DEGRADED", "oil is low")
+    assert leader.cluster.status().applied_index == before + 1, "one transition, however often it changes its mind"
+
+    async def well() -> bool:
+        await beat("OK")
+        return leader.row().health == "OK"
+
+    await eventually(well)
+    assert leader.cluster.status().applied_index == before + 2
+
+
+async def test_what_was_heard_is_shown_with_its_age(leader: Leader) -> None:
+    await leader.register(incarnation="i", sequence=0)
+    async with held(leader.duty()) as duty:
+        await eventually(lambda: duty.observation("press"))
+        unheard = duty.observation("press")
+        assert unheard is not None
+        assert unheard.public(time.monotonic())["last_seen_s"] is None
+        await duty.component_event(heartbeat(incarnation="i", sequence=0, cpu=0.25, memory=5, metrics={"speed": 1.5}))
+        seen = duty.observations()["press"]
+        shown = seen.public(seen.heard_at + 2)
+        assert shown == {"last_seen_s": 2.0, "cpu": 0.25, "memory": 5, "metrics": {"speed": 1.5}}
 
 
 # ── Presence ────────────────────────────────
@@ -432,6 +597,18 @@ async def test_who_beats_stays_online(leader: Leader) -> None:
             await duty.component_event(heartbeat(incarnation="i", sequence=0))
             assert leader.row().online
             await asyncio.sleep(0.1)  # the rhythm of a component, not a wait for something
+
+
+async def test_silence_is_measured_by_the_interval_that_was_declared(leader: Leader) -> None:
+    for name, declared in (("fast", 0.35), ("slow", 30.0)):
+        body = Declare(id=name, address=f"http://127.0.0.1:{free_port()}", heartbeat_s=declared)
+        assert (await leader.propose(body)).outcome.ok
+    began = time.monotonic()
+    async with held(leader.duty(heartbeat_s=0.1)):
+        await eventually(lambda: not leader.row("fast").online)
+        assert time.monotonic() - began >= 1.0
+        assert leader.row("fast").health == "UNRESPONSIVE"
+        assert leader.row("slow").online
 
 
 async def test_a_new_leader_gives_everyone_a_full_timeout(leader: Leader) -> None:

@@ -11,10 +11,13 @@ from cluster import Command, Outcome, Position
 from framebuffer import registry as processors
 from framebuffer.models import ProcessorRegistration
 from orchestrator import variables
-from orchestrator.components import KINDS, Observe, Presence, Register, Unregister
+from orchestrator.components import KINDS, Declare, Observe, Presence, Register, SelfReport, Unregister
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.lifecycle import State
+from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
+from orchestrator.monitoring.alert_commands import Silence
 from orchestrator.state import FORMAT, VERSION, PlantState
+from orchestrator.topology import rows as topology
 
 PROCESSOR = processors.Register.of(ProcessorRegistration(id="faces", capabilities=("face",), capacity=4), token="t")
 
@@ -53,6 +56,21 @@ def test_the_registries_stand_side_by_side() -> None:
     assert (outcome.code, outcome.value, events) == ("precondition_failed", {"revision": 6}, 0)
 
 
+def test_alerts_are_in_the_snapshot_once_there_was_one() -> None:
+    state = filled()
+    before = msgspec.msgpack.decode(state.snapshot())
+    assert (before["format"], "alerts" in before) == (2, False), "the release before this one can read it"
+    body = Silence(rule="*", subject="*", severity="", until=9e9, by="Ada", reason="belt change")
+    outcome, _ = apply(state, *encoded(body), index=5)
+    assert outcome.value["id"] == "s5"
+    assert state.level_of(body.kind, 1) == 3
+    other = PlantState()
+    held = other.alerts
+    other.restore(state.snapshot())
+    assert (other.snapshot(), other.alerts) == (state.snapshot(), held)
+    assert set(held.silences) == {"s5"}
+
+
 def test_an_outcome_and_its_events_can_be_replicated() -> None:
     state = PlantState()
     body = Register(id="press", address="http://127.0.0.1:1")
@@ -62,7 +80,7 @@ def test_an_outcome_and_its_events_can_be_replicated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version"), [("plant.explode", 1), ("", 1), ("component.register", 2), ("processor.register", 0)]
+    ("kind", "version"), [("plant.explode", 1), ("", 1), ("component.register", 3), ("processor.register", 0)]
 )
 def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> None:
     state = filled()
@@ -72,7 +90,7 @@ def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> 
     assert state.snapshot() == before
 
 
-ALL_KINDS = [*KINDS, *processors.KINDS, *variables.KINDS]
+ALL_KINDS = [*KINDS, *processors.KINDS, *ALERT_KINDS, *variables.KINDS, *topology.KINDS]
 BODIES = st.binary(max_size=80) | st.recursive(
     st.none()
     | st.booleans()
@@ -84,7 +102,7 @@ BODIES = st.binary(max_size=80) | st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(["id", "address", "state", "sequence", "online", "position", "type", "capacity", "labels"])
-            | st.sampled_from(["name", "value", "if_revision"])
+            | st.sampled_from(["name", "value", "if_revision", "ids", "on", "depends_on", "goal", "replaces"])
             | st.text(max_size=8),
             inner,
             max_size=6,
@@ -98,6 +116,8 @@ TYPED = st.one_of(
         Observe, id=st.text(max_size=5), state=st.sampled_from(list(State)), sequence=st.none() | st.integers(0, 9)
     ),
     st.builds(Presence, id=st.text(max_size=5), online=st.booleans()),
+    st.builds(SelfReport, id=st.text(max_size=5), degraded=st.booleans()),
+    st.builds(Declare, id=st.text(max_size=5), address=st.text(max_size=5), labels=st.just({"a": "b"})),
     st.builds(Unregister, id=st.text(max_size=5)),
     st.just(PROCESSOR),
     st.builds(processors.Health, id=st.just("faces"), healthy=st.booleans()),
@@ -124,6 +144,7 @@ def test_nothing_that_a_command_holds_makes_it_raise(commands: list[tuple[tuple[
     assert restored.snapshot() == one.snapshot()
     assert restored.components.rows == one.components.rows
     assert restored.variables.rows == one.variables.rows
+    assert restored.topology.controls == one.topology.controls
 
 
 @pytest.mark.parametrize("kind", ["component.unregister", "processor.unregister"])
@@ -149,6 +170,7 @@ def test_a_snapshot_without_variables_is_one_of_the_release_before_them() -> Non
     state = filled()
     tree = msgspec.msgpack.decode(state.snapshot())
     assert (tree["format"], "variables" in tree) == (2, True)
+    assert (tree["format"], "variables" in tree, "topology" in tree) == (2, True, False)
     old = msgspec.msgpack.encode({"format": 1, "components": tree["components"], "processors": tree["processors"]})
     state.restore(old)
     assert (state.variables.rows, state.variables.revision) == ({}, 0)

@@ -15,11 +15,12 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("kill", ["leader", "primary", "none"])
+# The server's kill is in tests/demo/test_drill.py.
+@pytest.mark.parametrize("kill", ["leader", "none"])
 async def test_every_promise_of_the_demo_holds(tmp_path: Path, kill: str) -> None:
     report_file = tmp_path / "report.json"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator.cli.main", "demo", "--seconds", "8", "--fps", "10", "--cameras", "2"),
+        *(sys.executable, "-m", "orchestrator.cli.main", "demo", "--seconds", "4", "--fps", "10", "--cameras", "2"),
         *("--kill", kill, "--report", str(report_file), "--directory", str(tmp_path / "run")),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -33,7 +34,7 @@ async def test_every_promise_of_the_demo_holds(tmp_path: Path, kill: str) -> Non
     assert process.returncode == 0, output.decode()
     report = json.loads(report_file.read_text())
     assert set(report) >= FIELDS
-    assert report["published"] == report["settled"] == 2 * 8 * 10
+    assert report["published"] == report["settled"] == 2 * 4 * 10
     assert report["lost"] == report["duplicates"] == report["dead"] == report["in_flight"] == 0
     assert report["ledger_ok"]
     assert report["detections"] > 0
@@ -43,5 +44,3 @@ async def test_every_promise_of_the_demo_holds(tmp_path: Path, kill: str) -> Non
         assert report["fault"]["victim"] in leaders
         assert len(set(leaders)) >= 2  # on a busy machine there may be one more election
         assert report["fault"]["exit_status"] == -9
-    if kill == "primary":
-        assert report["primary_gap_ms"] > 0

@@ -11,8 +11,8 @@ import yaml
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.ports import free_ports
 from orchestrator.dev.topology import NodePlace
+from tests.command_line import triarch
 from tests.support import eventually
-from tests.system.test_refusals import triarch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -47,20 +47,20 @@ async def test_a_node_whose_disk_is_lost_is_replaced(plant: LocalPlant) -> None:
     await eventually(refused, deadline_s=20)
     assert await plant.current_leader(5) == leader  # it deposes nobody
     env = {"TRIARCH_URL": ",".join(node.api for node in plant.topology.nodes)}  # the refused one among them
-    code, out, _ = await triarch("cluster", "status", env=env)
+    code, out, _ = await triarch("cluster", "status", **env)
     assert code == 8
     assert f"{others[0].id} refuses this node: {lost.id} comes with another data directory" in out
     await plant.kill(lost.id)
-    code, _, err = await triarch("cluster", "remove", lost.id, env=env)
+    code, _, err = await triarch("cluster", "remove", lost.id, **env)
     assert code == 0, err
 
     place = newcomer(plant, "n4", others[0])
     [joined] = await plant.processes.start(plant.topology.node_program(place))
-    code, _, err = await triarch("cluster", "add", "n4", "--raft", place.raft, "--api", place.api, env=env)
+    code, _, err = await triarch("cluster", "add", "n4", "--raft", place.raft, "--api", place.api, **env)
     assert code == 0, f"{err}\n{joined.tail()}"
 
     async def whole() -> bool:
-        code, out, _ = await triarch("cluster", "status", "-o", "json", env=env)
+        code, out, _ = await triarch("cluster", "status", "-o", "json", **env)
         ids = {row["id"] for row in json.loads(out)["members"]}
         return code == 0 and ids == {others[0].id, others[1].id, "n4"}
 

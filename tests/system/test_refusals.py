@@ -1,9 +1,7 @@
 """What an operator gets wrong: a clear sentence, an exit code of its own, and nothing done."""
 
-import asyncio
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +10,10 @@ import yaml
 
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import Topology, on_free_ports
+from tests.command_line import triarch
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
-
-
-async def triarch(*arguments: str | Path, env: dict[str, str] | None = None) -> tuple[int | None, str, str]:
-    """Run the command; exit code, stdout, stderr."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator.cli.main", *map(str, arguments)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **(env or {})},
-    )
-    try:
-        async with asyncio.timeout(40):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture
@@ -127,16 +108,16 @@ async def test_without_a_quorum_writes_are_refused_and_it_says_so(plant: LocalPl
 
     await eventually(unready, deadline_s=10)
     env = {"TRIARCH_URL": alone.api}
-    code, _, err = await triarch("cluster", "transfer", env=env)
+    code, _, err = await triarch("cluster", "transfer", **env)
     assert code == 6
     assert "no leader" in err.lower()
-    code, out, _ = await triarch("cluster", "status", "-o", "json", env=env)
+    code, out, _ = await triarch("cluster", "status", "-o", "json", **env)
     assert code != 0  # not healthy with two nodes down
     assert alone.id in out
 
 
 async def test_no_node_at_all_is_told_from_no_leader(topology: Topology) -> None:
-    code, _, err = await triarch("cluster", "status", env={"TRIARCH_URL": topology.apis[0]})
+    code, _, err = await triarch("cluster", "status", TRIARCH_URL=topology.apis[0])
     assert code == 6
     assert topology.apis[0] in err
 
@@ -157,7 +138,7 @@ async def test_a_node_without_redis_stays_up_and_says_what_it_lacks(tmp_path: Pa
         answer = await plant.call("POST", "/v1/components", json=document)  # needs no Redis
         assert answer.status_code == 201
         code, _, err = await triarch(
-            "frames", "verify", "--redis-url", plant.topology.redis_url, env={"TRIARCH_URL": plant.topology.apis[0]}
+            "frames", "verify", "--redis-url", plant.topology.redis_url, TRIARCH_URL=plant.topology.apis[0]
         )
         assert code == 8
         assert str(plant.topology.redis_port) in err

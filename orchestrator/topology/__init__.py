@@ -1,0 +1,1 @@
+"""What people say of the plant: groups, dependencies, policies, the desired state; and what follows from it."""
