@@ -32,16 +32,16 @@ from orchestrator.api import (
     health,
     journal,
     metrics,
-    playbooks,
     plans,
+    playbooks,
     policies,
     processors,
     variables,
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
-from orchestrator.api.following import Following
 from orchestrator.api.event_desk import EventDesk
+from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
@@ -85,7 +85,6 @@ def build_app(node: NodeView) -> FastAPI:
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.listener = events.NodeListener(node)
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
     app.state.listener = listener

@@ -105,7 +105,7 @@ class Component(BaseModel):
     exhausted: str = Field(default="", description="Why it is not restarted any more; empty while it may be.")
 
 
-UNHEARD = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
+UNHEARD: dict[str, Any] = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
 """Of a component that this node has not heard."""
 
 
@@ -139,36 +139,21 @@ async def register(ask: Ask, read: Read, registration: ComponentRegistration, re
     return Component(**applied.outcome.value)
 
 
-def _shown(node: NodeView, row: ComponentRow) -> Component:
-    duties = node.duties()
-    return Component(**row.public(), **({} if duties is None else duties.heard_of(row.id)))
-
-
 @router.get("", summary="All components", response_model=list[Component], responses=problems(*READ))
-@router.get("", summary="All components", responses=problems(*READ))
 async def components(
     ask: Ask,
     read: Read,
     group: Annotated[str | None, Query(max_length=64)] = None,
     state: State | None = None,
 ) -> Response:
-    """Ordered by id; filtered when asked."""
-    rows = await read(lambda plant: plant.components.rows)
-    duties = ask.node.duties()
-    shown = [
-        {**UNHEARD, **row.public(), **({} if duties is None else duties.heard_of(row.id))}
-        for _, row in sorted(rows.items())
-        if (group is None or group in row.groups) and state in (None, row.state)
-    ]
-    # Thousands of rows by way of the model would hold up everyone else's requests for tens of milliseconds.
-    return Response(msgspec.json.encode(shown), media_type="application/json")
-) -> list[Component]:
     """Ordered by id; filtered when asked. A group has the members of its groups, too."""
     plant = await read.plant()
     rows = plant.components.rows
     wanted = rows if group is None else frozenset(resolving.groups(plant).get(group, ()))
     found = [row for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
-    return [shown(ask.node, plant, row) for row in found]
+    # Thousands of rows by way of the model would hold up everyone else's requests for tens of milliseconds.
+    document = msgspec.json.encode([_facts(ask.node, plant, row) for row in found])
+    return Response(document, media_type="application/json")
 
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
@@ -210,6 +195,10 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
 
 def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
     """A row with what people want of the component and, on the leader, what was last heard of it."""
+    return Component(**_facts(node, plant, row))
+
+
+def _facts(node: NodeView, plant: "PlantState", row: ComponentRow) -> dict[str, Any]:
     duties = node.duties()
     heard = {} if duties is None else duties.heard_of(row.id)
     control = plant.topology.control(row.id)
@@ -217,15 +206,16 @@ def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
     # Of the fault that it is in now, not of an earlier one.
     if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
         seen = None
-    said: dict[str, Any] = {
+    return {
+        **UNHEARD,
+        **row.public(),
+        **heard,
         "depends_on": list(dict.fromkeys((*row.depends_on, *control.depends_on))),
         "desired": control.desired or None,
-        "maintenance": maintenance
-        and Maintenance(reason=maintenance.reason, by=maintenance.by, since=maintenance.since),
-        "acknowledged": seen and Acknowledgement(by=seen.by, note=seen.note, time=seen.time),
+        "maintenance": maintenance and {"reason": maintenance.reason, "by": maintenance.by, "since": maintenance.since},
+        "acknowledged": seen and {"by": seen.by, "note": seen.note, "time": seen.time},
         "exhausted": control.exhausted,
     }
-    return Component(**{**row.public(), **heard, **said})
 
 
 def unknown(component_id: str) -> Problem:

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition, etag
 from orchestrator.api.documented import READ, WRITE, problems
-from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.problems import Problem
 from orchestrator.variables import NAME_PATTERN, Delete, Set, VariableRow
 

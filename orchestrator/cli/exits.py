@@ -45,11 +45,10 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("invalid_cursor", "playbook_cycle", "playbook_too_large", "too_many_playbooks"),
         *("group_cycle", "group_in_use", "too_many_groups", "nothing_to_acknowledge"),
         *("component_in_maintenance", "supervision_changed"),
-        *("invalid_cursor", "playbook_invalid", "playbook_cycle", "playbook_too_large", "too_many_playbooks"),
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
-        *("invalid_cursor", "alert_resolved", "too_many_silences", "too_many_alert_rules"),
+        *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),

@@ -65,12 +65,9 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str, **params: str | list[str]) -> Any:
-        """The JSON that is there."""
-        return _document(self._ask("GET", path, params=params or None))  # none at all would take the path's own away
     def get(self, path: str, **params: str | Sequence[str]) -> Any:
         """The JSON that is there; a parameter with several values is repeated."""
-        return _document(self._ask("GET", path, params=params))
+        return _document(self._ask("GET", path, params=params or None))  # none at all would take the path's own away
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
