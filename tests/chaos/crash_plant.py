@@ -1,6 +1,6 @@
 """A plant whose leader is killed at a fail point while it drives a playbook, and what the components saw of it.
 
-The playbook has 16 steps in two executions and a third that its end starts: nesting, branches, items, a retry, waits,
+The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry, waits,
 a variable, an HTTP request, a notification, a child. Each run's effects are written down by those who have them.
 """
 
@@ -134,7 +134,7 @@ class Sink:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """`killed`: how the leader ended, empty when the point was not reached. `problems`: what was not as it should be."""
+    """`killed`: how the leader ended, empty when the point was not reached. `problems`: what was not right."""
 
     point: str
     killed: str

@@ -1,4 +1,4 @@
-"""SIGKILL of the leader at every commit point and every I/O point of a playbook of 16 steps: at the first passing, at
+"""SIGKILL of the leader at every commit point and every I/O point of a playbook of 18 steps: at the first passing, at
 the second, … until a run passes the point less often. Each run must end right, and each effect must be there once.
 
 Size: passings of one point, most.
