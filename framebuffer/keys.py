@@ -95,6 +95,16 @@ class Keys(msgspec.Struct, frozen=True):
         return f"{self.prefix}:sampled"
 
     @property
+    def table(self) -> str:
+        """The routing table that the leader lends to ``publish``, as msgpack."""
+        return f"{self.prefix}:table"
+
+    @property
+    def hand(self) -> str:
+        """Says which server's memory of frames in hand is right (functions/processor.lua)."""
+        return f"{self.prefix}:hand"
+
+    @property
     def depths(self) -> str:
         """Hash: frames in each processor's queue."""
         return f"{self.prefix}:depths"

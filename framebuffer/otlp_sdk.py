@@ -91,6 +91,11 @@ class Exporter:
         made = self._tracer.start_span(
             span.name, context, _KINDS[span.kind], attributes=span.attributes, start_time=span.start_ns
         )
+        if span.exception:
+            what = {"exception.type": span.exception, "exception.message": span.error}
+            made.add_event("exception", what, span.end_ns)
         if span.error:
             made.set_status(Status(StatusCode.ERROR, span.error))
+        elif span.ok:
+            made.set_status(Status(StatusCode.OK))
         made.end(span.end_ns)

@@ -60,7 +60,11 @@ Attribute: TypeAlias = str | int | float | bool
 
 
 class Span(msgspec.Struct, frozen=True):
-    """One finished span. Ids in hex; times in nanoseconds since 1970; ``error`` is empty where all went well."""
+    """One finished span. Ids in hex; times in nanoseconds since 1970; ``error`` is empty where all went well.
+
+    ``exception``: the kind of what went wrong, recorded as an exception of the span with ``error`` as its message.
+    ``ok``: it is said of the span that all went well; else nothing is said.
+    """
 
     name: str
     kind: Kind
@@ -71,6 +75,8 @@ class Span(msgspec.Struct, frozen=True):
     end_ns: int
     attributes: dict[str, Attribute]
     error: str = ""
+    exception: str = ""
+    ok: bool = False
 
 
 class SpanSink(Protocol):
@@ -227,6 +233,9 @@ def finished(
     end_ns: int,
     attributes: dict[str, Attribute],
     error: str = "",
+    *,
+    exception: str = "",
+    ok: bool = False,
 ) -> Span:
     # Clocks of several machines are in play: a span never ends before it began.
     return Span(
@@ -239,4 +248,6 @@ def finished(
         max(start_ns, end_ns),
         attributes,
         error,
+        exception,
+        ok,
     )

@@ -146,6 +146,12 @@ class EventListener(EventTable):
             # What may still be on its way would be read for as long as it comes.
             response.headers["Connection"] = "close"
             return response
+        return await self.answer(body, request.url.path)
+
+    async def answer(self, body: bytes, path: str) -> Response:
+        """The answer to the event in `body`, a whole request's. Raises what refuses it (`orchestrator.errors`)."""
+        if len(body) > EVENT_BYTES_MAX:
+            raise _too_large()
         event = parse_event(body)
         try:
             answer = await self.handle(event)
@@ -156,7 +162,7 @@ class EventListener(EventTable):
             if isinstance(error, OrchestratorError) or self.passes_errors_on:
                 raise
             log.exception("%s: handling %s failed", self.id, event.type)
-            return _problem("internal", 500, "this is a defect of the component; its log says more", request.url.path)
+            return _problem("internal", 500, "this is a defect of the component; its log says more", path)
 
     def _check_token(self, sent: str) -> None:
         scheme, _, token = sent.partition(" ")
@@ -197,8 +203,12 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise EventInvalid(f"body: it did not arrive within {BODY_WITHIN_S:g} s") from None
     if size > EVENT_BYTES_MAX:
-        raise EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
+        raise _too_large()
     return bytes(body)
+
+
+def _too_large() -> EventTooLarge:
+    return EventTooLarge(f"an event has at most {EVENT_BYTES_MAX} bytes")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -320,6 +320,9 @@ local function dispatch(keys, argv)
   local router, ledgers = new_router(prefix, argv[6]), new_ledgers(prefix)
   if argv[5] == '1' then
     recount(router)
+    for _, hash in ipairs({ ':depths', ':ledger', ':rotation', ':affinity' }) do
+      as_table(prefix .. hash)
+    end
     router = new_router(prefix, argv[6])
     -- Entries that an older library read and never acknowledged are entries like any other; the list of them is not kept.
     local pending = redis.pcall('XPENDING', prefix .. ':capture', CAPTURE_GROUP)

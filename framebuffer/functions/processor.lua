@@ -94,6 +94,56 @@ local function levels_to_take(prefix, base, group)
   return #order > 0 and order or { '0' }
 end
 
+-- Frames that were handed out, by queue and id, without event and payload: whoever settles them need not read them again.
+-- They are remembered in this server's memory, so a token in the data says whose memory is right: another server that
+-- handed frames out since, or data that are gone, have another one.
+local HAND_KEPT = 16384
+local hands = {}
+local function hand_of(prefix)
+  local hand, token = hands[prefix], redis.pcall('GET', prefix .. ':hand')
+  if not hand or hand.token ~= token then
+    hand = { frames = {}, number = 0 }
+    local now = redis.call('TIME')
+    hand.token = now[1] .. ' ' .. now[2] .. ' ' .. string.gsub(tostring(hand), '^table: ', '')
+    redis.call('SET', prefix .. ':hand', hand.token)
+    hands[prefix] = hand
+  end
+  return hand
+end
+
+-- The frame's fields lose their bytes.
+local function into_hand(hand, key, id, frame)
+  if hand.number >= HAND_KEPT then
+    hand.frames, hand.number = {}, 0
+  end
+  local frames = hand.frames[key]
+  if not frames then
+    frames = {}
+    hand.frames[key] = frames
+  end
+  if not frames[id] then
+    hand.number = hand.number + 1
+  end
+  local fields = frame.fields
+  fields[EVENT] = ''
+  if fields[CARRIER] ~= 'ref' then
+    fields[CARRIED] = ''
+  end
+  frame.known = true
+  frames[id] = frame
+end
+
+local function out_of_hand(hand, key, id)
+  local frames = hand.frames[key]
+  if frames and frames[id] then
+    frames[id] = nil
+    hand.number = hand.number - 1
+    if not next(frames) then
+      hand.frames[key] = nil
+    end
+  end
+end
+
 -- ARGV: processor, consumer, count, from (">" for new ones, a handle for own pending ones after it), idle milliseconds
 -- after which pending frames of its other consumers are claimed (-1: never). Returns per frame {handle, head, event,
 -- payload}; the payload is nil when it is gone.
@@ -104,15 +154,16 @@ local function take(keys, argv)
     return refused
   end
   local base, group = stream_key(prefix, 'ready', processor), argv[1] .. '-group'
-  local frames = {}
+  local frames, hand = {}, hand_of(prefix)
 
   local function hand_out(level, entries)
     local key = level_key(base, level)
     for _, entry in ipairs(entries) do
       local fields = entry[2]
+      local frame = fields and parse(prefix, fields)
       if not fields then
         redis.call('XACK', key, group, entry[1]) -- pending, but its entry is gone: nothing to hand out
-      elseif not parse(prefix, fields) then
+      elseif not frame then
         if set_aside(prefix, fields, 'malformed') then
           redis.call('XACK', key, group, entry[1])
           redis.call('XDEL', key, entry[1])
@@ -124,6 +175,7 @@ local function take(keys, argv)
           payload = type(stored) == 'string' and stored or false
         end
         frames[#frames + 1] = { handle_of(level, entry[1]), fields[HEAD], fields[EVENT], payload }
+        into_hand(hand, key, entry[1], frame)
       end
     end
   end
@@ -329,18 +381,26 @@ local function settle(keys, argv)
   end
   local base, group, results = stream_key(prefix, 'ready', processor), argv[1] .. '-group', prefix .. ':results'
   local ledgers, handles, outcomes, gone = new_ledgers(prefix), {}, {}, {}
+  local hand, all_ok = hand_of(prefix), true
   for at = 5, #argv, 3 do
     handles[#handles + 1] = argv[at]
+    all_ok = all_ok and argv[at + 1] == 'ok' -- what goes back or to the dead goes with its bytes
   end
   local levels, level_at, id_at = by_level(handles)
   local mine, frames, cameras, camera_seen = {}, {}, {}, {}
   for level, ids in pairs(levels) do
     local key, owned = level_key(base, level), nil
     mine[level], owned = held(key, group, consumer, ids)
-    local fields_of, parsed = entries_of(key, owned), {}
+    local known, unknown, parsed = all_ok and hand.frames[key] or {}, {}, {}
+    for _, id in ipairs(owned) do
+      if not known[id] then
+        unknown[#unknown + 1] = id
+      end
+    end
+    local fields_of = entries_of(key, unknown)
     for _, id in ipairs(owned) do
       local fields = fields_of[id]
-      local frame = fields and (parse(prefix, fields) or { malformed = fields })
+      local frame = known[id] or fields and (parse(prefix, fields) or { malformed = fields })
       parsed[id] = frame
       local camera = frame and frame.camera
       if camera and not camera_seen[camera] then
@@ -369,7 +429,8 @@ local function settle(keys, argv)
       local published, final = state_of(ledger, frame.number)
       if not published then
         -- It never went through `publish`: a result of it would be one that no ledger owes.
-        set_aside(prefix, frame.fields, 'not_published')
+        local fields = frame.known and entries_of(level_key(base, level), { id })[id] or frame.fields
+        set_aside(prefix, fields, 'not_published')
         outcome = 'not-owner'
       elseif is_over(prefix, ledger, frame, final) then
         count(ledger, RESETTLED)
@@ -409,6 +470,12 @@ local function settle(keys, argv)
   end
   leave(prefix, processor, gone) -- also after a failure: the frames before it have gone on
   close_ledgers(ledgers)
+  for level, ids in pairs(gone) do
+    local key = level_key(base, level)
+    for _, id in ipairs(ids) do
+      out_of_hand(hand, key, id)
+    end
+  end
   if failed then
     return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end

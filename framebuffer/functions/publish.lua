@@ -41,6 +41,7 @@ local function open(keys, argv)
   end
   ledger.changed = true
   close_ledgers(ledgers)
+  as_table(ledgers.key)
   redis.call('SETNX', prefix .. ':format', FORMAT)
   return { previous, text(row[HIGHEST] + 1) }
 end

@@ -277,6 +277,12 @@ local function close_router(router)
     end
   end
   many('HSET', router.prefix .. ':depths', {}, depths)
+  for _, processor in ipairs(router.touched) do
+    if not processor.queued then
+      as_table(router.prefix .. ':depths')
+      return
+    end
+  end
 end
 
 -- Counts the queues of the table's processors anew: entries may have been added or deleted behind the library's back.

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read, builtins
-from orchestrator.api.conditions import IfMatch, revision_of
+from orchestrator.api.conditions import IfMatchOrZero, revision_of
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem
 from orchestrator.monitoring.alert_commands import DeleteRule, RuleRow, SetRule
@@ -72,7 +72,9 @@ async def rule(read: Read, name: RuleName, response: Response) -> AlertRule:
         also={200: _ETAGGED, 201: {"model": AlertRule, "description": "Nobody had set it before", **_ETAGGED}},
     ),
 )
-async def set_rule(ask: Ask, name: RuleName, body: RuleSpec, response: Response, if_match: IfMatch = None) -> AlertRule:
+async def set_rule(
+    ask: Ask, name: RuleName, body: RuleSpec, response: Response, if_match: IfMatchOrZero = None
+) -> AlertRule:
     """A shipped rule of this name gives way to it. It counts from the leader's next look on."""
     wanted = body.rule(name)
     applied = await ask.propose(SetRule.kind, SetRule(rule=wanted, if_revision=revision_of(if_match)))
@@ -88,7 +90,7 @@ async def set_rule(ask: Ask, name: RuleName, body: RuleSpec, response: Response,
     summary="Delete an alert rule",
     responses=problems("alert_rule_unknown", "precondition_failed", "kind_unsupported", *WRITE),
 )
-async def delete_rule(ask: Ask, name: RuleName, if_match: IfMatch = None) -> None:
+async def delete_rule(ask: Ask, name: RuleName, if_match: IfMatchOrZero = None) -> None:
     """The shipped rule of this name is in force again, if there is one; that one is put out of force by `enabled`."""
     await ask.propose(DeleteRule.kind, DeleteRule(name=name, if_revision=revision_of(if_match)))
 

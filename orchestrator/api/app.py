@@ -3,8 +3,9 @@
 Envelope          who answers, problem documents, figures by route
   BearerToken     401 before anything else is looked at
     Intake        the body, bounded; the Idempotency-Key
-      ForwardToLeader     one hop, or answered here
-        routes
+      EventDesk           events, before a route is looked for
+        ForwardToLeader   one hop, or answered here
+          routes
 """
 
 import importlib.metadata
@@ -27,15 +28,19 @@ from orchestrator.api import (
     events,
     executions,
     frames,
+    groups,
     health,
     journal,
     metrics,
+    plans,
     playbooks,
+    policies,
     processors,
     variables,
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
+from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.playbook_texts import Shelf
@@ -54,6 +59,7 @@ same request under the same key is done at most once. Every refusal is a problem
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
     client = new_client()
+    listener = events.NodeListener(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -73,20 +79,24 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
+            Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.listener = events.NodeListener(node)
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
+    app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
     app.include_router(components.router)
+    app.include_router(policies.router)
+    app.include_router(groups.router)
+    app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
     app.include_router(frames.router)

@@ -90,6 +90,14 @@ class Reading:
             self._response.headers[STALENESS_HEADER] = "unknown" if age is None else f"{age:.3f}"
         return found
 
+    async def plant(self) -> "PlantState":
+        """Components and topology, to work on outside the Raft thread."""
+        return await self(_still)
+
+
+def _still(state: "PlantState") -> "PlantState":
+    return state.still()
+
 
 # Coroutines: FastAPI would call the classes themselves in a worker thread, which costs more than what they do.
 

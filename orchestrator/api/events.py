@@ -1,19 +1,27 @@
 """`/event`: the orchestrator is an event listener as every component is."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from orchestrator.api.asking import duties_of
+from cluster import ClusterError
+from orchestrator.api.asking import Ask, duties_of
 from orchestrator.api.documented import problems
+from orchestrator.api.problems import Problem, problem_of
 from orchestrator.api.view import NodeView
 from orchestrator.commanding import SOURCE
-from orchestrator.events import EVENT_BYTES_MAX, REPORTS, Event
+from orchestrator.errors import EventUnknown, OrchestratorError
+from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT, REPORTS, Event, parse_event
 from orchestrator.listener import EventListener
 
 router = APIRouter(tags=["components"])
+
+BATCH_PATH = "/v1/components/heartbeats"
+BATCH_SIZE_MAX = 2_000
 
 BODY = {
     "requestBody": {
@@ -83,3 +91,57 @@ async def event(request: Request) -> Response:
 async def described(request: Request) -> Mapping[str, Any]:
     listener: NodeListener = request.app.state.listener
     return listener.describe()
+
+
+class RefusedHeartbeat(BaseModel):
+    """One that was not taken; `index` is its place in the request, from 0."""
+
+    index: int
+    code: str = Field(examples=["component_unknown"])
+    detail: str
+
+
+class HeartbeatsTaken(BaseModel):
+    taken: int
+    refused: list[RefusedHeartbeat]
+
+
+BATCH = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "array", "items": Event.model_json_schema()}}},
+    }
+}
+
+
+@router.post(
+    BATCH_PATH,
+    summary="Take heartbeats of several components",
+    response_model=HeartbeatsTaken,
+    openapi_extra=BATCH,
+    responses=problems("event_invalid", "event_too_large", "no_leader"),
+)
+async def heartbeats(ask: Ask, request: Request) -> HeartbeatsTaken:
+    """A list of events of type `component.heartbeat`, each judged as if it had come to `/event` by itself."""
+    try:
+        events = msgspec.json.decode(await request.body(), type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem("event_invalid", f"body: a list of events is wanted: {error}") from None
+    if len(events) > BATCH_SIZE_MAX:
+        raise Problem("event_too_large", f"at most {BATCH_SIZE_MAX} heartbeats come in one request")
+    duties = await ask.duties()
+
+    async def take(index: int, body: bytes) -> RefusedHeartbeat | None:
+        try:
+            event = parse_event(body)
+            if event.type != HEARTBEAT:
+                raise EventUnknown(f"type: only {HEARTBEAT} is taken here; send {event.type} to /event")
+            await duties.component_event(event)
+        except (OrchestratorError, ClusterError) as error:
+            problem = problem_of(error)
+            return RefusedHeartbeat(index=index, code=problem.code, detail=problem.detail)
+        return None
+
+    answers = await asyncio.gather(*(take(index, bytes(body)) for index, body in enumerate(events)))
+    refused = [answer for answer in answers if answer is not None]
+    return HeartbeatsTaken(taken=len(events) - len(refused), refused=refused)

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
+from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.envelope import command_id
-from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.execution_shown import EXAMPLE_ID, rfc3339
 from orchestrator.api.playbook_texts import Shelf, loaded, text_of
 from orchestrator.api.problems import Problem

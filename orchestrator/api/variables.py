@@ -11,8 +11,8 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
+from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition, etag
 from orchestrator.api.documented import READ, WRITE, problems
-from orchestrator.api.etags import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.problems import Problem
 from orchestrator.variables import NAME_PATTERN, Delete, Set, VariableRow
 
@@ -108,5 +108,5 @@ def _answer(shown: Any, headers: Mapping[str, str], revision: int | None = None,
     answer = Response(msgspec.json.encode(shown), status_code=status, media_type="application/json")
     answer.headers.update(headers)
     if revision is not None:
-        answer.headers["ETag"] = f'"{revision}"'
+        answer.headers["ETag"] = etag(revision)
     return answer

@@ -1,18 +1,21 @@
-"""`triarch component list|command|metrics`."""
+"""`triarch component list|get|command|metrics`; what people want of components is in `component_wanted`."""
 
-import urllib.parse
+import copy
 
 import click
 
 from orchestrator.cli.component_metrics import metrics
+from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import emit, emit_rows, output_option
+from orchestrator.cli.wanted import component_path
 
 COLUMNS = {
     "ID": "id",
     "NAME": "name",
     "STATE": "state",
     "PRESENCE": "presence",
+    "DESIRED": "desired",
     "GROUPS": "groups",
     "ADDRESS": "address",
     "REASON": "reason",
@@ -35,6 +38,16 @@ def list_(urls: str, timeout_s: float, output: str) -> None:
     emit_rows(rows, COLUMNS, output, empty="no component is registered")
 
 
+@component.command(epilog="\b\nExamples:\n  triarch component get press-1\n  triarch component get press-1 -o json")
+@click.argument("component_id", metavar="ID")
+@api_options
+@output_option
+def get(component_id: str, urls: str, timeout_s: float, output: str) -> None:
+    """Show one component, with what is desired of it, maintenance, and faults that somebody has seen."""
+    with Api.of(urls, timeout_s) as api:
+        emit(api.get(component_path(component_id)), output)
+
+
 @component.command(
     epilog="\b\nExamples:\n  triarch component command press-1 initialize\n"
     "  triarch component command press-1 CMD_START"
@@ -52,8 +65,15 @@ def command(component_id: str, command: str, key: str | None, urls: str, timeout
     name = command.upper().replace("-", "_")
     body = {"command": name if name.startswith(PREFIX) else PREFIX + name}
     with Api.of(urls, timeout_s) as api:
-        path = f"/v1/components/{urllib.parse.quote(component_id, safe='')}/commands"
-        emit(api.post(path, body, key=key), output)
+        emit(api.post(component_path(component_id, "/commands"), body, key=key), output)
 
 
+send = copy.copy(command)
+send.name, send.epilog = (
+    "send",
+    "\b\nExamples:\n  triarch component send press-1 initialize\n  triarch component send press-1 stop",
+)
+component.add_command(send)
+for added in COMMANDS:
+    component.add_command(added)
 component.add_command(metrics)

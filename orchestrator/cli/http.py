@@ -65,8 +65,8 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str, **params: str | list[str]) -> Any:
-        """The JSON that is there."""
+    def get(self, path: str, **params: str | Sequence[str]) -> Any:
+        """The JSON that is there; a parameter with several values is repeated."""
         return _document(self._ask("GET", path, params=params or None))  # none at all would take the path's own away
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
@@ -97,7 +97,7 @@ class Api:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | list[str]] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         key: str | None = None,
         json: Mapping[str, Any] | None = None,
         content: bytes | None = None,

@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
+    "group": ("orchestrator.cli.group:group", "Groups of components."),
+    "plan": ("orchestrator.cli.plan:plan", "In which order components would move; nothing does."),
     "alert": ("orchestrator.cli.alert:alert", "What fires, who looks after it, what is silenced, by which rules."),
     "processor": ("orchestrator.cli.processor:processor", "Processors of frames."),
     "playbook": ("orchestrator.cli.playbook:playbook", "Playbooks: what the leader does to the plant, step by step."),

@@ -7,11 +7,17 @@ import click
 from orchestrator.cli import playbook_cluster
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.output import emit, leave, note, output_option, printable
+from orchestrator.cli.playbook_check import check
+from orchestrator.cli.playbook_simulate import simulate
 
 
 @click.group()
 def playbook() -> None:
     """Playbooks: what the leader does to the plant, step by step."""
+
+
+playbook.add_command(simulate)
+playbook.add_command(check)
 
 
 @playbook.command(

@@ -125,13 +125,14 @@ class Series:
         self.latest = (now, value)
 
     def points(self, since: float, step: float = 0.0) -> tuple[float, list[Point]]:
-        """The step that the points have, and those from `since` on: of the finest tier that reaches back so far.
+        """The step that the points have, and those from `since` on: of the finest tier that has all there is of them.
 
         With `step` slots are put together until a point stands for at least so many seconds. A mean of means counts
         each slot that has samples the same.
         """
         ends = self.latest[0]
-        at = next((k for k, (each, slots) in enumerate(TIERS) if ends - since <= each * (slots - 1)), len(TIERS) - 1)
+        back = ends - max(since, self.began)
+        at = next((k for k, (each, slots) in enumerate(TIERS) if back <= each * (slots - 1)), len(TIERS) - 1)
         while at + 1 < len(TIERS) and TIERS[at + 1][0] <= step:
             at += 1
         own, _ = TIERS[at]

@@ -94,9 +94,9 @@ def progress_for_each(walk: Walk, action: actions.ForEach, row: StepRow, scope: 
 
 
 def progress_repeat(walk: Walk, action: actions.Repeat, row: StepRow, scope: Scope) -> StepRow:
-    """`data` counts the rounds that have ended; whether another follows is decided once."""
+    """`sends` counts the rounds that have ended; whether another follows is decided once."""
     while True:
-        rounds = decoded(row.data)["rounds"] if row.data else 0
+        rounds = row.sends
         if rounds and not walk.halted and not walk.paused and not walk.due(row.next or walk.now):
             walk.waiting[row.path] = f"round {rounds + 1}"
             return row
@@ -111,7 +111,7 @@ def progress_repeat(walk: Walk, action: actions.Repeat, row: StepRow, scope: Sco
             message = f"`until` did not hold after {action.limit} rounds"
             return walk.close(action, row, StepStatus.FAILED, "limit_reached", message)
         following = None if action.delay is None else walk.now + action.delay
-        row = walk.store(replace(row, data=walk.json({"rounds": rounds + 1}, "rounds"), next=following))
+        row = walk.store(replace(row, sends=rounds + 1, next=following))
 
 
 # ── Commands ────────────────────────────────

@@ -9,13 +9,36 @@ from orchestrator.playbooks.world import ComponentFacts, World
 
 
 class Facts(Mapping[str, Any]):
-    """Components by id, each made plain only when it is looked at: a plant may have a thousand."""
+    """Components by id, each made plain only when it is looked at: a plant may have a thousand.
 
-    def __init__(self, components: Mapping[str, ComponentFacts]) -> None:
+    `depends_on`: what each needs. `dependents` of one are those that need it, directly or by way of others.
+    """
+
+    def __init__(
+        self, components: Mapping[str, ComponentFacts], depends_on: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
         self._components = components
+        self._depends_on = depends_on or {}
+        self._needed_by: dict[str, list[str]] | None = None
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        return self._components[key].public()
+        needs = list(self._depends_on.get(key, ()))
+        return {**self._components[key].public(), "depends_on": needs, "dependents": self._dependents(key)}
+
+    def _dependents(self, key: str) -> list[str]:
+        if self._needed_by is None:
+            self._needed_by = {}
+            for each, needs in self._depends_on.items():
+                for needed in needs:
+                    self._needed_by.setdefault(needed, []).append(each)
+        found: set[str] = set()
+        following = list(self._needed_by.get(key, ()))
+        while following:
+            each = following.pop()
+            if each not in found:
+                found.add(each)
+                following += self._needed_by.get(each, ())
+        return sorted(found - {key})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._components)
@@ -44,6 +67,6 @@ def context(
         "vars": {name: decoded(text) for name, text in variables.items()},
         "steps": {step.id: step_facts(step) for step in steps.values() if step.id},
         "execution": {"id": row.id, "playbook": row.playbook, "version": row.version},
-        "components": Facts(world.components),
+        "components": Facts(world.components, world.depends_on),
         "plant": world.variables,
     }

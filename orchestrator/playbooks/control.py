@@ -132,9 +132,12 @@ def _retry(row: ExecutionRow, command: Control) -> Controlled:
             return _no("step_unknown", f"execution {row.id} has come to no step {command.path[:200]}")
         if in_handler(command.path):
             return _no("step_unknown", f"{command.path[:200]} belongs to a handler; name a step of the actions")
+        if _superseded(row, command.path):
+            return _no("step_unknown", f"{command.path[:200]} belongs to an attempt that another one has followed")
         origins = [command.path]
     else:
         origins = innermost(step.path for step in row.steps.values() if _stopped(row, step))
+    origins = [_whole(row, origin) for origin in origins]
     steps = _taken_back(row, origins, command.at)
     gone = [step for path, step in row.steps.items() if path not in steps]
     return _yes(
@@ -153,18 +156,54 @@ def _retry(row: ExecutionRow, command: Control) -> Controlled:
 
 
 def _stopped(row: ExecutionRow, step: StepRow) -> bool:
-    """Whether the step failed and its list stopped there, outside of handlers."""
-    if step.status not in _FAILED or in_handler(step.path):
-        return False
-    above, _, last = step.path.rpartition("/")
-    return not last.isdecimal() or f"{above}/{int(last) + 1}" not in row.steps
+    """Whether the execution ended by this step, or with it: it failed, and so did all that it stands in."""
+    above = [row.steps[path] for path in ancestors(step.path) if path in row.steps]
+    failed = all(each.status in _FAILED and not each.tolerated for each in (step, *above))
+    return failed and not in_handler(step.path) and not _superseded(row, step.path)
+
+
+def _superseded(row: ExecutionRow, path: str) -> bool:
+    """Whether the step belongs to an attempt of what it stands in that another attempt has followed."""
+    for above in ancestors(path):
+        holder = row.steps.get(above)
+        if holder is not None and holder.attempt > 1 and not below(path, f"{above}/~{holder.attempt}"):
+            return True
+    return False
+
+
+def _whole(row: ExecutionRow, path: str) -> str:
+    """A command that led a component is taken back with all that the step did to that component."""
+    return next(
+        (above for above in ancestors(path) if above in row.steps and row.steps[above].type == "component"), path
+    )
+
+
+def _round(step: StepRow, origins: list[str]) -> int | None:
+    """The round of a `repeat` that the first of the origins stands in."""
+    base = step.path if step.attempt == 1 else f"{step.path}/~{step.attempt}"
+    inside = [origin[len(base) + 2 :].partition("/")[0] for origin in origins if origin.startswith(f"{base}/#")]
+    return min((int(number) for number in inside if number.isdecimal()), default=None)
 
 
 def _taken_back(row: ExecutionRow, origins: list[str], at: float) -> dict[str, StepRow]:
     opened = {above for origin in origins for above in ancestors(origin)}
+    rounds = {
+        path: number
+        for path in opened
+        if path in row.steps
+        and row.steps[path].type == "repeat"
+        and (number := _round(row.steps[path], origins)) is not None
+    }
+    later = [
+        f"{path if row.steps[path].attempt == 1 else f'{path}/~{row.steps[path].attempt}'}/#{each}"
+        for path, number in rounds.items()
+        for each in range(number + 1, row.steps[path].sends + 1)
+    ]
     kept = {}
     for path, step in row.steps.items():
         if any(below(path, origin) or after(path, origin) for origin in origins):
+            continue
+        if any(below(path, gone) for gone in later):
             continue
         handled = _handled(path)
         if handled is not None and (handled == "" or handled in opened):
@@ -172,7 +211,16 @@ def _taken_back(row: ExecutionRow, origins: list[str], at: float) -> dict[str, S
         if path in opened:
             length = None if step.deadline is None else at + step.deadline - step.started
             kept[path] = msgspec.structs.replace(
-                step, status=StepStatus.RUNNING, ended=None, next=None, deadline=length, code="", error=""
+                step,
+                status=StepStatus.RUNNING,
+                sends=rounds.get(path, step.sends),
+                tolerated=False,
+                ended=None,
+                next=None,
+                deadline=length,
+                code="",
+                error="",
+                value="",
             )
         else:
             kept[path] = step

@@ -5,6 +5,7 @@ that a change of the clocks leaves out runs when that hour is over; what stands 
 the first. A line whose minute or hour begins with `*` goes by real time instead, and misses and repeats nothing.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -33,7 +34,8 @@ def next_after(cron: str, time: float, timezone: str = "UTC") -> float:
     """
     if not 0 <= time <= TIME_MAX:
         raise ValueError(f"the time {time} lies outside of the years 1970 to 3000")
-    start = datetime.fromtimestamp(time, zone(timezone))
+    # Whole seconds, as a time just before one would be rounded up to it.
+    start = datetime.fromtimestamp(math.floor(time), zone(timezone))
     for due in _from(cron, start):
         # Where a time comes twice, the line's own is the first, which may be over.
         if due.timestamp() > time:

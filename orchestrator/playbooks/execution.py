@@ -70,7 +70,8 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     `attempt` counts from 1. `key` is the number in its idempotency key: it grows only when the attempt before ended for
     certain, so an outcome that is unknown (`again`) is asked for again under the same key. `sends` counts how often the
-    effect of this key was begun. `code` is empty unless it failed: the error's stable code.
+    effect of this key was begun, or how many rounds of a `repeat` have ended. `tolerated`: it failed, and its list went
+    on. `code` is empty unless it failed: the error's stable code.
     """
 
     path: str
@@ -81,6 +82,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: int = 1
     sends: int = 0
     again: bool = False
+    tolerated: bool = False
     started: float = 0.0
     deadline: float | None = None
     next: float | None = None

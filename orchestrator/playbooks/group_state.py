@@ -18,6 +18,8 @@ from orchestrator.playbooks.routes import AT_REST, arrived, next_command, upward
 from orchestrator.playbooks.selecting import targets
 from orchestrator.playbooks.walk import Scope, StepFailed, Verdict, Walk
 
+MOVED = ("command_refused", "component_busy")
+"""What a component answers that somebody else has moved meanwhile: then its state is looked at again."""
 COMMANDS_MAX = 8
 """To one component: the longest way has four; more means that it does not stay where it was led."""
 
@@ -133,8 +135,8 @@ def _lead(walk: Walk, action: actions.SetGroupState, child: StepRow, scope: Scop
         verdict = walk.step(single, last.path, scope)
         if verdict is Verdict.OPEN:
             return
-        if verdict is not Verdict.OK:
-            last = walk.steps[last.path]
+        last = walk.steps[last.path]
+        if verdict is not Verdict.OK and not (last.code in MOVED and facts.state != issued_in):
             _failed(walk, child, last.code or "cancelled", last.error)
             return
         if facts.state == State.FAULT and issued_in != State.FAULT and target != State.STOPPED:

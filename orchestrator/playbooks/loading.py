@@ -32,7 +32,7 @@ def load_text(text: str, *, file: str) -> Loaded:
     tree = read(text, file)
     positions = tree.positions
     problems = list(tree.problems)
-    if not isinstance(tree.value, dict):
+    if not tree.whole or not isinstance(tree.value, dict):
         if not problems:
             problems.append(positions.problem((), "a playbook is a mapping: name:, trigger:, actions:, …"))
         raise invalid(problems)
@@ -46,7 +46,10 @@ def load_text(text: str, *, file: str) -> Loaded:
             playbook = Playbook.model_validate(tree.value)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
-            problems += mismatches.problems(details[: 4 * PROBLEMS_MAX], tree.value, positions)
+            # What could not be read has no value that could be right.
+            told = {problem.field for problem in problems}
+            wrong = mismatches.problems(details[: 4 * PROBLEMS_MAX], tree.value, positions)
+            problems += [problem for problem in wrong if problem.field not in told]
         except RecursionError:
             problems.append(positions.problem((), "nested too deeply"))
     problems += findings.errors

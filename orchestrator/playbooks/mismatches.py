@@ -49,8 +49,9 @@ def problems(
         by_place.setdefault(_place(error, tree), []).append(error)
     for loc, found in by_place.items():
         value = _at(tree, loc)
-        # A list where a text may stand too: what is wrong with its items is said of them.
-        if isinstance(value, list) and all(error["type"] == "string_type" for error in found) and _below(loc, by_place):
+        # Of a list whose items are wrong pydantic says too that it is short of items, and that it is no text.
+        vague = all(error["type"] in ("string_type", "too_short") for error in found)
+        if isinstance(value, list) and value and vague and _below(loc, by_place):
             continue
         error, needed = _most_telling(found, value)
         message, hint = _said(error, loc, value, tree, needed)
@@ -69,6 +70,8 @@ def _place(error: ErrorDetails, tree: Mapping[str, Any]) -> Loc:
     current: Any = tree
     parts = error["loc"]
     for at, part in enumerate(parts):
+        if at and isinstance(parts[at - 1], int) and isinstance(current, dict) and current.get("type") == part:
+            continue  # the type of an action or a trigger, which may be the name of a member too
         if _leads(current, part):
             current = current[part]
         elif at == len(parts) - 1 and error["type"] in ("missing", "extra_forbidden") and isinstance(current, dict):
@@ -149,7 +152,7 @@ def _said(error: ErrorDetails, loc: Loc, value: Any, tree: Any, needed: str) -> 
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return error["msg"].replace("Input should be", f"{_quoted(value)} is not possible: it has to be"), ""
         case name if name in _NEEDED:
-            return f"{needed or _NEEDED[name]} is needed here, not {kind(value)}", _quoting(name, value)
+            return f"{needed or _NEEDED[name]} is needed here, not {kind(value)}", _hint(name, value, last)
     return error["msg"].removeprefix("Input should be "), ""
 
 
@@ -165,12 +168,16 @@ def _close(value: Any, expected: str) -> str:
     return (did_you_mean(value, known) if isinstance(value, str) else "") or f"possible: {', '.join(known)}"
 
 
-def _quoting(name: str, value: Any) -> str:
+def _hint(name: str, value: Any, member: str) -> str:
     if name == "string_type" and isinstance(value, bool | int | float):
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return f'as a text it belongs in quotes: "{text}"'
     if name == "string_type" and isinstance(value, dict):
         return 'a template belongs in quotes: "{{ … }}"'
+    if name == "string_type" and isinstance(value, list) and member in ("component", "group"):
+        return f"several go into `{member}s`"
+    if name == "tuple_type" and isinstance(value, dict) and "type" in value:
+        return "a dash begins each step: - type: …"
     return ""
 
 

@@ -6,8 +6,8 @@ begins. A `when`, `until`, `condition`, `always` or `never` is one bare expressi
 
 What an expression sees: `trigger`, `inputs`, `vars`, `steps` (by `id`: `status`, `value`, `error`), `item` and
 `index` (in `for_each`), `error` (in `on_failure` and `on_timeout`: `step`, `code`, `message`), `execution` (`id`,
-`playbook`, `version`), `components` (by id: `state`, `online`, `health`, `maintenance`, `groups`, `metrics`), `plant`
-(the variables of the cluster).
+`playbook`, `version`), `components` (by id: `state`, `online`, `health`, `maintenance`, `groups`, `metrics`,
+`depends_on`, `dependents`), `plant` (the variables of the cluster). An invariant sees `execution.status` too.
 """
 
 from typing import Annotated, Any, Literal, Self

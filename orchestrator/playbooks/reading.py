@@ -33,16 +33,17 @@ _QUOTE = 'text with {{ }} needs quotes in YAML: "{{ … }}"'
 
 @dataclass(slots=True)
 class Tree:
-    """`value` lacks what is in `problems`; it is None when nothing could be read."""
+    """`value` lacks what is in `problems`. `whole`: read to its end; else nothing can be said of what is not there."""
 
     value: Any
     positions: Positions
     problems: list[PlaybookProblem]
+    whole: bool
 
 
 def read(text: str, file: str) -> Tree:
     """Never raises: what is wrong is in `problems`."""
-    reader = _Reader(file)
+    reader, whole = _Reader(file), False
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -54,13 +55,14 @@ def read(text: str, file: str) -> Tree:
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 reader.take(event)
+            whole = True
         except _Enough:
             pass
         except yaml.MarkedYAMLError as error:
             reader.broken(error)
         except (yaml.YAMLError, UnicodeError) as error:
             reader.unreadable(error, text)
-    return Tree(reader.value, reader.positions, reader.problems)
+    return Tree(reader.value, reader.positions, reader.problems, whole)
 
 
 class _Enough(Exception):

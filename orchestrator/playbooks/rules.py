@@ -9,7 +9,16 @@ from typing import Any
 from orchestrator.playbooks import cron
 from orchestrator.playbooks.fields import DEPTH_MAX, STEPS_MAX
 from orchestrator.playbooks.positions import Findings, Loc
-from orchestrator.playbooks.scopes import CONDITION_ROOTS, LISTS, RESERVED, Declared, Seen, declared, steps
+from orchestrator.playbooks.scopes import (
+    CONDITION_ROOTS,
+    EXECUTION_MEMBERS,
+    LISTS,
+    RESERVED,
+    Declared,
+    Seen,
+    declared,
+    steps,
+)
 from orchestrator.playbooks.step_rules import STEP_RULES, TRIGGER_STATES
 from orchestrator.playbooks.suggestions import did_you_mean
 from orchestrator.playbooks.templates import Roots, Templates
@@ -60,7 +69,8 @@ def _sizes(tree: Mapping[str, Any], findings: Findings) -> None:
             return
     if count > STEPS_MAX:
         findings.oversized = True
-        findings.error(("actions",), f"a playbook has at most {STEPS_MAX} steps, this one {count}", "split it up")
+        message = f"a playbook has at most {STEPS_MAX} steps, this one {count}"
+        findings.error(("actions",), message, "split it up", of_name=True)
 
 
 def _identity(step: Seen, ids: dict[str, Loc], findings: Findings) -> None:
@@ -122,11 +132,12 @@ def _playbook_expressions(tree: Mapping[str, Any], names: Declared, templates: T
     if isinstance(deduplicate, dict):
         _check(deduplicate.get("key"), ("deduplicate", "key"), CONDITION_ROOTS, templates, findings)
     invariants = tree.get("invariants")
+    judged = names.roots() | {"execution": EXECUTION_MEMBERS | {"status"}}
     for at, invariant in enumerate(invariants if isinstance(invariants, list) else ()):
         for sense in ("always", "never"):
             if isinstance(invariant, dict):
                 loc = ("invariants", at, sense)
-                _check(invariant.get(sense), loc, names.roots(), templates, findings, bare=True)
+                _check(invariant.get(sense), loc, judged, templates, findings, bare=True)
 
 
 def _repeats(step: Seen, templates: Templates, findings: Findings) -> None:
@@ -168,9 +179,18 @@ def _triggers(tree: Mapping[str, Any], templates: Templates, findings: Findings)
     listed = [(("trigger",), given)] if isinstance(given, dict) else []
     if isinstance(given, list):
         listed = [(("trigger", at), trigger) for at, trigger in enumerate(given)]  # type: ignore[misc]
+    inputs = tree.get("inputs")
+    given_none = [
+        name
+        for name, declared in (inputs.items() if isinstance(inputs, dict) else ())
+        if isinstance(declared, dict) and declared.get("required") is True
+    ]
     for loc, trigger in listed:
         if not isinstance(trigger, dict):
             continue
+        if given_none and trigger.get("type") != "manual":
+            message = f"never starts it: a trigger gives no inputs, and {given_none[0]!r} is required"
+            findings.warning(loc, message, "give the input a default")
         _check(trigger.get("condition"), (*loc, "condition"), CONDITION_ROOTS, templates, findings, bare=True)
         _wrong_value(trigger.get("cron"), (*loc, "cron"), cron.check_cron, findings)
         _wrong_value(trigger.get("timezone"), (*loc, "timezone"), cron.zone, findings)

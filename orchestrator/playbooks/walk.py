@@ -141,6 +141,7 @@ class Walk:
         if handled in (Verdict.OPEN, Verdict.STOPPED):
             return handled
         if handled is Verdict.OK and action.after_failure == "continue":
+            self.store(replace(row, tolerated=True))
             return Verdict.OK
         self.cause = row
         return Verdict.FAILED

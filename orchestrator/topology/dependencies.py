@@ -12,15 +12,9 @@ def merged_dependencies(components: Components, controls: Mapping[str, ControlRo
     """By component, what it needs: as its registration says, then as its policy adds. Who needs nobody is left out."""
     found: dict[str, tuple[str, ...]] = {}
     for component_id, row in components.items():
-        if declared := declared_by(row):
-            found[component_id] = declared
+        if row.depends_on:
+            found[component_id] = row.depends_on
     for component_id, control in controls.items():
         if control.depends_on:
             found[component_id] = tuple(dict.fromkeys((*found.get(component_id, ()), *control.depends_on)))
     return found
-
-
-def declared_by(row: ComponentRow) -> tuple[str, ...]:
-    """What a registration says that the component needs; registrations of older releases say nothing."""
-    declared: tuple[str, ...] = getattr(row, "depends_on", ())
-    return declared

@@ -45,6 +45,12 @@ async def entries(redis: Redis, stream: str) -> list[dict[bytes, bytes]]:
     return [fields for _, fields in found]
 
 
+async def entries_by_id(redis: Redis, stream: str) -> list[tuple[str, dict[bytes, bytes]]]:
+    """The same with their ids."""
+    found: Any = await redis.xrange(stream)
+    return [(entry.decode(), fields) for entry, fields in found]
+
+
 async def add_copy(redis: Redis, stream: str, entry: dict[bytes, bytes]) -> None:
     """Adds an entry behind the library's back."""
     await execute(redis, "XADD", stream, "*", *(part for pair in entry.items() for part in pair))

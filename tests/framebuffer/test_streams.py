@@ -12,7 +12,18 @@ from framebuffer.keys import Keys
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import OutgoingFrame, Settlement
-from tests.framebuffer.frames import EPOCH, NODE, add_copy, entries, frame, frames, opened, settle_all, table
+from tests.framebuffer.frames import (
+    EPOCH,
+    NODE,
+    add_copy,
+    entries,
+    entries_by_id,
+    frame,
+    frames,
+    opened,
+    settle_all,
+    table,
+)
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
@@ -330,14 +341,40 @@ async def test_own_pending_frames_can_be_read_again(streams: FrameStreams, redis
     assert (await streams.stats()).ready["p1"].pending == 2
 
 
-async def test_a_settlement_for_a_deleted_entry_is_answered_and_forgotten(streams: FrameStreams, redis: Redis) -> None:
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_settlement_for_a_deleted_entry_is_answered_and_forgotten(
+    streams: FrameStreams, redis: Redis, remembered: bool
+) -> None:
+    """Whoever handed the frame out still knows what it was, so the work counts; another server cannot know."""
     session = await opened(streams)
     await streams.publish(session, frames(0, 1))
     await streams.dispatch(EPOCH, NODE, table(("p1", "default", 9)))
     taken = await streams.take("p1", "c")
     await execute(redis, "XDEL", streams.keys.ready("p1"), taken[0].entry_id)
-    assert await settle_all(streams, "p1", taken) == ["not-owner"]
-    assert (await streams.stats()).ready["p1"].pending == 0
+    if not remembered:
+        await execute(redis, "SET", streams.keys.hand, "another server's")
+    assert await settle_all(streams, "p1", taken) == ["settled" if remembered else "not-owner"]
+    stats = await streams.stats()
+    assert stats.ready["p1"].pending == 0
+    assert stats.cameras["cam"].settled == remembered
+
+
+async def test_what_was_handed_out_is_forgotten_with_the_data(streams: FrameStreams, redis: Redis) -> None:
+    """The same entry id may stand for another frame then: what is in the stream counts."""
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 2))
+    await streams.dispatch(EPOCH, NODE, table(("p1", "default", 9)))
+    first, second = await streams.take("p1", "c")
+    queue = streams.keys.ready("p1")
+    kept = dict(await entries_by_id(redis, queue))
+    await execute(redis, "DEL", queue, streams.keys.hand)  # as a server that was promoted, with other contents
+    fields = [part for pair in kept[second.entry_id].items() for part in pair]
+    await execute(redis, "XADD", queue, first.entry_id, *fields)
+    [again] = await streams.take("p1", "c")
+    assert (again.entry_id, again.sequence) == (first.entry_id, 1)
+    assert await settle_all(streams, "p1", [again]) == ["settled"]
+    [result] = await entries(redis, streams.keys.results)
+    assert result[b"frame"].startswith(b"cam-1 ")
 
 
 async def test_frames_of_a_crashed_consumer_can_be_claimed(streams: FrameStreams) -> None:

@@ -74,10 +74,10 @@ class Books(RuleBasedStateMachine):
         sequence = data.draw(st.integers(0, self.next[camera] - 1))
         assert self.run(self.streams.publish(self.sessions[camera], [frame(sequence, "a")])) == ["duplicate"]
 
-    @rule(limit=st.integers(1, 12), claim=st.booleans())
-    def dispatch(self, limit: int, claim: bool) -> None:
-        report = self.run(self.streams.dispatch(EPOCH, NODE, ROWS, limit=limit, claim=claim))
-        assert report.moved <= limit
+    @rule(limit=st.integers(1, 12), claim=st.booleans(), lend_ms=st.sampled_from([0, 9_000]))
+    def dispatch(self, limit: int, claim: bool, lend_ms: int) -> None:
+        report = self.run(self.streams.dispatch(EPOCH, NODE, ROWS, limit=limit, claim=claim, lend_ms=lend_ms))
+        assert report.read + report.drained <= limit
         assert report.depths.get("p1", 0) <= 3
         assert report.depths.get("p2", 0) <= 4
 
@@ -161,9 +161,9 @@ STEPS = st.lists(
 
 
 @settings(SETTINGS, max_examples=50)
-@given(steps=STEPS, capacity=st.integers(1, 12))
+@given(steps=STEPS, capacity=st.integers(1, 12), lent=st.sampled_from([0, 9_000]))
 def test_a_capability_is_first_in_first_out_for_one_consumer(
-    server: EmbeddedServer, steps: list[tuple[str, str, int]], capacity: int
+    server: EmbeddedServer, steps: list[tuple[str, str, int]], capacity: int, lent: int
 ) -> None:
     """Whatever the processor can do at the moment, and however often lanes fill and drain."""
 
@@ -191,7 +191,7 @@ def test_a_capability_is_first_in_first_out_for_one_consumer(
                     sequence += number
                 elif kind == "dispatch":
                     rows = table(("p1", capabilities, capacity)) if capabilities else table()
-                    await streams.dispatch(EPOCH, NODE, rows, limit=number)
+                    await streams.dispatch(EPOCH, NODE, rows, limit=number, lend_ms=lent)
                 else:
                     await work(number)
             while (await streams.stats()).in_flight:

@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from orchestrator.lifecycle import Command, State, transition
-from orchestrator.playbooks.engine import Decision, Done, Effect, Result, plan
+from orchestrator.playbooks.engine import Decision, Done, Effect, Failed, Result, plan
 from orchestrator.playbooks.execution import (
     Control,
     ExecutionRow,
@@ -119,7 +119,9 @@ class Run:
         if effect.type == "send_command" and effect.data["command"] in set(Command):
             component = effect.data["component"]
             state = transition(self.components[component], Command(effect.data["command"]))
-            assert isinstance(state, State), state
+            if not isinstance(state, State):
+                self.done[effect.key] = Failed("command_refused", state.reason)
+                return self.done[effect.key]
             settled = {State.INITIALIZING: State.INIT_COMPLETE, State.STOPPING: State.STOPPED}
             self.components[component] = settled.get(state, state)
         self.done[effect.key] = Done({"ok": True})

@@ -120,7 +120,7 @@ def test_any_bytes_are_an_event_or_a_refusal_that_names_a_field(body: bytes) -> 
 
 
 def test_the_payload_of_a_command_knows_the_alias() -> None:
-    def parse(command: object) -> Command:
+    def parse(command: object) -> Command | str:
         return parse_payload(Event(type=COMMAND, source="o", payload={"command": command}), CommandPayload).command
 
     assert parse("CMD_STOP") is Command.GRACEFUL_STOP

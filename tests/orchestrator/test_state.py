@@ -14,6 +14,8 @@ from orchestrator import variables
 from orchestrator.components import KINDS, Declare, Observe, Presence, Register, SelfReport, Unregister
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.lifecycle import State
+from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
+from orchestrator.monitoring.alert_commands import Silence
 from orchestrator.state import FORMAT, VERSION, PlantState
 from orchestrator.topology import rows as topology
 
@@ -54,6 +56,21 @@ def test_the_registries_stand_side_by_side() -> None:
     assert (outcome.code, outcome.value, events) == ("precondition_failed", {"revision": 6}, 0)
 
 
+def test_alerts_are_in_the_snapshot_once_there_was_one() -> None:
+    state = filled()
+    before = msgspec.msgpack.decode(state.snapshot())
+    assert (before["format"], "alerts" in before) == (2, False), "the release before this one can read it"
+    body = Silence(rule="*", subject="*", severity="", until=9e9, by="Ada", reason="belt change")
+    outcome, _ = apply(state, *encoded(body), index=5)
+    assert outcome.value["id"] == "s5"
+    assert state.level_of(body.kind, 1) == 3
+    other = PlantState()
+    held = other.alerts
+    other.restore(state.snapshot())
+    assert (other.snapshot(), other.alerts) == (state.snapshot(), held)
+    assert set(held.silences) == {"s5"}
+
+
 def test_an_outcome_and_its_events_can_be_replicated() -> None:
     state = PlantState()
     body = Register(id="press", address="http://127.0.0.1:1")
@@ -73,7 +90,7 @@ def test_what_this_release_does_not_know_is_refused(kind: str, version: int) -> 
     assert state.snapshot() == before
 
 
-ALL_KINDS = [*KINDS, *processors.KINDS, *variables.KINDS, *topology.KINDS]
+ALL_KINDS = [*KINDS, *processors.KINDS, *ALERT_KINDS, *variables.KINDS, *topology.KINDS]
 BODIES = st.binary(max_size=80) | st.recursive(
     st.none()
     | st.booleans()

@@ -41,7 +41,7 @@ class World:
         self.keys: set[str] = set()
         self.breaks: set[tuple[str, Command]] = set()
         self.slow: set[str] = set()
-        self.held: set[str] = set()
+        self.held: dict[str, str] = {}
         for each, needed in depends_on.items():
             self.join(each)
             if needed:
@@ -117,7 +117,7 @@ class World:
             if row.strategy != Strategy.ONE_FOR_ONE
         }
         depends_on = resolving.dependencies(state)
-        plant = Plant(state.components.rows, state.topology.controls, depends_on, strategies, frozenset(self.held))
+        plant = Plant(state.components.rows, state.topology.controls, depends_on, strategies, dict(self.held))
         return decide(plant, self.now)
 
     def step(self, *, lost: bool = False) -> list[Decision]:
@@ -143,6 +143,9 @@ class World:
             if not any(each.acts or each.due for each in self.step()) and self.index == before:
                 return
         raise AssertionError(f"not at rest after {ticks} ticks: {self.decisions()}")
+
+    def at(self, component_id: str) -> State:
+        return self.states[component_id]
 
     def reason(self, component_id: str) -> str:
         return next(each.reason for each in self.decisions() if each.component_id == component_id)
@@ -179,7 +182,7 @@ def test_what_is_desired_comes_up_in_order_and_goes_down_in_reverse() -> None:
     assert "it is STOPPED" in world.reason("io")
     world.desire("STARTED")
     world.settle()
-    assert world.states["kds"] == State.STARTED
+    assert world.at("kds") == State.STARTED
     assert world.state.topology.control("io").restarts == (), "who was stopped on purpose has not failed"
 
 
@@ -230,7 +233,7 @@ def test_dependencies_alone_are_enough_for_the_cascade() -> None:
     assert world.states == {"io": State.FAULT, "supervisor": State.STOPPED, "kds": State.STOPPED}
     world.becomes("io", State.STARTED)
     world.settle()
-    assert world.states["kds"] == State.STOPPED, "nobody desires it, and its policy is never"
+    assert world.at("kds") == State.STOPPED, "nobody desires it, and its policy is never"
 
 
 def test_one_that_ignores_what_it_needs_goes_on_and_shields_those_behind() -> None:
@@ -248,13 +251,13 @@ def test_a_cascade_waits_for_a_passage_to_end() -> None:
     world.desire("STARTED", "supervisor")
     world.step()
     world.step()
-    assert world.states["supervisor"] == State.INITIALIZING
+    assert {world.states["supervisor"]} == {State.INITIALIZING}
     world.fault("io")
     world.settle()
     assert "INITIALIZING: that is waited for" in world.reason("supervisor")
     world.slow.clear()
     world.settle()
-    assert world.states["supervisor"] == State.STOPPED
+    assert world.at("supervisor") == State.STOPPED
 
 
 # ── Restarts ────────────────────────────────
@@ -283,7 +286,7 @@ def test_a_base_does_not_restart_under_those_that_have_to_stop() -> None:
     world.fault("io")
     world.settle()
     assert world.states == {"io": State.FAULT, "supervisor": State.STARTED, "kds": State.STOPPING}
-    assert "waits for kds, which has to stop first" in world.reason("io")
+    assert "waits for kds, which needs it and has to stop first" in world.reason("io")
     world.slow.clear()
     world.settle()
     assert set(world.states.values()) == {State.STARTED}
@@ -310,7 +313,7 @@ def test_after_too_many_restarts_it_stops_and_says_why() -> None:
     assert len(world.done) == 9
     assert world.apply(Acknowledge(id="io", by="ada", retry=True))
     world.settle()
-    assert world.states["io"] == State.STARTED
+    assert world.at("io") == State.STARTED
 
 
 def test_who_gave_up_begins_anew_once_somebody_else_has_started_it() -> None:
@@ -335,11 +338,11 @@ def test_a_process_that_is_back_after_a_crash_counts_as_a_restart() -> None:
     for _ in range(2):
         world.join("io")
         world.settle()
-        assert world.states["io"] == State.STARTED
+        assert world.at("io") == State.STARTED
     assert len(world.state.topology.control("io").restarts) == 2
     world.join("io")
     world.settle()
-    assert world.states["io"] == State.READY
+    assert world.at("io") == State.READY
     assert "it is back in READY after 2 restarts" in world.reason("io")
 
 
@@ -347,13 +350,13 @@ def test_a_policy_of_always_needs_no_desire() -> None:
     world = World(io=())
     world.policy("io", when="always", backoff_initial_s=0)
     world.settle()
-    assert world.states["io"] == State.STARTED
+    assert world.at("io") == State.STARTED
     world.becomes("io", State.STOPPED)
     world.settle()
-    assert world.states["io"] == State.STARTED
+    assert world.at("io") == State.STARTED
     world.desire("STOPPED")
     world.settle()
-    assert world.states["io"] == State.STOPPED
+    assert world.at("io") == State.STOPPED
 
 
 def test_a_component_that_was_stopped_by_hand_is_not_started_by_a_policy_of_on_failure() -> None:
@@ -361,10 +364,10 @@ def test_a_component_that_was_stopped_by_hand_is_not_started_by_a_policy_of_on_f
     world.policy("io", when="on_failure", backoff_initial_s=0)
     world.fault("io")
     world.settle()
-    assert world.states["io"] == State.STARTED
+    assert world.at("io") == State.STARTED
     world.becomes("io", State.STOPPED)
     world.settle()
-    assert world.states["io"] == State.STOPPED
+    assert world.at("io") == State.STOPPED
 
 
 def test_a_new_leader_waits_for_the_pause_that_the_old_one_began() -> None:
@@ -387,7 +390,7 @@ def test_a_clock_that_is_hours_behind_does_not_hold_a_restart_up() -> None:
     world.step(lost=True)
     world.now -= 7200
     world.settle()
-    assert world.states["io"] == State.STARTED
+    assert world.at("io") == State.STARTED
 
 
 # ── Strategies ────────────────────────────────
@@ -448,12 +451,12 @@ def test_a_member_that_is_never_restarted_takes_nobody_along() -> None:
 def test_maintenance_and_playbooks_are_left_alone() -> None:
     world = started(when="on_failure", backoff_initial_s=0)
     world.apply(Maintain(ids=("io",), on=True, reason="new valve", by="ada"))
-    world.held.add("kds")
+    world.held["kds"] = "execution e1 of playbook mend"
     world.fault("io")
     world.settle()
     assert world.done == [("supervisor", "GRACEFUL_STOP")]
     assert world.reason("io") == "is in maintenance, says ada: new valve"
-    assert world.reason("kds") == "is held by a playbook"
+    assert world.reason("kds") == "is held by execution e1 of playbook mend"
     world.apply(Maintain(ids=("io",), on=False))
     world.held.clear()
     world.settle()
@@ -476,7 +479,7 @@ def test_dependencies_that_circle_are_a_problem_that_is_named() -> None:
         world.becomes(each, State.STARTED)
     world.fault("a")
     world.settle()
-    assert world.states["b"] == State.STOPPED
+    assert world.at("b") == State.STOPPED
 
 
 def test_what_is_not_there_is_said() -> None:

@@ -15,6 +15,7 @@ from orchestrator.lifecycle import State
 from orchestrator.state import FORMAT, LEVELS, PlantState
 from orchestrator.topology import registry, resolving
 from orchestrator.topology.models import GroupModel, PolicyModel, RestartModel, Strategy
+from orchestrator.topology.ordering import cycle
 from orchestrator.topology.rows import (
     KINDS,
     Acknowledge,
@@ -369,4 +370,4 @@ def test_equal_logs_make_equal_states_and_groups_never_circle(commands: list[Any
     restored = PlantState()
     restored.restore(one.state.snapshot())
     assert restored.snapshot() == one.state.snapshot()
-    assert not registry.cycle({name: row.groups for name, row in one.state.topology.groups.items()})
+    assert not cycle({name: row.groups for name, row in one.state.topology.groups.items()})

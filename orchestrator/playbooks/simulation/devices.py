@@ -181,7 +181,7 @@ class Devices:
     def _serve(self, name: str, effect: Effect, answer: Answer, taken: list[dict[str, Any]], value: Any) -> None:
         flaws = self._flaws[name]
         if flaws.refuse:
-            failed = Failed("http_status", "status 503") if name == HTTP else Failed("unreachable", "not delivered")
+            failed = Failed("http_status", "status 400") if name == HTTP else Failed("unreachable", "not delivered")
             self._later(answer, failed)
             return
         if effect.key not in self._keys:

@@ -9,7 +9,7 @@ io:SLOW:30s             each of its commands takes that much longer
 io:LOSE_ANSWER@3s       it does the next command; the answer gets lost
 leader:TAKEOVER@3s      another leader goes on from what is recorded
 notify:REFUSE           notifications cannot be delivered
-http:REFUSE             HTTP requests are answered with 503
+http:REFUSE             HTTP requests are answered with 400
 http:LOSE_ANSWER@3s     the next request arrives; its answer gets lost
 """
 
@@ -24,6 +24,7 @@ from orchestrator.playbooks.durations import parse_duration
 LEADER = "leader"
 HTTP = "http"
 NOTIFY = "notify"
+SERVICES = (LEADER, HTTP, NOTIFY)
 _SPEC = re.compile(
     r"(?P<subject>[A-Za-z0-9][A-Za-z0-9._-]{0,63}):(?P<kind>[A-Z_]+)(?::(?P<what>[^@]+))?(?:@(?P<at>.+))?"
 )

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from orchestrator.errors import CommandFailed, CommandRefused, ComponentBusy, KeyReused
 from orchestrator.lifecycle import PASSAGES, Command, Refusal, Signal, State, transition
-from orchestrator.playbooks.engine import Failed
+from orchestrator.playbooks.effect import Failed, Unknown
 
 
 class Work(StrEnum):
@@ -42,8 +42,11 @@ class Machine:
     memory: Mapping[str, Memory] = field(default_factory=dict)
     count: int = 0
 
-    def receive(self, key: str, command: Command) -> "tuple[Machine, Failed | None]":
-        """It hears a command. What it becomes, and the refusal if there is one; a known key changes nothing."""
+    def receive(self, key: str, command: Command) -> "tuple[Machine, Failed | Unknown | None]":
+        """It hears a command. What it becomes, and the refusal if there is one; a known key changes nothing.
+
+        One that is busy is asked again, under the same key, as the leader's duty does.
+        """
         known = self.memory.get(key)
         if known is not None:
             if known.command != command:
@@ -51,7 +54,7 @@ class Machine:
             return self, None
         if self.working:
             message = f"{self.id} is busy with another command; its state is {self.state}"
-            return self, Failed(ComponentBusy.code, message)
+            return self, Unknown(message, ComponentBusy.code)
         target = transition(self.state, command)
         if isinstance(target, Refusal):
             return self, Failed(CommandRefused.code, f"component {self.id}: {target.reason}")

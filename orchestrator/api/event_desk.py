@@ -1,0 +1,162 @@
+"""Where `POST /event` is answered, before any route is looked for: most requests of a large plant are heartbeats.
+
+this node leads ─────────▶ its listener takes the event
+a heartbeat elsewhere ───▶ gathered for some milliseconds, passed on together, each answered by itself
+anything else ───────────▶ passed on by itself, as every write is
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import httpx
+import msgspec
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
+from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
+from orchestrator.api.problems import Problem
+from orchestrator.api.view import NodeView
+from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT
+
+PATH = "/event"
+GATHER_S = 0.03
+"""What it costs a heartbeat to wait for others: nothing beside the seconds of its interval."""
+BATCH_BYTES_MAX = BODY_BYTES_MAX // 2
+WAITING_MAX = 20_000
+TIMEOUT = httpx.Timeout(1.5, connect=0.5)
+"""Shorter than a component waits for its answer."""
+
+
+class _Head(msgspec.Struct):
+    """What is looked at here. The whole body is still checked to be JSON."""
+
+    type: str
+
+
+class _Route(NamedTuple):
+    """For the figures of requests by route."""
+
+    path: str
+
+
+class EventDesk:
+    """The middleware that does it."""
+
+    def __init__(self, app: ASGIApp, node: NodeView, listener: NodeListener, client: httpx.AsyncClient) -> None:
+        self._app = app
+        self._node = node
+        self._listener = listener
+        self._relay = HeartbeatRelay(node, client)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+            answer = await self._answer(scope)
+            if answer is not None:
+                scope["route"] = _Route(PATH)
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response | None:
+        body: bytes = facts(scope)["body"]
+        if self._node.is_leader():
+            return await self._listener.answer(body, PATH)
+        if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
+            return None
+        await self._relay.send(body)
+        return Response(status_code=204)
+
+
+def _is_heartbeat(body: bytes) -> bool:
+    if len(body) > EVENT_BYTES_MAX:
+        return False
+    try:
+        return msgspec.json.decode(body, type=_Head).type == HEARTBEAT
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # the leader says what is wrong with it
+
+
+class _Refusal(msgspec.Struct):
+    index: int
+    code: str
+    detail: str = ""
+
+
+class _Refusals(msgspec.Struct):
+    refused: list[_Refusal]
+
+
+class HeartbeatRelay:
+    """Passes heartbeats on to the leader, many at once. Who sent one is answered when the leader has answered."""
+
+    def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
+        self._node = node
+        self._client = client
+        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._gathering: asyncio.Task[None] | None = None
+
+    async def send(self, body: bytes) -> None:
+        """Returns when the leader has taken it. Raises its refusal, or `no_leader`, as a `Problem`."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise Problem("queue_full", f"{WAITING_MAX} heartbeats wait for the leader here; ask another node")
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, answer))
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._gather(), name="heartbeat-relay")
+        await answer
+
+    async def _gather(self) -> None:
+        await asyncio.sleep(GATHER_S)
+        waiting, self._waiting, self._gathering = self._waiting, [], None
+        await asyncio.gather(*(self._pass_on(batch) for batch in _batches(waiting)))
+
+    async def _pass_on(self, batch: Sequence[tuple[bytes, asyncio.Future[None]]]) -> None:
+        try:
+            refused = {refusal.index: refusal for refusal in await self._ask([body for body, _ in batch])}
+        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
+            problem = Problem("no_leader", f"the leader did not take the heartbeat ({type(error).__name__}); ask again")
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(problem)
+            return
+        for index, (_, answer) in enumerate(batch):
+            if answer.done():
+                continue  # the component has gone away
+            if (refusal := refused.get(index)) is None:
+                answer.set_result(None)
+            else:
+                answer.set_exception(Problem(refusal.code, refusal.detail))
+
+    async def _ask(self, bodies: list[bytes]) -> list[_Refusal]:
+        leader = self._node.leader_api()
+        if leader is None:
+            raise httpx.ConnectError("no leader is known")
+        headers = {FORWARDED_HEADER: self._node.config.node.id, "Content-Type": "application/json"}
+        if (token := self._node.config.api_token()) is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        answer = await self._client.post(
+            leader.rstrip("/") + BATCH_PATH,
+            content=msgspec.json.encode([msgspec.Raw(body) for body in bodies]),
+            headers=headers,
+            timeout=TIMEOUT,
+        )
+        answer.raise_for_status()
+        return msgspec.json.decode(answer.content, type=_Refusals).refused
+
+
+def _batches(
+    waiting: Sequence[tuple[bytes, asyncio.Future[None]]],
+) -> list[list[tuple[bytes, asyncio.Future[None]]]]:
+    """In order, each within what one request may hold."""
+    batches: list[list[tuple[bytes, asyncio.Future[None]]]] = []
+    size = 0
+    for one in waiting:
+        size += len(one[0]) + 1
+        if not batches or size > BATCH_BYTES_MAX or len(batches[-1]) >= BATCH_SIZE_MAX:
+            batches.append([])
+            size = len(one[0]) + 1
+        batches[-1].append(one)
+    return batches

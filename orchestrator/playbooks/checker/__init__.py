@@ -1,0 +1,1 @@
+"""Explores what may become of a playbook before it is loaded: `triarch playbook check` (`docs/playbook-checker.md`)."""
