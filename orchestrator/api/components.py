@@ -73,7 +73,7 @@ class Component(BaseModel):
     metrics: dict[str, float] = Field({}, description="Figures of its own, by its last heartbeat.")
 
 
-UNHEARD = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
+UNHEARD: dict[str, Any] = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
 """Of a component that this node has not heard."""
 
 
