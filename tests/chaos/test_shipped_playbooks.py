@@ -1,5 +1,6 @@
 """The playbooks that come with Triarch, all eight on one plant of real processes; the leader is killed under two."""
 
+import json
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Program
+from tests.command_line import triarch
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(180)]
@@ -125,6 +127,15 @@ class Stage:
             return True
 
         await eventually(there, deadline_s=15, every_s=0.1)
+
+
+async def test_the_checker_passes_all_of_them_with_a_failure_and_a_takeover() -> None:
+    files = sorted(DIRECTORY.glob("*.yaml"))
+    code, out, err = await triarch("playbook", "check", *files, "-o", "json")
+    assert code == 0, out + err
+    reports = json.loads(out)
+    assert [report["playbook"] for report in reports] == [file.stem for file in files]
+    assert all(report["complete"] and report["states"] > 100 for report in reports)
 
 
 async def test_all_of_them_on_real_components(plant: LocalPlant, tmp_path: Path) -> None:
