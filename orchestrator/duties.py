@@ -23,10 +23,11 @@ from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
 from orchestrator.logs import about
-from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_commands import Notified, Record
 from orchestrator.monitoring.alert_duty import AlertDuty
 from orchestrator.monitoring.frame_figures import FrameFigures
 from orchestrator.monitoring.history import History
+from orchestrator.monitoring.notice_duty import NoticeDuty
 from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
@@ -149,6 +150,17 @@ class Duties:
         effects = Effects(
             playbooks.spans.sending(self.plant.send_command), playbooks.http, config.notifications.channels
         )
+
+        async def propose_told(body: Notified) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.notices = NoticeDuty(
+            state.alerts,
+            propose_told,
+            effects.perform,
+            channels=config.monitoring.notify,
+            least=config.monitoring.notify_from,
+        )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
         self.playbooks = PlaybookDuty(
             state,
@@ -181,6 +193,7 @@ class Duties:
             self.playbooks,
             self.triggers,
             self.alerts,
+            self.notices,
         )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 

@@ -126,8 +126,9 @@ class AlertDuty:
             log.info("alerts not recorded: %s", outcome.message)
             return False
         for report in reports:
+            level = _LEVELS.get(report.severity, logging.INFO) if report.members else logging.INFO
             state = "fires" if report.members else "is resolved"
-            log.log(_LEVELS.get(report.severity, logging.INFO), "alert %s %s: %s", report.rule, state, report.summary)
+            log.log(level, "alert %s %s: %s", report.rule, state, report.summary)
         return bool(outcome.value and outcome.value["refused"])
 
     def _keep(self, figures: Figures, now: float) -> None:
