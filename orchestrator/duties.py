@@ -33,6 +33,7 @@ from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.effects import Effects
+from orchestrator.playbooks.holding import Holding
 from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
@@ -98,7 +99,13 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
         )
-        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
+        holding = Holding()
+        self.supervision = SupervisionDuty(
+            state,
+            propose_supervision,
+            self.plant.send_command,
+            held=lambda: holding.of(state.executions.rows),
+        )
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -214,7 +221,11 @@ class Duties:
         """What this leader knows of a processor."""
         return self.processors.observation(processor_id)
 
+    async def processors_changed(self) -> None:
+        await self.dispatch.told()
+
     async def processor_removed(self, processor_id: str) -> int:
+        await self.dispatch.told()
         try:
             return await self.processors.return_queue(processor_id)
         except (RedisFailure, Fenced):

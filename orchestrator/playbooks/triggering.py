@@ -67,7 +67,7 @@ def set_off(
     traceparent: str = "",
 ) -> Off | None:
     """`told` is what the playbook sees as `trigger`. None: the condition does not hold."""
-    context = {"trigger": told, "components": Facts(world.components), "plant": world.variables}
+    context = {"trigger": told, "components": Facts(world.components, world.depends_on), "plant": world.variables}
     try:
         condition = getattr(armed.trigger, "condition", None)
         if condition is not None and not templates.holds(condition, context):
