@@ -143,14 +143,6 @@ class Duties:
         async def propose_alerts(body: Record) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
-        self.alerts: AlertDuty = AlertDuty(
-            state.alerts,
-            state.components,
-            propose_alerts,
-            history=history,
-            figures=FrameFigures(self.pressure.figures, metrics),
-        )
-
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
             return await propose(kind, body, command_id=command_id, epoch=epoch)
 
@@ -169,6 +161,14 @@ class Duties:
             least=config.monitoring.notify_from,
         )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
+        self.alerts: AlertDuty = AlertDuty(
+            state.alerts,
+            state.components,
+            propose_alerts,
+            facts=lambda: view.world().components,
+            history=history,
+            figures=FrameFigures(self.pressure.figures, metrics),
+        )
         self.playbooks = PlaybookDuty(
             state,
             view=view,
