@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAULTS: tuple[str, ...] = ("kill", "stop")
-BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "api", "components")
+BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "playbooks", "api", "components")
 
 
 @dataclass(frozen=True, slots=True)

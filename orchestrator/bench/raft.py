@@ -45,7 +45,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         if kind != "etcd" or binary is not None:
             say(f"bench raft: {kind}")
         if kind != "etcd":
-            found |= await _arrangement(kind, directory / kind, phase_s=phase_s)
+            found |= await arrangement(kind, directory / kind, phase_s=phase_s)
         elif binary is not None:
             found |= await etcd.measure(directory / kind, binary, phase_s=phase_s, outstanding=OUTSTANDING)
         report |= {prefix + name: value for name, value in found.items()}
@@ -56,7 +56,8 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     return report
 
 
-async def _arrangement(kind: str, directory: Path, *, phase_s: float) -> dict[str, Any]:
+async def arrangement(kind: str, directory: Path, *, phase_s: float) -> dict[str, Any]:
+    """Three members of that kind on this machine: `FIGURES`, after two phases of `phase_s` each."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
     module = "orchestrator.bench.raft_peer" if kind == "cluster" else "orchestrator.bench.raft_stock"
     programs = []

@@ -52,6 +52,7 @@ class Follower:
         self._params = dict(params or {})
         self._token = os.environ.get("TRIARCH_TOKEN") or None
         self.last = last
+        self._given = last
 
     def events(self, until: float | None = None) -> Iterator[Told]:
         """Until `ended`, or there is nothing more. Failure; TimeOver when the monotonic time `until` has come."""
@@ -119,7 +120,7 @@ class Follower:
             code, detail = str(document["code"]), str(document["detail"])
         except (ValueError, KeyError, TypeError):
             code, detail = "unexpected_answer", f"{url} answered {answer.status_code}; is it a node of Triarch?"
-        if code == "invalid_cursor" and self.last:
+        if code == "invalid_cursor" and self.last != self._given:
             self.last = ""  # the cluster was restored meanwhile: its log is another one
             raise _Lost(f"{url}: {detail}")
         if exit_of(code, answer.status_code) in _PASSING:

@@ -16,7 +16,10 @@ TYPES = (
     "wait_for_state",
 )
 CLOSED = tuple(status for status in StepStatus if status not in (StepStatus.RUNNING, StepStatus.RETRYING))
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.075),
+    *(0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0),
+)
 
 
 class _Open(Collector):
