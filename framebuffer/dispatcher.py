@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from framebuffer.errors import RedisFailure
 from framebuffer.metrics import FrameMetrics
@@ -82,6 +83,7 @@ class Dispatcher:
         self._limit = limit
         self._block_s = block_s
         self._wanted = asyncio.Event()
+        self._untold: list[asyncio.Future[None]] = []
         self._waiter: asyncio.Task[bool] | None = None
         self._outage = Outage("dispatch", log)
         self._idle_passes = 0
@@ -89,6 +91,17 @@ class Dispatcher:
     def wake(self) -> None:
         """Look at once: a processor came, came back, or can take more. Call it on the event loop."""
         self._wanted.set()
+
+    async def told(self) -> None:
+        """Until no frame is routed any more by a table that is older than this call: at most as long as one is lent."""
+        if not self._lend_ms:
+            return
+        told = asyncio.get_running_loop().create_future()
+        self._untold.append(told)
+        self.wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._lend_ms / 1000):
+                await told
 
     @property
     def redis_answers(self) -> bool:
@@ -105,7 +118,11 @@ class Dispatcher:
                 try:
                     if self._recover_spans:
                         await self._recovered()
+                    telling, self._untold = self._untold, []
                     report = await self._pass(claim=claim)
+                    for one in telling:
+                        if not one.done():
+                            one.set_result(None)
                     if self._tracing is not None and self._lend_ms:
                         await self._recovered(
                             before=report.sampled_id

@@ -12,6 +12,7 @@ was declared idempotent is done again instead, if the state allows it.
 import asyncio
 import contextvars
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
 
+from framebuffer.tracing import SpanSink
 from orchestrator.command_memory import CommandMemory, Entry
+from orchestrator.command_spans import export_handled
 from orchestrator.errors import (
     CommandRefused,
     CommandUnsupported,
@@ -80,6 +83,8 @@ class CommandedListener(EventListener):
         self.state = State.READY
         self.reason = ""
         self.incarnation = uuid.uuid4().hex
+        self.spans: SpanSink | None = None
+        """Where the spans of its work on commands go, such as `framebuffer.otlp.from_environment(…)`."""
         self._sequence = 0
         self._own: dict[str, OwnCommand] = {}
         self._memory = CommandMemory(memory)
@@ -204,11 +209,13 @@ class CommandedListener(EventListener):
     def _begin(self, work: _Work, traceparent: str | None) -> asyncio.Task[CommandAnswer]:
         context = contextvars.copy_context()
         context.run(_traceparent.set, traceparent)
+        began_ns = time.time_ns()
         task = asyncio.create_task(self._do(work), name=f"{self.id}-{work.command}", context=context)
         self._working = self._running[work.key] = task
 
         def ended(task: asyncio.Task[CommandAnswer]) -> None:
             self._running.pop(work.key, None)
+            export_handled(self.spans, self.id, work.command, work.key, traceparent, began_ns, task)
             _ = task.cancelled() or task.exception()  # whoever asked for it may be gone
 
         task.add_done_callback(ended)

@@ -32,6 +32,7 @@ from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.effects import Effects
+from orchestrator.playbooks.holding import Holding
 from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.pressure_duty import PressureDuty
 from orchestrator.processor_duty import ProcessorDuty
@@ -97,7 +98,13 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
         )
-        self.supervision = SupervisionDuty(state, propose_supervision, self.plant.send_command)
+        holding = Holding()
+        self.supervision = SupervisionDuty(
+            state,
+            propose_supervision,
+            self.plant.send_command,
+            held=lambda: holding.of(state.executions.rows),
+        )
         self.processors = ProcessorDuty(
             streams,
             epoch,
@@ -146,6 +153,9 @@ class Duties:
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
             return await propose(kind, body, command_id=command_id, epoch=epoch)
 
+        effects = Effects(
+            playbooks.spans.sending(self.plant.send_command), playbooks.http, config.notifications.channels
+        )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
         self.playbooks = PlaybookDuty(
             state,
@@ -154,7 +164,7 @@ class Duties:
             templates=playbooks.templates,
             clock=playbooks.clock,
             commit=Committer(propose_execution),
-            perform=Effects(self.plant.send_command, playbooks.http, config.notifications.channels).perform,
+            perform=playbooks.spans.performing(effects.perform),
             watch=lambda: playbooks.watch(None),
             figures=playbooks.figures,
             on_record=playbooks.on_record,
@@ -198,7 +208,11 @@ class Duties:
         """What this leader knows of a processor."""
         return self.processors.observation(processor_id)
 
+    async def processors_changed(self) -> None:
+        await self.dispatch.told()
+
     async def processor_removed(self, processor_id: str) -> int:
+        await self.dispatch.told()
         try:
             return await self.processors.return_queue(processor_id)
         except (RedisFailure, Fenced):

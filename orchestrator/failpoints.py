@@ -13,7 +13,7 @@ import re
 import signal
 from typing import Final, NamedTuple
 
-__all__ = ["POINTS", "VARIABLE", "FailPointInvalid", "Point", "parse", "reach"]
+__all__ = ["POINTS", "VARIABLE", "FailPointInvalid", "Point", "arm", "parse", "reach"]
 
 VARIABLE: Final = "TRIARCH_FAIL_POINTS"
 POINTS: Final = (
@@ -87,8 +87,16 @@ class _Armed:
             self._passed, self._stamp = {}, stamp
 
 
-_text = os.environ.get(VARIABLE, "")
-_armed = _Armed(_text) if _text else None
+_armed: _Armed | None = None
+
+
+def arm(text: str) -> None:
+    """What the variable says holds from now on. FailPointInvalid."""
+    global _armed  # noqa: PLW0603 - it is the process that is armed
+    _armed = _Armed(text) if text else None
+
+
+arm(os.environ.get(VARIABLE, ""))
 
 
 def reach(name: str) -> None:

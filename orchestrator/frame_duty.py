@@ -91,6 +91,10 @@ class DispatchDuty:
         for dispatcher in self._dispatchers.values():
             dispatcher.wake()
 
+    async def told(self) -> None:
+        """Until the streams route no frame any more by a table that is older than this call."""
+        await asyncio.gather(*(dispatcher.told() for dispatcher in tuple(self._dispatchers.values())))
+
     async def _run(self) -> None:
         while True:
             shards = self._streams()

@@ -85,7 +85,9 @@ class Node:
             verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
         )
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
-        self.playbooks = PlaybookParts(self.state, self._clock, self.cluster, self.registry, tls)
+        self.playbooks = PlaybookParts(
+            self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
+        )
         self._rate = _Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: uvicorn.Server | None = None
@@ -179,6 +181,7 @@ class Node:
             playbooks=self.playbooks,
             history=self.history,
         )
+        self.playbooks.spans.taken_over(self._clock.now())
         return self._duties.in_order
 
     def dispatched(self, report: DispatchReport) -> None:

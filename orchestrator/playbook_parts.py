@@ -7,6 +7,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from cluster import Change, Cluster
+from framebuffer.tracing import SpanSink
 from orchestrator.playbook_duty import OnRecord
 from orchestrator.playbooks.books import Books
 from orchestrator.playbooks.clock import PlantClock
@@ -14,6 +15,7 @@ from orchestrator.playbooks.execution import ExecutionRow
 from orchestrator.playbooks.figures import PlaybookFigures
 from orchestrator.playbooks.loading import load_text
 from orchestrator.playbooks.outgoing import outside_client
+from orchestrator.playbooks.span_export import ExecutionSpans
 from orchestrator.playbooks.templates import Templates
 from orchestrator.state import PlantState
 
@@ -27,6 +29,7 @@ class PlaybookParts:
     clock: the node's plant clock.
     cluster: whose changes are watched.
     tls: for whoever is outside the plant.
+    spans: where spans go, once that is known.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class PlaybookParts:
         cluster: Cluster,
         registry: CollectorRegistry,
         tls: ssl.SSLContext,
+        spans: Callable[[], SpanSink | None] = lambda: None,
     ) -> None:
         self.clock = clock
         self.watch: Callable[[int | None], AsyncIterator[Change]] = cluster.watch
@@ -44,7 +48,8 @@ class PlaybookParts:
         self.templates = Templates()
         self.http: httpx.AsyncClient = outside_client(tls)
         self.figures = PlaybookFigures(registry, lambda: state.executions.rows)
-        self.listeners: list[OnRecord] = []
+        self.spans = ExecutionSpans(lambda: state.executions.rows, spans)
+        self.listeners: list[OnRecord] = [self.spans.recorded]
         """Told of each record of an execution that is committed while this node leads."""
 
     def on_record(self, before: ExecutionRow, after: ExecutionRow) -> None:

@@ -278,7 +278,13 @@ class TriggersDuty:
         for each in self._armed:
             if isinstance(each.trigger, EventReceived) and hears(each.trigger, event.type, event.source):
                 cause = json.dumps([event.source, event.id])
-                off = set_off(each, told, cause, at=at, world=world, templates=self._templates)
+                off = set_off(
+                    *(each, told, cause),
+                    at=at,
+                    world=world,
+                    templates=self._templates,
+                    traceparent=event.traceparent or "",
+                )
                 if isinstance(off, Start):
                     starts.append(off)
                 elif off is not None:

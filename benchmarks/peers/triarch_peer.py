@@ -18,7 +18,8 @@ from framebuffer.streams import FrameStreams
 from framebuffer.wire import OutgoingFrame, RoutingRow, RoutingTable, Settlement, TakenFrame
 
 CAMERAS = 4
-CAPACITY = 1_024
+CAPACITY = 1_000_000
+"""Frames that a worker's queue may hold: as with the others, whose queues have no bound."""
 EPOCH = (1, 1)
 EVENT = b'{"frame_id":"cam1-1","camera_id":"cam1","width":176,"height":144,"format":"jpeg","metadata":{"site":"north"}}'
 RESULT = b'{"frame_id":"cam1-1","camera_id":"cam1","sequence":1,"result":{}}'
@@ -77,7 +78,9 @@ class Triarch(Peer):
         table = RoutingTable(rows=rows)
 
         async def run() -> None:
-            dispatcher = Dispatcher(self.streams, epoch=EPOCH, node_id="n1", table=lambda: table, limit=BATCH)
+            dispatcher = Dispatcher(
+                self.streams, epoch=EPOCH, node_id="n1", table=lambda: table, limit=BATCH, direct=True
+            )
             self.ready()
             await dispatcher.run()
 
@@ -89,11 +92,13 @@ class Triarch(Peer):
         async def run() -> None:
             name = self.processor
             seen: dict[str, str] = {}  # by level of priority, the newest entry taken
+            frames: list[TakenFrame] = []
             self.ready()
             while True:
+                if len(frames) < BATCH:
+                    await self.streams.wait_queue(name, seen, 1.0)
                 frames = await self.streams.take(name, name, count=BATCH)
                 if not frames:
-                    await self.streams.wait_queue(name, seen, 1.0)
                     continue
                 for frame in frames:
                     level, _, entry_id = frame.entry_id.rpartition(":")

@@ -1,7 +1,7 @@
 """Where `POST /event` is answered, before any route is looked for: most requests of a large plant are heartbeats.
 
 this node leads ─────────▶ its listener takes the event
-a heartbeat elsewhere ───▶ gathered for some milliseconds, passed on to the leader as one request, each answered by itself
+a heartbeat elsewhere ───▶ gathered for some milliseconds, passed on together, each answered by itself
 anything else ───────────▶ passed on by itself, as every write is
 """
 

@@ -175,6 +175,7 @@ def _observed(ask: Asking, row: ProcessorRow) -> dict[str, Any]:
 async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) -> Processor:
     """What is not in the body stays."""
     applied = await ask.propose(Update.kind, Update.of(processor_id, changes))
+    await _in_force(ask)
     return Processor(**applied.outcome.value)
 
 
@@ -186,6 +187,7 @@ async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) 
 async def drain(ask: Ask, processor_id: ProcessorId) -> Processor:
     """It finishes what it has. It stays so until it is resumed, or registered by another client."""
     applied = await ask.propose(Drain.kind, Drain(id=processor_id, draining=True))
+    await _in_force(ask)
     return Processor(**applied.outcome.value)
 
 
@@ -230,6 +232,12 @@ async def heartbeat(
     said = report or Report()
     duties = await ask.duties()
     await duties.heartbeat(processor_id, ProcessorReport(said.in_flight, said.settled, said.errors))
+
+
+async def _in_force(ask: Asking) -> None:
+    """The answer must not come before the change counts: the streams may still route by the table before it."""
+    if (duties := ask.node.duties()) is not None:
+        await duties.processors_changed()
 
 
 async def _return_queue(ask: Asking, processor_id: str) -> None:

@@ -56,6 +56,9 @@ class Duties(Protocol):
     def processor(self, processor_id: str) -> ProcessorObservation:
         """What this leader knows of a processor."""
 
+    async def processors_changed(self) -> None:
+        """Return when frames go by the registrations as they are now, at the latest after a second."""
+
     async def processor_removed(self, processor_id: str) -> int:
         """Return the queue of a processor that is gone to dispatch; the number of frames returned. Safe to repeat."""
 

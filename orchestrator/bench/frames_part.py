@@ -33,7 +33,7 @@ RESULT = b'{"frame_id":"cam1-1","camera_id":"cam1","sequence":1,"result":{}}'
 CAMERAS = 4
 BATCH = 64
 CAPACITY = 1_000
-AHEAD_MAX = 10_000  # frames published and not dispatched: more would measure memory
+AHEAD_MAX = 2_000  # frames published and not settled: two thirds of all capacity; more would measure backpressure
 SAMPLES_MAX = 100_000
 HEARTBEAT_S = 1.0
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -90,8 +90,7 @@ async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) ->
             await publish(turn, BATCH)
             published += BATCH
             if published % (BATCH * 4) == 0:
-                while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                    await asyncio.sleep(0.005)
+                await _not_too_far_ahead(streams)
         return published
 
     if not arguments.fps:
@@ -103,6 +102,15 @@ async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) ->
         await publish(published % CAMERAS, 1)
         published += 1
     return published
+
+
+async def _not_too_far_ahead(streams: FrameStreams) -> None:
+    while True:
+        waiting = await streams.redis.xlen(streams.keys.capture)
+        queued = await streams.redis.hvals(streams.keys.depths)
+        if waiting + sum(map(int, queued)) <= AHEAD_MAX:
+            return
+        await asyncio.sleep(0.002)
 
 
 async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> int:
@@ -117,8 +125,7 @@ async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> i
                 while time.monotonic() < ends:
                     await producer.publish(payload, width=176, height=144, format="jpeg")
                     if producer.counters.accepted % 256 == 0:
-                        while await streams.redis.xlen(streams.keys.capture) > AHEAD_MAX:
-                            await asyncio.sleep(0.005)
+                        await _not_too_far_ahead(streams)
                 await producer.flush()
                 return producer.counters.published + producer.counters.duplicates
 
@@ -133,12 +140,14 @@ async def publisher(streams: FrameStreams, arguments: argparse.Namespace) -> Non
 
 
 async def work_calls(streams: FrameStreams, worker: str, latencies: deque[float]) -> None:
-    """Take and settle batches of 64; wait without polling when there is nothing."""
+    """Take and settle batches of 64; wait without polling when there is no more, as the processor's pipeline does."""
     seen: dict[str, str] = {}
+    frames: list[TakenFrame] = []
     while True:
+        if len(frames) < BATCH:
+            await streams.wait_queue(worker, seen, 1.0)
         frames = await streams.take(worker, worker, count=BATCH)
         if not frames:
-            await streams.wait_queue(worker, seen, 1.0)
             continue
         now = time.monotonic_ns()
         latencies.extend((now - _stamp.decode(frame.event).ns) / 1e6 for frame in frames)

@@ -41,7 +41,7 @@ def check(
     depth: int,
     output: str,
 ) -> None:
-    """Look for runs in which a playbook deadlocks, never ends, breaks an invariant, or leaves a component in the middle.
+    """Look for runs in which a playbook deadlocks, never ends, breaks an invariant or leaves a component half way.
 
     Every order of answers, failures, deadlines and takeovers within the bounds is tried on the real engine. Of each
     kind the shortest run is printed. Exits with 1 when there is a defect.

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from framebuffer.otlp import from_environment
 from orchestrator.component import Component
 
 WARM_UP_S = 0.3
@@ -35,6 +36,9 @@ class Machine(Component):
 async def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT, then leave in order."""
     machine = Machine(arguments.id, orchestrator_url=arguments.orchestrator, name=arguments.id, groups=arguments.group)
+    telemetry = from_environment("triarch-component")
+    if telemetry is not None:
+        machine.spans = telemetry.spans
     leaving: list[asyncio.Task[None]] = []
 
     def leave() -> None:
@@ -45,6 +49,8 @@ async def serve(arguments: argparse.Namespace) -> None:
         loop.add_signal_handler(number, leave)
     await machine.serve(port=arguments.port)
     await asyncio.gather(*leaving)
+    if telemetry is not None:
+        await asyncio.to_thread(telemetry.spans.close)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """The actions of a playbook, checked member by member. Pure. What expressions see: `orchestrator.playbooks.models`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -71,11 +72,9 @@ class Selecting(Step):
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:
-        given = [name for name in SELECTORS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of {', '.join(SELECTORS)} is needed, found {' and '.join(given) or 'none'}")
-        if self.target is not None and "{{" not in self.target and self.target != "@all":
-            raise ValueError(f'target: only "@all" is known, not {self.target!r}; a component goes into `component`')
+        fault = selector_fault({name: getattr(self, name) for name in SELECTORS})
+        if fault:
+            raise ValueError(fault)
         return self
 
     @property
@@ -85,6 +84,17 @@ class Selecting(Step):
 
 
 SELECTORS = ("component", "components", "group", "groups", "target")
+
+
+def selector_fault(members: Mapping[str, Any]) -> str:
+    """What is wrong with the selectors among the members of a step; empty when nothing is."""
+    given = [name for name in SELECTORS if members.get(name) is not None]
+    if len(given) != 1:
+        return f"exactly one of {', '.join(SELECTORS)} is needed, found {' and '.join(given) or 'none'}"
+    target = members.get("target")
+    if isinstance(target, str) and "{{" not in target and target != "@all":
+        return f'target: only "@all" is known, not {target!r}; a component goes into `component`'
+    return ""
 
 
 class LogEvent(Step):

@@ -41,7 +41,10 @@ _HERE: Mapping[tuple[str, str], str] = {
     ("Playbook", "trigger"): "What starts it: one, or a list.",
     ("Playbook", "actions"): "What it does: steps, one after another.",
     ("Playbook", "on_failure"): "Steps that run when actions has failed; they see error.",
-    ("Playbook", "on_timeout"): "Steps that run when the playbook's timeout has passed; without them on_failure does.",
+    (
+        "Playbook",
+        "on_timeout",
+    ): "Steps that run when time ran out, the playbook's or a step's; without them on_failure does.",
     ("Playbook", "finally"): "Steps that run at the end in any case, also when the execution was cancelled.",
     ("Playbook", "invariants"): "What must hold while it runs; triarch playbook check tries to break it.",
     ("Concurrency", "limit"): "Executions at once.",

@@ -5,7 +5,7 @@ been done; it is asked for again under the same key, and the receiver answers wh
 
 | send_command                                         | result                                            |
 | ---------------------------------------------------- | ------------------------------------------------- |
-| taken up (with `wait`: completed)                    | Done `{state, completed}`                         |
+| taken up (with `wait`: completed)                    | Done `{state, completed, result}`                 |
 | taken up, not completed, `wait`                      | asked again under the same key                    |
 | answered `command_failed`, `command_refused`, …      | Failed, that code                                 |
 | refused before it was begun                          | Failed, that code                                 |
@@ -124,7 +124,8 @@ class Effects:
             return Unknown(_short(f"leadership was lost meanwhile: {error}"))
         if not answer.ok:
             return Failed(answer.code, _short(answer.message or f"{data['component']} is {answer.state}"))
-        return Done({"state": str(answer.state), "completed": answer.completed})
+        value: dict[str, Any] = {"state": str(answer.state), "completed": answer.completed}
+        return Done(value if answer.result is None else {**value, "result": answer.result})
 
     # ── The outside world ────────────────────────────────
 

@@ -77,7 +77,7 @@ def _whole(playbook: Playbook, walk: Walk) -> End | None:
         end: End = (Status.SUCCEEDED, "", "")
     elif verdict is Verdict.FAILED and cause is not None:
         end = (Status.FAILED, cause.code, f"{cause.path}: {cause.error}"[:1000])
-    elif row.cancel:
+    elif row.cancel and not any(f"{name}/0" in row.steps for name in ("on_failure", "on_timeout")):
         end = (Status.CANCELLED, "cancelled", row.cancel)
     else:
         end = (Status.TIMED_OUT, "timeout", f"not done within {row.timeout:g} s")

@@ -17,9 +17,9 @@ from jinja2.utils import consume
 from jinja2.visitor import NodeTransformer
 
 from orchestrator.errors import TemplateFailed
-from orchestrator.playbooks.filters import FILTERS, TESTS
+from orchestrator.playbooks.filters import FILTERS, TESTS, join
 from orchestrator.playbooks.suggestions import did_you_mean
-from orchestrator.playbooks.values import Missing, bounded, kind, known, member, number, shown, there
+from orchestrator.playbooks.values import Missing, bounded, bounded_work, kind, known, member, number, there
 
 EXPRESSION_MAX = 2_000
 """Characters of one expression."""
@@ -104,7 +104,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 SANDBOX = Sandbox()
 # Not among the filters that a playbook may name.
 _CONCAT = " concat"
-SANDBOX.filters[_CONCAT] = lambda parts: bounded("".join(shown(part) for part in parts))
+SANDBOX.filters[_CONCAT] = join
 
 
 def compile_expression(source: str) -> Expression:
@@ -132,7 +132,8 @@ def compile_expression(source: str) -> Expression:
     def run(context: Mapping[str, Any]) -> Any:
         given = {name: context[name] if name in context else _unknown(name, context) for name in roots}
         inner = template.new_context(given)
-        consume(template.root_render_func(inner))
+        with bounded_work():
+            consume(template.root_render_func(inner))
         return inner.vars["result"]
 
     return Expression(source.strip(), references, run)

@@ -21,7 +21,9 @@ from orchestrator.playbooks.values import (
     number,
     plain,
     shown,
+    spend,
     text_of,
+    there,
 )
 
 _UNSET = object()
@@ -85,11 +87,12 @@ def last(value: Any) -> Any:
 
 
 def keys(value: Any) -> list[str]:
-    return bounded(list(mapping_of(value)))  # type: ignore[no-any-return]
+    return list_of(list(mapping_of(value)))
 
 
 def values(value: Any) -> list[Any]:
-    return bounded(list(mapping_of(value).values()))  # type: ignore[no-any-return]
+    spend(len(mapping_of(value)))
+    return list_of(list(mapping_of(value).values()))
 
 
 def int_(value: Any, default: Any = _UNSET) -> Any:
@@ -209,6 +212,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 
 def _in(value: Any, other: Any) -> bool:
+    there(value)
+    there(other)
     return value in other
 
 

@@ -152,7 +152,7 @@ def _said(error: ErrorDetails, loc: Loc, value: Any, tree: Any, needed: str) -> 
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             return error["msg"].replace("Input should be", f"{_quoted(value)} is not possible: it has to be"), ""
         case name if name in _NEEDED:
-            return f"{needed or _NEEDED[name]} is needed here, not {kind(value)}", _quoting(name, value)
+            return f"{needed or _NEEDED[name]} is needed here, not {kind(value)}", _hint(name, value, last)
     return error["msg"].removeprefix("Input should be "), ""
 
 
@@ -168,12 +168,16 @@ def _close(value: Any, expected: str) -> str:
     return (did_you_mean(value, known) if isinstance(value, str) else "") or f"possible: {', '.join(known)}"
 
 
-def _quoting(name: str, value: Any) -> str:
+def _hint(name: str, value: Any, member: str) -> str:
     if name == "string_type" and isinstance(value, bool | int | float):
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return f'as a text it belongs in quotes: "{text}"'
     if name == "string_type" and isinstance(value, dict):
         return 'a template belongs in quotes: "{{ … }}"'
+    if name == "string_type" and isinstance(value, list) and member in ("component", "group"):
+        return f"several go into `{member}s`"
+    if name == "tuple_type" and isinstance(value, dict) and "type" in value:
+        return "a dash begins each step: - type: …"
     return ""
 
 

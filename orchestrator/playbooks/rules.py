@@ -179,9 +179,18 @@ def _triggers(tree: Mapping[str, Any], templates: Templates, findings: Findings)
     listed = [(("trigger",), given)] if isinstance(given, dict) else []
     if isinstance(given, list):
         listed = [(("trigger", at), trigger) for at, trigger in enumerate(given)]  # type: ignore[misc]
+    inputs = tree.get("inputs")
+    given_none = [
+        name
+        for name, declared in (inputs.items() if isinstance(inputs, dict) else ())
+        if isinstance(declared, dict) and declared.get("required") is True
+    ]
     for loc, trigger in listed:
         if not isinstance(trigger, dict):
             continue
+        if given_none and trigger.get("type") != "manual":
+            message = f"never starts it: a trigger gives no inputs, and {given_none[0]!r} is required"
+            findings.warning(loc, message, "give the input a default")
         _check(trigger.get("condition"), (*loc, "condition"), CONDITION_ROOTS, templates, findings, bare=True)
         _wrong_value(trigger.get("cron"), (*loc, "cron"), cron.check_cron, findings)
         _wrong_value(trigger.get("timezone"), (*loc, "timezone"), cron.zone, findings)

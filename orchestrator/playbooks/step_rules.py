@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.lifecycle import ALIASES, Command, State, parse_command
-from orchestrator.playbooks.actions import SELECTORS
+from orchestrator.playbooks.actions import SELECTORS, selector_fault
 from orchestrator.playbooks.fields import NAME_PATTERN, PLAYBOOK_PATTERN
 from orchestrator.playbooks.positions import Findings
 from orchestrator.playbooks.scopes import Seen
@@ -25,6 +25,10 @@ def _fixed(value: Any) -> bool:
 
 
 def _selector(step: Seen, findings: Findings) -> None:
+    # The model says so too, but only when no member of the step is wrong by itself.
+    fault = selector_fault(step.members)
+    if fault:
+        findings.error(step.loc, fault)
     for name in SELECTORS:
         value, loc = step.members.get(name), (*step.loc, name)
         if value == []:

@@ -17,7 +17,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.expressions import SANDBOX, Expression, compile_expression
 from orchestrator.playbooks.suggestions import did_you_mean
-from orchestrator.playbooks.values import DEPTH_MAX, TEXT_MAX, known, plain, shown
+from orchestrator.playbooks.values import DEPTH_MAX, TEXT_MAX, Room, known, plain, shown
 
 EXPRESSIONS_MAX = 100
 """In one text."""
@@ -50,11 +50,9 @@ class Templates:
     def render(self, value: Any, context: Mapping[str, Any]) -> Any:
         """`value` with every template in it replaced, also in names of mappings; plain JSON data.
 
-        Raises TemplateFailed: a template that is wrong, refers to what is not there, or gives more than 64 KB.
+        Raises TemplateFailed: a template that is wrong or refers to what is not there; all together give over 64 KB.
         """
-        if isinstance(value, str):
-            return self._text(value, context)
-        return self._deep(value, context, 0)
+        return self._deep(value, context, 0, Room())
 
     def holds(self, expression: str, context: Mapping[str, Any]) -> bool:
         """Whether the expression, with or without braces, is true.
@@ -104,34 +102,31 @@ class Templates:
 
     # Inside
 
-    def _deep(self, value: Any, context: Mapping[str, Any], depth: int) -> Any:
+    def _deep(self, value: Any, context: Mapping[str, Any], depth: int, room: Room) -> Any:
         if depth > DEPTH_MAX:
             raise TemplateFailed(f"nested more than {DEPTH_MAX} deep")
         match value:
             case str():
-                return self._text(value, context)
+                return self._text(value, context, room)
             case dict():
-                return {
-                    shown(self._text(str(name), context)): self._deep(item, context, depth + 1)
-                    for name, item in value.items()
-                }
+                found: dict[str, Any] = {}
+                for name, item in value.items():
+                    rendered = shown(self._text(str(name), context, room))
+                    if rendered in found:
+                        raise TemplateFailed(
+                            f"`{_short(str(name))}`: two members come to have the name {rendered!r:.80}"
+                        )
+                    found[rendered] = self._deep(item, context, depth + 1, room)
+                return found
             case list() | tuple():
-                return [self._deep(item, context, depth + 1) for item in value]
+                return [self._deep(item, context, depth + 1, room) for item in value]
         return value
 
-    def _text(self, text: str, context: Mapping[str, Any]) -> Any:
+    def _text(self, text: str, context: Mapping[str, Any], room: Room) -> Any:
         parts = self._parts(text)
-        if len(parts) == 1 and isinstance(parts[0], str):
-            return parts[0]
-        if len(parts) == 1 and isinstance(parts[0], Expression):
-            return _given(parts[0], context)
-        size, found = 0, []
-        for part in parts:
-            found.append(part if isinstance(part, str) else shown(_given(part, context)))
-            size += len(found[-1])
-            if size > TEXT_MAX:
-                raise TemplateFailed(f"`{_short(text)}`: what it gives is over {TEXT_MAX} characters")
-        return "".join(found)
+        if len(parts) == 1:
+            return parts[0] if isinstance(parts[0], str) else _given(parts[0], context, room)
+        return "".join(part if isinstance(part, str) else shown(_given(part, context, room)) for part in parts)
 
     def _one(self, expression: str) -> Expression:
         return self._cached(expression, True)[0]  # type: ignore[return-value]
@@ -168,10 +163,9 @@ def _bare(text: str) -> tuple[Expression]:
         raise TemplateFailed(failed.message + hint) from None
 
 
-def _split(text: str) -> tuple[str | Expression, ...]:
-    if len(text) > TEXT_MAX:
-        raise TemplateFailed(f"a template has at most {TEXT_MAX} characters, this one {len(text)}")
-    parts: list[str | Expression] = []
+def _pieces(text: str) -> list[tuple[bool, str]]:
+    """Texts, and the sources of expressions (True)."""
+    pieces: list[tuple[bool, str]] = []
     inside: list[str] | None = None
     try:
         for _, token, value in SANDBOX.lex(text):
@@ -181,18 +175,26 @@ def _split(text: str) -> tuple[str | Expression, ...]:
             if token == "variable_begin":  # noqa: S105 - a token of the lexer
                 inside = []
             elif token == "variable_end":  # noqa: S105
-                parts.append(compile_expression("".join(inside or ())))
+                pieces.append((True, "".join(inside or ())))
                 inside = None
             elif inside is not None:
                 inside.append(value)
             else:
-                parts.append(value)
-            if len(parts) > 2 * EXPRESSIONS_MAX:
-                raise TemplateFailed(f"a text has at most {EXPRESSIONS_MAX} expressions")
+                pieces.append((False, value))
     except TemplateSyntaxError as error:
         raise TemplateFailed(f"`{_short(text)}`: {error.message}") from None
     if inside is not None:
         raise TemplateFailed(f"`{_short(text)}`: {{{{ without }}}}")
+    return pieces
+
+
+def _split(text: str) -> tuple[str | Expression, ...]:
+    if len(text) > TEXT_MAX:
+        raise TemplateFailed(f"a template has at most {TEXT_MAX} characters, this one {len(text)}")
+    pieces = _pieces(text)
+    if sum(is_expression for is_expression, _ in pieces) > EXPRESSIONS_MAX:
+        raise TemplateFailed(f"a text has at most {EXPRESSIONS_MAX} expressions")
+    parts = [compile_expression(piece) if is_expression else piece for is_expression, piece in pieces]
     expressions = [part for part in parts if isinstance(part, Expression)]
     if len(expressions) == 1 and not any(part.strip() for part in parts if isinstance(part, str)):
         return (expressions[0],)
@@ -208,10 +210,10 @@ def _evaluate(expression: Expression, context: Mapping[str, Any]) -> Any:
         raise TemplateFailed(f"`{_short(expression.source)}`: {str(error)[:300] or type(error).__name__}") from None
 
 
-def _given(expression: Expression, context: Mapping[str, Any]) -> Any:
+def _given(expression: Expression, context: Mapping[str, Any], room: Room) -> Any:
     value = _evaluate(expression, context)
     try:
-        return plain(value)
+        return plain(value, room)
     except TemplateError as error:
         raise TemplateFailed(f"`{_short(expression.source)}`: {error.message}") from None
     except (TypeError, ValueError) as error:
@@ -220,7 +222,11 @@ def _given(expression: Expression, context: Mapping[str, Any]) -> Any:
 
 def _unknown(root: str, member: str | None, roots: Roots) -> Fault | None:
     if root not in roots:
-        hint = did_you_mean(root, roots) or f"known here: {known(roots) or 'nothing'}"
+        hint = (
+            "write none"
+            if root in ("null", "nil")
+            else did_you_mean(root, roots) or f"known here: {known(roots) or 'nothing'}"
+        )
         return Fault(f"{root!r} is not known here", hint)
     members = roots[root]
     if members is None or member is None or member in members:

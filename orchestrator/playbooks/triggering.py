@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.context import Facts
 from orchestrator.playbooks.execution import TRIGGER_BYTES_MAX, VALUE_BYTES_MAX, JournalEntry, Limits, Start
@@ -55,15 +57,23 @@ Off = Start | JournalEntry
 
 
 def set_off(
-    armed: Armed, told: Mapping[str, Any], cause: str, *, at: float, world: World, templates: Templates
+    armed: Armed,
+    told: Mapping[str, Any],
+    cause: str,
+    *,
+    at: float,
+    world: World,
+    templates: Templates,
+    traceparent: str = "",
 ) -> Off | None:
     """`told` is what the playbook sees as `trigger`. None: the condition does not hold."""
-    context = {"trigger": told, "components": Facts(world.components), "plant": world.variables}
+    context = {"trigger": told, "components": Facts(world.components, world.depends_on), "plant": world.variables}
     try:
         condition = getattr(armed.trigger, "condition", None)
         if condition is not None and not templates.holds(condition, context):
             return None
-        return _start(armed, told, cause, _dedup_key(armed, context, templates), at)
+        start = _start(armed, told, cause, _dedup_key(armed, context, templates), at)
+        return msgspec.structs.replace(start, traceparent=traceparent)
     except TemplateFailed as error:
         return _failed(armed, str(error), at)
     except _Impossible as error:

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from jinja2 import StrictUndefined, Undefined
@@ -10,14 +12,30 @@ from jinja2 import StrictUndefined, Undefined
 TEXT_MAX = 64 * 1024
 """Characters of a text that an expression makes, and of the JSON text of what it gives."""
 LIST_MAX = 10_000
+WORK_MAX = 100_000
+"""Items of lists that one evaluation may go through, in all its filters together."""
 DEPTH_MAX = 32
 INTEGER_MAX = 2**63
 
 
 class Missing(StrictUndefined):
-    """A value that is not there; any use but `is defined` and `default` fails with the message of the first one."""
+    """A value that is not there; any use but `is defined` and `default` fails with the message of the first one.
+
+    What is there instead is put together only when it is told.
+    """
 
     __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return self._undefined_hint
+        value, name = self._undefined_obj, str(self._undefined_name)[:80]
+        if isinstance(value, Mapping):
+            return f"a mapping has no {name!r}; it has: {known(value) or 'nothing'}"
+        if isinstance(value, list | tuple | str) and isinstance(self._undefined_name, int):
+            return f"{kind(value)} has no item {name}: its length is {len(value)}"
+        return f"{kind(value)} has no members, so no {name!r}"
 
 
 def known(names: Iterable[Any]) -> str:
@@ -29,15 +47,21 @@ def known(names: Iterable[Any]) -> str:
 # ── Bounds ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def plain(value: Any) -> Any:
-    """A copy of `value` as plain JSON data. Raises ValueError where it is none, is over 64 KB or nested too deeply."""
-    left = TEXT_MAX
+class Room:
+    """How many characters may still be given."""
 
-    def take(size: int) -> None:
-        nonlocal left
-        left -= size
-        if left < 0:
+    def __init__(self) -> None:
+        self.left = TEXT_MAX
+
+    def take(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
             raise ValueError(f"what it gives is over {TEXT_MAX} characters")
+
+
+def plain(value: Any, room: Room | None = None) -> Any:
+    """A copy of `value` as plain JSON data. Raises ValueError where it is none, is over 64 KB or nested too deeply."""
+    take = (room or Room()).take
 
     def copy(inner: Any, depth: int) -> Any:
         if depth > DEPTH_MAX:
@@ -132,31 +156,44 @@ def list_of(value: Any) -> list[Any]:
         hint = "; a mapping has the filters keys and values" if isinstance(value, Mapping) else ""
         raise TypeError(f"a list is needed here, not {kind(value)}{hint}")
     found: list[Any] = bounded(list(value))
+    spend(len(found))
     return found
 
 
-def _no_such(value: Mapping[Any, Any], name: Any, label: str) -> Missing:
-    return Missing(hint=f"{label} has no {str(name)[:80]!r}; it has: {known(value) or 'nothing'}")
+_LEFT: ContextVar[list[int] | None] = ContextVar("work_left", default=None)
 
 
-def member(value: Any, name: Any, label: str = "") -> Any:
+@contextmanager
+def bounded_work() -> Iterator[None]:
+    """What is evaluated inside goes through at most 100,000 items; then it fails with ValueError."""
+    token = _LEFT.set([WORK_MAX])
+    try:
+        yield
+    finally:
+        _LEFT.reset(token)
+
+
+def spend(items: int) -> None:
+    """Takes so many items off what the evaluation may go through."""
+    left = _LEFT.get()
+    if left is not None:
+        left[0] -= items
+        if left[0] < 0:
+            raise ValueError(f"it goes through more than {WORK_MAX} items")
+
+
+def member(value: Any, name: Any) -> Any:
     """`value.name` or `value[name]`: members of mappings and items of lists, and nothing else of a value."""
     if isinstance(value, Undefined):
         return value
-    label = label or kind(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and isinstance(name, str):
         try:
-            # One look, as what stands there may be made only then.
-            return value[name] if isinstance(name, str) else _no_such(value, name, label)
+            return value[name]  # one look, as what stands there may be made only then
         except KeyError:
-            return _no_such(value, name, label)
-    if isinstance(value, list | tuple | str):
-        if isinstance(name, int) and not isinstance(name, bool):
-            if -len(value) <= name < len(value):
-                return value[name]
-            return Missing(hint=f"{label} has no item {name}: its length is {len(value)}")
-        return Missing(hint=f"{label} has no members, so no {str(name)[:80]!r}")
-    return Missing(hint=f"{label} has no members, so no {str(name)[:80]!r}")
+            return Missing(obj=value, name=name)
+    if isinstance(value, list | tuple | str) and isinstance(name, int) and not isinstance(name, bool):
+        return value[name] if -len(value) <= name < len(value) else Missing(obj=value, name=name)  # type: ignore[arg-type]
+    return Missing(obj=value, name=name)
 
 
 def mapping_of(value: Any) -> Mapping[str, Any]:

@@ -14,14 +14,14 @@ A bring-up is a *restart*, which has a pause and is counted, when the component 
 from what an earlier bring-up reached, or another process has taken its place. Who was stopped on purpose just starts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from orchestrator.components import ComponentRow
 from orchestrator.lifecycle import PASSAGES, Command, State
 from orchestrator.topology.impact import Impact
-from orchestrator.topology.ordering import Graph, arrows, cycle, dependents, needs
+from orchestrator.topology.ordering import Graph, arrows, cycle, reachable
 from orchestrator.topology.planning import DOWN, commands_to
 from orchestrator.topology.rows import STARTED, STOPPED, Begin, ControlRow, End, GiveUp, Run, SupervisionCommand
 
@@ -51,14 +51,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class Plant:
-    """What is decided upon. `held` are components that a playbook holds."""
+    """What is decided upon. `held`: components that a playbook holds, and which one."""
 
     components: Mapping[str, ComponentRow]
     controls: Mapping[str, ControlRow]
     depends_on: Graph
     groups: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """(strategy, members in order) by name; of those whose strategy is not one_for_one"""
-    held: frozenset[str] = frozenset()
+    held: Mapping[str, str] = field(default_factory=dict)
 
     def control(self, component_id: str) -> ControlRow:
         return self.controls.get(component_id) or ControlRow(id=component_id)
@@ -69,12 +69,34 @@ class Plant:
         if maintenance is not None:
             by = f", says {maintenance.by}" if maintenance.by else ""
             return f"is in maintenance{by}: {maintenance.reason}"
-        return "is held by a playbook" if component_id in self.held else ""
+        return f"is held by {holder}" if (holder := self.held.get(component_id)) else ""
 
     @cached_property
     def impact(self) -> Impact:
         """Who is affected by what has failed."""
         return Impact.of(self.components, self.controls, self.depends_on, self.groups, excused=self.excused)
+
+    @cached_property
+    def bearing(self) -> Mapping[str, str]:
+        """By component that others need, one of those that runs."""
+        return self._borne(each for each, row in self.components.items() if _runs(row))
+
+    @cached_property
+    def bearing_stopped(self) -> Mapping[str, str]:
+        """As `bearing`, of those alone that have to stop because something has failed."""
+        stopped = self.impact.stopped
+        return self._borne(each for each in stopped if _runs(self.components[each]) and not self.excused(each))
+
+    def _borne(self, running: Iterable[str]) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for each in sorted(running):
+            waiting = [each]
+            while waiting:
+                for needed in self.depends_on.get(waiting.pop(), ()):
+                    if needed not in found:  # else all that it needs is known as well
+                        found[needed] = each
+                        waiting.append(needed)
+        return found
 
     @cached_property
     def circle(self) -> tuple[str, ...]:
@@ -94,6 +116,10 @@ def decide(plant: Plant, now: float) -> list[Decision]:
 def _asks(row: ControlRow) -> bool:
     run_on = row.run is not None and (not row.run.outcome or row.run.purpose in ("cascade", "group"))
     return bool(row.desired or row.exhausted or row.restart.when != "never" or run_on)
+
+
+def _runs(row: ComponentRow) -> bool:
+    return row.online and row.state not in DOWN
 
 
 class _Case:
@@ -157,15 +183,10 @@ class _Case:
 
     def _still_needed(self, purpose: str) -> str:
         """One that needs this component and runs. In a cascade: only one that is going to stop, too."""
-        mutual = frozenset(needs(self._id, self._plant.depends_on))
-        for other in dependents(self._id, self._plant.depends_on):
-            row = self._plant.components.get(other)
-            if other in mutual or row is None or not row.online or row.state in DOWN:
-                continue
-            stops = other in self._plant.impact.stopped and not self._plant.excused(other)
-            if purpose == "stop" or stops:
-                return other
-        return ""
+        borne = self._plant.bearing if purpose == "stop" else self._plant.bearing_stopped
+        other = borne.get(self._id, "")
+        # Those that need one another would wait for each other: they stop side by side.
+        return "" if self._plant.circle and self._id in reachable([self._id], self._plant.depends_on) else other
 
     # ── Up ────────────────────────────────
 
@@ -242,12 +263,12 @@ class _Case:
 
     def _others_up(self) -> str:
         """One that has to stop because this component failed, and is not down yet: it must not miss its stop."""
-        impact = self._plant.impact
-        needing = dependents(self._id, self._plant.depends_on) if impact.stopped else ()
-        for other in (*impact.taken_along.get(self._id, ()), *(each for each in needing if each in impact.stopped)):
+        if other := self._plant.bearing_stopped.get(self._id, ""):
+            return f"waits for {other}, which needs it and has to stop first"
+        for other in self._plant.impact.taken_along.get(self._id, ()):
             row = self._plant.components.get(other)
-            if row is not None and row.online and row.state not in DOWN and not self._plant.excused(other):
-                return f"waits for {other}, which has to stop first"
+            if row is not None and _runs(row) and not self._plant.excused(other):
+                return f"waits for {other}, which is restarted with it and has to stop first"
         return ""
 
     # ── Decisions ────────────────────────────────

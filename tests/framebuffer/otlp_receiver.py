@@ -25,6 +25,9 @@ class Received(NamedTuple):
     end_ns: int
     attributes: dict[str, Any]
     failed: bool
+    ok: bool
+    exceptions: list[dict[str, Any]]
+    """The attributes of each exception that was recorded."""
 
 
 class OtlpReceiver:
@@ -73,6 +76,8 @@ class OtlpReceiver:
                                 span.end_time_unix_nano,
                                 _attributes(span.attributes),
                                 span.status.code == 2,
+                                span.status.code == 1,
+                                [_attributes(event.attributes) for event in span.events if event.name == "exception"],
                             )
                         )
 

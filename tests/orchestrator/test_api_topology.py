@@ -1,8 +1,9 @@
 """Groups, policies, desired states, maintenance and plans: a real node, real components, the command line."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.main import main
-from tests.orchestrator.plant_parts import Orchestrator, Press, client, problem, working
+from tests.orchestrator.plant_parts import Orchestrator, Press, client, problem
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
@@ -24,10 +25,10 @@ LINE = {"io": [], "supervisor": ["io"], "kds": ["supervisor"]}
 class Plant:
     """One node, and components that belong to a test."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, http: httpx.AsyncClient, parts: dict[str, Press]) -> None:
         self.url = url
         self.http = http
-        self.parts: dict[str, Press] = {}
+        self.parts = parts
 
     async def states(self) -> dict[str, str]:
         return {
@@ -63,25 +64,32 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Orches
         yield found
 
 
+@asynccontextmanager
+async def line_at(url: str) -> AsyncIterator[dict[str, Press]]:
+    """The components of the line, registered; they start and leave side by side."""
+    parts = {each: Press(each, orchestrator_url=url, groups=["line"]) for each in LINE}
+    serving = [asyncio.create_task(part.serve()) for part in parts.values()]
+    try:
+        await asyncio.gather(*(part.wait_registered() for part in parts.values()))
+        yield parts
+    finally:
+        await asyncio.gather(*(part.stop() for part in parts.values()))
+        await asyncio.gather(*serving)
+
+
 @pytest.fixture
 async def plant(node: Orchestrator) -> AsyncIterator[Plant]:
-    """Io ← supervisor ← kds, registered, in READY; nothing else is said of them."""
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(client(node.url))
-        plant = Plant(node.url, http)
-        for each, needed in LINE.items():
-            part = Press(each, orchestrator_url=node.url, groups=["line"])
-            await stack.enter_async_context(working(part))
-            await part.wait_registered()
-            plant.parts[each] = part
-            await http.delete(f"/v1/components/{each}/policy")
-            assert (await plant.put(f"/v1/components/{each}/policy", {"depends_on": needed})).status_code == 200
-        yield plant
-        for each in LINE:  # before they leave: a component that stops is not to be started again meanwhile
-            await http.delete(f"/v1/components/{each}/policy")
+    """The line io ← supervisor ← kds, registered, in READY; nothing else is said of them."""
     async with client(node.url) as http:
-        for each in LINE:
-            await http.delete(f"/v1/components/{each}")
+        async with line_at(node.url) as parts:
+            for each, needed in LINE.items():
+                answer = await http.put(f"/v1/components/{each}/policy", json={"depends_on": needed})
+                assert answer.status_code == 200, answer.text
+            yield Plant(node.url, http, parts)
+            for each in LINE:  # before they leave: a component that stops is not to be started again meanwhile
+                await http.delete(f"/v1/components/{each}/policy")
+        for row in (await http.get("/v1/components")).json():
+            await http.delete(f"/v1/components/{row['id']}")
         for row in reversed((await http.get("/v1/groups")).json()):
             await http.delete(f"/v1/groups/{row['name']}")
 
@@ -186,6 +194,53 @@ async def test_a_plan_is_shown_before_anything_moves(plant: Plant) -> None:
     assert (await plant.cli("plan", "--to", "STARTED"))[0] == Exit.USAGE
     assert set((await plant.states()).values()) == {"READY"}
     assert (await http.get("/v1/supervision")).json() == [], "policies that restart nobody ask for nothing"
+
+
+async def test_a_circle_that_registrations_close_is_shown_and_refused_by_whoever_plans(plant: Plant) -> None:
+    http = plant.http
+    for each, needed in (("left", "right"), ("right", "left")):
+        row = {"id": each, "address": f"http://127.0.0.1:1/{each}", "depends_on": [needed]}
+        assert (await http.post("/v1/components", json=row)).status_code == 201
+    assert (await http.get("/v1/components/left/dependents")).json()["cycle"] == ["left", "right", "left"]
+    refused = await http.get("/v1/plan?target=STARTED&group=@all")
+    assert problem(refused) == (409, "dependency_cycle")
+    assert "left → right → left" in refused.json()["detail"]
+    assert (await http.get("/v1/plan?target=STARTED&group=line")).json()["complete"], "the others are not concerned"
+    assert (await plant.put("/v1/components/left/desired", {"state": "STARTED"})).status_code == 200
+
+    async def said() -> bool:
+        return "these need one another: left → right → left" in await plant.decision("left")
+
+    await eventually(said)
+
+
+async def test_what_somebody_has_undone_in_the_middle_of_a_run_is_done_again(plant: Plant) -> None:
+    """The component would only repeat its old answers to the old keys."""
+    io, supervisor = plant.parts["io"], plant.parts["supervisor"]
+
+    async def by_hand(component_id: str, *commands: str) -> None:
+        for command in commands:
+            answer = await plant.http.post(f"/v1/components/{component_id}/commands", json={"command": command})
+            assert answer.status_code == 200, answer.text
+
+    await by_hand("io", "CMD_INITIALIZE", "CMD_START")
+    supervisor.gate.clear()
+    await plant.put("/v1/components/supervisor/desired", {"state": "STARTED"})
+    await eventually(lambda: supervisor.state == "INITIALIZING")
+    await by_hand("io", "CMD_STOP")
+    supervisor.gate.set()
+    await eventually(lambda: supervisor.state == "INIT_COMPLETE")
+
+    async def waits() -> bool:
+        return "waits for io, which it needs and which is STOPPED" in await plant.decision("supervisor")
+
+    await eventually(waits)
+    await by_hand("supervisor", "CMD_STOP")
+    await eventually(lambda: supervisor.state == "READY", deadline_s=10)  # a reset waits for nobody
+    await by_hand("io", "CMD_RESET", "CMD_INITIALIZE", "CMD_START")
+    await eventually(lambda: supervisor.state == "STARTED", deadline_s=15)
+    assert supervisor.calls == ["initialize", "stop", "reset", "initialize", "start"]
+    assert io.calls.count("start") == 2
 
 
 async def test_a_group_is_started_falls_with_its_base_and_comes_back(plant: Plant) -> None:

@@ -491,3 +491,18 @@ def test_a_snapshot_restores_all_of_it() -> None:
     run.registry.adopt(copy)
     run.go()
     assert run.row().status == Status.SUCCEEDED
+
+
+def test_a_cancel_while_the_end_is_handled_closes_the_handler_too() -> None:
+    run = Run(
+        "{name: p, timeout: 10s, actions: [{type: delay, duration: 1h}],"
+        " on_timeout: [{type: delay, duration: 1h}], finally: [{type: log_event, message: last}]}"
+    )
+    run.start("p")
+    run.go(until=120.0)
+    assert run.step("on_timeout/0").status == StepStatus.RUNNING
+    assert not run.control("cancel").code
+    run.go()
+    assert run.row().status == Status.TIMED_OUT
+    assert run.step("on_timeout/0").status == StepStatus.CANCELLED
+    assert messages(run) == ["last"]

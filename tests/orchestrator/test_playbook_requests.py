@@ -138,8 +138,7 @@ def test_an_outline_says_what_a_run_would_do_and_what_only_a_run_can_know() -> N
     )
     found = playbook(PLAN)
     steps = {
-        step["path"]: step
-        for step in outline(found, beginning("x", found, 1, '{"line": "a"}', {}), world, Templates())
+        step["path"]: step for step in outline(found, beginning("x", found, 1, '{"line": "a"}', {}), world, Templates())
     }
     assert list(steps) == [
         *("actions/0", "actions/1", "actions/2", "actions/3", "actions/3/#n/0", "actions/4"),

@@ -98,8 +98,12 @@ async def test_one_leader_dispatches_from_every_shard(tmp_path: Path) -> None:
             await _filmed(told["redis_url"], 10)
             shards = ShardedStreams.connect(cluster.url)
             await eventually(lambda: _queued(shards, 60))
-            depths = (await client.get("/metrics")).text.splitlines()
-            assert 'frame_buffer_processor_queue_depth{processor_id="p1"} 60.0' in depths
+
+            async def told_depth() -> bool:  # by the leader's next pass, where the server has routed by itself
+                depths = (await client.get("/metrics")).text.splitlines()
+                return 'frame_buffer_processor_queue_depth{processor_id="p1"} 60.0' in depths
+
+            await eventually(told_depth)
             await _settled(shards, 60)
             stats = (await client.get("/v1/frames/stats")).json()
             assert sorted(stats["cameras"]) == CAMERAS

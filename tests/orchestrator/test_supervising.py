@@ -41,7 +41,7 @@ class World:
         self.keys: set[str] = set()
         self.breaks: set[tuple[str, Command]] = set()
         self.slow: set[str] = set()
-        self.held: set[str] = set()
+        self.held: dict[str, str] = {}
         for each, needed in depends_on.items():
             self.join(each)
             if needed:
@@ -117,7 +117,7 @@ class World:
             if row.strategy != Strategy.ONE_FOR_ONE
         }
         depends_on = resolving.dependencies(state)
-        plant = Plant(state.components.rows, state.topology.controls, depends_on, strategies, frozenset(self.held))
+        plant = Plant(state.components.rows, state.topology.controls, depends_on, strategies, dict(self.held))
         return decide(plant, self.now)
 
     def step(self, *, lost: bool = False) -> list[Decision]:
@@ -286,7 +286,7 @@ def test_a_base_does_not_restart_under_those_that_have_to_stop() -> None:
     world.fault("io")
     world.settle()
     assert world.states == {"io": State.FAULT, "supervisor": State.STARTED, "kds": State.STOPPING}
-    assert "waits for kds, which has to stop first" in world.reason("io")
+    assert "waits for kds, which needs it and has to stop first" in world.reason("io")
     world.slow.clear()
     world.settle()
     assert set(world.states.values()) == {State.STARTED}
@@ -451,12 +451,12 @@ def test_a_member_that_is_never_restarted_takes_nobody_along() -> None:
 def test_maintenance_and_playbooks_are_left_alone() -> None:
     world = started(when="on_failure", backoff_initial_s=0)
     world.apply(Maintain(ids=("io",), on=True, reason="new valve", by="ada"))
-    world.held.add("kds")
+    world.held["kds"] = "execution e1 of playbook mend"
     world.fault("io")
     world.settle()
     assert world.done == [("supervisor", "GRACEFUL_STOP")]
     assert world.reason("io") == "is in maintenance, says ada: new valve"
-    assert world.reason("kds") == "is held by a playbook"
+    assert world.reason("kds") == "is held by execution e1 of playbook mend"
     world.apply(Maintain(ids=("io",), on=False))
     world.held.clear()
     world.settle()

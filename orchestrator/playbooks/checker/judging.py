@@ -1,7 +1,7 @@
 """What counts as a defect of a playbook. Pure. The rules, for people: `docs/playbook-checker.md`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks.checker.moves import busy
 from orchestrator.playbooks.checker.situation import Situation, is_middle
 from orchestrator.playbooks.context import context
-from orchestrator.playbooks.execution import ExecutionRow, Status
+from orchestrator.playbooks.execution import OPEN_STEP, ExecutionRow, Status
 from orchestrator.playbooks.models import Invariant, Playbook
 from orchestrator.playbooks.triggers import ComponentState, GroupState, PlaybookEnded
 
@@ -33,6 +33,12 @@ class Finding:
     kind: Kind
     message: str
     subject: str = ""
+    unreadable: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing that comes after it is worth looking at."""
+        return self.kind is Kind.DEADLOCK
 
 
 class Judge:
@@ -51,8 +57,11 @@ class Judge:
             yield from _deadlock(situation)
 
     def holds_at_first(self, situation: Situation) -> bool:
-        """Whether the plant may be in this state at all: no invariant is broken before anything was done."""
-        return not any(each.kind is Kind.INVARIANT for each in self._invariants(situation))
+        """Whether the plant may be in this state at all: no invariant is broken before anything was done.
+
+        One that cannot be read is none of the plant's doing: the exploration reports it.
+        """
+        return not any(each.kind is Kind.INVARIANT and not each.unreadable for each in self._invariants(situation))
 
     # ── Invariants ────────────────────────────────
 
@@ -68,7 +77,7 @@ class Judge:
                     sense = "does not hold" if wanted else "holds"
                     yield Finding(kind, f"{each.name}: `{text}` {sense}", each.name)
             except TemplateFailed as error:
-                yield Finding(kind, f"{each.name}: `{text}` cannot be read: {error}", each.name)
+                yield Finding(kind, f"{each.name}: `{text}` cannot be read: {error}", each.name, unreadable=True)
 
     # ── Ends ────────────────────────────────
 
@@ -124,14 +133,20 @@ def _deadlock(situation: Situation) -> Iterator[Finding]:
     if busy(situation) or situation.approvals() or situation.signals():
         return
     opened = [row for row in situation.records.registry.rows.values() if row.open]
-    lasts = {row.deadline for row in opened}
-    if situation.wake is not None and situation.wake not in lasts:
+    wake = situation.wake
+    if wake is not None and (wake not in {row.deadline for row in opened} or _wakes_step(opened, wake)):
         return
     waiting = "; ".join(f"{path}: {what}" for (_, path), what in list(situation.waiting.items())[:3])
     silent = ", ".join(sorted(name for name, machine in situation.machines.items() if machine.mute))
     what = waiting or (f"{silent} is silent" if silent else "nothing is under way")
-    limit = "" if situation.wake is None else f" but its own timeout, in {situation.wake - situation.now:g} s"
+    limit = "" if wake is None else f" but its own timeout, in {wake - situation.now:g} s"
     yield Finding(Kind.DEADLOCK, f"nothing can happen any more{limit}: {what}", "")
+
+
+def _wakes_step(rows: Iterable[ExecutionRow], wake: float) -> bool:
+    """Whether a step goes on at that time too."""
+    steps = (step for row in rows for step in row.steps.values() if step.status in OPEN_STEP)
+    return any(time is not None and time <= wake for step in steps for time in (step.next, step.deadline))
 
 
 def _again(situation: Situation, playbook: Playbook) -> Iterator[Finding]:

@@ -110,12 +110,12 @@ class _Search:
     def _good_run(self, start: Start) -> None:
         situation, node = start.situation, _first(start)
         for _ in range(GOOD_RUN_MAX):
-            self._judged(situation, node)
+            stuck = self._judged(situation, node)
             if situation.ended:
                 self._succeeds = self._succeeds or situation.root.status == Status.SUCCEEDED
                 return
             move = next(good(situation), None)
-            if move is None:
+            if stuck or move is None:
                 return
             situation, node = self._after(move), _following(node, move)
         message = f"after {GOOD_RUN_MAX} moves, and {situation.now:g} s, it has not ended, though nothing went wrong"
@@ -134,8 +134,7 @@ class _Search:
             situation, node = queue.popleft()
             self._report.states += 1
             self._report.depth = max(self._report.depth, node.depth)
-            self._judged(situation, node)
-            if situation.ended:
+            if self._judged(situation, node) or situation.ended:
                 continue
             if node.depth >= self._depth:
                 self._cut(f"runs of more than {self._depth} moves were not followed")
@@ -164,12 +163,16 @@ class _Search:
 
     # ── Findings ────────────────────────────────
 
-    def _judged(self, situation: Situation, node: _Node) -> None:
+    def _judged(self, situation: Situation, node: _Node) -> bool:
+        """Note what is wrong; whether nothing more can come of the situation."""
+        final = False
         for finding in self._judge.findings(situation):
+            final = final or finding.final
             if finding.kind is Kind.FAILS_UNPROVOKED:
                 self._unprovoked.append(Defect(finding.kind, finding.message, node.run()))
             else:
                 self._found(finding, node)
+        return final
 
     def _found(self, finding: Finding, node: _Node) -> None:
         if (finding.kind, finding.subject) in self._known:

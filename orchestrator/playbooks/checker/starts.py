@@ -133,7 +133,7 @@ def _situation(
         name: Machine(name, row.state, mute=row.health == "UNRESPONSIVE" or not row.online)
         for name, row in plant.components.items()
     }
-    command = start_of(playbook, ROOT, inputs=wanted.inputs or {}, trigger=trigger, at=0.0, manual=True)
+    command = start_of(playbook, ROOT, inputs=wanted.inputs or {}, trigger=trigger, at=0.0)
     told = records.commit(command, 0.0)
     if told.code:
         raise SimulationInvalid(f"playbook {playbook.name} does not start: {told.message}")

@@ -117,7 +117,7 @@ class SimulatedPlant(Strict):
                 groups=groups[name],
                 metrics=row.metrics,
             )
-            for name, row in self.components.items()
+            for name, row in sorted(self.components.items())
         }
 
     def all_in(self, state: State) -> Self:
@@ -136,22 +136,23 @@ def plant_for(
 ) -> SimulatedPlant:
     """A plant with what the playbooks name: their components, and groups of two components each, all in `state`.
 
-    Selectors that are templates are rendered with `context` (`inputs`, `trigger`); those that only a run could tell
-    are passed over. `also`: components that are named elsewhere. SimulationInvalid when nothing at all is named.
+    Selectors that are templates are rendered with `context` (`inputs`, `trigger`). Where only a run could tell whom
+    they mean, and nobody else is named, there are `base` and `machine`, which depends on it. `also`: components that
+    are named elsewhere. SimulationInvalid for names that no component can have.
     """
     components: set[str] = set()
     groups: set[str] = set()
     everyone = False
-    unknown: list[str] = []
+    unknown = False
     for playbook in playbooks:
         inputs = {name: given.default for name, given in playbook.inputs.items()}
         seen = {**context, "inputs": {**inputs, **context.get("inputs", {})}, "vars": dict(playbook.variables)}
-        for path, action in every_action(playbook):
+        for _, action in every_action(playbook):
             if not isinstance(action, Selecting):
                 continue
             for member, value in _rendered(action, templates, seen):
                 if value is None:
-                    unknown.append(f"{playbook.name}: {path}: {member}")
+                    unknown = True
                 elif member == "target":
                     everyone = True
                 else:
@@ -163,21 +164,15 @@ def plant_for(
                     found.add(name)
         components |= set(_named_in(playbook))
     source = context.get("trigger", {}).get("source")
-    if isinstance(source, str) and source in str(unknown):
+    if unknown and isinstance(source, str):
         components.add(source)
     rows: dict[str, Any] = {name: {"state": state} for name in sorted(components)}
     for group in sorted(groups):
         for number in range(1, GROUP_SIZE + 1):
             rows[f"{group}-{number}"] = {"state": state, "groups": [group]}
     rows |= {name: {"state": state} for name in sorted(also) if name not in rows and name not in SERVICES}
-    if everyone and len(rows) < GROUP_SIZE:
-        rows["base"] = {"state": state}
-        rows["machine"] = {"state": state, "depends_on": ["base"]}
-    if not rows and unknown:
-        raise SimulationInvalid(
-            "which components there are cannot be told from the playbook: "
-            f"{', '.join(unknown[:5])} depends on the run; describe the plant in a file (--plant plant.yaml)"
-        )
+    if (everyone and len(rows) < GROUP_SIZE) or (unknown and not rows):
+        rows |= {"base": {"state": state}, "machine": {"state": state, "depends_on": ["base"]}}
     return SimulatedPlant.of({"components": rows})
 
 
@@ -199,7 +194,7 @@ def _rendered(action: Selecting, templates: Templates, context: Mapping[str, Any
             if not all(isinstance(name, str) for name in listed):
                 yield member, None
                 break
-            names.update(listed)
+            names.update(filter(None, listed))
         else:
             yield member, names
 

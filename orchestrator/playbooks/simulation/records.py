@@ -10,25 +10,18 @@ from orchestrator.errors import SimulationInvalid
 from orchestrator.playbooks.execution import (
     Control,
     ExecutionRow,
-    Limits,
     PlaybookPut,
     Record,
     Start,
     Status,
 )
+from orchestrator.playbooks.inputs import checked_inputs
+from orchestrator.playbooks.manual import manual_start
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.registry import ExecutionRegistry
 from orchestrator.playbooks.told import Told
 from orchestrator.playbooks.world import ComponentFacts, ExecutionFacts, KnownPlaybook, World
-from orchestrator.variables import Set, VariableRegistry
-
-_KINDS: Mapping[str, type] = {
-    "string": str,
-    "number": int | float,  # type: ignore[dict-item]
-    "boolean": bool,
-    "list": list,
-    "object": dict,
-}
+from orchestrator.variables import Set, VariableRegistry, json_text
 
 
 class Records:
@@ -86,60 +79,15 @@ class Records:
         )
 
 
-def inputs_for(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs of an execution, defaults included. SimulationInvalid for one unknown, missing or of a wrong type."""
-    for name in given:
-        if name not in playbook.inputs:
-            known = ", ".join(playbook.inputs) or "none"
-            raise SimulationInvalid(f"playbook {playbook.name} has no input {name!r}; it has: {known}")
-    found: dict[str, Any] = {}
-    for name, wanted in playbook.inputs.items():
-        if name not in given and wanted.required:
-            raise SimulationInvalid(f"playbook {playbook.name} needs the input {name!r} (--input {name}=…)")
-        value = given.get(name, wanted.default)
-        kind = _KINDS.get(wanted.type)
-        wrong = kind is not None and not isinstance(value, kind)
-        if value is not None and (wrong or (wanted.type == "number" and isinstance(value, bool))):
-            raise SimulationInvalid(f"input {name!r} of playbook {playbook.name} is a {wanted.type}, not {value!r}")
-        found[name] = value
-    return found
-
-
-def limits_of(playbook: Playbook, dedup_key: str = "") -> Limits:
-    """What the playbook allows, as it travels with a start."""
-    throttle, dedup = playbook.throttle, playbook.deduplicate
-    return Limits(
-        limit=playbook.concurrency.limit,
-        policy=playbook.concurrency.policy,
-        queued_max=playbook.concurrency.queued_max,
-        throttle_count=0 if throttle is None else throttle.count,
-        throttle_per=0.0 if throttle is None else throttle.per,
-        cooldown=playbook.cooldown or 0.0,
-        dedup_key=dedup_key,
-        dedup_window=0.0 if dedup is None else dedup.window,
-    )
-
-
 def start_of(
-    playbook: Playbook,
-    execution_id: str,
-    *,
-    inputs: Mapping[str, Any],
-    trigger: Mapping[str, Any],
-    at: float,
-    manual: bool,
-    dedup_key: str = "",
+    playbook: Playbook, execution_id: str, *, inputs: Mapping[str, Any], trigger: Mapping[str, Any], at: float
 ) -> Start:
-    """The command that starts an execution of the playbook."""
-    return Start(
-        id=execution_id,
-        playbook=playbook.name,
-        priority=playbook.priority,
-        trigger=json.dumps(trigger),
-        inputs=json.dumps(inputs_for(playbook, inputs)),
-        variables={name: json.dumps(value) for name, value in playbook.variables.items()},
-        timeout=playbook.timeout,
-        limits=limits_of(playbook, dedup_key),
-        manual=manual,
-        at=at,
+    """The command by which a person starts it. SimulationInvalid names each input that is wrong."""
+    checked, faults = checked_inputs(playbook, inputs)
+    if faults:
+        said = "; ".join(f"input {fault.name}: {fault.message}" for fault in faults)
+        raise SimulationInvalid(f"playbook {playbook.name}: {said} (--input NAME=VALUE)")
+    command = manual_start(
+        playbook, execution_id=execution_id, version=1, inputs=checked, who="", traceparent="", at=at
     )
+    return msgspec.structs.replace(command, trigger=json_text(dict(trigger)))

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from orchestrator.errors import SimulationInvalid
-from orchestrator.playbooks.execution import Status
+from orchestrator.playbooks.execution import JournalEntry, Status
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.simulation.comparison import Expected, Verification, compared
 from orchestrator.playbooks.simulation.devices import Devices
@@ -29,7 +31,6 @@ from orchestrator.playbooks.simulation.triggering import (
     ENDED,
     EVENT,
     Happening,
-    dedup_key,
     started_by,
 )
 from orchestrator.playbooks.simulation.virtual import VirtualTime
@@ -114,7 +115,7 @@ class Simulator:
     ) -> Run:
         """Start the playbook by hand, and let time pass until nothing more can happen."""
         self.script(faults)
-        execution = self.start(name, inputs or {}, trigger or {"type": "manual"}, manual=True)
+        execution = self._start(name, inputs or {}, trigger or {"type": "manual"})
         for at, signal, value in signals:
             action = partial(self.leader.control, execution, "signal", name=signal, value=json.dumps(value))
             self.time.after(at, action)
@@ -136,16 +137,20 @@ class Simulator:
         self._inputs = inputs or {}
         before = set(self.records.registry.rows)
         self._automatic = True
-        number = f"event-{self._count + 1}"
-        trigger = {"type": kind, "source": source, "payload": dict(payload or {}), "id": number, "time": self.time.now}
-        self._tell(f"event {kind} from {source}")
-        self._trigger(Happening(EVENT, trigger))
+        self.happen(kind, source, payload or {})
         self.settle()
         return [self.outcome(each) for each in self.records.registry.rows if each not in before]
 
     def simulate_component_failure(self, component: str, kind: str = "FAULT") -> list[Run]:
         """FAULT or UNRESPONSIVE, or any failure of `--fail`; the executions that its triggers have started."""
         return self.await_triggers([f"{component}:{kind}"])
+
+    def happen(self, kind: str, source: str, payload: Mapping[str, Any]) -> None:
+        """An event is accepted now; no time passes."""
+        number = f"event-{len(self.timeline)}"
+        trigger = {"type": kind, "source": source, "payload": dict(payload), "id": number, "time": self.time.now}
+        self._tell(f"event {kind} from {source}")
+        self._trigger(Happening(EVENT, trigger, number))
 
     def await_triggers(self, faults: Iterable[Fault | str], *, inputs: Mapping[str, Any] | None = None) -> list[Run]:
         """Let things go wrong, and see what that starts; as `send_event`."""
@@ -198,31 +203,23 @@ class Simulator:
 
     # ── Time ────────────────────────────────
 
-    def start(self, name: str, inputs: Mapping[str, Any], trigger: Mapping[str, Any], *, manual: bool) -> str:
+    def _start(self, name: str, inputs: Mapping[str, Any], trigger: Mapping[str, Any]) -> str:
         """The id of a new execution. SimulationInvalid: unknown, wrong inputs, or not started by its limits."""
         known = self.records.playbooks.get(name)
         if known is None:
             raise SimulationInvalid(f"there is no playbook {name}; there are: {', '.join(self.records.playbooks)}")
         self._count += 1
         execution = f"{name}-{self._count}"
-        key = "" if manual else dedup_key(known.playbook, trigger, self.templates)
-        command = start_of(
-            known.playbook,
-            execution,
-            inputs=inputs,
-            trigger=trigger,
-            at=self.time.now,
-            manual=manual,
-            dedup_key=key,
-        )
+        command = start_of(known.playbook, execution, inputs=inputs, trigger=trigger, at=self.time.now)
         told = self.records.commit(command, self.time.now)
         if told.code:
-            if manual:
-                raise SimulationInvalid(f"playbook {name} does not start: {told.message}")
-            self._tell(f"{name} is not started: {told.message}")
-            return ""
-        self._tell(f"{name} begins: {self.records.registry.rows[execution].status}", execution=execution)
+            raise SimulationInvalid(f"playbook {name} does not start: {told.message}")
+        self._begun(execution)
         return execution
+
+    def _begun(self, execution: str) -> None:
+        row = self.records.registry.rows[execution]
+        self._tell(f"{row.playbook} begins: {row.status}", execution=execution)
 
     def settle(self) -> None:
         """Let time pass until nothing more can happen."""
@@ -247,16 +244,26 @@ class Simulator:
 
     def _changed(self, component: str, state: str, previous: str) -> None:
         seen = {"type": "component_state", "source": component, "state": state, "previous": previous, "reason": ""}
-        self._trigger(Happening(COMPONENT, seen))
+        self._trigger(Happening(COMPONENT, seen, f"change-{len(self.timeline)}"))
 
     def _trigger(self, happening: Happening) -> None:
         if not self._automatic:
             return
-        for playbook, trigger in started_by(happening, self.records.playbooks, self._world(), self.templates):
-            if self._armed and playbook.name not in self._armed:
+        world = self._world()
+        for name, off in started_by(happening, self.records.playbooks, world, self.templates, at=self.time.now):
+            if self._armed and name not in self._armed:
                 continue
-            given = {name: value for name, value in self._inputs.items() if name in playbook.inputs}
-            self.start(playbook.name, given, trigger, manual=False)
+            if isinstance(off, JournalEntry):
+                self._tell(f"journal [{off.level}] {off.message}")
+                continue
+            declared = self.records.playbooks[name].playbook.inputs
+            given = {key: value for key, value in self._inputs.items() if key in declared}
+            command = replace(off, inputs=json.dumps({**json.loads(off.inputs), **given}))
+            told = self.records.commit(command, self.time.now)
+            if told.code:
+                self._tell(f"{name} is not started: {told.message}")
+            else:
+                self._begun(off.id)
 
     def _ask_people(self) -> None:
         for execution, path in self.leader.awaiting_approval():
@@ -269,7 +276,8 @@ class Simulator:
             if not row.open and row.id not in self._ended:
                 self._ended.add(row.id)
                 seen = {"type": "playbook_ended", "playbook": row.playbook, "execution": row.id}
-                self._trigger(Happening(ENDED, {**seen, "status": str(row.status), "error": row.error}))
+                told = {**seen, "status": str(row.status), "error": row.error}
+                self._trigger(Happening(ENDED, told, row.id))
                 if self._automatic:
                     self.time.after(0.0, lambda: None)  # what was started is looked at
 

@@ -1,0 +1,3 @@
+module triarch.example/component
+
+go 1.21
