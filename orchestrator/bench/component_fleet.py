@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from orchestrator.bench.figures import percentile
 
-AT_ONCE = 64
+AT_ONCE = 100
 """Registrations under way."""
 ANSWER_S = 10.0
 
