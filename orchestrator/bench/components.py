@@ -55,6 +55,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
             say(f"bench components: {COMPONENTS} register")
             registered = await order("register")
             report["register_s"] = registered["seconds"]
+            report["registrations_repeated"] = registered["repeated"]
             await asyncio.sleep(2 * HEARTBEAT_S)  # everyone has sent one
             await order("count")
             say("bench components: heartbeats and reads")
