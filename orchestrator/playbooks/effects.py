@@ -126,7 +126,7 @@ class Effects:
         if not answer.ok:
             return Failed(answer.code, _short(answer.message or f"{data['component']} is {answer.state}"))
         value: dict[str, Any] = {"state": str(answer.state), "completed": answer.completed}
-        return Done(value if answer.result is None else {**value, "result": answer.result})
+        return Done({**value, "result": answer.result} if answer.result else value)
 
     # ── The outside world ────────────────────────────────
 
