@@ -1,7 +1,7 @@
 """A plant whose leader is killed at a fail point while it drives a playbook, and what the components saw of it.
 
-The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry, waits,
-a variable, an HTTP request, a notification, a child. Each run's effects are written down by those who have them.
+The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry,
+waits, a variable, an HTTP request, a notification. Each run's effects are written down by those who have them.
 """
 
 import dataclasses

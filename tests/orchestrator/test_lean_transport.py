@@ -94,10 +94,10 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used_again() -> Non
         writer.close()
 
     async with serving(once) as (server, client):
+        transport = client._transport
+        assert isinstance(transport, LeanTransport)
         for number in range(1, 4):
             assert (await client.get(server.url)).status_code == 200
-            transport = client._transport
-            assert isinstance(transport, LeanTransport)
             # The kernel has told this process by then; a request that is faster than that has an unknown outcome.
             await eventually(lambda: all(each.reader.at_eof() for kept in transport._idle.values() for each in kept))
             assert server.connections == number
