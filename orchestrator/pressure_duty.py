@@ -207,7 +207,7 @@ class PressureDuty:
             return
         if level < self._announced and now - self._announced_at < QUIET_S:
             return
-        payload = {name: value for name, value in self.status().items() if name not in ("alert", "unserved")}
+        payload = {name: value for name, value in self.status().items() if name != "alert"}
         payload["crowded"] = dict(list(payload["crowded"].items())[:UNSERVED_SHOWN])
         try:
             async with asyncio.timeout(ANNOUNCE_WITHIN_S):
