@@ -117,7 +117,12 @@ class Duties:
             metrics=metrics,
         )
         self.pressure = PressureDuty(
-            streams, epoch, config.frames.thresholds(), smoothing_s=config.frames.pressure_smoothing_s, metrics=metrics
+            streams,
+            epoch,
+            config.frames.thresholds(),
+            smoothing_s=config.frames.pressure_smoothing_s,
+            metrics=metrics,
+            events=happened,
         )
 
         def reported(report: DispatchReport) -> None:
