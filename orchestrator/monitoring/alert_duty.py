@@ -114,7 +114,7 @@ class AlertDuty:
         """One look at everything, at `now` of the monotonic clock; whether there was no room for an alert."""
         rules = self._alerts.effective()
         figures = self._figures(now)
-        self._keep(figures, now)
+        self._keep(rules, figures, now)
         facts = self._facts()
         # Whoever has a component in maintenance knows of it.
         rows = {
@@ -142,8 +142,10 @@ class AlertDuty:
             log.log(level, "alert %s %s: %s", report.rule, state, report.summary)
         return bool(outcome.value and outcome.value["refused"])
 
-    def _keep(self, figures: Figures, now: float) -> None:
-        values = {_kept(name, subject): value for name, by in figures.items() for subject, value in by.items()}
+    def _keep(self, rules: Mapping[str, Rule], figures: Figures, now: float) -> None:
+        """A history of the figures that a rule wants the increase of."""
+        wanted = {rule.condition.name for rule in rules.values() if rule.enabled and rule.condition.kind == "increase"}
+        values = {_kept(name, subject): value for name in wanted for subject, value in figures.get(name, {}).items()}
         self.history.add(FRAMES, now, values)
 
     def _increases(self, rules: Mapping[str, Rule], figures: Figures, now: float) -> dict[Subject, float]:

@@ -5,13 +5,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cluster import Applied, Command, Position
+from framebuffer.breaker import BreakerState
 from framebuffer.metrics import FrameMetrics
+from framebuffer.models import ProcessorRegistration
+from framebuffer.registry import Health, ProcessorRegistry
+from framebuffer.registry import Register as ProcessorCommand
+from framebuffer.registry import apply as apply_processor
 from orchestrator.components import Declare, Register
 from orchestrator.lifecycle import State
 from orchestrator.monitoring.alert_commands import Record, SetRule
 from orchestrator.monitoring.alert_duty import AlertDuty
 from orchestrator.monitoring.alert_rules import ConditionSpec, RuleSpec
-from orchestrator.monitoring.frame_figures import CALLS_MIN, WINDOW_S, DispatchTimes, percentile
+from orchestrator.monitoring.frame_figures import CALLS_MIN, WINDOW_S, DispatchTimes, FrameFigures, percentile
 from orchestrator.monitoring.history import History
 from orchestrator.playbooks.world import ComponentFacts
 from orchestrator.state import PlantState
@@ -147,6 +152,17 @@ async def test_a_metric_counts_as_long_as_it_is_known() -> None:
     plant.history.add("rare", 400.0, {"cpu": 0.1})
     await plant.duty.look(400.0)
     assert plant.firing == {"busy": ["press"]}
+
+
+def test_figures_of_processors() -> None:
+    registry = ProcessorRegistry()
+    for index, name in enumerate(("well", "silent", "failing"), 1):
+        body = ProcessorCommand.of(ProcessorRegistration(id=name, capabilities=("face",), capacity=4), token="t")
+        apply_processor(registry, body.kind, msgspec.msgpack.encode(body), time=0.0, position=(1, index))
+    silent = Health(id="silent", healthy=False, reason="no heartbeat")
+    apply_processor(registry, silent.kind, msgspec.msgpack.encode(silent), time=1.0, position=(1, 4))
+    figures = FrameFigures(dict, FrameMetrics(CollectorRegistry()), registry, lambda: {"failing": BreakerState.OPEN})
+    assert figures(0.0) == {"unhealthy_processors": {"well": 0.0, "silent": 1.0, "failing": 1.0}}
 
 
 @pytest.mark.parametrize(
