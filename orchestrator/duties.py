@@ -172,7 +172,7 @@ class Duties:
             propose_alerts,
             facts=lambda: view.world().components,
             history=history,
-            figures=FrameFigures(self.pressure.figures, metrics),
+            figures=FrameFigures(self.pressure.figures, metrics, state.processors, self.processors.gates),
         )
         self.playbooks = PlaybookDuty(
             state,
