@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cluster import Applied, ClusterError
 from orchestrator.errors import OrchestratorError
@@ -22,6 +22,7 @@ from orchestrator.topology.rows import End, SupervisionCommand
 from orchestrator.topology.supervising import Decision, Plant, decide
 
 if TYPE_CHECKING:
+    from orchestrator.components import ComponentRow
     from orchestrator.state import PlantState
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,14 @@ AT_ONCE = 32
 """Components for which something is under way side by side."""
 PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
 """Before the next attempt for a component that refused or did not answer; doubled each time."""
+
+
+class _Pause(NamedTuple):
+    """`ends`: monotonic seconds. `row`: what was known of the component when it began."""
+
+    ends: float
+    length: float
+    row: "ComponentRow | None"
 
 
 class SupervisionDuty:
@@ -64,7 +73,7 @@ class SupervisionDuty:
         self._task: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
         self._acting: dict[str, asyncio.Task[None]] = {}
-        self._not_before: dict[str, tuple[float, float]] = {}
+        self._held_back: dict[str, _Pause] = {}
         self._trouble: dict[str, str] = {}
         self._seen: tuple[Mapping[str, object], ...] = ({}, {}, {}, {})
         self._decisions: tuple[Decision, ...] = ()
@@ -106,9 +115,14 @@ class SupervisionDuty:
         for decision in self._decisions:
             if len(self._acting) >= AT_ONCE:
                 break
-            pause = self._not_before.get(decision.component_id)
-            if decision.acts and decision.component_id not in self._acting and (pause is None or pause[0] <= now):
+            if decision.acts and decision.component_id not in self._acting and not self._rests(decision, now):
                 self._begin(decision)
+
+    def _rests(self, decision: Decision, now: float) -> bool:
+        pause = self._held_back.get(decision.component_id)
+        # When the component has changed, what was decided on it is another matter.
+        row = self._state.components.get(decision.component_id)
+        return pause is not None and now < pause.ends and row is pause.row
 
     def _look(self) -> None:
         """Decide anew, unless everything that decisions come from is as it was."""
@@ -129,8 +143,8 @@ class SupervisionDuty:
             if each.due is None and before.get(each.component_id) != each.reason:
                 log.info("component %s: %s", each.component_id, each.reason)
         supervised = {each.component_id for each in self._decisions}
-        for gone in (self._not_before.keys() | self._trouble.keys()) - supervised:
-            self._not_before.pop(gone, None)
+        for gone in (self._held_back.keys() | self._trouble.keys()) - supervised:
+            self._held_back.pop(gone, None)
             self._trouble.pop(gone, None)
 
     def _plant(self, held: Mapping[str, str]) -> Plant:
@@ -184,7 +198,7 @@ class SupervisionDuty:
         log.info("component %s: %s under %s is answered: %s", component_id, command, decision.key, answer.state)
         if not answer.repeated:
             self._trouble.pop(component_id, None)
-            self._not_before.pop(component_id, None)
+            self._held_back.pop(component_id, None)
             return
         # Done before, by this leader or by the last one. What is known of the component may not hold its effect yet;
         # where it does, somebody has undone it since, and only another run, with other keys, gets anywhere.
@@ -198,6 +212,7 @@ class SupervisionDuty:
         if self._trouble.get(component_id) != trouble:
             log.info("component %s: %s", component_id, trouble)
         self._trouble[component_id] = trouble
-        _, pause = self._not_before.get(component_id, (0.0, PAUSE_S / 2))
-        pause = min(PAUSE_MAX_S, pause * 2)
-        self._not_before[component_id] = (time.monotonic() + pause, pause)
+        before = self._held_back.get(component_id)
+        length = PAUSE_S if before is None else min(PAUSE_MAX_S, before.length * 2)
+        row = self._state.components.get(component_id)
+        self._held_back[component_id] = _Pause(time.monotonic() + length, length, row)
