@@ -6,12 +6,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from cluster import Command, Outcome, Position
 from orchestrator.components import COMPONENTS_MAX, Observe, Presence, Register
 from orchestrator.errors import ComponentUnknown, GroupUnknown, SelectorEmpty, TopologyInvalid
 from orchestrator.lifecycle import State
+from orchestrator.plant_figures import PlantFigures
 from orchestrator.state import FORMAT, LEVELS, PlantState
 from orchestrator.topology import registry, resolving
 from orchestrator.topology.models import GroupModel, PolicyModel, RestartModel, Strategy
@@ -284,6 +286,40 @@ def test_a_selector_names_components_and_groups() -> None:
         resolving.select(log.state, components=["ghost"])
     with pytest.raises(GroupUnknown):
         resolving.select(log.state, groups=["@everything"])
+
+
+# ── Figures ────────────────────────────────
+
+
+def test_figures_are_there_from_the_start_and_count() -> None:
+    log = Log()
+    figures = CollectorRegistry()
+    figures.register(PlantFigures(log.state))
+
+    def shown() -> dict[str, float]:
+        found = {}
+        for metric in figures.collect():
+            for sample in metric.samples:
+                label = "".join(f" {value}" for value in sample.labels.values())
+                found[sample.name.removeprefix("triarch_") + label] = sample.value
+        return found
+
+    names = set(shown())
+    assert set(shown().values()) == {0.0}
+    log.register("io", "kds", "plc")
+    log.apply(Observe(id="io", state=State.FAULT, reason="torn", incarnation="i", sequence=5))
+    log.apply(Presence(id="kds", online=False))
+    log.apply(Maintain(ids=("plc",), on=True, reason="new valve"))
+    number = log.apply(begin()).value["number"]
+    now = shown()
+    assert set(now) == names
+    assert {name for name, value in now.items() if value} == {
+        *("components READY", "components FAULT", "components_offline", "components_in_maintenance"),
+        *("components_restarts_in_window", "supervision_runs restart"),
+    }
+    assert now["components READY"] == 2
+    log.apply(GiveUp(id="io", replaces=number, reason="too often"))
+    assert (shown()["components_given_up"], shown()["supervision_runs restart"]) == (1, 0)
 
 
 # ── Snapshots ────────────────────────────────
