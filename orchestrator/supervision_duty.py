@@ -52,6 +52,7 @@ class SupervisionDuty:
         state: the replicated state; read only.
         propose: replicates a command under the epoch.
         send: `PlantDuty.send_command`.
+        now: plant time in seconds, which goes on under the next leader.
         held: the components that playbooks hold, and which ones do: they are left alone. The same object while nothing
             has changed.
     """
@@ -64,11 +65,13 @@ class SupervisionDuty:
         propose: Callable[[SupervisionCommand], Awaitable[Applied]],
         send: Callable[[str, str, str], Awaitable[CommandAnswer]],
         *,
+        now: Callable[[], float],
         held: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._state = state
         self._propose = propose
         self._send = send
+        self._now = now
         self._held = held
         self._task: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
@@ -138,7 +141,7 @@ class SupervisionDuty:
             return
         self._seen = seen
         before = {each.component_id: each.reason for each in self._decisions}
-        self._decisions = tuple(decide(self._plant(held), time.time()))
+        self._decisions = tuple(decide(self._plant(held), self._now()))
         for each in self._decisions:
             if each.due is None and before.get(each.component_id) != each.reason:
                 log.info("component %s: %s", each.component_id, each.reason)
@@ -205,7 +208,7 @@ class SupervisionDuty:
         known = None if before is None else before.sequence
         if known is None or answer.sequence is None or answer.sequence <= known:
             number = int(decision.key.split("/")[-2])
-            await self._propose(End(id=component_id, number=number, outcome="abandoned"))
+            await self._propose(End(id=component_id, number=number, outcome="abandoned", at=self._now()))
             self._hold_back(component_id, f"{command} was done in this run and has been undone since; another begins")
 
     def _hold_back(self, component_id: str, trouble: str) -> None:
