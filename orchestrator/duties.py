@@ -104,6 +104,7 @@ class Duties:
             state,
             propose_supervision,
             self.plant.send_command,
+            now=playbooks.clock.now,
             held=lambda: holding.of(state.executions.rows),
         )
         self.processors = ProcessorDuty(

@@ -44,6 +44,7 @@ from orchestrator.lean_transport import LeanTransport
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
@@ -70,6 +71,7 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        self.registry.register(PlantFigures(self.state))
         # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
         self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
         self.registry.register(AlertFigures(self.state.alerts, self.history))
