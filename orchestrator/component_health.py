@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from orchestrator.events import METRICS_MAX, REASON_CHARS_MAX, HealthWord
 
@@ -71,15 +71,15 @@ class SelfCheck:
     def figures(self) -> dict[str, float]:
         """Its metrics, at most `METRICS_MAX`, each finite; what cannot be sent is left out, and said once."""
         try:
-            given = dict(self._metrics())
+            given: dict[Any, Any] = dict(self._metrics())  # whatever a component's author returns
         except Exception as error:
             trouble = f"metrics() failed: {type(error).__name__}: {error}"
             if trouble != self._trouble:
                 log.exception("component %s: metrics() failed", self._id)
             self._trouble = trouble
             return {}
-        fit = {}
-        unfit = []
+        fit: dict[str, float] = {}
+        unfit: list[str] = []
         for name, value in given.items():
             if not (isinstance(name, str) and _NAME.fullmatch(name)):
                 unfit.append(f"{str(name)[:80]!r} is no name")

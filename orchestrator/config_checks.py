@@ -43,6 +43,7 @@ def complaints(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
         _pressure,
         _redis,
         _frames,
+        _notify,
         _secret_length,
         _beyond_loopback,
     ):
@@ -112,6 +113,16 @@ def _endpoint(address: str) -> str:
     """Equal for two ways to write one address."""
     host, port = split_address(address)
     return f"{_ip(address) or host.lower()} {port}"
+
+
+def _notify(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
+    if broken("monitoring", "notify") or broken("notifications", "channels"):
+        return
+    known = config.notifications.channels
+    for at, name in enumerate(config.monitoring.notify):
+        if name not in known:
+            hint = f"known: {', '.join(sorted(known))}"
+            yield Complaint(("monitoring", "notify", at), f"{name!r} is none of notifications.channels", hint)
 
 
 def _own_place(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:

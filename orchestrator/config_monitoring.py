@@ -1,5 +1,7 @@
 """The settings of histories and alerts."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from orchestrator.config_section import Section
@@ -16,4 +18,13 @@ class MonitoringSettings(Section):
         le=100_000,
         description="Metrics of components whose history the leader keeps in memory: up to 38 kB each when 24 h are "
         "full. Further ones are refused and counted.",
+    )
+    notify: tuple[str, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Names in `notifications.channels`: who is told that an alert fires, and that it is over. Each "
+        "notice comes at least once, with the same `id` when it comes twice.",
+    )
+    notify_from: Literal["info", "warning", "error", "critical"] = Field(
+        default="warning", description="The least severe alerts that are told."
     )

@@ -23,10 +23,11 @@ from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
 from orchestrator.logs import about
-from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_commands import Notified, Record
 from orchestrator.monitoring.alert_duty import AlertDuty
 from orchestrator.monitoring.frame_figures import FrameFigures
 from orchestrator.monitoring.history import History
+from orchestrator.monitoring.notice_duty import NoticeDuty
 from orchestrator.plant import Events, Observation, PlantDuty
 from orchestrator.playbook_duty import PlaybookDuty
 from orchestrator.playbook_parts import PlaybookParts
@@ -142,21 +143,32 @@ class Duties:
         async def propose_alerts(body: Record) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
 
-        self.alerts: AlertDuty = AlertDuty(
-            state.alerts,
-            state.components,
-            propose_alerts,
-            history=history,
-            figures=FrameFigures(self.pressure.figures, metrics),
-        )
-
         async def propose_execution(kind: str, body: msgspec.Struct, command_id: str) -> Applied:
             return await propose(kind, body, command_id=command_id, epoch=epoch)
 
         effects = Effects(
             playbooks.spans.sending(self.plant.send_command), playbooks.http, config.notifications.channels
         )
+
+        async def propose_told(body: Notified) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.notices = NoticeDuty(
+            state.alerts,
+            propose_told,
+            effects.perform,
+            channels=config.monitoring.notify,
+            least=config.monitoring.notify_from,
+        )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
+        self.alerts: AlertDuty = AlertDuty(
+            state.alerts,
+            state.components,
+            propose_alerts,
+            facts=lambda: view.world().components,
+            history=history,
+            figures=FrameFigures(self.pressure.figures, metrics),
+        )
         self.playbooks = PlaybookDuty(
             state,
             view=view,
@@ -188,6 +200,7 @@ class Duties:
             self.playbooks,
             self.triggers,
             self.alerts,
+            self.notices,
         )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 

@@ -48,6 +48,8 @@ WORKERS = 64
 ROUNDS = 50
 """Records of one execution in a row; then it is others' turn."""
 TICK_LOOK_S = 1.0
+SOONEST_S = 0.001
+"""A plan that asks to be made again at once must not take all of the loop's time."""
 CHANGED = frozenset({"execution_changed", "execution_unknown"})
 
 OnRecord = Callable[[ExecutionRow, ExecutionRow], None]
@@ -156,11 +158,12 @@ class PlaybookDuty:
         if row is None:
             self._forget(execution_id)
             return
-        run = self._known(row, taken_over=False)
-        revision = data.get("revision")
-        run.latest = max(run.latest, revision if isinstance(revision, int) else row.revision)
-        if not run.busy and run.latest > run.planned:
-            self._wake(run)
+        if row.open or execution_id in self._runs:
+            run = self._known(row, taken_over=False)
+            revision = data.get("revision")
+            run.latest = max(run.latest, revision if isinstance(revision, int) else row.revision)
+            if not run.busy and run.latest > run.planned:
+                self._wake(run)
         if data.get("status") in ENDED and row.parent is not None and row.parent.execution in self._runs:
             self._wake(self._runs[row.parent.execution])
 
@@ -298,7 +301,7 @@ class PlaybookDuty:
         run.waiting = decision.waiting
         run.watches = waits_for_components(row)
         if decision.wake is not None:
-            delay = max(0.0, decision.wake - self._clock.now())
+            delay = max(SOONEST_S, decision.wake - self._clock.now())
             run.timer = asyncio.get_running_loop().call_later(delay, self._wake, run)
 
     # ── Time ────────────────────────────────

@@ -323,6 +323,7 @@ local function dispatch(keys, argv)
     for _, hash in ipairs({ ':depths', ':ledger', ':rotation', ':affinity' }) do
       as_table(prefix .. hash)
     end
+    forget_homes(router)
     router = new_router(prefix, argv[6])
     -- Entries that an older library read and never acknowledged are entries like any other; the list of them is not kept.
     local pending = redis.pcall('XPENDING', prefix .. ':capture', CAPTURE_GROUP)

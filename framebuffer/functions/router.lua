@@ -219,6 +219,34 @@ local function sticky(router, heap, frame)
   return nil, processor ~= nil
 end
 
+-- Forgets homes at processors that are not in the table any more, a portion a call; all of them under another strategy.
+local HOMES_A_CALL = 500
+local homes_cursor = '0'
+local function forget_homes(router)
+  local key = router.prefix .. ':affinity'
+  if router.strategy ~= 'affinity' then
+    redis.call('UNLINK', key)
+    return
+  end
+  if #router.known.names == 0 then
+    return -- a new leader does not know them yet
+  end
+  local there, gone = {}, {}
+  for _, name in ipairs(router.known.names) do
+    there[name] = true
+  end
+  local page = redis.call('HSCAN', key, homes_cursor, 'COUNT', HOMES_A_CALL)
+  homes_cursor = page[1]
+  for at = 1, #page[2], 2 do
+    if not there[page[2][at + 1]] then
+      gone[#gone + 1] = page[2][at]
+    end
+  end
+  if #gone > 0 then
+    many('HDEL', key, {}, gone)
+  end
+end
+
 -- Appends the frame to the queue of the best processor; nil when none can take it.
 local function route(router, frame)
   local heap = heap_of(router, frame.capability)

@@ -87,7 +87,7 @@ async def event(request: Request) -> Response:
     return await listener.receive(request)
 
 
-@router.get("/event", response_model=Listener, summary="Who listens here, and to what")
+@router.get("/event", response_model=Listener, summary="Who listens here, and to what", responses=problems())
 async def described(request: Request) -> Mapping[str, Any]:
     listener: NodeListener = request.app.state.listener
     return listener.describe()

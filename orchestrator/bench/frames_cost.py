@@ -1,7 +1,8 @@
-"""What a frame costs the server: its main thread's CPU time, all four hops, by calls from one client.
+"""What a frame costs the server: its main thread's CPU time, all hops, by calls from one client.
 
-Against the number of processors in the table, of cameras in a batch, and of shards (each a server of its own). What the
-client does meanwhile does not count, so neither do the machine's cores.
+Against the number of processors in the table, of cameras in a batch, and of shards (each a server of its own). The
+leader lends its table, as it does by default, so that publishing routes; `capture` is the long way, by `dispatch`. What
+the client does meanwhile does not count, so neither do the machine's cores.
 """
 
 import asyncio
@@ -29,8 +30,11 @@ BRIEF_S, BRIEF_BATCH, BRIEF_ROUND = 0.5, 8, 256
 EPOCH = (1, 1)
 PAYLOAD = bytes(256)
 
+LEND_MS = 10_000
+
 CASES: tuple[tuple[str, int, int, int], ...] = (
     ("base", 3, 4, 1),
+    ("capture", 3, 4, 1),
     ("processors_50", 50, 4, 1),
     ("processors_500", 500, 4, 1),
     ("cameras_1", 3, 1, 1),
@@ -50,8 +54,9 @@ async def main_thread_s(redis: Redis) -> float:
 class Shard:
     """One server, and frames that go through it."""
 
-    def __init__(self, streams: FrameStreams, processors: int, *, brief: bool = False) -> None:
+    def __init__(self, streams: FrameStreams, processors: int, *, direct: bool = True, brief: bool = False) -> None:
         self._streams = streams
+        self._lend_ms = LEND_MS if direct else 0
         self._ids = [f"w{number}" for number in range(processors)]
         self._batch = BRIEF_BATCH if brief else BATCH
         self._round = max(BRIEF_ROUND if brief else ROUND, processors * self._batch)
@@ -70,16 +75,21 @@ class Shard:
 
     async def round(self) -> int:
         """One round of frames through all hops; how many."""
+        await self._dispatch()
         for _ in range(self._round // self._batch):
             await self._streams.publish_batch([self._frame() for _ in range(self._batch)])
         moved = 0
         while moved < self._round:
-            limit = batch_of(self._batch, self._table)
-            moved += (await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit)).moved
+            moved += await self._dispatch()
         for name in self._ids:
             while frames := await self._streams.take(name, name, count=self._batch):
                 await self._streams.settle(name, name, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
         return moved
+
+    async def _dispatch(self) -> int:
+        limit = batch_of(self._batch, self._table)
+        report = await self._streams.dispatch(EPOCH, "n1", self._table, limit=limit, lend_ms=self._lend_ms)
+        return report.moved
 
     def _frame(self) -> tuple[CameraSession, OutgoingFrame]:
         camera = self._turn % len(self._sessions)
@@ -92,7 +102,9 @@ class Shard:
         return self._sessions[camera], frame
 
 
-async def cost_us(directory: Path, processors: int, cameras: int, shards: int, seconds: float) -> float:
+async def cost_us(
+    directory: Path, processors: int, cameras: int, shards: int, seconds: float, *, direct: bool = True
+) -> float:
     """Microseconds of the servers' CPU a frame."""
     async with AsyncExitStack() as stack:
         redises, all_shards = [], []
@@ -100,7 +112,7 @@ async def cost_us(directory: Path, processors: int, cameras: int, shards: int, s
             server = await stack.enter_async_context(EmbeddedServer(directory / str(number), port))
             redis = connect(server.url)
             stack.push_async_callback(redis.aclose)
-            shard = Shard(FrameStreams(redis), processors, brief=seconds < BRIEF_S)
+            shard = Shard(FrameStreams(redis), processors, direct=direct, brief=seconds < BRIEF_S)
             await shard.open(cameras)
             redises.append(redis)
             all_shards.append(shard)
@@ -118,7 +130,8 @@ async def measured(directory: Path, seconds: float) -> dict[str, Any]:
     each_s = seconds / len(CASES)
     found: dict[str, Any] = {}
     for name, processors, cameras, shards in CASES:
-        found[name] = await cost_us(directory / name, processors, cameras, shards, each_s)
+        direct = name != "capture"
+        found[name] = await cost_us(directory / name, processors, cameras, shards, each_s, direct=direct)
     return found
 
 

@@ -17,6 +17,7 @@ from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.monitoring.evaluation import ComponentSeen, Pending, Seen, Subject, evaluate, resumed
 from orchestrator.monitoring.history import History
 from orchestrator.monitoring.trends import Forecast, forecast
+from orchestrator.playbooks.world import ComponentFacts
 from orchestrator.tasks import cancelled
 
 __all__ = ["FRAMES", "AlertDuty"]
@@ -45,6 +46,7 @@ class AlertDuty:
     Args:
         alerts, components: the replicated registries; read only.
         propose: replicates a command under the epoch.
+        facts: the components with all their groups, and whether they are in maintenance.
         history: of the node.
         figures: those of the frames at a time of the monotonic clock.
     """
@@ -57,12 +59,14 @@ class AlertDuty:
         components: ComponentRegistry,
         propose: Callable[[Record], Awaitable[Applied]],
         *,
+        facts: Callable[[], Mapping[str, ComponentFacts]],
         history: History,
         figures: Callable[[float], Figures],
     ) -> None:
         self._alerts = alerts
         self._components = components
         self._propose = propose
+        self._facts = facts
         self.history = history
         self._figures = figures
         self._watch = resumed({})
@@ -93,7 +97,7 @@ class AlertDuty:
             now = time.monotonic()
             crowded = False
             try:
-                crowded = await self._look(now)
+                crowded = await self.look(now)
                 trouble = ""
             except ClusterError as error:
                 # Derived from the state anew at the next tick, so nothing is lost.
@@ -105,14 +109,20 @@ class AlertDuty:
                 self.history.expire(now, known={*self._components.rows, FRAMES})
             await asyncio.sleep(CROWDED_S if crowded else TICK_S)
 
-    async def _look(self, now: float) -> bool:
-        """One look at everything; whether there was no room for an alert."""
+    async def look(self, now: float) -> bool:
+        """One look at everything, at `now` of the monotonic clock; whether there was no room for an alert."""
         rules = self._alerts.effective()
         figures = self._figures(now)
         self._keep(figures, now)
-        rows = self._components.rows
+        facts = self._facts()
+        # Whoever has a component in maintenance knows of it.
+        rows = {
+            name: row
+            for name, row in sorted(self._components.rows.items())
+            if not ((known := facts.get(name)) is not None and known.maintenance)
+        }
         seen = Seen(
-            components=[_seen(row) for _, row in sorted(rows.items())],
+            components=[_seen(row, facts.get(name)) for name, row in rows.items()],
             metric=lambda component, name: self.history.latest(component, name, now=now, within_s=STALE_S),
             forecasts=self._forecast(rules, rows, now),
             figures=figures,
@@ -126,8 +136,9 @@ class AlertDuty:
             log.info("alerts not recorded: %s", outcome.message)
             return False
         for report in reports:
+            level = _LEVELS.get(report.severity, logging.INFO) if report.members else logging.INFO
             state = "fires" if report.members else "is resolved"
-            log.log(_LEVELS.get(report.severity, logging.INFO), "alert %s %s: %s", report.rule, state, report.summary)
+            log.log(level, "alert %s %s: %s", report.rule, state, report.summary)
         return bool(outcome.value and outcome.value["refused"])
 
     def _keep(self, figures: Figures, now: float) -> None:
@@ -160,7 +171,7 @@ class AlertDuty:
         """A few of the trend rules' forecasts made anew, one after the other; the others as they are."""
         trends = {name: rule for name, rule in rules.items() if rule.enabled and rule.condition.kind == "trend"}
         if not self._to_forecast:
-            self._to_forecast = [(name, component) for name in sorted(trends) for component in sorted(rows)]
+            self._to_forecast = [(name, component) for name in sorted(trends) for component in rows]
             wanted = set(self._to_forecast)
             self._forecasts = {key: found for key, found in self._forecasts.items() if key in wanted}
         now_due, self._to_forecast = self._to_forecast[:FORECASTS_A_TICK], self._to_forecast[FORECASTS_A_TICK:]
@@ -182,8 +193,10 @@ class AlertDuty:
 _LEVELS = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
 
 
-def _seen(row: ComponentRow) -> ComponentSeen:
-    return ComponentSeen(row.id, row.groups, row.state, row.health, row.reason, row.health_reason)
+def _seen(row: ComponentRow, facts: ComponentFacts | None) -> ComponentSeen:
+    # Its own groups first: an alert for each group is made by the first one.
+    groups = row.groups if facts is None else tuple(dict.fromkeys((*row.groups, *facts.groups)))
+    return ComponentSeen(row.id, groups, row.state, row.health, row.reason, row.health_reason)
 
 
 def _kept(name: str, subject: str) -> str:

@@ -56,6 +56,8 @@ WAIT_S = 0.1
 WAIT_MAX_S = 1.0
 """Between two questions whether a component has finished; it holds each one back for a while itself."""
 MESSAGE_MAX = 500
+AT_ONCE = 200
+"""Commands on the wire. A step that waits for a component's work holds no place between two questions."""
 
 
 class SendCommand(Protocol):
@@ -81,6 +83,7 @@ class Effects:
         self._send_command = send_command
         self._http = http
         self._channels = channels
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def perform(self, effect: Effect) -> Result:
         """What became of it. StaleEpoch when a newer leader has spoken."""
@@ -109,9 +112,7 @@ class Effects:
         data = effect.data
         params = data.get("params") or None
         try:
-            if params is None:
-                answer = await self._send_command(data["component"], data["command"], effect.key)
-            else:
+            async with self._places:
                 answer = await self._send_command(data["component"], data["command"], effect.key, params=params)
         except StaleEpoch:
             raise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import consume
@@ -123,20 +123,26 @@ def compile_expression(source: str) -> Expression:
     except (RecursionError, ValueError, OverflowError):
         raise TemplateFailed(f"`{source.strip()[:80]}…`: nested too deeply, or a number is too long") from None
     references = frozenset(_checked(tree, source.strip()))
-    tree = _ConcatBounded().visit(tree)
-    tree.set_environment(SANDBOX)
-    body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
-    template = SANDBOX.from_string(nodes.Template(body, lineno=1))
     roots = {reference.root for reference in references}
+    compiled: list[Template] = []
 
     def run(context: Mapping[str, Any]) -> Any:
+        if not compiled:  # most expressions are only checked
+            compiled.append(_compiled(tree))
         given = {name: context[name] if name in context else _unknown(name, context) for name in roots}
-        inner = template.new_context(given)
+        inner = compiled[0].new_context(given)
         with bounded_work():
-            consume(template.root_render_func(inner))
+            consume(compiled[0].root_render_func(inner))
         return inner.vars["result"]
 
     return Expression(source.strip(), references, run)
+
+
+def _compiled(tree: nodes.Expr) -> Template:
+    tree = _ConcatBounded().visit(tree)
+    tree.set_environment(SANDBOX)
+    body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
+    return SANDBOX.from_string(nodes.Template(body, lineno=1))
 
 
 def _unknown(name: str, context: Mapping[str, Any]) -> Missing:

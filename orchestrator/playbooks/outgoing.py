@@ -53,7 +53,7 @@ class Outgoing:
 def outside_client(tls: Any = True) -> httpx.AsyncClient:
     """A client for whoever is outside the plant: no token, no proxies or certificates of the environment."""
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE // 4, keepalive_expiry=5.0)
-    timeout = httpx.Timeout(EXCHANGE_S, connect=CONNECT_S)
+    timeout = httpx.Timeout(EXCHANGE_S, connect=CONNECT_S, pool=EXCHANGE_S / 2)
     return httpx.AsyncClient(verify=tls, limits=limits, timeout=timeout, trust_env=False, follow_redirects=False)
 
 

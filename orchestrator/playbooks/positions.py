@@ -69,6 +69,10 @@ class Positions:
         return PlaybookProblem(self.file, line, column, dotted(loc), message, hint)
 
 
+class Enough(Exception):
+    """Nothing more is looked at."""
+
+
 @dataclass
 class Findings:
     """What was found. `oversized`: there is so much of it that nothing else is looked at."""
@@ -77,9 +81,15 @@ class Findings:
     errors: list[PlaybookProblem] = field(default_factory=list)
     warnings: list[PlaybookProblem] = field(default_factory=list)
     oversized: bool = False
+    expressions: int = 0
 
     def error(self, loc: Loc, message: str, hint: str = "", *, of_name: bool = False) -> None:
+        """Raises Enough when no more than there are already would be told."""
+        if len(self.errors) >= PROBLEMS_MAX:
+            raise Enough
         self.errors.append(self.positions.problem(loc, message, hint, of_name=of_name))
 
     def warning(self, loc: Loc, message: str, hint: str = "") -> None:
+        if len(self.warnings) >= PROBLEMS_MAX:
+            return
         self.warnings.append(self.positions.problem(loc, message, hint))

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from orchestrator.playbooks.positions import PROBLEMS_MAX, Loc, Place, PlaybookProblem, Positions, dotted
+from orchestrator.playbooks.positions import PROBLEMS_MAX, Enough, Loc, Place, PlaybookProblem, Positions, dotted
 
 BYTES_MAX = 64 * 1024
 NESTING_MAX = 80
@@ -56,17 +56,13 @@ def read(text: str, file: str) -> Tree:
             for event in yaml.parse(text, Loader=_LOADER):
                 reader.take(event)
             whole = True
-        except _Enough:
+        except Enough:
             pass
         except yaml.MarkedYAMLError as error:
             reader.broken(error)
         except (yaml.YAMLError, UnicodeError) as error:
             reader.unreadable(error, text)
     return Tree(reader.value, reader.positions, reader.problems, whole)
-
-
-class _Enough(Exception):
-    """Nothing more is read."""
 
 
 @dataclass(slots=True)
@@ -94,7 +90,7 @@ class _Reader:
     def complain(self, place: Place, loc: Loc, message: str, hint: str = "") -> None:
         self.problems.append(PlaybookProblem(self.positions.file, *place, dotted(loc), message, hint))
         if len(self.problems) >= PROBLEMS_MAX:
-            raise _Enough
+            raise Enough
 
     def take(self, event: yaml.Event) -> None:
         match event:
@@ -102,7 +98,7 @@ class _Reader:
                 self._documents += 1
                 if self._documents > 1:
                     self.complain(_place(event), (), "a second document begins here", "one playbook a file")
-                    raise _Enough
+                    raise Enough
             case yaml.AliasEvent():
                 self._node(event)
                 self._put(None, _place(event), ())
@@ -120,7 +116,7 @@ class _Reader:
         loc, place = self._loc(), _place(event)
         if self._count > NODES_MAX:
             self.complain(place, loc, f"a playbook has at most {NODES_MAX} values", "split it up")
-            raise _Enough
+            raise Enough
         if isinstance(event, yaml.AliasEvent):
             self.complain(place, loc, "aliases (*name) are not read", "write it out")
             return
@@ -176,7 +172,7 @@ class _Reader:
         place, loc = _place(event), self._loc()
         if len(self._open) >= NESTING_MAX:
             self.complain(place, loc, f"nested more than {NESTING_MAX} deep")
-            raise _Enough
+            raise Enough
         value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         top = self._open[-1] if self._open else None
         if top is not None and isinstance(top.value, dict) and top.awaits_name and not top.skipped:

@@ -3,12 +3,13 @@
 The rules go over the tree as it was read, so that they find what they find also where the models find something else.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.playbooks import cron
 from orchestrator.playbooks.fields import DEPTH_MAX, STEPS_MAX
-from orchestrator.playbooks.positions import Findings, Loc
+from orchestrator.playbooks.positions import Enough, Findings, Loc
 from orchestrator.playbooks.scopes import (
     CONDITION_ROOTS,
     EXECUTION_MEMBERS,
@@ -32,8 +33,17 @@ _NO_TEMPLATES = frozenset(
 )
 
 
+EXPRESSIONS_MAX = 1_000
+"""In one playbook: to read one takes some tenths of a millisecond."""
+
+
 def apply_rules(tree: Mapping[str, Any], findings: Findings) -> None:
     """Adds to `findings` what is wrong, and what is only doubtful."""
+    with contextlib.suppress(Enough):
+        _apply(tree, findings)
+
+
+def _apply(tree: Mapping[str, Any], findings: Findings) -> None:
     _sizes(tree, findings)
     if findings.oversized:
         return
@@ -118,6 +128,10 @@ def _deep(value: Any, loc: Loc, roots: Roots, templates: Templates, findings: Fi
 def _check(value: Any, loc: Loc, roots: Roots, templates: Templates, findings: Findings, *, bare: bool = False) -> None:
     if not isinstance(value, str) or not value.strip():  # not text: the models say so
         return
+    findings.expressions += 1 if bare else value.count("{{")
+    if findings.expressions > EXPRESSIONS_MAX:
+        findings.error(loc, f"a playbook has at most {EXPRESSIONS_MAX} expressions", "split it up")
+        raise Enough
     for fault in templates.check(value, roots, bare=bare):
         findings.error(loc, fault.message, fault.hint)
 

@@ -1,6 +1,6 @@
 """A plant whose leader is killed at a fail point while it drives a playbook, and what the components saw of it.
 
-The playbook has 16 steps in two executions and a third that its end starts: nesting, branches, items, a retry, waits,
+The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry, waits,
 a variable, an HTTP request, a notification, a child. Each run's effects are written down by those who have them.
 """
 
@@ -83,7 +83,7 @@ name: after
 trigger: {type: playbook_ended, playbook: crash, status: [SUCCEEDED, FAILED, TIMED_OUT, CANCELLED]}
 concurrency: {limit: 100}
 actions:
-  - {type: send_command, component: press, command: MARK, params: {tag: "{{ trigger.execution }} after"}, timeout: 20s}
+  - {type: send_command, component: press, command: MARK, params: {tag: "{{ trigger.execution }} after"}}
 """
 LIFECYCLE = ("INITIALIZE", "START", "STOP", "RESET")
 END_S = 40.0
@@ -110,7 +110,7 @@ class ArmedTopology(Topology):
 
 
 class Sink:
-    """Takes requests and notifications, and remembers their keys: a receiver that knows keys does each once."""
+    """Takes requests and notifications, and remembers their keys."""
 
     def __init__(self) -> None:
         self.keys: dict[str, set[str]] = {}
@@ -134,7 +134,7 @@ class Sink:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """`killed`: how the leader ended, empty when the point was not reached. `problems`: what was not as it should be."""
+    """`killed`: how the leader ended, empty when the point was not reached. `problems`: what was not right."""
 
     point: str
     killed: str
@@ -149,6 +149,7 @@ class CrashPlant:
         self._directory = directory
         self._stack = AsyncExitStack()
         self.sink = Sink()
+        self._causes: dict[str, str] = {}
         self.topology: ArmedTopology
         self.nodes: LocalPlant
 
@@ -234,31 +235,33 @@ class CrashPlant:
 
         async def look() -> dict[str, str] | None:
             try:
-                answer = await self.nodes.call("GET", "/v1/executions?limit=20")
-                if answer.status_code != 200:
-                    return None
-                found = answer.json()["executions"]
-                ours = [each["id"] for each in found if each["playbook"] == "crash"]
-                # The newest is this run's, as one run follows the other: it must be the only one.
-                rows = {each["id"]: each for each in found}
-                mine = [each for each in ours if await self._run_of(each) == run]
+                return await self._look(run)
             except (httpx.HTTPError, PlantError):
                 return None
-            after = [
-                each["id"] for each in found if each["playbook"] == "after" and (await self._run_of(each["id"])) in mine
-            ]
-            if not mine or len(after) < len(mine):
-                return None
-            children = [each["id"] for each in found if each["parent"] and each["parent"]["execution"] in mine]
-            statuses = {each: str(rows[each]["status"]) for each in (*mine, *after, *children)}
-            return statuses if not {"QUEUED", "RUNNING", "PAUSED"} & set(statuses.values()) else None
 
         return await until(look, seconds=END_S, what=f"end of run {run}", interval=0.05)
 
-    async def _run_of(self, execution_id: str) -> str:
+    async def _look(self, run: str) -> dict[str, str] | None:
+        """The statuses of the run's executions; None while one is still to come or open."""
+        answer = await self.nodes.call("GET", "/v1/executions?limit=20")
+        if answer.status_code != 200:
+            return None
+        found = answer.json()["executions"]
+        for each in found:
+            if each["id"] not in self._causes:
+                self._causes[each["id"]] = await self._cause(each["id"])
+        mine = [each["id"] for each in found if each["playbook"] == "crash" and self._causes[each["id"]] == run]
+        after = [each["id"] for each in found if each["playbook"] == "after" and self._causes[each["id"]] in mine]
+        children = [each["id"] for each in found if each["parent"] and each["parent"]["execution"] in mine]
+        statuses = {each["id"]: str(each["status"]) for each in found if each["id"] in (*mine, *after, *children)}
+        complete = bool(mine) and len(after) >= len(mine)
+        return statuses if complete and not {"QUEUED", "RUNNING", "PAUSED"} & set(statuses.values()) else None
+
+    async def _cause(self, execution_id: str) -> str:
         """Of `crash`, the run that its event named; of `after`, the execution that it follows."""
         answer = await self.nodes.call("GET", f"/v1/executions/{execution_id}")
-        trigger = answer.json().get("trigger", {})
+        answer.raise_for_status()
+        trigger = answer.json()["trigger"]
         return str(trigger.get("payload", {}).get("run") or trigger.get("execution", ""))
 
     # ── What was seen ────────────────────────────────
@@ -284,26 +287,13 @@ class CrashPlant:
         for name, counts in wanted.items():
             seen = self._effects(name)
             seen.subtract(before[name])
-            for effect in sorted(counts.keys() | {each for each, count in seen.items() if count}):
-                if seen[effect] != counts[effect]:
-                    problems.append(f"run {run}: {name} saw {effect} {seen[effect]} times, wanted {counts[effect]}")
+            problems += [
+                f"run {run}: {name} saw {effect} {seen[effect]} times, wanted {counts[effect]}"
+                for effect in sorted(counts.keys() | {each for each, count in seen.items() if count})
+                if seen[effect] != counts[effect]
+            ]
         for what in ("request", "notification"):
             keys = self.sink.keys.get(f"{run} {what}", set())
             if len(keys) != 1:
                 problems.append(f"run {run}: the {what} came under {len(keys)} keys")
         return problems
-
-
-async def passings(plant: CrashPlant, name: str, first: int = 1, step: int = 1) -> list[Outcome]:
-    """Runs whose leaders are killed at the first passing of a point, at the second, … until one is not reached."""
-    outcomes: list[Outcome] = []
-    number = first
-    while True:
-        outcome = await plant.run(f"{name}:{number}")
-        outcomes.append(outcome)
-        if not outcome.killed:
-            return outcomes
-        number += step
-
-
-__all__ = ["CrashPlant", "Outcome", "passings"]

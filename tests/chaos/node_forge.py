@@ -1,7 +1,7 @@
 """Node processes by fork from one that has imported everything: a killed node is back in a few tenths of a second.
 
-A plant whose leader is killed hundreds of times would spend nearly all of its time in imports. A forked node has its own
-session, log, environment and fail points, runs the same command, and dies with the forge, which dies with the test.
+A plant whose leader is killed hundreds of times would spend nearly all of its time in imports. A forked node has its
+own session, log, environment and fail points, runs the same command, and dies with the forge, which dies with the test.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 """The playbooks that come with Triarch, all eight on one plant of real processes; the leader is killed under two."""
 
+import json
 import signal
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Program
+from tests.command_line import triarch
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(180)]
@@ -57,14 +59,18 @@ class Stage:
         """A request that is repeated under its key until some node has answered it."""
         key = uuid.uuid4().hex
 
-        async def answered() -> httpx.Response | None:
+        found: list[httpx.Response] = []
+
+        async def answered() -> bool:
             try:
                 answer = await self.plant.call(method, path, json=json, key=key)
             except httpx.HTTPError:
-                return None
-            return None if answer.status_code >= 500 else answer
+                return False
+            found.append(answer)
+            return answer.status_code < 500
 
-        return await eventually(answered, deadline_s=20, every_s=0.1)  # type: ignore[return-value]
+        await eventually(answered, deadline_s=20, every_s=0.1)
+        return found[-1]
 
     async def states(self) -> dict[str, str]:
         answer = await self.call("GET", "/v1/components")
@@ -80,11 +86,14 @@ class Stage:
         return list(answer.json()["executions"])
 
     async def ended(self, execution: str, deadline_s: float = 30.0) -> dict[str, Any]:
-        async def look() -> dict[str, Any] | None:
-            document: dict[str, Any] = (await self.call("GET", f"/v1/executions/{execution}")).json()
-            return document if document["status"] in ENDED else None
+        found: list[dict[str, Any]] = []
 
-        return await eventually(look, deadline_s=deadline_s, every_s=0.1)  # type: ignore[return-value]
+        async def over() -> bool:
+            found.append((await self.call("GET", f"/v1/executions/{execution}")).json())
+            return found[-1]["status"] in ENDED
+
+        await eventually(over, deadline_s=deadline_s, every_s=0.1)
+        return found[-1]
 
     async def triggered(self, playbook: str, known: int) -> dict[str, Any]:
         """The execution that a trigger has started beyond those known, once it has ended."""
@@ -118,6 +127,15 @@ class Stage:
             return True
 
         await eventually(there, deadline_s=15, every_s=0.1)
+
+
+async def test_the_checker_passes_all_of_them_with_a_failure_and_a_takeover() -> None:
+    files = sorted(DIRECTORY.glob("*.yaml"))
+    code, out, err = await triarch("playbook", "check", *files, "-o", "json")
+    assert code == 0, out + err
+    reports = json.loads(out)
+    assert [report["playbook"] for report in reports] == [file.stem for file in files]
+    assert all(report["complete"] and report["states"] > 100 for report in reports)
 
 
 async def test_all_of_them_on_real_components(plant: LocalPlant, tmp_path: Path) -> None:

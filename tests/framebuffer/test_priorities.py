@@ -238,6 +238,23 @@ async def test_affinity_keeps_a_camera_where_it_was_until_that_goes(streams: Fra
     assert all(moved[camera] == found for camera, found in homes.items() if found != {"p1"})
 
 
+async def test_homes_at_processors_that_are_gone_are_forgotten(streams: FrameStreams) -> None:
+    session = await opened(streams)
+    both = msgspec.structs.replace(table(("p1", "default,a", 20), ("p2", "b", 20)), strategy="affinity")
+    await streams.publish(session, [*frames(0, 1, "a"), *frames(1, 2, "b")])
+    await streams.dispatch(EPOCH, NODE, both)
+    homes = {b"a cam": b"p1", b"b cam": b"p2"}
+    for rows, claim, left in (
+        (both, True, homes),
+        (RoutingTable("affinity"), True, homes),  # a leader that knows nobody yet
+        (RoutingTable("affinity", both.rows[:1]), False, homes),
+        (RoutingTable("affinity", both.rows[:1]), True, {b"a cam": b"p1"}),
+        (RoutingTable("least_loaded", both.rows[:1]), True, {}),
+    ):
+        await streams.dispatch(EPOCH, NODE, rows, claim=claim)
+        assert await streams.redis.hgetall(streams.keys.affinity) == left
+
+
 async def test_affinity_goes_elsewhere_for_a_while_when_its_own_is_full(streams: FrameStreams) -> None:
     session = await opened(streams)
     rows = msgspec.structs.replace(table(("p1", "default", 2), ("p2", "default", 2)), strategy="affinity")

@@ -27,6 +27,7 @@ from orchestrator.monitoring.alert_commands import (
 )
 from orchestrator.monitoring.alert_rules import ConditionSpec, RuleSpec, default_rules
 from orchestrator.monitoring.alerts import AlertRegistry
+from orchestrator.monitoring.notices import AGE_MAX_S, due
 from orchestrator.monitoring.silencing import active, silenced_by
 
 RULE = RuleSpec(condition=ConditionSpec(kind="metric", name="temperature", above=250.0)).rule("oven-too-hot")
@@ -257,6 +258,45 @@ def test_two_nodes_agree_and_nothing_raises(commands: list[tuple[str, bytes]]) -
         ids = [row.id for row in (*one.firing.values(), *one.resolved)]
         assert len(ids) == len(set(ids))
         assert all(row.members and row.firing for row in one.firing.values())
+
+
+def told(log: Log, now: float, least: str = "info") -> list[str]:
+    return [notice.key for notice in due(log.state, now, least=least)]
+
+
+def test_people_are_told_once_of_the_beginning_and_of_the_end() -> None:
+    log = Log()
+    log.apply(record(report("press")))
+    (notice,) = due(log.state, 2.0, least="error")
+    assert (notice.key, notice.message) == ("alert/a1/fired", "FIRING component-fault: torn")
+    assert (notice.data["state"], "told" in notice.data) == ("FIRING", False)
+    assert told(log, 2.0, least="critical") == []
+    log.apply(Notified(id="a1", phase="fired"))
+    assert told(log, 2.0) == []
+    log.apply(record(report("oven", "press")))
+    assert told(log, 3.0) == [], "a further member is no news"
+    log.apply(record(report()))
+    assert told(log, 5.0) == ["alert/a1/resolved"]
+    log.apply(Notified(id="a1", phase="resolved"))
+    assert told(log, 6.0) == []
+
+
+def test_of_what_is_over_before_it_was_told_only_the_end_is_told_and_old_stories_are_not() -> None:
+    log = Log()
+    log.apply(record(report("press")))
+    log.apply(record(report()))
+    assert told(log, 3.0) == ["alert/a1/resolved"]
+    assert told(log, 3.0 + AGE_MAX_S) == []
+
+
+def test_nobody_is_told_of_what_is_silenced() -> None:
+    log = Log()
+    log.apply(silence(until=100.0))
+    log.apply(record(report("press")))
+    assert told(log, 50.0) == []
+    assert told(log, 100.0) == ["alert/a2/fired"], "the silence is over"
+    log.apply(record(report()), time=60.0)
+    assert told(log, 100.0) == [], "it was over within the silence"
 
 
 def test_a_silence_row_is_what_its_command_said() -> None:

@@ -8,19 +8,55 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner, Result
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from orchestrator.cli.main import main
 from orchestrator.monitoring.alert_rules import default_rules
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.orchestrator.plant_parts import served
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
 
+class Hook:
+    """Takes notices, as a chat or a pager does. It refuses the first one, as one that is overloaded."""
+
+    def __init__(self) -> None:
+        self.notices: list[dict[str, Any]] = []
+        self.refused = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        notice = await Request(scope, receive).json()
+        if not self.refused:
+            self.refused = notice["id"]
+            await Response(status_code=503)(scope, receive, send)
+            return
+        self.notices.append(notice)
+        await Response(status_code=204)(scope, receive, send)
+
+
 @pytest.fixture(scope="module")
-async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    async with serving(1, tmp_path_factory.mktemp("alerts"), token=TOKEN) as found:
+async def hook() -> AsyncIterator[tuple[Hook, str]]:
+    taking = Hook()
+    async with served(taking) as url:
+        yield taking, url
+
+
+@pytest.fixture(scope="module")
+async def nodes(tmp_path_factory: pytest.TempPathFactory, hook: tuple[Hook, str]) -> AsyncIterator[Nodes]:
+    told: dict[str, Any] = {
+        "monitoring": {"notify": ["hook"]},
+        "notifications": {"channels": {"hook": _webhook(hook[1])}},
+    }
+    async with serving(1, tmp_path_factory.mktemp("alerts"), token=TOKEN, **told) as found:
         yield found
+
+
+def _webhook(url: str) -> dict[str, str]:
+    return {"kind": "webhook", "url": f"{url}/services/secret"}
 
 
 @pytest.fixture
@@ -156,6 +192,30 @@ async def test_an_alert_from_its_beginning_to_its_end(nodes: Nodes, http: httpx.
     assert_problem(refused, 409, "alert_resolved")
     assert (await triarch(nodes, "alert", "ack", row["id"])).exit_code == 4
     assert (await triarch(nodes, "alert", "get", "a999999")).exit_code == 3
+
+
+async def test_people_are_told_of_an_alert_and_of_its_end(
+    hook: tuple[Hook, str], nodes: Nodes, http: httpx.AsyncClient
+) -> None:
+    taking = hook[0]
+    oven = Reporting(http, "oven-1")
+    await oven.register()
+    await oven.say("FAULT", reason="too hot")
+    row = await firing(http, "component-fault")
+
+    def told() -> list[str]:
+        return [notice["id"] for notice in taking.notices if notice["data"]["id"] == row["id"]]
+
+    fired, over = f"alert/{row['id']}/fired", f"alert/{row['id']}/resolved"
+    await eventually(lambda: told() == [fired], deadline_s=15)
+    (notice,) = [each for each in taking.notices if each["id"] == fired]
+    assert taking.refused
+    assert (notice["severity"], notice["data"]["state"]) == ("error", "FIRING")
+    assert notice["message"].startswith("FIRING component-fault: ")
+    assert "oven-1" in notice["message"]
+    await eventually(lambda: nodes.nodes[0].state.alerts.firing["component-fault", ""].told == ("fired",))
+    await http.delete("/v1/components/oven-1")
+    await eventually(lambda: told() == [fired, over], deadline_s=15)
 
 
 async def test_silences(nodes: Nodes, http: httpx.AsyncClient, press: Reporting) -> None:

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from pydantic import BaseModel
 
 from orchestrator.component import Component
+from orchestrator.lifecycle import State
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.support import eventually, free_port
 
@@ -114,3 +116,76 @@ async def test_a_component_that_does_not_answer_has_an_unknown_outcome(nodes: No
         )
         assert (answer.status_code, answer.json()["code"]) == (504, "outcome_unknown")
         assert answer.json()["idempotency_key"] == "k-mute"
+
+
+# ── Heartbeats ────────────────────────────────
+
+
+def beat(component_id: str, **payload: object) -> dict[str, object]:
+    return {"type": "component.heartbeat", "source": component_id, "payload": {"state": "READY", **payload}}
+
+
+async def test_heartbeats_at_a_follower_are_gathered_and_each_is_answered_by_itself(nodes: Nodes) -> None:
+    leader, follower = await nodes.leader(), await nodes.follower()
+    http = nodes.clients[follower]
+    for number in range(3):
+        body = {"id": f"beating-{number}", "address": f"http://127.0.0.1:{free_port()}"}
+        assert (await http.post("/v1/components", json=body)).status_code == 201
+    sent = [beat(f"beating-{number}", cpu=0.5, metrics={"n": number}) for number in range(3)]
+    wrong = [beat("nobody"), beat("beating-0", state="ASLEEP"), beat("beating-1", incarnation="another")]
+    answers = await asyncio.gather(*(http.post("/event", json=event) for event in [*sent, *wrong]))
+    assert [answer.status_code for answer in answers] == [204, 204, 204, 404, 422, 409]
+    codes = [answer.json()["code"] for answer in answers[3:]]
+    assert codes == ["component_unknown", "event_invalid", "component_superseded"]
+    assert "payload.state" in answers[4].json()["detail"]
+    for number in range(3):
+        row = (await http.get(f"/v1/components/beating-{number}")).json()
+        assert (row["cpu"], row["metrics"]) == (0.5, {"n": float(number)})
+        assert row["last_seen_s"] < 60
+    figures = (await nodes.clients[leader].get("/metrics")).text
+    assert 'route="/v1/components/heartbeats",status="200"' in figures, "they came together"
+    assert 'route="/event"' in (await http.get("/metrics")).text
+    listed = (await http.get("/v1/components")).json()
+    assert {row["id"] for row in listed} >= {"beating-0", "beating-1", "beating-2"}
+    stale = (await http.get("/v1/components/beating-0?consistency=stale")).json()
+    assert (stale["last_seen_s"], stale["metrics"]) == (None, {}), "only the leader hears"
+
+
+async def test_heartbeats_of_several_in_one_request(nodes: Nodes) -> None:
+    http = nodes.clients[await nodes.follower()]
+    await http.post("/v1/components", json={"id": "one", "address": f"http://127.0.0.1:{free_port()}"})
+    batch = [beat("one"), beat("nobody"), {"type": "door.opened", "source": "one"}, 5]
+    answer = (await http.post("/v1/components/heartbeats", json=batch)).json()
+    assert answer["taken"] == 1
+    assert [(each["index"], each["code"]) for each in answer["refused"]] == [
+        *((1, "component_unknown"), (2, "unknown_event"), (3, "event_invalid")),
+    ]
+
+
+async def test_other_events_at_a_follower_are_passed_on_by_themselves(nodes: Nodes) -> None:
+    http = nodes.clients[await nodes.follower()]
+    await http.post("/v1/components", json={"id": "door", "address": f"http://127.0.0.1:{free_port()}"})
+    assert (await http.post("/event", json={"type": "door.opened", "source": "door"})).status_code == 204
+    assert (await http.post("/event", content=b"[1]")).json()["code"] == "event_invalid"
+    assert (await http.get("/event")).json()["address"] == str(http.base_url).rstrip("/")
+
+
+async def test_a_command_of_its_own_goes_through_the_api(nodes: Nodes) -> None:
+    http = nodes.clients[await nodes.follower()]
+    lathe = Press("lathe", orchestrator_url=nodes.urls, heartbeat_s=0.2, token=TOKEN)
+
+    class Turns(BaseModel):
+        turns: int
+
+    async def turn(params: Turns) -> dict[str, int]:
+        return {"turned": params.turns}
+
+    lathe.on_command("TURN", Turns, turn, states=(State.READY,))
+    path = "/v1/components/lathe/commands"
+    async with running(lathe):
+        answer = await http.post(path, json={"command": "TURN", "params": {"turns": 3}})
+        assert (answer.status_code, answer.json()["result"]) == (200, {"turned": 3})
+        unknown = await http.post(path, json={"command": "JUMP"})
+        assert (unknown.status_code, unknown.json()["code"]) == (422, "command_unsupported")
+        surplus = await http.post(path, json={"command": "CMD_START", "params": {"fast": True}})
+        assert (surplus.status_code, surplus.json()["code"]) == (422, "event_invalid")

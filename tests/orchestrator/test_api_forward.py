@@ -192,7 +192,10 @@ async def test_a_write_that_was_sent_and_not_answered_has_an_unknown_outcome(tmp
         assert given.json()["idempotency_key"] == given.headers["Idempotency-Key"] == "k-1"
         made = await nodes.clients[2].post(path, json=body)
         assert (made.status_code, len(made.json()["idempotency_key"])) == (504, 32)
-        # A read changes nothing: it is only refused.
+        # A read changes nothing: it is only refused. Nor does a heartbeat that is repeated.
+        beat = {"type": "component.heartbeat", "source": "press", "payload": {"state": "READY"}}
+        beaten = await nodes.clients[2].post("/event", json=beat)
+        assert (beaten.status_code, beaten.json()["code"]) == (503, "no_leader")
         read = await nodes.clients[2].get("/processors")
         assert (read.status_code, read.json()["code"]) == (503, "no_leader")
 
@@ -255,6 +258,9 @@ async def test_when_the_leader_is_gone(tmp_path: Path) -> None:
         assert "no leader is known" in (await client.get("/readyz")).json()["reasons"]
         refused = await client.post("/processors/register", json=registration("never"))
         assert (refused.status_code, refused.json()["code"]) == (503, "no_leader")
+        beat = {"type": "component.heartbeat", "source": "press", "payload": {"state": "READY"}}
+        beaten = await client.post("/event", json=beat)
+        assert (beaten.status_code, beaten.json()["code"]) == (503, "no_leader")
         assert (await client.get("/health")).status_code == 503
         assert (await client.get("/health")).json()["status"] == "unhealthy"
         assert (await client.get("/v1/cluster")).json()["leader"] is None

@@ -296,8 +296,15 @@ async def test_events_that_nobody_takes(http: httpx.AsyncClient) -> None:
     assert_problem(await http.post("/event", json=large), 413, "event_too_large")
     unknown = {"type": "component.heartbeat", "source": "nobody", "payload": {"state": "READY"}}
     assert_problem(await http.post("/event", json=unknown), 404, "component_unknown")
-    strange = {"type": "no.such_type", "source": "nobody"}
+    strange = {"type": "component.no_such_type", "source": "nobody"}
     assert_problem(await http.post("/event", json=strange), 422, "unknown_event")
+    assert_problem(
+        await http.post("/event", json={"type": "door.opened", "source": "nobody"}), 404, "component_unknown"
+    )
+    for body in (b"{}", b"[", b"[1, {]", b"\xff"):
+        assert_problem(await http.post("/v1/components/heartbeats", content=body), 422, "event_invalid")
+    many = [unknown] * 2_001
+    assert_problem(await http.post("/v1/components/heartbeats", json=many), 413, "event_too_large")
 
 
 # ── Idempotency ──────────────────────────────────────────────────────────────────────────────────────────────────────

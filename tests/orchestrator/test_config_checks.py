@@ -146,6 +146,16 @@ def test_levels_of_backpressure(tmp_path: Path) -> None:
     assert (thresholds.low, thresholds.high, thresholds.critical) == (0.5, 0.7, 0.95)
 
 
+# ── Who is told of alerts ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_is_told_of_alerts_is_a_channel(tmp_path: Path) -> None:
+    problem = only(refused(tmp_path, tree(1, monitoring={"notify": ["default", "pager"]})))
+    assert problem.field == "monitoring.notify[1]"
+    assert "'pager'" in problem.message
+    assert load(tmp_path, tree(1, monitoring={"notify": ["default"]})).monitoring.notify == ("default",)
+
+
 # ── Durations ────────────────────────────────────────────────────────────────────────────────────────────
 
 

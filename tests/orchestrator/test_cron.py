@@ -110,7 +110,7 @@ def test_times_outside_of_the_calendar_are_refused(time: float) -> None:
         next_after("* * * * *", time)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(line=_LINES, time=_TIMES, zone_name=st.sampled_from(ZONES), share=st.floats(0, 1, exclude_max=True))
 def test_nothing_is_due_in_between(line: str, time: int, zone_name: str, share: float) -> None:
     """Asked at any time before the next one, the answer is that one: so a leader that takes over misses nothing."""
@@ -126,7 +126,7 @@ def test_nothing_is_due_in_between(line: str, time: int, zone_name: str, share: 
     assert next_after(line, due, zone_name) > due
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     minutes=st.sets(st.integers(0, 59), min_size=1, max_size=3),
     hours=st.sets(st.integers(0, 23), min_size=1, max_size=3),

@@ -113,7 +113,11 @@ async def plant(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) ->
 
 async def test_commands_waits_and_figures(plant: Plant) -> None:
     records: list[tuple[ExecutionRow, ExecutionRow]] = []
-    plant.node.playbooks.listeners.append(lambda before, after: records.append((before, after)))
+
+    def noted(before: ExecutionRow, after: ExecutionRow) -> None:
+        records.append((before, after))
+
+    plant.node.playbooks.listeners.append(noted)
     playbook = await plant.put(
         "  - {type: send_command, component: press, command: CMD_INITIALIZE, wait: true}\n"
         "  - {type: wait_for_state, component: press, target_state: INIT_COMPLETE}\n"
@@ -124,7 +128,7 @@ async def test_commands_waits_and_figures(plant: Plant) -> None:
     assert [str(step.status) for step in row.steps.values()] == ["SUCCEEDED"] * len(row.steps)
     assert records
     assert all(after.revision > before.revision for before, after in records)
-    plant.node.playbooks.listeners.clear()
+    plant.node.playbooks.listeners.remove(noted)
     page = (await plant.get("/metrics")).text
     assert 'triarch_steps_total{status="SUCCEEDED",type="set_group_state"} 1.0' in page
     assert 'triarch_executions_open{status="RUNNING"} 0.0' in page

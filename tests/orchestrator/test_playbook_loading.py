@@ -187,6 +187,10 @@ def test_sizes_are_bounded() -> None:
     assert len(problems) == PROBLEMS_MAX
     with pytest.raises(PlaybookInvalid, match=r"and 300 more$"):
         load_text(many, file="a")
+    texts = "".join(f"  - {{type: log_event, message: '{'{{ trigger.x }}' * 90}'}}\n" for _ in range(12))
+    assert "at most 1000 expressions" in refused("name: a\nactions:\n" + texts)[0]["message"]
+    unknown = "".join(f"  - {{type: log_event, message: '{{{{ a{number} }}}}'}}\n" for number in range(400))
+    assert len(refused("name: a\nactions:\n" + unknown)) == PROBLEMS_MAX
     assert refused("a: \ud800")[0]["message"].startswith("not YAML")
 
 
@@ -212,6 +216,7 @@ def test_cycles_are_named() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=3, unique=True), min_size=1)
 )
@@ -321,25 +326,25 @@ def loads_or_is_refused(text: str) -> None:
         assert loaded.playbook.actions
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(value=st.dictionaries(_WORDS, _VALUES, max_size=6))
 def test_any_data_loads_or_is_refused(value: Any) -> None:
     loads_or_is_refused(yaml.safe_dump(value))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(steps=st.lists(_STEPS, max_size=4), trigger=_VALUES)
 def test_any_steps_load_or_are_refused(steps: Any, trigger: Any) -> None:
     loads_or_is_refused(yaml.safe_dump({"name": "a", "actions": steps, "trigger": trigger}))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(lines=_LINES)
 def test_any_text_loads_or_is_refused(lines: list[str]) -> None:
     loads_or_is_refused("".join(lines))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_damaged_playbook_loads_or_is_refused(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(GOOD)))

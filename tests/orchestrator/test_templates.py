@@ -459,19 +459,21 @@ _PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(value=_JSON)
 def test_a_value_comes_through_as_it_is(value: Any) -> None:
     found = render("{{ value }}", {"value": value})
     assert (found, json.dumps(found)) == (value, json.dumps(value))
 
 
+@settings(deadline=None)
 @given(value=_JSON)
 def test_data_without_templates_is_not_changed(value: Any) -> None:
     if "{" not in json.dumps(value, ensure_ascii=False).replace("{}", "").replace('{"', ""):
         assert render({"a": [value]}, {}) == {"a": [value]}
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(pieces=st.lists(_PIECES, max_size=14), context=st.dictionaries(st.sampled_from(["trigger", "vars"]), _JSON))
 def test_whatever_is_written_gives_data_or_is_refused(pieces: list[str], context: dict[str, Any]) -> None:
     text = "".join(pieces)
@@ -487,6 +489,7 @@ def test_whatever_is_written_gives_data_or_is_refused(pieces: list[str], context
         templates.check(wanted, {"trigger": None}, bare=True)
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=200))
 def test_any_text_gives_data_or_is_refused(text: str) -> None:
     try:
@@ -498,6 +501,7 @@ def test_any_text_gives_data_or_is_refused(text: str) -> None:
     assert not refused or "{" in text
 
 
+@settings(deadline=None)
 @given(left=st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False), data=st.data())
 def test_arithmetic_stays_within_64_bits(left: float, data: st.DataObject) -> None:
     right = data.draw(st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False))

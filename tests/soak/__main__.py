@@ -18,7 +18,10 @@ from orchestrator.errors import OrchestratorError
 from tests.chaos.faults import FaultMissing
 from tests.soak import report
 
-CAMPAIGNS = ("torture", "rejoin", "calm", "bounded", "isolated", "frame-kills", "primary-kills", "million", "overload")
+CAMPAIGNS = (
+    *("torture", "rejoin", "calm", "bounded", "isolated", "frame-kills", "primary-kills", "million", "overload"),
+    "playbook-crashes",
+)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -27,7 +27,8 @@ class Verification:
 
 
 def actions_taken(row: ExecutionRow) -> list[dict[str, Any]]:
-    """Each action that began, in order: members `type id status path code` and those of its intent.
+    """Each action that began, in order: members `type id status path code` and those of its intent and its
+    value.
 
     What was skipped did not begin; the single targets of an action and the rounds of a loop are parts of it.
     """
@@ -53,7 +54,11 @@ def compared(row: ExecutionRow, expected: Sequence[Expected]) -> Verification:
         else _line(each, names)
         for number, each in enumerate(taken)
     ]
-    lines = [line for line in difflib.ndiff(left, right) if not line.startswith("?")]
+    for tag, start, end, begin, stop in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            lines += [f"  {line}" for line in left[start:end]]
+        else:
+            lines += [f"- {line}" for line in left[start:end]] + [f"+ {line}" for line in right[begin:stop]]
     return Verification(False, f"{row.playbook} ({row.id}, {row.status}): expected -, happened +\n" + "\n".join(lines))
 
 
@@ -62,10 +67,12 @@ def _is_action(step: StepRow) -> bool:
 
 
 def _shown(step: StepRow) -> dict[str, Any]:
-    data = json.loads(step.data) if step.data else {}
-    intent = data if isinstance(data, dict) else {}
+    known: dict[str, Any] = {}
+    for text in (step.value, step.data):
+        members = json.loads(text) if text else {}
+        known |= members if isinstance(members, dict) else {}
     own = {"type": step.type, "id": step.id, "status": str(step.status), "path": step.path, "code": step.code}
-    return {**intent, **own}
+    return {**known, **own}
 
 
 def _agrees(wanted: Mapping[str, Any], taken: Mapping[str, Any]) -> bool:
