@@ -36,6 +36,7 @@ from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
+from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
@@ -89,6 +90,9 @@ class Node:
             trust_env=False,
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
         )
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
+        self._link = CommandLink(bearer)
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
@@ -177,6 +181,7 @@ class Node:
             epoch,
             propose=self.propose,
             http=self._http,
+            link=self._link,
             health_http=self._health_http,
             streams=lambda: self.shards,
             metrics=self.metrics,
@@ -272,6 +277,7 @@ class Node:
                 stack.push_async_callback(self._redis.stop)
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
+            stack.push_async_callback(self._link.aclose)
             stack.push_async_callback(self._health_http.aclose)
             stack.push_async_callback(self.playbooks.aclose)
             await self._hand_over()
