@@ -225,6 +225,7 @@ class Node:
         )
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
+        self._spawn(self.playbooks.keep_read(), "playbooks")
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames
