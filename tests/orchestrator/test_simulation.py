@@ -76,6 +76,18 @@ def test_a_key_is_done_once_and_a_busy_machine_is_asked_again() -> None:
     assert machine.finish().receive("a", Command.INITIALIZE) == (machine.finish(), None)
 
 
+def test_a_command_of_its_own_needs_started_and_changes_no_state() -> None:
+    machine, refusal = Machine("io").receive("a", "RECALIBRATE")
+    assert isinstance(refusal, Failed)
+    assert "RECALIBRATE is not possible in READY: it needs STARTED" in refusal.message
+    machine, refusal = Machine("io", State.STARTED).receive("a", "RECALIBRATE")
+    assert refusal is None
+    assert (machine.finish().state, machine.finish().outcome("a")) == (State.STARTED, Work.DONE)
+    failed = machine.fail("it slipped")
+    assert failed.state is State.STARTED
+    assert isinstance(failed.outcome("a"), Failed)
+
+
 # ── Plants ────────────────────────────────
 
 
@@ -177,7 +189,7 @@ def test_time_is_virtual_and_the_order_is_that_of_dependencies() -> None:
 @pytest.mark.parametrize(
     ("faults", "status", "says"),
     [
-        (["conveyor:FAIL:CMD_START"], "FAILED", "goes into FAULT: CMD_START failed"),
+        (["conveyor:FAIL:CMD_START"], "FAILED", "conveyor: CMD_START failed"),
         (["io:REFUSE:CMD_INITIALIZE"], "FAILED", "io refuses CMD_INITIALIZE"),
         (["io:SLOW:30s"], "FAILED", "not done within 20 s"),
         (["io:SLOW:5s"], "SUCCEEDED", "all are up"),
