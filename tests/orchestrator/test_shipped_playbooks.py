@@ -353,7 +353,7 @@ HARM = ("FAULT", "UNRESPONSIVE", "REFUSE:CMD_START", "REFUSE:CMD_GRACEFUL_STOP",
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     victim=st.sampled_from(["base", "io", "conveyor", "hall-1", "extra-1"]),
     harm=st.sampled_from(HARM),
