@@ -344,3 +344,37 @@ def test_the_timeline_shows_all_states_of_a_few_and_only_changes_of_many() -> No
     many = simulator(UP, plant={"components": {f"c{number}": {} for number in range(20)}})
     many.run("up")
     assert max(line["components"].count("=") for line in list(many.timeline.lines())[1:]) < 20
+
+
+HOOK = """
+name: hook
+trigger: {type: group_state, group: line, state: STARTED}
+actions:
+  - {type: http_request, id: told, method: POST, url: "http://127.0.0.1/{{ plant.path }}", timeout: 20s}
+  - {type: send_notification, message: "told: {{ steps.told.value.status }}", timeout: 20s}
+  - {type: set_variable, scope: plant, name: told, value: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "requests", "notices"),
+    [
+        ([], "SUCCEEDED", 1, 1),
+        (["http:LOSE_ANSWER", "notify:LOSE_ANSWER"], "SUCCEEDED", 1, 1),
+        (["http:REFUSE"], "FAILED", 0, 0),
+        (["notify:REFUSE"], "FAILED", 1, 0),
+    ],
+)
+def test_requests_and_notifications_arrive_once_or_not_at_all(
+    faults: list[str], status: str, requests: int, notices: int
+) -> None:
+    plant = {"components": {"io": {"groups": ["line"]}}, "variables": {"path": "line"}}
+    made = simulator(HOOK, UP, plant=plant)
+    made.arm("hook")
+    made.script(faults)
+    made.run("up")
+    [run] = [made.outcome(each) for each in made.records.registry.rows if made.outcome(each).playbook == "hook"]
+    assert run.status == status, run
+    assert (len(made.devices.requested), len(made.devices.notified)) == (requests, notices)
+    assert all(each["url"] == "http://127.0.0.1/line" for each in made.devices.requested)
+    assert ("told" in made.records.variables.rows) == (status == "SUCCEEDED")
