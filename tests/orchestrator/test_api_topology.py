@@ -367,6 +367,23 @@ async def test_a_component_that_is_given_up_ends_the_wait(plant: Plant) -> None:
     await eventually(lambda: io.state == "STARTED", deadline_s=15)
 
 
+async def test_a_command_that_takes_long_is_waited_for(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commanded, "ANSWER_WITHIN_S", 0.05)
+    io = plant.parts["io"]
+    io.gate.clear()
+    code, _, err = await plant.cli("component", "send", "io", "initialize", "--wait", "0.2")
+    assert (code, "io still works on it after 0.2 s; it is INITIALIZING" in err) == (Exit.UNKNOWN, True)
+    io.gate.set()
+    await eventually(lambda: io.state == "INIT_COMPLETE")
+    io.gate.clear()
+    asked = io.asked
+    starting = asyncio.create_task(plant.data("component", "send", "io", "start", "--wait", "30"))
+    await eventually(lambda: io.asked > asked + 1, deadline_s=10)
+    io.gate.set()
+    answer = await starting
+    assert (answer["completed"], answer["state"], io.calls) == (True, "STARTED", ["initialize", "start"])
+
+
 async def test_commands_and_tables(plant: Plant, tmp_path: Path) -> None:
     assert (await plant.data("component", "send", "io", "initialize"))["state"] == "INIT_COMPLETE"
     code, _, err = await plant.cli("component", "send", "io", "initialize")
