@@ -125,6 +125,7 @@ class CommandRequest(BaseModel):
     responses=problems(
         "component_exists",
         "registry_full",
+        "kind_unsupported",
         *WRITE,
         also={200: {"model": Component, "description": "Registered again"}},
     ),

@@ -1,6 +1,7 @@
 """`triarch component list|get|command|metrics`; what people want of components is in `component_wanted`."""
 
 import copy
+import json
 import time
 import uuid
 from typing import Any
@@ -12,6 +13,7 @@ from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, output_option
 from orchestrator.cli.wanted import POLL_S, component_path, wait_option
+from orchestrator.lifecycle import ALIASES, Command
 
 COLUMNS = {
     "ID": "id",
@@ -19,11 +21,14 @@ COLUMNS = {
     "STATE": "state",
     "PRESENCE": "presence",
     "DESIRED": "desired",
+    "HEALTH": "health",
     "GROUPS": "groups",
     "ADDRESS": "address",
     "REASON": "reason",
 }
 PREFIX = "CMD_"
+SHORT = frozenset({name.removeprefix(PREFIX) for name in (*Command, *ALIASES)})
+"""Lifecycle commands as people write them."""
 
 
 @click.group()
@@ -53,23 +58,35 @@ def get(component_id: str, urls: str, timeout_s: float, output: str) -> None:
 
 @component.command(
     epilog="\b\nExamples:\n  triarch component command press-1 initialize\n"
-    "  triarch component command press-1 CMD_START"
+    "  triarch component command press-1 CMD_START\n"
+    "  triarch component command scale-1 recalibrate --params '{\"offset\": 0.5}'"
 )
 @click.argument("component_id", metavar="ID")
 @click.argument("command", metavar="COMMAND")
+@click.option("--params", default="", metavar="JSON", help="What a command of the component's own takes: an object.")
 @click.option("--key", help="Repeat an earlier attempt whose outcome is unknown: the component does it once.")
 @wait_option
 @api_options
 @output_option
 def command(
-    component_id: str, command: str, key: str | None, wait_s: float, urls: str, timeout_s: float, output: str
+    component_id: str,
+    command: str,
+    params: str,
+    key: str | None,
+    wait_s: float,
+    urls: str,
+    timeout_s: float,
+    output: str,
 ) -> None:
     """Send a component COMMAND and wait for its answer; with --wait, for the end of what takes longer.
 
-    COMMAND is initialize, start, stop, graceful_stop or reset, or one of their full names such as CMD_START.
+    COMMAND is initialize, start, stop, graceful_stop or reset, one of their full names such as CMD_START, or a command
+    of the component's own.
     """
     name = command.upper().replace("-", "_")
-    body = {"command": name if name.startswith(PREFIX) else PREFIX + name}
+    body: dict[str, Any] = {"command": PREFIX + name if name in SHORT else name}
+    if params:
+        body["params"] = _object(params)
     with Api.of(urls, timeout_s) as api:
         answer = _finished(api, component_path(component_id, "/commands"), body, key or uuid.uuid4().hex, wait_s)
     emit(answer, output)
@@ -87,6 +104,16 @@ def _finished(api: Api, path: str, body: dict[str, Any], key: str, wait_s: float
         if answer["completed"] or time.monotonic() >= ends:
             return answer
         time.sleep(min(POLL_S, max(0.0, ends - time.monotonic())))
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"it is no JSON: {error}", param_hint="--params") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter('it is a JSON object, such as {"offset": 0.5}', param_hint="--params")
+    return found
 
 
 send = copy.copy(command)
