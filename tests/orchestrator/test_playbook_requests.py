@@ -1,4 +1,4 @@
-"""What an API of playbooks decides without a node: inputs, cycles, outlines, pages, and what a stream of events says."""
+"""What the API of playbooks decides without a node: inputs, cycles, outlines, pages, and what a stream of events says."""
 
 import json
 from typing import Any
