@@ -107,6 +107,7 @@ class Duties:
             state,
             propose_supervision,
             self.plant.send_command,
+            now=playbooks.clock.now,
             held=lambda: holding.of(state.executions.rows),
         )
         self.processors = ProcessorDuty(
@@ -120,7 +121,12 @@ class Duties:
             metrics=metrics,
         )
         self.pressure = PressureDuty(
-            streams, epoch, config.frames.thresholds(), smoothing_s=config.frames.pressure_smoothing_s, metrics=metrics
+            streams,
+            epoch,
+            config.frames.thresholds(),
+            smoothing_s=config.frames.pressure_smoothing_s,
+            metrics=metrics,
+            events=happened,
         )
 
         def reported(report: DispatchReport) -> None:
@@ -170,7 +176,7 @@ class Duties:
             propose_alerts,
             facts=lambda: view.world().components,
             history=history,
-            figures=FrameFigures(self.pressure.figures, metrics),
+            figures=FrameFigures(self.pressure.figures, metrics, state.processors, self.processors.gates),
         )
         self.playbooks = PlaybookDuty(
             state,

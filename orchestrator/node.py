@@ -41,9 +41,11 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.lean_transport import LeanTransport
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
@@ -70,6 +72,7 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        self.registry.register(PlantFigures(self.state))
         # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
         self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
         self.registry.register(AlertFigures(self.state.alerts, self.history))
@@ -82,6 +85,11 @@ class Node:
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
+        self._http = httpx.AsyncClient(
+            transport=LeanTransport(tls),
+            trust_env=False,
+            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+        )
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
         self._link = CommandLink(bearer)
@@ -183,7 +191,8 @@ class Node:
             playbooks=self.playbooks,
             history=self.history,
         )
-        self.playbooks.spans.taken_over(self._clock.now())
+        # Later: what has to be gone through for it must not hold up a takeover.
+        asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())
         return self._duties.in_order
 
     def dispatched(self, report: DispatchReport) -> None:

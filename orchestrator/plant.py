@@ -37,8 +37,10 @@ from orchestrator.events import (
     StateChangedPayload,
     StateReport,
 )
+from orchestrator.lifecycle import State
 from orchestrator.listener import EventTable
 from orchestrator.seen_events import SeenEvents
+from orchestrator.state_wait import wait_for_state
 from orchestrator.tasks import cancelled
 from orchestrator.verdicts import Damping, Word, silence_limit
 
@@ -169,6 +171,17 @@ class PlantDuty:
         reason = answer.message if answer.code in ("command_failed", "command_interrupted") else ""
         await self._observe(component_id, answer.state, answer.incarnation, answer.sequence, reason)
         return answer
+
+    async def wait_for_state(
+        self,
+        component_id: str,
+        target: State,
+        *,
+        timeout_s: float,
+        on_timeout: Callable[[ComponentRow], Awaitable[None]] | None = None,
+    ) -> ComponentRow:
+        """As `orchestrator.state_wait.wait_for_state`. Errors: StateNotReached, ComponentUnknown."""
+        return await wait_for_state(self._registry, component_id, target, timeout_s=timeout_s, on_timeout=on_timeout)
 
     # ── Events ────────────────────────────────
 
