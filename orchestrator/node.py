@@ -85,13 +85,8 @@ class Node:
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
-        self._http = httpx.AsyncClient(
-            transport=LeanTransport(tls),
-            trust_env=False,
-            headers={} if token is None else {"Authorization": f"Bearer {token}"},
-        )
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
+        self._http = httpx.AsyncClient(transport=LeanTransport(tls), trust_env=False, headers=bearer)
         self._link = CommandLink(bearer)
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import urllib.parse
 from typing import Any
 
 import click
@@ -82,6 +81,16 @@ def command(
         emit(api.post(component_path(component_id, "/commands"), body, key=key), output)
 
 
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter(f"it is no JSON: {error}", param_hint="--params") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter('it is a JSON object, such as {"offset": 0.5}', param_hint="--params")
+    return found
+
+
 send = copy.copy(command)
 send.name, send.epilog = (
     "send",
@@ -91,15 +100,3 @@ component.add_command(send)
 for added in COMMANDS:
     component.add_command(added)
 component.add_command(metrics)
-        path = f"/v1/components/{urllib.parse.quote(component_id, safe='')}/commands"
-        emit(api.post(path, body, key=key), output)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"it is no JSON: {error}", param_hint="--params") from None
-    if not isinstance(found, dict):
-        raise click.BadParameter('it is a JSON object, such as {"offset": 0.5}', param_hint="--params")
-    return found
