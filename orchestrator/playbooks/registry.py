@@ -274,7 +274,9 @@ class ExecutionRegistry:
         # A parent that still runs has to see how its child ended.
         gone = next((each for each in self._ended if not self._awaited(self.rows[each])), next(iter(self._ended)))
         del self._ended[gone]
-        self.rows = {key: row for key, row in self.rows.items() if key != gone}
+        rows = dict(self.rows)  # a copy without looking at each: this is done at every end, on every node
+        del rows[gone]
+        self.rows = rows
 
     def _awaited(self, row: ExecutionRow) -> bool:
         parent = None if row.parent is None else self.rows.get(row.parent.execution)
