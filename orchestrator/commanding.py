@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from cluster import Epoch
+from orchestrator.command_link import Broken, CommandLink, NotDelivered
 from orchestrator.components import ComponentRow
 from orchestrator.errors import (
     ComponentStopping,
@@ -28,13 +29,20 @@ SOURCE = "orchestrator"
 
 
 class CommandSender:
-    """Sends commands under one epoch; `timeout_s` bounds each from the connection to the whole answer."""
+    """Sends commands under one epoch; `timeout_s` bounds each from the connection to the whole answer.
 
-    def __init__(self, http: httpx.AsyncClient, epoch: Epoch, *, timeout_s: float) -> None:
+    `link` takes those that it serves, at a tenth of the cost; `http` the others.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, epoch: Epoch, *, timeout_s: float, link: CommandLink | None = None
+    ) -> None:
         self._http = http
+        self._link = link
         self._epoch = epoch
         self._timeout_s = timeout_s
-        self._timeout = httpx.Timeout(timeout_s, connect=min(1.0, timeout_s / 2))
+        self._connect_s = min(1.0, timeout_s / 2)
+        self._timeout = httpx.Timeout(timeout_s, connect=self._connect_s)
 
     async def send(
         self,
@@ -50,9 +58,9 @@ class CommandSender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 status, body = await self._exchange(row, event)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, NotDelivered) as error:
             raise Unreachable(f"component {row.id} cannot be reached at {row.address}: {error}") from error
-        except (TimeoutError, httpx.HTTPError) as error:
+        except (TimeoutError, httpx.HTTPError, Broken) as error:
             raise _unknown(row, key, f"did not answer ({type(error).__name__})") from error
         if 200 <= status < 300:
             return _answer(row, key, body)
@@ -97,6 +105,8 @@ class CommandSender:
             raise EventInvalid(f"params: they are JSON data: {error}") from None
         if len(content) > EVENT_BYTES_MAX:
             raise EventTooLarge(f"params: the command has {len(content)} bytes, an event at most {EVENT_BYTES_MAX}")
+        if self._link is not None and self._link.serves(row.address):
+            return await self._link.post(row.address, content, connect_s=self._connect_s)
         body = bytearray()
         async with self._http.stream(
             "POST",

@@ -10,7 +10,7 @@ __all__ = ["TelemetrySettings"]
 
 
 class TelemetrySettings(Section):
-    """Spans of frames, for whoever collects OpenTelemetry traces. Needs the extra `telemetry`."""
+    """Spans of frames and of executions, for whoever collects OpenTelemetry traces. Needs the extra `telemetry`."""
 
     otlp_endpoint: str | None = Field(
         default=None,

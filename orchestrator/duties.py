@@ -17,6 +17,7 @@ from framebuffer.shards import ShardedStreams
 from framebuffer.tracing import SpanSink
 from framebuffer.wire import DispatchReport
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
+from orchestrator.command_link import CommandLink
 from orchestrator.components import ComponentCommand
 from orchestrator.config import NodeConfig
 from orchestrator.events import HEARTBEAT, CommandAnswer, Event
@@ -71,6 +72,7 @@ class Duties:
         router: Router | None = None,
         playbooks: PlaybookParts,
         events: Events | None = None,
+        link: CommandLink | None = None,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -98,12 +100,14 @@ class Duties:
             health_hold_s=config.components.health_hold_s,
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
+            link=link,
         )
         holding = Holding()
         self.supervision = SupervisionDuty(
             state,
             propose_supervision,
             self.plant.send_command,
+            now=playbooks.clock.now,
             held=lambda: holding.of(state.executions.rows),
         )
         self.processors = ProcessorDuty(
@@ -117,7 +121,12 @@ class Duties:
             metrics=metrics,
         )
         self.pressure = PressureDuty(
-            streams, epoch, config.frames.thresholds(), smoothing_s=config.frames.pressure_smoothing_s, metrics=metrics
+            streams,
+            epoch,
+            config.frames.thresholds(),
+            smoothing_s=config.frames.pressure_smoothing_s,
+            metrics=metrics,
+            events=happened,
         )
 
         def reported(report: DispatchReport) -> None:
@@ -167,7 +176,7 @@ class Duties:
             propose_alerts,
             facts=lambda: view.world().components,
             history=history,
-            figures=FrameFigures(self.pressure.figures, metrics),
+            figures=FrameFigures(self.pressure.figures, metrics, state.processors, self.processors.gates),
         )
         self.playbooks = PlaybookDuty(
             state,

@@ -250,6 +250,12 @@ class OutcomeUnknown(OrchestratorError):
     status = 504
 
 
+class StateNotReached(OrchestratorError):
+    code = "state_not_reached"
+    exit_code = 7
+    status = 504
+
+
 class Unreachable(OrchestratorError):
     code = "unreachable"
     exit_code = 8

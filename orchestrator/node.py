@@ -36,13 +36,16 @@ from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
+from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
+from orchestrator.lean_transport import LeanTransport
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
+from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
@@ -69,6 +72,7 @@ class Node:
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
+        self.registry.register(PlantFigures(self.state))
         # The node's, not one leadership's: a node that leads again has a gap in its history, and the rest still.
         self.history = History(time.monotonic(), series_max=config.monitoring.history_series_max)
         self.registry.register(AlertFigures(self.state.alerts, self.history))
@@ -81,9 +85,9 @@ class Node:
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
         token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
-        self._http = httpx.AsyncClient(
-            verify=tls, trust_env=False, headers={} if token is None else {"Authorization": f"Bearer {token}"}
-        )
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(transport=LeanTransport(tls), trust_env=False, headers=bearer)
+        self._link = CommandLink(bearer)
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
@@ -172,6 +176,7 @@ class Node:
             epoch,
             propose=self.propose,
             http=self._http,
+            link=self._link,
             health_http=self._health_http,
             streams=lambda: self.shards,
             metrics=self.metrics,
@@ -181,7 +186,8 @@ class Node:
             playbooks=self.playbooks,
             history=self.history,
         )
-        self.playbooks.spans.taken_over(self._clock.now())
+        # Later: what has to be gone through for it must not hold up a takeover.
+        asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())
         return self._duties.in_order
 
     def dispatched(self, report: DispatchReport) -> None:
@@ -266,6 +272,7 @@ class Node:
                 stack.push_async_callback(self._redis.stop)
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
+            stack.push_async_callback(self._link.aclose)
             stack.push_async_callback(self._health_http.aclose)
             stack.push_async_callback(self.playbooks.aclose)
             await self._hand_over()

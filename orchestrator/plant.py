@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from cluster import Applied, ClusterError, Epoch, KindUnsupported
+from orchestrator.command_link import CommandLink
 from orchestrator.commanding import ANSWER_BYTES_MAX, SOURCE, CommandSender
 from orchestrator.components import (
     ComponentCommand,
@@ -36,8 +37,10 @@ from orchestrator.events import (
     StateChangedPayload,
     StateReport,
 )
+from orchestrator.lifecycle import State
 from orchestrator.listener import EventTable
 from orchestrator.seen_events import SeenEvents
+from orchestrator.state_wait import wait_for_state
 from orchestrator.tasks import cancelled
 from orchestrator.verdicts import Damping, Word, silence_limit
 
@@ -92,6 +95,7 @@ class PlantDuty:
         health_hold_s: how long a component must find itself well before DEGRADED is left.
         event_max_age_s: bound between an event's time and this node's clock.
         command_timeout_s: how long an answer to a command is waited for.
+        link: a lean way to components that `http` would be slow for.
         events: called with every event that is accepted and no heartbeat. What it raises, the sender is answered.
     """
 
@@ -110,13 +114,14 @@ class PlantDuty:
         health_hold_s: float = HEALTH_HOLD_S,
         event_max_age_s: float = EVENT_MAX_AGE_S,
         events: Events | None = None,
+        link: CommandLink | None = None,
     ) -> None:
         self._registry = registry
         self._propose = propose
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._missed_heartbeats = missed_heartbeats
         self._health_hold_s = health_hold_s
-        self._commands = CommandSender(http, epoch, timeout_s=command_timeout_s)
+        self._commands = CommandSender(http, epoch, timeout_s=command_timeout_s, link=link)
         self._events = events
         self._seen = SeenEvents(event_max_age_s)
         self._taking: dict[tuple[str, str], asyncio.Future[None]] = {}
@@ -166,6 +171,17 @@ class PlantDuty:
         reason = answer.message if answer.code in ("command_failed", "command_interrupted") else ""
         await self._observe(component_id, answer.state, answer.incarnation, answer.sequence, reason)
         return answer
+
+    async def wait_for_state(
+        self,
+        component_id: str,
+        target: State,
+        *,
+        timeout_s: float,
+        on_timeout: Callable[[ComponentRow], Awaitable[None]] | None = None,
+    ) -> ComponentRow:
+        """As `orchestrator.state_wait.wait_for_state`. Errors: StateNotReached, ComponentUnknown."""
+        return await wait_for_state(self._registry, component_id, target, timeout_s=timeout_s, on_timeout=on_timeout)
 
     # ── Events ────────────────────────────────
 

@@ -1,4 +1,4 @@
-"""The leader's duty to say how full the plant is: to those who publish, in the log, and to whoever asks.
+"""The leader's duty to say how full the plant is: to those who publish, in the log, as an event, and to whoever asks.
 
 It is measured with every dispatch call, idle ones included, and written to the streams under this epoch when the level
 changes, and every ``REPEAT_S`` beside that: a failover of the server may have lost the last one.
@@ -8,16 +8,18 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from cluster import Epoch
+from cluster import ClusterError, Epoch
 from framebuffer.backpressure import Backpressure
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.pressure import Level, PlantPressure, QueueFigures, Thresholds, figures_of
 from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DispatchReport
+from orchestrator.errors import OrchestratorError
+from orchestrator.events import Event
 from orchestrator.tasks import cancelled
 
 __all__ = ["PressureDuty"]
@@ -30,10 +32,19 @@ QUIET_S = 5.0
 """Under steady overload the level swings, as producers give way and come back. Beyond the first line about each level
 they share one in so many seconds."""
 UNSERVED_SHOWN = 20
+EVENT = "frames.backpressure"
+"""Accepted like an event from outside, so that playbooks may wait for it. The payload: `status`, without the alert."""
+SOURCE = "orchestrator"
+ANNOUNCE_WITHIN_S = 1.0
+"""Producers must be told again and again; an event that is not taken by then is tried again at the next turn."""
 
 
 class PressureDuty:
-    """Call ``observe`` after each dispatch call. ``streams``: None while Redis has never answered."""
+    """Call ``observe`` after each dispatch call. ``streams``: None while Redis has never answered.
+
+    ``events`` takes an event for each change of level. As levels swing, a lower one is told only when it has been quiet
+    for `QUIET_S`, a higher one at once.
+    """
 
     name = "backpressure"
 
@@ -45,8 +56,12 @@ class PressureDuty:
         *,
         smoothing_s: float,
         metrics: FrameMetrics | None = None,
+        events: Callable[[Event], Awaitable[None]] | None = None,
     ) -> None:
         self._streams = streams
+        self._events = events
+        self._announced = Level.NORMAL
+        self._announced_at = -math.inf
         self._epoch = (epoch.term, epoch.index)
         self._thresholds, self._smoothing_s = thresholds, smoothing_s
         self._pressure: PlantPressure | None = None  # until it is known what the leader before this one told
@@ -184,3 +199,20 @@ class PressureDuty:
             except (RedisFailure, Fenced):  # the dispatch duty reports both
                 await asyncio.sleep(RETRY_S)
                 self._changed.set()
+            await self._announce()
+
+    async def _announce(self) -> None:
+        level, now = self.level, time.monotonic()
+        if self._events is None or not self._measured or level == self._announced:
+            return
+        if level < self._announced and now - self._announced_at < QUIET_S:
+            return
+        payload = {name: value for name, value in self.status().items() if name != "alert"}
+        payload["crowded"] = dict(list(payload["crowded"].items())[:UNSERVED_SHOWN])
+        try:
+            async with asyncio.timeout(ANNOUNCE_WITHIN_S):
+                await self._events(Event(type=EVENT, source=SOURCE, payload=payload))
+        except (ClusterError, OrchestratorError, TimeoutError) as error:
+            log.info("the event of backpressure %s was not taken now: %s", level.name, str(error) or "no time")
+            return
+        self._announced, self._announced_at = level, now

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cluster import Applied, ClusterError
 from orchestrator.errors import OrchestratorError
@@ -22,6 +22,7 @@ from orchestrator.topology.rows import End, SupervisionCommand
 from orchestrator.topology.supervising import Decision, Plant, decide
 
 if TYPE_CHECKING:
+    from orchestrator.components import ComponentRow
     from orchestrator.state import PlantState
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,14 @@ PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
 """Before the next attempt for a component that refused or did not answer; doubled each time."""
 
 
+class _Pause(NamedTuple):
+    """`ends`: monotonic seconds. `row`: what was known of the component when it began."""
+
+    ends: float
+    length: float
+    row: "ComponentRow | None"
+
+
 class SupervisionDuty:
     """Decides every tick, acts on at most one decision per component at a time.
 
@@ -43,6 +52,7 @@ class SupervisionDuty:
         state: the replicated state; read only.
         propose: replicates a command under the epoch.
         send: `PlantDuty.send_command`.
+        now: plant time in seconds, which goes on under the next leader.
         held: the components that playbooks hold, and which ones do: they are left alone. The same object while nothing
             has changed.
     """
@@ -55,16 +65,18 @@ class SupervisionDuty:
         propose: Callable[[SupervisionCommand], Awaitable[Applied]],
         send: Callable[[str, str, str], Awaitable[CommandAnswer]],
         *,
+        now: Callable[[], float],
         held: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._state = state
         self._propose = propose
         self._send = send
+        self._now = now
         self._held = held
         self._task: asyncio.Task[None] | None = None
         self._done = asyncio.Event()
         self._acting: dict[str, asyncio.Task[None]] = {}
-        self._not_before: dict[str, tuple[float, float]] = {}
+        self._held_back: dict[str, _Pause] = {}
         self._trouble: dict[str, str] = {}
         self._seen: tuple[Mapping[str, object], ...] = ({}, {}, {}, {})
         self._decisions: tuple[Decision, ...] = ()
@@ -106,9 +118,14 @@ class SupervisionDuty:
         for decision in self._decisions:
             if len(self._acting) >= AT_ONCE:
                 break
-            pause = self._not_before.get(decision.component_id)
-            if decision.acts and decision.component_id not in self._acting and (pause is None or pause[0] <= now):
+            if decision.acts and decision.component_id not in self._acting and not self._rests(decision, now):
                 self._begin(decision)
+
+    def _rests(self, decision: Decision, now: float) -> bool:
+        pause = self._held_back.get(decision.component_id)
+        # When the component has changed, what was decided on it is another matter.
+        row = self._state.components.get(decision.component_id)
+        return pause is not None and now < pause.ends and row is pause.row
 
     def _look(self) -> None:
         """Decide anew, unless everything that decisions come from is as it was."""
@@ -124,13 +141,13 @@ class SupervisionDuty:
             return
         self._seen = seen
         before = {each.component_id: each.reason for each in self._decisions}
-        self._decisions = tuple(decide(self._plant(held), time.time()))
+        self._decisions = tuple(decide(self._plant(held), self._now()))
         for each in self._decisions:
             if each.due is None and before.get(each.component_id) != each.reason:
                 log.info("component %s: %s", each.component_id, each.reason)
         supervised = {each.component_id for each in self._decisions}
-        for gone in (self._not_before.keys() | self._trouble.keys()) - supervised:
-            self._not_before.pop(gone, None)
+        for gone in (self._held_back.keys() | self._trouble.keys()) - supervised:
+            self._held_back.pop(gone, None)
             self._trouble.pop(gone, None)
 
     def _plant(self, held: Mapping[str, str]) -> Plant:
@@ -184,20 +201,21 @@ class SupervisionDuty:
         log.info("component %s: %s under %s is answered: %s", component_id, command, decision.key, answer.state)
         if not answer.repeated:
             self._trouble.pop(component_id, None)
-            self._not_before.pop(component_id, None)
+            self._held_back.pop(component_id, None)
             return
         # Done before, by this leader or by the last one. What is known of the component may not hold its effect yet;
         # where it does, somebody has undone it since, and only another run, with other keys, gets anywhere.
         known = None if before is None else before.sequence
         if known is None or answer.sequence is None or answer.sequence <= known:
             number = int(decision.key.split("/")[-2])
-            await self._propose(End(id=component_id, number=number, outcome="abandoned"))
+            await self._propose(End(id=component_id, number=number, outcome="abandoned", at=self._now()))
             self._hold_back(component_id, f"{command} was done in this run and has been undone since; another begins")
 
     def _hold_back(self, component_id: str, trouble: str) -> None:
         if self._trouble.get(component_id) != trouble:
             log.info("component %s: %s", component_id, trouble)
         self._trouble[component_id] = trouble
-        _, pause = self._not_before.get(component_id, (0.0, PAUSE_S / 2))
-        pause = min(PAUSE_MAX_S, pause * 2)
-        self._not_before[component_id] = (time.monotonic() + pause, pause)
+        before = self._held_back.get(component_id)
+        length = PAUSE_S if before is None else min(PAUSE_MAX_S, before.length * 2)
+        row = self._state.components.get(component_id)
+        self._held_back[component_id] = _Pause(time.monotonic() + length, length, row)

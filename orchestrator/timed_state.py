@@ -27,6 +27,6 @@ class TimedState(PlantState):
         self._note()
 
     def _note(self) -> None:
-        if self.executions.at > self._noted:
-            self._noted = self.executions.at
+        if (at := max(self.executions.at, self.topology.at)) > self._noted:
+            self._noted = at
             self._clock.note(self._noted)

@@ -77,7 +77,7 @@ local function word_of(ledger, sequence)
     word = { final = 0, segment = segment, at = number - segment * (size / WORD) }
     if is_complete(ledger, segment) then
       word.complete = true
-    else
+    elseif number * WORD <= ledger.row[FINAL_MAX] then
       word.final = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', '#' .. text(word.at))[1]
     end
     ledger.words[number] = word

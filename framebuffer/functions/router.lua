@@ -46,7 +46,7 @@ local function table_of(blob)
         table.insert(capable[capability], at)
       end
     end
-    known_table = { strategy = unpacked[1], names = names, capable = capable, live = live, entries = {} }
+    known_table = { strategy = unpacked[1], names = names, capable = capable, live = live, entries = {}, touched = {} }
     known_table.name = redis.sha1hex(blob)
     known_blob = blob
   end
@@ -58,13 +58,22 @@ local function router_of(prefix, known)
     prefix = prefix, strategy = known.strategy, known = known, rows = known.live, heaps = {}, touched = {},
     free = 0, outstanding = 0, capacity = 0,
   }
+  for _, row in ipairs(known.touched) do
+    row.added, row.cameras = nil, nil
+  end
+  known.touched = router.touched
+  if known.prefix ~= prefix then
+    known.prefix = prefix
+    for _, row in ipairs(known.live) do
+      row.key = nil
+    end
+  end
   for from = 1, #known.names, UNPACK_MAX do
     local depths = redis.call('HMGET', prefix .. ':depths',
       unpack(known.names, from, math.min(from + UNPACK_MAX - 1, #known.names)))
     for offset, depth in ipairs(depths) do
       local row, outstanding = router.rows[from + offset - 1], tonumber(depth or 0)
-      row.outstanding, row.queued, row.added, row.cameras = outstanding, depth and true or false, nil, nil
-      row.key = row.prefix == prefix and row.key or nil
+      row.outstanding, row.queued = outstanding, depth
       router.outstanding = router.outstanding + outstanding
       router.capacity = router.capacity + row.capacity
       if row.capacity > outstanding then
@@ -173,7 +182,7 @@ local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
   local trace, head = frame.trace, sampled_head(router, frame)
   if not processor.key then
-    processor.key, processor.prefix = stream_key(router.prefix, 'ready', processor.id), router.prefix
+    processor.key = stream_key(router.prefix, 'ready', processor.id)
   end
   if not append(processor.key, level, frame.fields) then
     if head then

@@ -125,6 +125,7 @@ class CommandRequest(BaseModel):
     responses=problems(
         "component_exists",
         "registry_full",
+        "kind_unsupported",
         *WRITE,
         also={200: {"model": Component, "description": "Registered again"}},
     ),
@@ -204,7 +205,8 @@ def _facts(node: NodeView, plant: "PlantState", row: ComponentRow) -> dict[str, 
     control = plant.topology.control(row.id)
     maintenance, seen = control.maintenance, control.acknowledged
     # Of the fault that it is in now, not of an earlier one.
-    if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
+    fault = row.state == State.FAULT or control.exhausted
+    if seen and (not fault or (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason)):
         seen = None
     return {
         **UNHEARD,

@@ -24,6 +24,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, SAFE_METHODS, facts
+from orchestrator.api.pools import PooledTransport
 from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
@@ -70,8 +71,8 @@ class _Broken(Exception):
 
 def new_client() -> httpx.AsyncClient:
     """The connections to the other nodes. Proxies of the environment are not for them."""
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEPALIVE_S)
-    return httpx.AsyncClient(timeout=TIMEOUT, limits=limits, trust_env=False, follow_redirects=False)
+    transport = PooledTransport(connections=200, kept=48, keepalive_s=KEEPALIVE_S)
+    return httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False, follow_redirects=False)
 
 
 class ForwardToLeader:

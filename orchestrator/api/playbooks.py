@@ -292,7 +292,7 @@ async def run_playbook(
     execution_id = f"{name[:60]}-{digest}"
     held = ask.node.state.executions.get(execution_id)
     if held is None:
-        row, found = await _current(ask, request, name)
+        row, found = _current(ask, request, name)
         command = manual_start(
             found,
             execution_id=execution_id,
@@ -321,7 +321,7 @@ async def plan_playbook(
 ) -> dict[str, Any]:
     """Nothing moves. What only a run can know (what a step before gave) is said to be so in `problem`."""
     asked = body or Run()
-    row, found = await _current(ask, request, name)
+    row, found = _current(ask, request, name)
     inputs = _checked(found, asked.inputs)
     variables = {key: json_text(value) for key, value in found.variables.items()}
     begun = beginning("plan", found, row.newest.version, json_text(inputs), variables)
@@ -330,8 +330,9 @@ async def plan_playbook(
     return {"name": name, "version": row.newest.version, "inputs": inputs, "steps": steps}
 
 
-async def _current(ask: Ask, request: Request, name: str) -> tuple[PlaybookRow, Playbook]:
-    row = await ask.node.cluster.read(lambda state: state.executions.playbooks.get(name))
+def _current(ask: Ask, request: Request, name: str) -> tuple[PlaybookRow, Playbook]:
+    # The leader's own rows: whoever leads has applied all that was ever acknowledged.
+    row = ask.node.state.executions.playbooks.get(name)
     if row is None:
         raise _unknown(name)
     return row, _shelf(request).newest(row)

@@ -63,14 +63,14 @@ class Acknowledged(Frozen):
 
 
 class SupervisedRun(BaseModel):
-    """The supervision's last attempt. Times are unix seconds. `outcome`: empty while it goes on."""
+    """The supervision's last attempt. `outcome`: empty while it goes on."""
 
     number: int
     purpose: str = Field(examples=["start", "restart", "stop", "cascade", "group"])
     goal: State
     reason: str
-    begun: float
-    not_before: float
+    time: float = Field(description="When it began: unix seconds by the clock of the node that led; for display.")
+    pause_s: float = Field(description="Seconds before its first command.")
     outcome: str = Field(examples=["", "reached", "abandoned"])
 
 
@@ -83,7 +83,7 @@ class Policy(BaseModel):
     desired: str | None
     desired_by: str
     maintenance: Maintenance | None
-    restarts: list[float] = Field(description="Unix seconds of those within the policy's window.")
+    restarts: int = Field(description="Those that counted against the policy's limit at the last one.")
     exhausted: str
     run: SupervisedRun | None
 
@@ -262,7 +262,7 @@ def _shown(row: ControlRow) -> Policy:
         desired=row.desired or None,
         desired_by=row.desired_by,
         maintenance=row.maintenance and Maintenance(**msgspec.to_builtins(row.maintenance)),
-        restarts=list(row.restarts),
+        restarts=len(row.restarts),
         exhausted=row.exhausted,
-        run=row.run and SupervisedRun(**msgspec.to_builtins(row.run)),
+        run=row.run and SupervisedRun(**msgspec.to_builtins(row.run), pause_s=row.run.not_before - row.run.begun),
     )

@@ -121,6 +121,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "event_too_old": (422, "The time of the event is too far from this node's clock"),
     "event_reused": (422, "The id of the event belongs to another event of this source"),
     "stale_epoch": (409, "A newer leader has spoken"),
+    "state_not_reached": (504, "The component did not come into the state in time"),
     "unreachable": (502, "It could not be reached; nothing was delivered"),
     "frame_unknown": (404, "No such frame, or nothing of it is kept any more"),
     "invalid_cursor": (422, "The cursor or the id is not one that an answer gave"),

@@ -5,7 +5,7 @@ are spread over the nodes. Bytes are prepared beforehand, so that the load costs
 
 It reads orders from standard input, one a line, and prints one JSON object for each:
 
-    register        {"registered": N, "seconds": S}     each sends heartbeats as soon as it is registered
+    register        {"registered": N, "seconds": S, "repeated": N}     each sends heartbeats as soon as it is registered
     silence N       {"silent": {id: monotonic time of its last heartbeat}}
     count           {"beats": N, "refused": N, "late_p99_ms": L}    since the last count; L: sent until answered
 """
@@ -22,9 +22,12 @@ from urllib.parse import urlsplit
 
 from orchestrator.bench.figures import percentile
 
-AT_ONCE = 64
+AT_ONCE = 100
 """Registrations under way."""
 ANSWER_S = 10.0
+AGAIN = frozenset({0, 502, 503, 504})
+"""Answers after which a component tries again; 0: there was none."""
+REGISTER_AGAIN_S = 0.1
 
 
 class Fleet:
@@ -36,6 +39,7 @@ class Fleet:
         self._beating: list[asyncio.Task[None]] = []
         self.beats = 0
         self.refused = 0
+        self.repeated = 0
         self.waits: list[float] = []
 
     async def register(self) -> dict[str, Any]:
@@ -44,16 +48,22 @@ class Fleet:
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(number: int, member: "_Member") -> None:
-            async with turn:
-                status = await member.register()
-            if status != 201:
-                raise RuntimeError(f"{member.id}: registration answered {status}")
+            while True:
+                async with turn:
+                    status = await member.register()
+                if status in (200, 201):
+                    break
+                if status not in AGAIN:
+                    raise RuntimeError(f"{member.id}: registration answered {status}")
+                self.repeated += 1
+                await asyncio.sleep(REGISTER_AGAIN_S)
             # Processes do not start in step: each has a place of its own in the interval.
             first = time.monotonic() + self._heartbeat_s * (number * 0.618 % 1)
             self._beating.append(asyncio.create_task(self._beat(member, first)))
 
         await asyncio.gather(*(one(number, member) for number, member in enumerate(self.members)))
-        return {"registered": len(self.members), "seconds": round(time.monotonic() - began, 3)}
+        seconds = round(time.monotonic() - began, 3)
+        return {"registered": len(self.members), "seconds": seconds, "repeated": self.repeated}
 
     async def _beat(self, member: "_Member", due: float) -> None:
         while not member.silent:

@@ -215,11 +215,14 @@ class Bench:
         await self._ask("POST", f"/v1/playbooks/{playbook}/runs", json=body)
 
     async def _all_ended(self, playbook: str) -> None:
-        query = f"playbook={playbook}&status=QUEUED&status=RUNNING&limit=1&consistency=stale"
+        path = f"/v1/executions?playbook={playbook}&status=QUEUED&status=RUNNING&limit=1"
 
         async def look() -> bool:
-            answer = await self._http.get(f"{self._follower}/v1/executions?{query}")
-            return answer.status_code == 200 and not answer.json()["executions"]
+            answer = await self._http.get(f"{self._follower}{path}&consistency=stale")
+            if answer.status_code != 200 or answer.json()["executions"]:
+                return False
+            # The follower may not have heard of the last ones yet.
+            return not (await self._ask("GET", path)).json()["executions"]
 
         await until(look, seconds=END_S, what=f"the end of all executions of {playbook}", interval=0.05)
 

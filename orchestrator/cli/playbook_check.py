@@ -8,7 +8,7 @@ import click
 
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.output import Failure, emit, leave, note, output_option, printable
-from orchestrator.cli.playbook_files import event_of, inputs_of, plant_in, playbooks_in
+from orchestrator.cli.playbook_files import called_by, event_of, inputs_of, plant_in, playbooks_in
 from orchestrator.errors import OrchestratorError
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -55,7 +55,7 @@ def check(
     wanted = Wanted(where, given, trigger, faults=faults, takeovers=takeovers)
     reports: list[Report] = []
     for playbook in asked:
-        others = [each for each in (*asked, *called) if each is not playbook]
+        others = called_by(playbook, [*asked, *called])
         try:
             report = check(playbook, others, wanted, bound=bound, depth=depth)
         except OrchestratorError as error:

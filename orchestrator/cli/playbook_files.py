@@ -42,6 +42,18 @@ def playbooks_in(files: Sequence[Path]) -> tuple[list[Playbook], list[Playbook]]
     return list(asked.values()), list(called.values())
 
 
+def called_by(playbook: Playbook, known: Sequence[Playbook]) -> list[Playbook]:
+    """Those of `known` that it runs, itself or by way of others."""
+    names = {each.name: each for each in known if each.name != playbook.name}
+    found: dict[str, Playbook] = {}
+    waiting = [playbook]
+    while waiting:
+        for name in sorted(_calls(waiting.pop()) & names.keys() - found.keys()):
+            found[name] = names[name]
+            waiting.append(names[name])
+    return list(found.values())
+
+
 def plant_in(file: Path | None) -> SimulatedPlant | None:
     if file is None:
         return None

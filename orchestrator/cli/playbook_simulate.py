@@ -18,7 +18,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command(
     epilog="\b\nExamples:\n  triarch playbook simulate playbooks/startup.yaml\n"
-    "  triarch playbook simulate playbooks/startup.yaml --plant plant.yaml --fail io:FAULT@2s --fail leader:TAKEOVER@3s\n"
+    "  triarch playbook simulate startup.yaml --plant plant.yaml --fail io:FAULT@2s --fail leader:TAKEOVER@3s\n"
     "  triarch playbook simulate playbooks/camera_lost.yaml --event camera.lost:hall-1:{} -o json\n"
     "\b\nFailures:\n"
     "  io:FAULT@12s  io:UNRESPONSIVE@5s  io:RECOVER@40s  io:REFUSE:CMD_START  io:FAIL:CMD_START  io:SLOW:30s\n"

@@ -5,6 +5,8 @@ import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import httpx
+
 from framebuffer.errors import FrameBufferError
 from orchestrator.demo import parts, programs
 from orchestrator.demo.clip import find_video
@@ -17,6 +19,7 @@ from orchestrator.dev.interrupt import run_interruptible
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.options import DevOptions
 from orchestrator.dev.processes import Process
+from orchestrator.dev.shipped import put_shipped
 from orchestrator.dev.topology import Topology, on_ports
 from orchestrator.errors import OrchestratorError
 
@@ -60,6 +63,7 @@ async def supervise(options: DevOptions, display: Display) -> int:
             display.event(f"frames {topology.redis_url}; logs and data in {directory}; Ctrl-C ends it all")
             if options.frames:
                 await _start_parts(plant, options, video, display)
+            await _put_playbooks(plant, display)
             monitor.started = asyncio.get_running_loop().time()
             await _keep_up(plant, display)
     return 0
@@ -77,6 +81,17 @@ async def _start_parts(plant: LocalPlant, options: DevOptions, video: Path | Non
         plans = programs.camera_plans(options.cameras, video, options.fps, frames=0)
         await plant.processes.start(*(programs.camera(topology, plan) for plan in plans))
         display.event(f"{len(plans)} cameras play {video}")
+
+
+async def _put_playbooks(plant: LocalPlant, display: Display) -> None:
+    """After the parts: nothing of their start shall set one off. Without them the plant is still worth having."""
+    try:
+        put = await put_shipped(plant, PARTS_S)
+    except (OrchestratorError, httpx.HTTPError) as error:
+        display.event(f"the shipped playbooks are not put: {error}; triarch playbook apply playbooks/")
+        return
+    if put:
+        display.event(f"playbooks {', '.join(put)} are there: triarch playbook list")
 
 
 async def _keep_up(plant: LocalPlant, display: Display) -> None:

@@ -29,7 +29,8 @@ CROWDED_S = 10.0
 """Until a look that found no room for its alerts is repeated."""
 EXPIRE_S = 60.0
 STALE_S = 30.0
-"""A metric that was last heard so long ago is not known now."""
+"""A metric that was last heard so long ago is not known now, unless the component is heard more rarely."""
+STALE_HEARTBEATS = 3
 FORECASTS_A_TICK = 40
 """Each takes less than a tenth of a millisecond: a thousand components are gone through in 13 s."""
 TREND_WINDOW_S = 3600.0
@@ -113,7 +114,7 @@ class AlertDuty:
         """One look at everything, at `now` of the monotonic clock; whether there was no room for an alert."""
         rules = self._alerts.effective()
         figures = self._figures(now)
-        self._keep(figures, now)
+        self._keep(rules, figures, now)
         facts = self._facts()
         # Whoever has a component in maintenance knows of it.
         rows = {
@@ -123,7 +124,7 @@ class AlertDuty:
         }
         seen = Seen(
             components=[_seen(row, facts.get(name)) for name, row in rows.items()],
-            metric=lambda component, name: self.history.latest(component, name, now=now, within_s=STALE_S),
+            metric=lambda name, metric: self.history.latest(name, metric, now=now, within_s=_stale_s(rows[name])),
             forecasts=self._forecast(rules, rows, now),
             figures=figures,
             increases=self._increases(rules, figures, now),
@@ -141,8 +142,10 @@ class AlertDuty:
             log.log(level, "alert %s %s: %s", report.rule, state, report.summary)
         return bool(outcome.value and outcome.value["refused"])
 
-    def _keep(self, figures: Figures, now: float) -> None:
-        values = {_kept(name, subject): value for name, by in figures.items() for subject, value in by.items()}
+    def _keep(self, rules: Mapping[str, Rule], figures: Figures, now: float) -> None:
+        """A history of the figures that a rule wants the increase of."""
+        wanted = {rule.condition.name for rule in rules.values() if rule.enabled and rule.condition.kind == "increase"}
+        values = {_kept(name, subject): value for name in wanted for subject, value in figures.get(name, {}).items()}
         self.history.add(FRAMES, now, values)
 
     def _increases(self, rules: Mapping[str, Rule], figures: Figures, now: float) -> dict[Subject, float]:
@@ -197,6 +200,10 @@ def _seen(row: ComponentRow, facts: ComponentFacts | None) -> ComponentSeen:
     # Its own groups first: an alert for each group is made by the first one.
     groups = row.groups if facts is None else tuple(dict.fromkeys((*row.groups, *facts.groups)))
     return ComponentSeen(row.id, groups, row.state, row.health, row.reason, row.health_reason)
+
+
+def _stale_s(row: ComponentRow) -> float:
+    return max(STALE_S, STALE_HEARTBEATS * (row.heartbeat_s or 0.0))
 
 
 def _kept(name: str, subject: str) -> str:

@@ -47,6 +47,7 @@ FIGURES: Mapping[str, str] = {
     "dead_letters": "dead frames that are kept",
     "frames_lost": "frames that the ledger misses",
     "oldest_frame_s": "age of the frame that is next in capture, lane or ready; a subject each",
+    "unhealthy_processors": "1 for each processor that is not heard, or that is kept away from; a subject each",
     "dispatch_p95_s": "95th percentile of a dispatch call over the last minute",
 }
 """Figures of the frames that a rule may be about."""
@@ -216,6 +217,13 @@ def default_rules() -> dict[str, Rule]:
             for_s=10.0,
             clear_s=5.0,
             summary="Frames wait for a capability that no healthy processor offers",
+        ),
+        "processor-unhealthy": RuleSpec(
+            condition=ConditionSpec(kind="figure", name="unhealthy_processors", above=0.0),
+            severity="warning",
+            for_s=10.0,
+            clear_s=5.0,
+            summary="Processors are not heard, or fail so often that they are kept away from",
         ),
         "dead-letters-growing": RuleSpec(
             condition=ConditionSpec(kind="increase", name="dead_letters", above=0.0, window_s=300.0),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import Histogram
 
+from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
+from framebuffer.registry import ProcessorRegistry
 from orchestrator.monitoring.evaluation import NO_SUBJECT
 
 __all__ = ["DispatchTimes", "FrameFigures", "percentile"]
@@ -25,16 +27,30 @@ class FrameFigures:
     Args:
         pressure: the figures of backpressure (`PressureDuty.figures`).
         metrics: where the streams' statistics and the times of dispatch calls stand.
+        processors: those that are registered.
+        gates: the processors that are kept away from.
     """
 
-    def __init__(self, pressure: Callable[[], Mapping[str, Mapping[str, float]]], metrics: FrameMetrics) -> None:
+    def __init__(
+        self,
+        pressure: Callable[[], Mapping[str, Mapping[str, float]]],
+        metrics: FrameMetrics,
+        processors: ProcessorRegistry,
+        gates: Callable[[], Gates],
+    ) -> None:
         self._pressure = pressure
         self._metrics = metrics
+        self._processors = processors
+        self._gates = gates
         self._times = DispatchTimes(metrics.routing_duration)
 
     def __call__(self, now: float) -> dict[str, Mapping[str, float]]:
         """At `now`, seconds of the monotonic clock."""
         found = {**self._pressure(), **(self._metrics.measured or {})}
+        gates = self._gates()
+        found["unhealthy_processors"] = {
+            name: float(not row.healthy or name in gates) for name, row in self._processors.rows.items()
+        }
         if (p95 := self._times.percentile(now, 0.95)) is not None:
             found["dispatch_p95_s"] = {NO_SUBJECT: p95}
         return found

@@ -10,7 +10,8 @@ been done; it is asked for again under the same key, and the receiver answers wh
 | answered `command_failed`, `command_refused`, …      | Failed, that code                                 |
 | refused before it was begun                          | Failed, that code                                 |
 | `component_unknown`, `event_invalid`, `unauthorised` | Failed, that code                                 |
-| busy with another command, or going away             | Unknown `component_busy`, `component_stopping`    |
+| busy with another command, also a moment later       | Unknown `component_busy`                          |
+| going away                                           | Unknown `component_stopping`                      |
 | not reached                                          | Unknown `unreachable`                             |
 | no answer, half an answer, a 5xx                     | Unknown `outcome_unknown`                         |
 | this node leads no more                              | Unknown `outcome_unknown`                         |
@@ -31,6 +32,7 @@ been done; it is asked for again under the same key, and the receiver answers wh
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -55,6 +57,8 @@ log = logging.getLogger(__name__)
 WAIT_S = 0.1
 WAIT_MAX_S = 1.0
 """Between two questions whether a component has finished; it holds each one back for a while itself."""
+BUSY_S = (0.05, 0.1, 0.2, 0.4)
+"""Seconds between questions to a component that is busy with something else."""
 MESSAGE_MAX = 500
 AT_ONCE = 200
 """Commands on the wire. A step that waits for a component's work holds no place between two questions."""
@@ -84,6 +88,8 @@ class Effects:
         self._http = http
         self._channels = channels
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._turns: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        """by component; gone when nobody waits for its turn"""
 
     async def perform(self, effect: Effect) -> Result:
         """What became of it. StaleEpoch when a newer leader has spoken."""
@@ -100,19 +106,26 @@ class Effects:
     # ── Components ────────────────────────────────
 
     async def _command(self, effect: Effect) -> Result:
-        wait, pause = bool(effect.data.get("wait")), WAIT_S
+        wait, pause, asked = bool(effect.data.get("wait")), WAIT_S, 0
         while True:
             result = await self._send(effect)
-            if not (isinstance(result, Done) and wait and not result.value["completed"]):
+            if isinstance(result, Done) and wait and not result.value["completed"]:
+                await asyncio.sleep(pause)
+                pause = min(WAIT_MAX_S, 2 * pause)
+            elif isinstance(result, Unknown) and result.code == ComponentBusy.code and asked < len(BUSY_S):
+                # Certainly not begun: a moment is cheaper than two records that say so.
+                await asyncio.sleep(BUSY_S[asked])
+                asked += 1
+            else:
                 return result
-            await asyncio.sleep(pause)
-            pause = min(WAIT_MAX_S, 2 * pause)
 
     async def _send(self, effect: Effect) -> Result:
         data = effect.data
         params = data.get("params") or None
         try:
-            async with self._places:
+            # A component does one command at a time; those for it go in the order in which they came.
+            lock = self._turns.setdefault(data["component"], asyncio.Lock())
+            async with lock, self._places:
                 answer = await self._send_command(data["component"], data["command"], effect.key, params=params)
         except StaleEpoch:
             raise
@@ -126,7 +139,7 @@ class Effects:
         if not answer.ok:
             return Failed(answer.code, _short(answer.message or f"{data['component']} is {answer.state}"))
         value: dict[str, Any] = {"state": str(answer.state), "completed": answer.completed}
-        return Done(value if answer.result is None else {**value, "result": answer.result})
+        return Done({**value, "result": answer.result} if answer.result else value)
 
     # ── The outside world ────────────────────────────────
 

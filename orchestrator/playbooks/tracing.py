@@ -88,6 +88,9 @@ def _step_span_id(row: ExecutionRow, path: str) -> str:
 
 
 def _spans(row: ExecutionRow, steps: Iterable[StepRow], over: bool, rows: Rows) -> list[Span]:
+    steps = list(steps)
+    if not steps and not over:
+        return []
     context = context_of(row, rows)
     if not context.sampled:
         return []

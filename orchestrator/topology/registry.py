@@ -70,6 +70,8 @@ class TopologyRegistry:
         self.controls: Mapping[str, ControlRow] = {}
         self.revision = 0
         """the newest that was ever given, also to what is deleted"""
+        self.at = 0.0
+        """the newest plant time that a command of the supervision carried"""
 
     @property
     def untouched(self) -> bool:
@@ -85,6 +87,7 @@ class TopologyRegistry:
         return {
             "version": 1,
             "revision": self.revision,
+            "at": self.at,
             "groups": [msgspec.to_builtins(row) for _, row in sorted(self.groups.items())],
             "controls": [msgspec.to_builtins(row) for _, row in sorted(self.controls.items())],
         }
@@ -95,14 +98,15 @@ class TopologyRegistry:
             raise ValueError(f"topology: snapshot version {data.get('version')!r} is not known here")
         groups = msgspec.convert(data["groups"], list[GroupRow])
         controls = msgspec.convert(data["controls"], list[ControlRow])
-        revision = msgspec.convert(data["revision"], int)
+        revision, at = msgspec.convert(data["revision"], int), msgspec.convert(data["at"], float)
         self.groups = {row.name: row for row in groups}
         self.controls = {row.id: row for row in controls}
-        self.revision = revision
+        self.revision, self.at = revision, at
 
     def adopt(self, other: "TopologyRegistry") -> None:
         """Become what `other` is."""
-        self.groups, self.controls, self.revision = other.groups, other.controls, other.revision
+        self.groups, self.controls = other.groups, other.controls
+        self.revision, self.at = other.revision, other.at
 
     def apply(self, kind: str, body: bytes, *, time: float, position: Position, components: Components) -> Applied:
         """Apply one command; `body` is its msgpack, `components` are the registered ones. A refusal changes nothing."""
@@ -281,13 +285,15 @@ class TopologyRegistry:
             reason=command.reason,
             position=command.position,
             sequence=command.sequence,
-            begun=time,
+            begun=command.at,
             not_before=command.not_before,
+            time=time,
         )
         restarts = held.restarts
         if command.purpose == "restart":
-            recent = [each for each in held.restarts if each > time - held.restart.window_s]
-            restarts = (*recent, time)[-RESTARTS_KEPT:]
+            recent = [each for each in held.restarts if each > command.at - held.restart.window_s]
+            restarts = (*recent, command.at)[-RESTARTS_KEPT:]
+        self.at = max(self.at, command.at)
         self.controls = {**self.controls, held.id: replace(held, run=run, restarts=restarts)}
         told = {"number": run.number, "purpose": run.purpose, "goal": str(run.goal), "reason": run.reason}
         return Result(value={"number": run.number}), [TopologyEvent("supervision.begun", held.id, told)]
@@ -301,6 +307,7 @@ class TopologyRegistry:
             ended = replace(ended, acknowledged=None)
             if held.exhausted:  # somebody else has brought it up
                 ended = replace(ended, exhausted="", restarts=())
+        self.at = max(self.at, command.at)
         self.controls = {**self.controls, held.id: ended}
         told = {"number": command.number, "outcome": command.outcome}
         return Result(), [TopologyEvent("supervision.ended", held.id, told)]
@@ -310,6 +317,7 @@ class TopologyRegistry:
         if (refusal := _overtaken(held, command.replaces)) is not None:
             return refusal, []
         run = held.run if held.run is None or held.run.outcome else replace(held.run, outcome="abandoned")
+        self.at = max(self.at, command.at)
         self.controls = {**self.controls, held.id: replace(held, run=run, exhausted=command.reason)}
         return Result(), [TopologyEvent("supervision.gave_up", held.id, {"reason": command.reason})]
 

@@ -55,8 +55,9 @@ class Run(_Row, frozen=True, kw_only=True):
     """One attempt of the supervision to bring a component to `goal`. Its commands' keys hold `number`.
 
     `purpose`: start, restart, stop, cascade (a dependency failed) or group (restarted with another member).
-    `position` and `sequence`: of the component's row when it began. `not_before`, `begun`: unix seconds of the
-    proposer's clock; nothing is sent before. `outcome`: empty while it goes on, then reached or abandoned.
+    `position` and `sequence`: of the component's row when it began. `begun`, `not_before`: seconds of plant time;
+    nothing is sent before. `time`: unix seconds of the proposer's clock, for display. `outcome`: empty while it goes
+    on, then reached or abandoned.
     """
 
     number: int
@@ -67,6 +68,7 @@ class Run(_Row, frozen=True, kw_only=True):
     sequence: int | None
     begun: float
     not_before: float
+    time: float
     outcome: str = ""
 
 
@@ -85,7 +87,7 @@ class GroupRow(_Row, frozen=True, kw_only=True):
 class ControlRow(_Row, frozen=True, kw_only=True):
     """What people want of one component, and what the supervision did about it.
 
-    `revision` belongs to what people say: policy, desired state, maintenance. `restarts`: unix seconds of those within
+    `revision` belongs to what people say: policy, desired state, maintenance. `restarts`: plant time of those within
     the policy's window. `exhausted`: why it is not restarted any more; empty while it may be.
     """
 
@@ -186,7 +188,10 @@ class Acknowledge(_Command, frozen=True, kw_only=True):
 
 
 class Begin(_Command, frozen=True, kw_only=True):
-    """The leader's intent, committed before its effect. `replaces`: number of the run known so far, 0 for none."""
+    """The leader's intent, committed before its effect. `replaces`: number of the run known so far, 0 for none.
+
+    `at`, here and below: the leader's plant time (`orchestrator.playbooks.plant_time`), which a new leader carries on.
+    """
 
     kind: ClassVar[str] = "supervision.begin"
     id: str
@@ -197,6 +202,7 @@ class Begin(_Command, frozen=True, kw_only=True):
     position: Position
     sequence: int | None
     not_before: float
+    at: float
 
 
 class End(_Command, frozen=True, kw_only=True):
@@ -206,6 +212,7 @@ class End(_Command, frozen=True, kw_only=True):
     id: str
     number: int
     outcome: str
+    at: float
 
 
 class GiveUp(_Command, frozen=True, kw_only=True):
@@ -215,6 +222,7 @@ class GiveUp(_Command, frozen=True, kw_only=True):
     id: str
     replaces: int
     reason: str
+    at: float
 
 
 TopologyCommand = (

@@ -26,15 +26,13 @@ from orchestrator.topology.planning import DOWN, commands_to
 from orchestrator.topology.rows import STARTED, STOPPED, Begin, ControlRow, End, GiveUp, Run, SupervisionCommand
 
 BRING_UP = ("start", "restart")
-CLOCKS_APART_S = 60.0
-"""How far the clock of a new leader may be behind: beyond, a pause that its predecessor began is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """About one component: `propose` something, or send `command` under `key`, or neither; and why.
 
-    `due`: unix seconds at which it has to be looked at again though nothing has changed by then.
+    `due`: plant time at which it has to be looked at again though nothing has changed by then.
     """
 
     component_id: str
@@ -109,7 +107,7 @@ class Plant:
 
 
 def decide(plant: Plant, now: float) -> list[Decision]:
-    """One decision for each component about which there is anything to decide. `now`: unix seconds."""
+    """One decision for each component about which there is anything to decide. `now`: plant time, seconds."""
     return [_Case(plant, component_id, now).decision() for component_id in plant.supervised()]
 
 
@@ -205,7 +203,7 @@ class _Case:
         going_on = run is not None and run.goal == State.STARTED and not run.outcome and self._same(run)
         if run is None or not going_on:
             return self._bring_up(purpose, why)
-        if 0 < (left := run.not_before - self._now) <= run.not_before - run.begun + CLOCKS_APART_S:
+        if (left := run.not_before - self._now) > 0:
             return Decision(self._id, f"{run.reason}; begins in {left:.1f} s", due=run.not_before)
         command = commands_to(row.state, State.STARTED)[0]
         # A reset needs no footing, and must not wait for one that may be down for as long as this one is in FAULT.
@@ -235,7 +233,9 @@ class _Case:
                 f"not restarted any more: it is {what} after {len(recent)} restarts within {policy.window_s:g} s, its "
                 f"limit is {policy.limit}; acknowledge it with a retry, or set its policy or desired state anew"
             )
-            return Decision(self._id, reason, propose=GiveUp(id=self._id, replaces=self._replaces, reason=reason))
+            return Decision(
+                self._id, reason, propose=GiveUp(id=self._id, replaces=self._replaces, reason=reason, at=self._now)
+            )
         pause = min(policy.backoff_max_s, policy.backoff_initial_s * policy.backoff_factor ** len(recent))
         reason = (
             f"restart {len(recent) + 1} of {policy.limit} in {policy.window_s:g} s, after {pause:g} s: it is {what}"
@@ -281,7 +281,7 @@ class _Case:
         run, row = self._control.run, self._row
         if run is not None and not run.outcome:
             reached = row.state == run.goal or (run.goal == State.STOPPED and row.state in DOWN)
-            end = End(id=self._id, number=run.number, outcome="reached" if reached else "abandoned")
+            end = End(id=self._id, number=run.number, outcome="reached" if reached else "abandoned", at=self._now)
             return Decision(self._id, reason, propose=end)
         if self._control.exhausted and row.state == State.STARTED:
             # Somebody else has brought it up. A run that ends at once begins the counters anew.
@@ -298,6 +298,7 @@ class _Case:
             position=self._row.position,
             sequence=self._row.sequence,
             not_before=not_before,
+            at=self._now,
         )
         return Decision(self._id, reason, propose=begin)
 

@@ -1,7 +1,7 @@
 """A plant whose leader is killed at a fail point while it drives a playbook, and what the components saw of it.
 
-The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry, waits,
-a variable, an HTTP request, a notification, a child. Each run's effects are written down by those who have them.
+The playbook has 18 steps, starts a child, and its end starts a third execution: nesting, branches, items, a retry,
+waits, a variable, an HTTP request, a notification. Each run's effects are written down by those who have them.
 """
 
 import dataclasses
@@ -209,7 +209,6 @@ class CrashPlant:
                 problems.append(f"{leader.node_id} ended with status {status}, announced: {announced}")
             killed = f"{leader.node_id} with status {status}"
             await self.nodes.restart(leader.node_id)
-        problems += [f"{name} is {status}" for name, status in statuses.items() if status != "SUCCEEDED"]
         problems += self._compared(run, statuses, before)
         await self.nodes.wait_ready()
         return Outcome(point, killed, statuses, tuple(problems))
@@ -271,29 +270,36 @@ class CrashPlant:
         return Counter(file.read_text(encoding="utf-8").splitlines() if file.exists() else [])
 
     def _compared(self, run: str, statuses: Mapping[str, str], before: Mapping[str, Counter[str]]) -> list[str]:
-        """Every effect that is not there exactly as often as the playbook says."""
-        mine = [each for each in statuses if each.startswith("crash.") and "." not in each[6:]]
-        wanted = {
-            "io": Counter(LIFECYCLE),
-            "press": Counter(
-                {
-                    **{f"MARK {run} {tag}": 1 for tag in ("right", "a", "b", "child")},
-                    f"FLAKY {run} flaky": 2,
-                    **{f"MARK {each} after": 1 for each in mine},
-                }
-            ),
-        }
-        problems = [] if len(mine) == 1 else [f"the event of run {run} started {len(mine)} executions"]
-        for name, counts in wanted.items():
-            seen = self._effects(name)
-            seen.subtract(before[name])
-            problems += [
-                f"run {run}: {name} saw {effect} {seen[effect]} times, wanted {counts[effect]}"
-                for effect in sorted(counts.keys() | {each for each, count in seen.items() if count})
-                if seen[effect] != counts[effect]
-            ]
-        for what in ("request", "notification"):
-            keys = self.sink.keys.get(f"{run} {what}", set())
-            if len(keys) != 1:
-                problems.append(f"run {run}: the {what} came under {len(keys)} keys")
-        return problems
+        seen = {name: self._effects(name) for name in before}
+        for name, counts in before.items():
+            seen[name].subtract(counts)
+        keys = {what: self.sink.keys.get(f"{run} {what}", set()) for what in ("request", "notification")}
+        return compared(run, statuses, seen, keys)
+
+
+def compared(
+    run: str, statuses: Mapping[str, str], seen: Mapping[str, Counter[str]], keys: Mapping[str, set[str]]
+) -> list[str]:
+    """Whatever is not there exactly as often as the playbook says. `statuses`: of the run's executions, by id."""
+    mine = [each for each in statuses if each.startswith("crash.") and "." not in each.removeprefix("crash.")]
+    wanted = {
+        "io": Counter(LIFECYCLE),
+        "press": Counter(
+            {
+                **{f"MARK {run} {tag}": 1 for tag in ("right", "a", "b", "child")},
+                f"FLAKY {run} flaky": 2,
+                **{f"MARK {each} after": 1 for each in mine},
+            }
+        ),
+    }
+    problems = [f"{name} is {status}" for name, status in statuses.items() if status != "SUCCEEDED"]
+    if len(mine) != 1 or len(statuses) != 3:
+        problems.append(f"run {run} has executions {', '.join(sorted(statuses))}; wanted one, its child, what follows")
+    for name, counts in wanted.items():
+        problems += [
+            f"run {run}: {name} saw {effect} {seen[name][effect]} times, wanted {counts[effect]}"
+            for effect in sorted(counts.keys() | {each for each, count in seen[name].items() if count})
+            if seen[name][effect] != counts[effect]
+        ]
+    problems += [f"run {run}: the {what} came under {len(each)} keys" for what, each in keys.items() if len(each) != 1]
+    return problems

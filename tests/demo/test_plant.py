@@ -115,6 +115,7 @@ async def test_dev_can_forget_its_last_run_and_do_without_frames(tmp_path: Path)
     async with Processes(tmp_path / "logs", grace=15.0) as processes:
         (running,) = await processes.start(dev(tmp_path, "--fresh", "--no-frames"))
         await says(running, r"frames redis://.* Ctrl-C ends it all", 40)
+        await says(running, r"playbooks .*startup.* are there", 20)
         assert not stale.exists()
         assert not (tmp_path / "dev" / "logs" / "cam1.log").exists()
         running.send(signal.SIGTERM)

@@ -5,12 +5,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from cluster import Applied, Command, Position
+from framebuffer.breaker import BreakerState
 from framebuffer.metrics import FrameMetrics
-from orchestrator.components import Register
+from framebuffer.models import ProcessorRegistration
+from framebuffer.registry import Health, ProcessorRegistry
+from framebuffer.registry import Register as ProcessorCommand
+from framebuffer.registry import apply as apply_processor
+from orchestrator.components import Declare, Register
 from orchestrator.lifecycle import State
-from orchestrator.monitoring.alert_commands import Record
+from orchestrator.monitoring.alert_commands import Record, SetRule
 from orchestrator.monitoring.alert_duty import AlertDuty
-from orchestrator.monitoring.frame_figures import CALLS_MIN, WINDOW_S, DispatchTimes, percentile
+from orchestrator.monitoring.alert_rules import ConditionSpec, RuleSpec
+from orchestrator.monitoring.frame_figures import CALLS_MIN, WINDOW_S, DispatchTimes, FrameFigures, percentile
 from orchestrator.monitoring.history import History
 from orchestrator.playbooks.world import ComponentFacts
 from orchestrator.state import PlantState
@@ -42,9 +48,11 @@ class Plant:
     async def _propose(self, body: Record) -> Applied:
         return self.apply(body)
 
-    def apply(self, body: Record | Register) -> Applied:
+    def apply(self, body: Record | Register | SetRule) -> Applied:
         self._index += 1
-        command = Command(body.kind, msgspec.msgpack.encode(body), id=str(self._index), time=float(self._index))
+        version = getattr(body, "version", 1)
+        encoded = msgspec.msgpack.encode(body)
+        command = Command(body.kind, encoded, id=str(self._index), time=float(self._index), version=version)
         outcome, _ = self.state.apply(command, Position(1, self._index))
         return Applied(outcome, Position(1, self._index))
 
@@ -124,12 +132,37 @@ async def test_a_component_in_maintenance_makes_no_alert() -> None:
     assert plant.firing == {"component-fault": ["press"]}
 
 
-async def test_a_metric_that_is_not_heard_any_more_is_not_known() -> None:
+async def test_a_metric_counts_as_long_as_it_is_known() -> None:
+    """One that is heard rarely is known for longer; a member stays one when nothing is known any more."""
     plant = Plant()
     plant.apply(Register(id="press", address="http://127.0.0.1:9"))
-    plant.history.add("press", 0.0, {"cpu": 1.0})
-    assert plant.history.latest("press", "cpu", now=30.0, within_s=30.0) == 1.0
-    assert plant.history.latest("press", "cpu", now=30.1, within_s=30.0) is None
+    plant.apply(Declare(id="rare", address="http://127.0.0.1:9", heartbeat_s=60.0))
+    condition = ConditionSpec(kind="metric", name="cpu", above=0.9)
+    plant.apply(SetRule(rule=RuleSpec(condition=condition, for_s=100.0).rule("busy")))
+    for name in ("press", "rare"):
+        plant.history.add(name, 0.0, {"cpu": 1.0})
+    for now in range(0, 110, 10):
+        if now < 90:
+            plant.history.add("press", float(now), {"cpu": 1.0})
+        await plant.duty.look(float(now))
+    assert plant.firing == {"busy": ["press", "rare"]}
+    for now in range(110, 400, 10):
+        await plant.duty.look(float(now))
+    assert plant.firing == {"busy": ["press", "rare"]}
+    plant.history.add("rare", 400.0, {"cpu": 0.1})
+    await plant.duty.look(400.0)
+    assert plant.firing == {"busy": ["press"]}
+
+
+def test_figures_of_processors() -> None:
+    registry = ProcessorRegistry()
+    for index, name in enumerate(("well", "silent", "failing"), 1):
+        body = ProcessorCommand.of(ProcessorRegistration(id=name, capabilities=("face",), capacity=4), token="t")
+        apply_processor(registry, body.kind, msgspec.msgpack.encode(body), time=0.0, position=(1, index))
+    silent = Health(id="silent", healthy=False, reason="no heartbeat")
+    apply_processor(registry, silent.kind, msgspec.msgpack.encode(silent), time=1.0, position=(1, 4))
+    figures = FrameFigures(dict, FrameMetrics(CollectorRegistry()), registry, lambda: {"failing": BreakerState.OPEN})
+    assert figures(0.0) == {"unhealthy_processors": {"well": 0.0, "silent": 1.0, "failing": 1.0}}
 
 
 @pytest.mark.parametrize(

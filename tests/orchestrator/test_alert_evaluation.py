@@ -255,6 +255,7 @@ def test_the_shipped_rules_see_what_they_are_for() -> None:
             "backpressure_level": {"-": 3.0},
             "unserved_frames": {"faces": 1.0},
             "dead_letters": {"-": 1.0},
+            "unhealthy_processors": {"faces-1": 1.0, "faces-2": 0.0},
             "dispatch_p95_s": {"-": 0.2},
         },
         increases={("dead-letters-growing", "-"): 1.0},
@@ -269,6 +270,7 @@ def test_the_shipped_rules_see_what_they_are_for() -> None:
         "frames-lost": ["-"],
         "backpressure-critical": ["-"],
         "capability-unknown": ["faces"],
+        "processor-unhealthy": ["faces-1"],
         "dead-letters-growing": ["-"],
         "dispatch-slow": ["-"],
     }

@@ -290,6 +290,38 @@ async def test_what_is_in_maintenance_is_left_alone_and_the_wait_says_so(plant: 
     await eventually(lambda: plant.parts["io"].state == "STARTED", deadline_s=10)
 
 
+async def test_what_an_open_execution_commands_is_left_to_it(plant: Plant) -> None:
+    io = plant.parts["io"]
+    assert (await plant.cli("component", "desire", "io", "STARTED", "--wait", "30"))[0] == 0
+    playbook = """
+name: clean
+description: Stops io until somebody has cleaned it.
+timeout: 5m
+trigger: [{type: manual}]
+actions:
+  - {type: send_command, component: io, command: CMD_STOP}
+  - {type: approve, message: is it clean?}
+"""
+    put = await plant.put("/v1/playbooks/clean", {"text": playbook})
+    assert put.status_code == 201, put.text
+    started = await plant.http.post("/v1/playbooks/clean/runs", json={})
+    assert started.status_code == 202, started.text
+    await eventually(lambda: io.state == "STOPPED", deadline_s=10)
+
+    async def held() -> bool:
+        return f"is held by execution {started.json()['id']} of playbook clean" in await plant.decision("io")
+
+    await eventually(held)
+    assert io.calls == ["initialize", "start", "stop"]
+    approve = f"/v1/executions/{started.json()['id']}/approve"
+
+    async def approved() -> bool:
+        return (await plant.http.post(approve, json={"who": "ada"})).status_code < 300
+
+    await eventually(approved)
+    await eventually(lambda: io.state == "STARTED", deadline_s=10, message="what is desired comes back")
+
+
 async def test_a_component_that_is_given_up_ends_the_wait(plant: Plant) -> None:
     io = plant.parts["io"]
     io.breaks = RuntimeError("the belt is torn")

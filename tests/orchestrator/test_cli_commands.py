@@ -80,7 +80,7 @@ async def test_a_wrong_token_is_refused(nodes: Nodes) -> None:
 
 async def test_components_and_their_commands(nodes: Nodes) -> None:
     _, out, err = await ask(nodes, "component", "list")
-    assert out.split() == ["ID", "NAME", "STATE", "PRESENCE", "DESIRED", "GROUPS", "ADDRESS", "REASON"]
+    assert out.split() == ["ID", "NAME", "STATE", "PRESENCE", "DESIRED", "HEALTH", "GROUPS", "ADDRESS", "REASON"]
     assert "no component" in err
     component = Component("press-1", orchestrator_url=nodes.urls, name="Press", heartbeat_s=0.2, token=TOKEN)
     serve = asyncio.create_task(component.serve())
@@ -102,9 +102,12 @@ async def test_components_and_their_commands(nodes: Nodes) -> None:
         await serve
     code, _, _ = await ask(nodes, "component", "command", "nobody", "start")
     assert code == Exit.NOT_FOUND
-    code, _, err = await ask(nodes, "component", "command", "press-1", "dance")
+    code, _, err = await ask(nodes, "component", "command", "press-1", "cmd_dance")
     assert code == Exit.REFUSED
     assert "CMD_DANCE" in err
+    for params in ("{", "[1]"):
+        code, _, err = await ask(nodes, "component", "command", "press-1", "dance", "--params", params)
+        assert (code, "--params" in err) == (Exit.USAGE, True)
     code, _, _ = await ask(nodes, "component", "command", "press-1", "start")
     assert code == Exit.DEGRADED
 

@@ -1,6 +1,7 @@
 """`PlantDuty` over a real cluster and real components."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -33,6 +34,7 @@ from orchestrator.errors import (
     OutcomeUnknown,
     Refused,
     StaleEpoch,
+    StateNotReached,
     Unreachable,
 )
 from orchestrator.events import ERROR, HEARTBEAT, STATE_CHANGED, Event
@@ -261,6 +263,40 @@ async def test_a_process_that_has_not_registered_yet_does_not_speak_for_the_comp
         assert leader.row().state is State.STOPPED
 
 
+# ── Waiting for a state ────────────────────────────────
+
+
+async def test_a_state_is_waited_for_while_others_go_on(leader: Leader) -> None:
+    await leader.register(incarnation="i", sequence=0)
+    duty = leader.duty()
+    assert (await duty.wait_for_state("press", State.READY, timeout_s=0)).state is State.READY
+    waiting = [asyncio.create_task(duty.wait_for_state("press", State.STARTED, timeout_s=30)) for _ in range(50)]
+    change = {"state": "STARTED", "incarnation": "i", "sequence": 1}
+    await duty.component_event(Event(type=STATE_CHANGED, source="press", payload=change))
+    assert {row.state for row in await asyncio.gather(*waiting)} == {State.STARTED}
+
+
+async def test_a_state_that_is_not_reached_in_time_is_said_with_what_is_known(leader: Leader) -> None:
+    await leader.register(incarnation="i", sequence=0)
+    told: list[ComponentRow] = []
+
+    async def on_timeout(row: ComponentRow) -> None:
+        told.append(row)
+
+    change = {"state": "FAULT", "reason": "torn", "incarnation": "i", "sequence": 1}
+    await leader.duty().component_event(Event(type=STATE_CHANGED, source="press", payload=change))
+    with pytest.raises(StateNotReached, match=r"press is not STARTED after 0\.1 s: it is FAULT \(torn\)") as caught:
+        await leader.duty().wait_for_state("press", State.STARTED, timeout_s=0.1, on_timeout=on_timeout)
+    assert caught.value.details == {"state": State.FAULT}
+    assert [row.id for row in told] == ["press"]
+    with pytest.raises(ComponentUnknown):
+        await leader.duty().wait_for_state("ghost", State.READY, timeout_s=5)
+    waiting = asyncio.create_task(leader.duty().wait_for_state("press", State.STARTED, timeout_s=30))
+    await leader.propose(Unregister(id="press"))
+    with pytest.raises(ComponentUnknown):
+        await waiting
+
+
 # ── Answers that are none ────────────────────────────────
 
 Script = Callable[[dict[str, Any], Send], Awaitable[None]]
@@ -372,6 +408,33 @@ async def test_a_connection_that_breaks_leaves_the_outcome_unknown(leader: Leade
         await leader.register(address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         with pytest.raises(OutcomeUnknown, match="repeat it under the same key"):
             await leader.duty().send_command("press", "CMD_START", "k")
+
+
+async def test_a_component_that_answers_twice_is_not_taken_for_another_answer(leader: Leader) -> None:
+    """What it says too much stands in the connection before the answer to the next command, under the old key."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length:")[2].split()[0])
+                key = json.loads(await reader.readexactly(length))["idempotency_key"]
+                asked.append(key)
+                body = json.dumps({**ANSWER, "key": key}).encode()
+                writer.write((b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body) * 2)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        await leader.register(address=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        duty = leader.duty()
+        keys = ("one", "two", "three")
+        for key in keys:
+            with contextlib.suppress(OutcomeUnknown):  # what is not sure is said to be so
+                assert (await duty.send_command("press", "CMD_START", key)).key == key
+        assert set(asked) == set(keys), "each was delivered"
 
 
 # ── Events ────────────────────────────────

@@ -156,7 +156,7 @@ async def test_a_text_that_this_release_cannot_read_fails_its_execution(plant: P
     playbook = await plant.put("  - {type: teleport}")
     row = await plant.ended(await plant.start(playbook), Status.FAILED)
     assert row.code == "playbook_unreadable"
-    assert "cannot be read here: playbook:4:3" in row.error
+    assert "cannot be read here: playbook:4:" in row.error
 
 
 async def test_a_plan_that_raises_ends_that_execution_and_no_other(

@@ -1,6 +1,7 @@
-"""What an API of playbooks decides without a node: inputs, cycles, outlines, pages, and what a stream of events says."""
+"""What an API of playbooks decides without a node: inputs, cycles, outlines, pages, what a stream of events says."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_cycle_is_a_way_that_is_there(calls: dict[str, frozenset[str]]) -> Non
     assert (cycle is not None) == ("a" in reached)
     if cycle is not None:
         assert cycle[0] == cycle[-1] == "a"
-        assert all(called in calls[at] for at, called in zip(cycle, cycle[1:], strict=False))
+        assert all(called in calls[at] for at, called in pairwise(cycle))
 
 
 # ── Outlines ────────────────────────────────

@@ -18,6 +18,7 @@ from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
+PLAYBOOK = Path(__file__).parents[2] / "playbooks" / "backpressure_critical.yaml"
 SIZE = {"width": 4, "height": 4, "format": "jpeg"}
 
 
@@ -52,6 +53,8 @@ async def test_from_critical_to_normal(
     monkeypatch.setattr(pressure_duty, "REPEAT_S", 0.2)
     http = nodes.clients[0]
     await eventually(lambda: _is(http, level=0, alert=None))
+    answer = await http.put("/v1/playbooks/backpressure_critical", json={"text": PLAYBOOK.read_text()})
+    assert answer.status_code == 201, answer.text
     with caplog.at_level(logging.INFO, "orchestrator.pressure_duty"):
         async with FrameProducer("cam", nodes.redis.url) as early:
             for _ in range(4):
@@ -68,6 +71,7 @@ async def test_from_critical_to_normal(
         assert await metric(http, "frame_buffer_backpressure_level") == 3
         assert await metric(http, "frame_buffer_backpressure_alerts_total") == 1
         await eventually(lambda: _told(streams, 3))
+        await eventually(lambda: _relieved(http))
         await execute(streams.redis, "DEL", streams.keys.pressure)  # a failover that loses it
         await eventually(lambda: _told(streams, 3))
 
@@ -95,6 +99,17 @@ async def test_from_critical_to_normal(
 async def _is(http: httpx.AsyncClient, **expected: Any) -> bool:
     status = await backpressure(http)
     return all(status[name] == value for name, value in expected.items())
+
+
+async def _relieved(http: httpx.AsyncClient) -> bool:
+    """The event of the critical level has started the playbook that comes with Triarch, once."""
+    rows = (await http.get("/v1/executions?playbook=backpressure_critical")).json()["executions"]
+    if [row["status"] for row in rows] != ["SUCCEEDED"]:
+        return False
+    trigger = (await http.get(f"/v1/executions/{rows[0]['id']}")).json()["trigger"]
+    assert (trigger["type"], trigger["source"]) == ("frames.backpressure", "orchestrator")
+    payload = trigger["payload"]
+    return (payload["level"], payload["usage"]) == (3, None) and set(payload["unserved"]) <= {"bird", "default"}
 
 
 async def _told(streams: FrameStreams, level: int) -> bool:

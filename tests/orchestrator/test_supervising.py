@@ -383,16 +383,6 @@ def test_a_new_leader_waits_for_the_pause_that_the_old_one_began() -> None:
     assert Counter(world.done) == Counter([("io", "RESET"), ("io", "INITIALIZE"), ("io", "START")])
 
 
-def test_a_clock_that_is_hours_behind_does_not_hold_a_restart_up() -> None:
-    world = World(io=())
-    world.policy("io", when="on_failure", backoff_initial_s=60)
-    world.fault("io")
-    world.step(lost=True)
-    world.now -= 7200
-    world.settle()
-    assert world.at("io") == State.STARTED
-
-
 # ── Strategies ────────────────────────────────
 
 

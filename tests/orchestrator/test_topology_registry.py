@@ -6,13 +6,17 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from cluster import Command, Outcome, Position
 from orchestrator.components import COMPONENTS_MAX, Observe, Presence, Register
 from orchestrator.errors import ComponentUnknown, GroupUnknown, SelectorEmpty, TopologyInvalid
 from orchestrator.lifecycle import State
+from orchestrator.plant_figures import PlantFigures
+from orchestrator.playbooks.clock import PlantClock
 from orchestrator.state import FORMAT, LEVELS, PlantState
+from orchestrator.timed_state import TimedState
 from orchestrator.topology import registry, resolving
 from orchestrator.topology.models import GroupModel, PolicyModel, RestartModel, Strategy
 from orchestrator.topology.ordering import cycle
@@ -212,7 +216,7 @@ def test_a_fault_is_acknowledged_and_only_a_fault() -> None:
     assert (seen.by, seen.note, seen.sequence, seen.reason) == ("ada", "belt ordered", 5, "torn")
 
 
-def begin(number: int = 0, purpose: str = "restart") -> Begin:
+def begin(number: int = 0, purpose: str = "restart", at: float = 0.0) -> Begin:
     return Begin(
         id="io",
         replaces=number,
@@ -221,7 +225,8 @@ def begin(number: int = 0, purpose: str = "restart") -> Begin:
         reason="r",
         position=(1, 1),
         sequence=1,
-        not_before=0,
+        not_before=at,
+        at=at,
     )
 
 
@@ -229,9 +234,9 @@ def test_a_run_begins_once_whoever_proposes_it() -> None:
     log = Log()
     number = log.apply(begin()).value["number"]
     assert log.apply(begin()).code == "supervision_changed"
-    assert log.apply(End(id="io", number=number + 1, outcome="reached")).code == "supervision_changed"
-    assert log.apply(End(id="io", number=number, outcome="reached")).ok
-    assert log.apply(End(id="io", number=number, outcome="reached")).code == "supervision_changed"
+    assert log.apply(End(id="io", number=number + 1, outcome="reached", at=1.0)).code == "supervision_changed"
+    assert log.apply(End(id="io", number=number, outcome="reached", at=1.0)).ok
+    assert log.apply(End(id="io", number=number, outcome="reached", at=1.0)).code == "supervision_changed"
     again = log.apply(begin(number)).value["number"]
     assert again > number, "no number is given twice, so no key of a command is either"
     assert len(log.control("io").restarts) == 2
@@ -240,12 +245,12 @@ def test_a_run_begins_once_whoever_proposes_it() -> None:
 def test_restarts_are_forgotten_after_the_window_and_when_people_speak() -> None:
     log = Log()
     log.apply(SetPolicy.of("io", PolicyModel(restart=RestartModel(when="on_failure", window_s=10))))
-    number = log.apply(begin(), time=100.0).value["number"]
-    number = log.apply(begin(number), time=105.0).value["number"]
+    number = log.apply(begin(at=100.0)).value["number"]
+    number = log.apply(begin(number, at=105.0)).value["number"]
     assert log.control("io").restarts == (100.0, 105.0)
-    number = log.apply(begin(number), time=111.0).value["number"]
+    number = log.apply(begin(number, at=111.0)).value["number"]
     assert log.control("io").restarts == (105.0, 111.0)
-    assert log.apply(GiveUp(id="io", replaces=number, reason="too often")).ok
+    assert log.apply(GiveUp(id="io", replaces=number, reason="too often", at=1.0)).ok
     row = log.control("io")
     assert (row.exhausted, row.run.outcome) == ("too often", "abandoned")
     log.register("io")
@@ -254,9 +259,22 @@ def test_restarts_are_forgotten_after_the_window_and_when_people_speak() -> None
     assert log.apply(Acknowledge(id="io", retry=True)).ok
     row = log.control("io")
     assert (row.exhausted, row.restarts) == ("", ())
-    log.apply(GiveUp(id="io", replaces=number, reason="too often"))
+    log.apply(GiveUp(id="io", replaces=number, reason="too often", at=1.0))
     log.apply(Desire(ids=("io",), state="STARTED"))
     assert log.control("io").exhausted == ""
+
+
+def test_the_plant_clock_of_each_node_goes_on_from_what_the_leader_committed() -> None:
+    monotonic = 50.0
+    clock = PlantClock(lambda: monotonic)
+    state = TimedState(clock)
+    body = begin(at=1000.0)
+    state.apply(Command(body.kind, msgspec.msgpack.encode(body), id="1", time=0.0), Position(1, 1))
+    monotonic += 7
+    assert clock.now() == 1007
+    restored = PlantClock(lambda: monotonic)
+    TimedState(restored).restore(state.snapshot())
+    assert restored.now() == 1000
 
 
 def test_nothing_begins_in_maintenance() -> None:
@@ -286,6 +304,40 @@ def test_a_selector_names_components_and_groups() -> None:
         resolving.select(log.state, groups=["@everything"])
 
 
+# ── Figures ────────────────────────────────
+
+
+def test_figures_are_there_from_the_start_and_count() -> None:
+    log = Log()
+    figures = CollectorRegistry()
+    figures.register(PlantFigures(log.state))
+
+    def shown() -> dict[str, float]:
+        found = {}
+        for metric in figures.collect():
+            for sample in metric.samples:
+                label = "".join(f" {value}" for value in sample.labels.values())
+                found[sample.name.removeprefix("triarch_") + label] = sample.value
+        return found
+
+    names = set(shown())
+    assert set(shown().values()) == {0.0}
+    log.register("io", "kds", "plc")
+    log.apply(Observe(id="io", state=State.FAULT, reason="torn", incarnation="i", sequence=5))
+    log.apply(Presence(id="kds", online=False))
+    log.apply(Maintain(ids=("plc",), on=True, reason="new valve"))
+    number = log.apply(begin()).value["number"]
+    now = shown()
+    assert set(now) == names
+    assert {name for name, value in now.items() if value} == {
+        *("components READY", "components FAULT", "components_offline", "components_in_maintenance"),
+        *("components_restarts_in_window", "supervision_runs restart"),
+    }
+    assert now["components READY"] == 2
+    log.apply(GiveUp(id="io", replaces=number, reason="too often", at=1.0))
+    assert (shown()["components_given_up"], shown()["supervision_runs restart"]) == (1, 0)
+
+
 # ── Snapshots ────────────────────────────────
 
 
@@ -313,7 +365,8 @@ def test_the_topology_is_in_the_snapshot_once_anybody_spoke() -> None:
     held = restored.topology
     restored.restore(log.state.snapshot())
     assert restored.topology is held
-    assert (held.groups, held.controls, held.revision) == (topology.groups, topology.controls, topology.revision)
+    assert (held.groups, held.controls) == (topology.groups, topology.controls)
+    assert (held.revision, held.at) == (topology.revision, topology.at)
     assert restored.snapshot() == log.state.snapshot()
     restored.restore(PlantState().snapshot())
     assert restored.topology.untouched
@@ -353,9 +406,10 @@ COMMANDS = st.one_of(
         position=st.just((1, 1)),
         sequence=st.none(),
         not_before=st.floats(allow_nan=False),
+        at=st.floats(0, 1e9),
     ),
-    st.builds(End, id=IDS, number=NUMBERS, outcome=st.just("reached")),
-    st.builds(GiveUp, id=IDS, replaces=NUMBERS, reason=st.just("r")),
+    st.builds(End, id=IDS, number=NUMBERS, outcome=st.just("reached"), at=st.floats(0, 1e9)),
+    st.builds(GiveUp, id=IDS, replaces=NUMBERS, reason=st.just("r"), at=st.floats(0, 1e9)),
 )
 
 

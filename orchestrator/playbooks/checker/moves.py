@@ -229,11 +229,11 @@ def _bad_answers(situation: Situation, slot: Slot, flight: Flight) -> Iterator[M
     after, result = _delivered(machine, flight)
     if isinstance(result, Failed | Unknown) or effect.key in machine.memory:
         return
-    refused = _harmed(situation, name)
+    refused = _harmed(situation)
     del refused.flights[slot]
     refused.settle({effect.execution: {effect.path: Failed(CommandRefused.code, f"{name} refuses {command}")}})
     yield Move(f"{name} refuses {command}, which it could do", refused)
-    lost_answer = _harmed(situation, name)
+    lost_answer = _harmed(situation)
     lost_answer.machines[name] = after
     del lost_answer.flights[slot]
     lost_answer.settle({effect.execution: {effect.path: Unknown(f"component {name} did not answer")}})
@@ -241,9 +241,10 @@ def _bad_answers(situation: Situation, slot: Slot, flight: Flight) -> Iterator[M
     yield Move(f"{name} takes up {command}, the answer is lost", lost_answer, changed)
 
 
-def _harmed(situation: Situation, name: str) -> Situation:
+def _harmed(situation: Situation, *names: str) -> Situation:
+    """`names`: the components that are not to be judged any more. One whose answer was lost is sound itself."""
     moved = situation.fork()
-    moved.faults, moved.provoked, moved.harmed = moved.faults - 1, True, moved.harmed | {name}
+    moved.faults, moved.provoked, moved.harmed = moved.faults - 1, True, moved.harmed.union(names)
     return moved
 
 

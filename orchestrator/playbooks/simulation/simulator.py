@@ -287,4 +287,7 @@ class Simulator:
                 self._tell(f"stuck: nothing can happen any more, and {row.playbook} is {row.status}", execution=row.id)
 
     def _tell(self, what: str, *, execution: str = "", path: str = "") -> None:
+        row = self.records.registry.get(execution)
+        if row is not None:
+            self.timeline.playbooks[execution] = row.playbook
         self.timeline.add(self.time.now, what, self.devices.states(), execution=execution, path=path)

@@ -24,6 +24,8 @@ class Timeline:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.playbooks: dict[str, str] = {}
+        """By execution id, the name of its playbook."""
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -40,6 +42,7 @@ class Timeline:
     def lines(self) -> Iterator[dict[str, str]]:
         """For a table: members `time execution step what components`."""
         before: Mapping[str, str] = {}
+        names = self._names()
         for entry in self.entries:
             shown = {
                 name: state
@@ -49,11 +52,21 @@ class Timeline:
             before = entry.components
             yield {
                 "time": f"{entry.time:.3f}",
-                "execution": entry.execution,
+                "execution": names.get(entry.execution, ""),
                 "step": entry.path,
                 "what": entry.what,
                 "components": " ".join(f"{name}={state}" for name, state in shown.items()),
             }
+
+    def _names(self) -> dict[str, str]:
+        """By execution id, a short name: its playbook's, with a number from the second one on."""
+        names: dict[str, str] = {}
+        taken: dict[str, int] = {}
+        for execution in dict.fromkeys(entry.execution for entry in self.entries if entry.execution):
+            name = self.playbooks.get(execution, execution)
+            taken[name] = taken.get(name, 0) + 1
+            names[execution] = name if taken[name] == 1 else f"{name}#{taken[name]}"
+        return names
 
     def contains(self, text: str) -> bool:
         """Whether some entry says this."""
