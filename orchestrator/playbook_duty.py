@@ -206,10 +206,22 @@ class PlaybookDuty:
             await self._ready.acquire()
             run = self._queue.popleft()
             run.queued, run.again, run.busy = False, False, True
-            more = await self._advance(run)
+            more = await self._advanced(run)
             run.busy = False
             if run.id in self._runs and (more or run.again or run.latest > run.planned):
                 self._wake(run)
+
+    async def _advanced(self, run: Run) -> bool:
+        """As `_advance`; what it raises ends that execution, and not this node's lead, nor that of the next."""
+        try:
+            return await self._advance(run)
+        except Exception as error:
+            log.exception("execution %s could not be driven; this is a defect", run.id)
+            row = self._state.executions.rows.get(run.id)
+            if row is not None and row.open:
+                reason = f"the engine failed: {type(error).__name__}; the leader's log says more"
+                await self._committed(failing(row, self._clock.now(), "internal", reason))
+            return False
 
     async def _advance(self, run: Run) -> bool:
         """Plan and commit until nothing is left to record; whether that is still to come."""

@@ -31,10 +31,10 @@ from orchestrator.playbooks.execution import (
 )
 from orchestrator.playbooks.journal import Journal
 from orchestrator.playbooks.library import PlaybookLibrary
+from orchestrator.playbooks.marks import MARKS_MAX
 from orchestrator.playbooks.told import Applied, Change, Told
 from orchestrator.variables import Set, VariableRegistry
 
-MARKS_MAX = 10_000
 Command = Start | Record | Control | PlaybookPut | PlaybookDelete | EventAccepted | TriggersSeen
 KINDS: Mapping[str, type[Command]] = {
     command.kind: command

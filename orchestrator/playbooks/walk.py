@@ -31,6 +31,7 @@ from orchestrator.playbooks.execution import (
     VariableSet,
     given_up,
 )
+from orchestrator.playbooks.values import readable
 from orchestrator.playbooks.world import Templates, World
 
 BEGUN_AT_ONCE_MAX = 200
@@ -61,7 +62,7 @@ class StepFailed(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message[:1000]
+        self.message = readable(message[:1000])
 
 
 Turn = Callable[["Walk", Any, StepRow, Scope], StepRow]
@@ -255,7 +256,7 @@ class Walk:
         retry, unknown = action.retry, code == "outcome_unknown"
         if unknown and not getattr(action, "safe", True):
             retry = None  # the receiver knows no keys: to ask again could do it twice
-        row = replace(row, code=code, error=message[:1000], again=False)
+        row = replace(row, code=readable(code), error=readable(message[:1000]), again=False)
         if retry is not None and row.attempt < retry.attempts and not self.halted and row.type not in ONCE:
             following = self.now + retry.wait_s(row.attempt)
             self.wake_at(following)
@@ -273,8 +274,8 @@ class Walk:
                 next=following,
                 sends=row.sends + 1,
                 again=True,
-                code=code,
-                error=message[:1000],
+                code=readable(code),
+                error=readable(message[:1000]),
             )
         )
 

@@ -28,7 +28,7 @@ from orchestrator.playbooks.execution import (
     TriggersSeen,
     VariableSet,
 )
-from orchestrator.playbooks.registry import MARKS_MAX
+from orchestrator.playbooks.marks import MARKS_MAX
 from orchestrator.state import PlantState
 from tests.orchestrator.playbook_runs import Run
 
@@ -269,3 +269,30 @@ def test_large_intents_go_into_several_records() -> None:
     run.go(until=100.01)
     assert len({effect.key for effect in run.sent}) == 12
     assert max(sizes) < 512 * 1024
+
+
+HALF = r"{{ '\\ud800' }}"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        f'{{type: log_event, message: "{HALF}"}}',
+        f'{{type: fail, message: "{HALF}"}}',
+        f'{{type: approve, message: "{HALF}"}}',
+        f'{{type: set_variable, name: "{HALF}", value: 1, scope: plant}}',
+        f'{{type: execute_scenario, name: "{HALF}"}}',
+        "{type: send_command, component: io, command: TUNE}",
+    ],
+)
+def test_half_a_character_fails_the_step_and_no_more(action: str) -> None:
+    """A record that cannot be written at all would end the node that leads, and the next one, and the next."""
+    run = Run(
+        f"name: p\nactions: [{action}]",
+        components={"io": State.STARTED},
+        answer=lambda _effect: Failed("refused", "says \ud800"),
+    )
+    run.start("p")
+    run.go(until=101.0)
+    assert run.row().status == Status.FAILED
+    assert run.row().error.encode()

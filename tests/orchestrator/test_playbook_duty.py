@@ -180,6 +180,27 @@ async def test_a_plan_that_raises_ends_that_execution_and_no_other(
     await plant.ended("x-goes-on")
 
 
+async def test_a_record_that_cannot_be_written_ends_that_execution_and_not_the_node(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    commit = Committer.commit
+
+    async def breaks(self: Committer, kind: str, body: Any, **members: Any) -> Outcome:
+        if isinstance(body, Record) and body.id == "x-odd" and body.status is None:
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return await commit(self, kind, body, **members)
+
+    monkeypatch.setattr(Committer, "commit", breaks)
+    playbook = await plant.put("  - {type: delay, duration: 100ms}")
+    await plant.start(playbook, "x-odd")
+    await plant.start(playbook, "x-even")
+    row = await plant.ended("x-odd", Status.FAILED)
+    assert row.code == "internal"
+    assert "x-odd" in caplog.text
+    await plant.ended("x-even")
+    assert plant.node.is_leader()
+
+
 async def test_paused_resumed_and_cancelled_by_a_person(plant: Plant) -> None:
     playbook = await plant.put(
         "  - {type: approve, message: may it go on?}\n  - {type: delay, duration: 10m}", more="timeout: 1h"
@@ -268,7 +289,7 @@ async def test_a_result_outlives_a_record_that_came_too_late(plant: Plant, monke
     plant.slow.gate.set()
     request = f"  - {{type: http_request, method: POST, url: '{plant.outside}/late', timeout: 20s, safe: false}}"
     playbook = await plant.put(request)
-    commit, meddled = Committer.commit, []
+    commit, meddled = Committer.commit, list[int]()
 
     async def late(self: Committer, kind: str, body: Any, **members: Any) -> Outcome:
         if isinstance(body, Record) and body.id == "x-late" and any(step.value for step in body.steps) and not meddled:
