@@ -145,9 +145,14 @@ class TriggersDuty:
         await self._committed(first)
         while True:
             batch = await self._batch()
-            while batch:
-                batch = await self._changed(batch)
-            await self._passed()
+            try:
+                while batch:
+                    batch = await self._changed(batch)
+                await self._passed()
+            except Exception:
+                # Whatever a playbook says, it must not end this node's lead, and that of the next.
+                log.exception("triggers: a round failed, what it looked at sets nothing off; this is a defect")
+                await asyncio.sleep(TICK_S)
 
     async def _changed(self, batch: list[Seen | None]) -> list[Seen | None]:
         """Look at the changes up to one that changes what is armed; those that are left."""

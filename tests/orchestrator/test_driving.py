@@ -68,6 +68,19 @@ def test_a_result_stays_until_a_record_was_made_with_it() -> None:
     assert run.known_results() == {}
 
 
+def test_large_results_have_their_turn_one_after_the_other() -> None:
+    run, steps = Run("x"), row(**{name: step(f"actions/{name}", data="d" * 60_000) for name in "abcdef"})
+    effects = [effect(path, key=path) for path in steps.steps]
+    run.settle(effects)
+    for each in effects:
+        assert run.ended(each, Done({"result": "r" * 8_000}))
+    first = run.known_results(steps)
+    assert 1 <= len(first) < 6
+    run.used(first)
+    assert len(run.known_results(steps)) == 6 - len(first)
+    assert not first.keys() & run.known_results(steps).keys()
+
+
 def test_a_result_of_an_attempt_that_is_over_is_dropped() -> None:
     run = Run("x")
     run.settle([effect(key="k1")])
@@ -95,6 +108,9 @@ def test_which_components_an_execution_waits_for() -> None:
 def test_what_an_earlier_leader_may_have_begun_is_known() -> None:
     assert Run.of(row(a=step("actions/0")), taken_over=True).inherited == {"actions/0"}
     assert Run.of(row(a=step("actions/0")), taken_over=False).inherited == frozenset()
+    # What waits for another attempt has nothing under way: that attempt may be made.
+    between = msgspec.structs.replace(step("actions/0"), status=StepStatus.RETRYING, next=1.0)
+    assert Run.of(row(a=between), taken_over=True).inherited == frozenset()
 
 
 # ── Effects under way ────────────────────────────────
