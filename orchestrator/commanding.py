@@ -66,7 +66,8 @@ class CommandSender:
             return _answer(row, key, body)
         document = _document(body)
         code = str(document.get("code", "refused"))[:100]
-        detail = str(document.get("detail", f"status {status}"))[:1000]
+        # Whatever stands in it: what is no character cannot be stored or passed on.
+        detail = str(document.get("detail", f"status {status}"))[:1000].encode("utf-8", "replace").decode()
         if status >= 500 and code != ComponentStopping.code:
             raise _unknown(row, key, f"failed: {status} {detail}")
         refusal = from_code(code, f"component {row.id}: {detail}")

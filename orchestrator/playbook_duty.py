@@ -16,8 +16,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 
-import msgspec
-
 from cluster import Change, CommandTooLarge, Compacted, Outcome
 from orchestrator.failpoints import reach
 from orchestrator.playbooks.books import Books, PlaybookUnreadable
@@ -32,7 +30,6 @@ from orchestrator.playbooks.execution import (
     ExecutionRow,
     Record,
     Status,
-    StepStatus,
     TriggersSeen,
 )
 from orchestrator.playbooks.figures import PlaybookFigures
@@ -209,10 +206,22 @@ class PlaybookDuty:
             await self._ready.acquire()
             run = self._queue.popleft()
             run.queued, run.again, run.busy = False, False, True
-            more = await self._advance(run)
+            more = await self._advanced(run)
             run.busy = False
             if run.id in self._runs and (more or run.again or run.latest > run.planned):
                 self._wake(run)
+
+    async def _advanced(self, run: Run) -> bool:
+        """As `_advance`; what it raises ends that execution, and not this node's lead, nor that of the next."""
+        try:
+            return await self._advance(run)
+        except Exception as error:
+            log.exception("execution %s could not be driven; this is a defect", run.id)
+            row = self._state.executions.rows.get(run.id)
+            if row is not None and row.open:
+                reason = f"the engine failed: {type(error).__name__}; the leader's log says more"
+                await self._committed(failing(row, self._clock.now(), "internal", reason))
+            return False
 
     async def _advance(self, run: Run) -> bool:
         """Plan and commit until nothing is left to record; whether that is still to come."""
@@ -225,14 +234,13 @@ class PlaybookDuty:
             run.planned = max(run.planned, row.revision)
             if row.status == Status.QUEUED:
                 return False
-            results = run.known_results()
+            results = run.known_results(row)
             decision = self._plan(row, results)
             if decision.record is None:
                 self._settle(run, row, decision)
                 return False
-            if not await self._record(run, row, decision.record):
+            if not await self._record(run, row, decision.record, results):
                 return False
-            run.used(results)
             run.woken = time.monotonic()
         return True
 
@@ -248,10 +256,11 @@ class PlaybookDuty:
             reason = f"the engine failed: {type(error).__name__}; the leader's log says more"
             return Decision(record=failing(row, now, "internal", reason))
 
-    async def _record(self, run: Run, row: ExecutionRow, record: Record) -> bool:
-        """Commit the record; whether to plan on."""
+    async def _record(self, run: Run, row: ExecutionRow, record: Record, results: Mapping[str, Result]) -> bool:
+        """Commit the record; whether to plan on. Results go only with a record that counts."""
         outcome = await self._committed(record)
         if outcome.ok:
+            run.used(results)
             self._recorded(run, row, record)
             return True
         if outcome.code in CHANGED:
@@ -317,12 +326,5 @@ class PlaybookDuty:
 
 
 def failing(row: ExecutionRow, now: float, code: str, message: str) -> Record:
-    """The record that ends an execution which cannot be planned: no step of it stays open."""
-    closed = tuple(
-        msgspec.structs.replace(step, status=StepStatus.CANCELLED, ended=now, next=None)
-        for step in row.steps.values()
-        if step.status in OPEN_STEP
-    )
-    return Record(
-        id=row.id, revision=row.revision, at=now, steps=closed, status=Status.FAILED, code=code, error=message[:1000]
-    )
+    """The record that ends an execution which cannot be planned. It is small: applying it closes the open steps."""
+    return Record(id=row.id, revision=row.revision, at=now, status=Status.FAILED, code=code, error=message[:1000])

@@ -95,7 +95,6 @@ class TriggersDuty:
     async def take_up(self) -> asyncio.Task[None]:
         self._index = self._state.executions.index or self._applied()
         self._known = {key: str(row.state) for key, row in self._state.components.rows.items()}
-        self._arm()
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task
 
@@ -137,15 +136,23 @@ class TriggersDuty:
         return batch
 
     async def _look(self) -> None:
+        # A leader reads nothing at once: what this node has not read yet is read beside the loop.
+        await self._books.prepare()
+        self._arm()
         first = self._round()
         # A trigger that came while nobody led does not look at what was before it.
         self._since = dict.fromkeys(first.arm(), self._applied())
         await self._committed(first)
         while True:
             batch = await self._batch()
-            while batch:
-                batch = await self._changed(batch)
-            await self._passed()
+            try:
+                while batch:
+                    batch = await self._changed(batch)
+                await self._passed()
+            except Exception:
+                # Whatever a playbook says, it must not end this node's lead, and that of the next.
+                log.exception("triggers: a round failed, what it looked at sets nothing off; this is a defect")
+                await asyncio.sleep(TICK_S)
 
     async def _changed(self, batch: list[Seen | None]) -> list[Seen | None]:
         """Look at the changes up to one that changes what is armed; those that are left."""

@@ -130,7 +130,7 @@ async def executions(
     cursor: Annotated[str, Query(max_length=400, description="Of the answer before: its next page.")] = "",
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
 ) -> Response:
-    """The last 2,000 that have ended are kept, and all that have not."""
+    """The last 1,000 that have ended are kept, and all that have not."""
     rows = await read(lambda state: state.executions.rows)
     wanted = frozenset(status or ())
     fitting = (

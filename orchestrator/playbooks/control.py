@@ -13,6 +13,7 @@ from orchestrator.playbooks.execution import (
     Status,
     StepRow,
     StepStatus,
+    given_up,
 )
 from orchestrator.playbooks.paths import HANDLERS, after, ancestors, below, in_handler, innermost
 from orchestrator.playbooks.told import Told
@@ -90,7 +91,11 @@ def _later(time: float | None, by: float) -> float | None:
 def _cancel(row: ExecutionRow, command: Control) -> Controlled:
     reason = command.comment or f"cancelled by {command.who or 'a person'}"
     if row.status == Status.QUEUED or command.name == "force":
-        return _yes(row, status=Status.CANCELLED, ended=command.at, code="cancelled", error=reason, cancel=reason)
+        steps = {
+            path: given_up(step, command.at) if step.status in OPEN_STEP else step for path, step in row.steps.items()
+        }
+        ended = {"status": Status.CANCELLED, "ended": command.at, "code": "cancelled", "error": reason}
+        return _yes(row, cancel=reason, steps=steps, paused_at=None, **ended)
     resumed = _resumed(row, command.at) if row.status == Status.PAUSED else {}
     return _yes(row, cancel=reason, **resumed)
 

@@ -63,6 +63,8 @@ class StepStatus(StrEnum):
 
 
 OPEN_STEP = frozenset({StepStatus.RUNNING, StepStatus.RETRYING})
+EFFECTS = frozenset({"send_command", "http_request", "send_notification"})
+"""Types of steps that do something outside the replicated state."""
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +93,17 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     error: str = ""
     data: str = ""
     value: str = ""
+
+
+def unsettled(step: StepRow) -> bool:
+    """Whether the effect of an open step may have happened, or may happen still, under the key that it has."""
+    running = step.status == StepStatus.RUNNING or step.again or step.code == "outcome_unknown"
+    return step.type in EFFECTS and running
+
+
+def given_up(step: StepRow, at: float) -> StepRow:
+    """An open step that is not brought to its end. A key whose outcome is not known is not used up."""
+    return msgspec.structs.replace(step, status=StepStatus.CANCELLED, ended=at, next=None, again=unsettled(step))
 
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,9 @@ import msgspec
 
 from orchestrator.playbooks.triggering import Armed
 
+MARKS_MAX = 10_000
+"""Of all triggers together."""
+
 T = TypeVar("T")
 
 

@@ -14,6 +14,7 @@ from orchestrator.playbooks.control import controlled
 from orchestrator.playbooks.execution import (
     ENDED,
     ENDED_KEPT_MAX,
+    OPEN_STEP,
     STEPS_KEPT_MAX,
     Control,
     EventAccepted,
@@ -26,13 +27,14 @@ from orchestrator.playbooks.execution import (
     StepRow,
     StepStatus,
     TriggersSeen,
+    given_up,
 )
 from orchestrator.playbooks.journal import Journal
 from orchestrator.playbooks.library import PlaybookLibrary
+from orchestrator.playbooks.marks import MARKS_MAX
 from orchestrator.playbooks.told import Applied, Change, Told
 from orchestrator.variables import Set, VariableRegistry
 
-MARKS_MAX = 10_000
 Command = Start | Record | Control | PlaybookPut | PlaybookDelete | EventAccepted | TriggersSeen
 KINDS: Mapping[str, type[Command]] = {
     command.kind: command
@@ -143,8 +145,7 @@ class ExecutionRegistry:
                 return self._several(command.starts, changes, time, position)
             case TriggersSeen():
                 self.index = max(self.index, command.index)
-                marks = {**self.marks, **command.marks}
-                self.marks = dict([(key, text) for key, text in marks.items() if text][-MARKS_MAX:])
+                self.marks = _marked(self.marks, command.marks)
                 changes = self.journal.add(command.journal, time=time, position=position)
                 return self._several(command.starts, changes, time, position)
 
@@ -182,7 +183,8 @@ class ExecutionRegistry:
         changes = [change for each in verdict.replaced for change in self._store(starting.replaced(self.rows[each]))]
         row = starting.made(command, version, verdict.status, time=time, position=position)
         if verdict.recent is not None:
-            self.recent = {**self.recent, command.playbook: verdict.recent}
+            others = {name: each for name, each in self.recent.items() if self.playbooks.get(name) is not None}
+            self.recent = {**others, command.playbook: verdict.recent}
         changes += self._store(row)
         return Told(value={"id": row.id, "status": str(row.status)}), changes
 
@@ -214,6 +216,12 @@ class ExecutionRegistry:
         for child in command.cancels:
             cancel = Control(id=child, action="cancel", comment=f"execution {command.id} went on", at=command.at)
             changes += self._control(cancel)[1]
+        held = self.rows[command.id]  # one that it started may have taken its place
+        if command.status in ENDED:
+            changes += self._abandon(steps, command.id, command.at)
+            steps = {
+                path: given_up(step, command.at) if step.status in OPEN_STEP else step for path, step in steps.items()
+            }
         row = msgspec.structs.replace(
             held,
             revision=held.revision + 1,
@@ -225,7 +233,7 @@ class ExecutionRegistry:
             row = msgspec.structs.replace(row, status=command.status, code=command.code, error=command.error)
             if command.status in ENDED:
                 row = msgspec.structs.replace(row, ended=command.at)
-        changed = tuple(steps[step.path] for step in command.steps)
+        changed = tuple(step for path, step in steps.items() if step is not held.steps.get(path))
         changes += self._store(row, changed)
         return Told(value={"revision": row.revision}), changes
 
@@ -239,7 +247,24 @@ class ExecutionRegistry:
         told, row = controlled(held, command)
         if row is None:
             return told, []
-        return told, self._store(row)
+        gone = [] if row.open else self._abandon(held.steps, row.id, command.at)
+        return told, gone + self._store(row)
+
+    def _abandon(self, steps: Mapping[str, StepRow], execution_id: str, at: float) -> list[Change]:
+        """Cancel the executions that open steps of one that ends wait for."""
+        waits = {path for path, step in steps.items() if step.type == "execute_scenario" and step.status in OPEN_STEP}
+        if not waits:
+            return []
+        children = [
+            row.id
+            for row in self.rows.values()
+            if row.open
+            and row.parent is not None
+            and (row.parent.execution, row.parent.path in waits) == (execution_id, True)
+        ]
+        reason = f"execution {execution_id} has ended"
+        cancels = [Control(id=each, action="cancel", comment=reason, at=at) for each in children]
+        return [change for cancel in cancels for change in self._control(cancel)[1]]
 
     # ── Rows ────────────────────────────────
 
@@ -312,6 +337,18 @@ def told_of(row: ExecutionRow, steps: tuple[StepRow, ...]) -> dict[str, Any]:
         "error": row.error,
         "steps": shown,
     }
+
+
+def _marked(held: Mapping[str, str], news: Mapping[str, str]) -> dict[str, str]:
+    """Where there is no room for all, those that are held stay: one that was forgotten would set its trigger off again.
+
+    By the commands alone, not by the order in which a node holds them.
+    """
+    marks = {key: text for key, text in held.items() if news.get(key, text)}
+    for key, text in news.items():
+        if text and (key in marks or len(marks) < MARKS_MAX):
+            marks[key] = text
+    return marks
 
 
 def _refused(step: StepRow, code: str, message: str, at: float) -> StepRow:

@@ -5,11 +5,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.playbooks.effect import Effect, Result
-from orchestrator.playbooks.execution import OPEN_STEP, ExecutionRow
+from orchestrator.playbooks.effect import Done, Effect, Result
+from orchestrator.playbooks.execution import OPEN_STEP, ExecutionRow, StepStatus
 
 WATCHING = frozenset({"wait_for_state", "set_group_state"})
 """Steps that wait for components."""
+
+RESULTS_BYTES_MAX = 256 * 1024
+"""Of results, with the intents of their steps, that go into one record."""
 
 Begun = tuple[str, int]
 """Of an effect: its key, and which begin of it this is."""
@@ -39,13 +42,21 @@ class Run:
 
     @classmethod
     def of(cls, row: ExecutionRow, *, taken_over: bool) -> "Run":
-        """`taken_over`: an earlier leader may have begun the effects of the steps that are open."""
-        opened = (step.path for step in row.steps.values() if step.status in OPEN_STEP)
-        return cls(row.id, inherited=frozenset(opened) if taken_over else frozenset())
+        """`taken_over`: an earlier leader may have begun the effects of the steps that run."""
+        running = (step.path for step in row.steps.values() if step.status == StepStatus.RUNNING)
+        return cls(row.id, inherited=frozenset(running) if taken_over else frozenset())
 
-    def known_results(self) -> dict[str, Result]:
-        """As the engine wants them."""
-        return {path: result for path, (_, result) in self.results.items()}
+    def known_results(self, row: ExecutionRow | None = None) -> dict[str, Result]:
+        """As the engine wants them; with the row, only so many as go into one record: the others have their turn."""
+        found: dict[str, Result] = {}
+        weight = 0
+        for path, (_, result) in self.results.items():
+            step = None if row is None else row.steps.get(path)
+            weight += 0 if step is None else len(step.data) + _weight(result)
+            if found and weight > RESULTS_BYTES_MAX:
+                break
+            found[path] = result
+        return found
 
     def used(self, results: Mapping[str, Result]) -> None:
         """A record that was made with these is committed."""
@@ -84,6 +95,11 @@ class Run:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+
+
+def _weight(result: Result) -> int:
+    """About how many bytes of a record it takes: an outcome stands in its step, and perhaps in a variable."""
+    return 2 * len(repr(result.value)) if isinstance(result, Done) else len(result.message)
 
 
 def _begun(effect: Effect) -> Begun:

@@ -45,7 +45,7 @@ def judge(command: Start, mates: Sequence[ExecutionRow], recent: Recent, *, open
         return Told(code="execution_skipped", message=message)
     if limits.policy == "replace":
         spare = [row for row in running if not row.cancel]
-        oldest = min(spare, key=lambda row: (row.created, row.position), default=None)
+        oldest = min(spare, key=_age, default=None)
         waiting = [row.id for row in mates if row.status == Status.QUEUED]
         return Verdict(Status.QUEUED, (*waiting, *([] if oldest is None else [oldest.id])), noted)
     if len(mates) - len(running) >= limits.queued_max:
@@ -122,12 +122,17 @@ def replaced(row: ExecutionRow) -> ExecutionRow:
     return msgspec.structs.replace(row, cancel=reason, revision=row.revision + 1, **paused)
 
 
+def _age(row: ExecutionRow) -> tuple[float, Position, str]:
+    """The oldest first. Several may begin by one command; then their ids decide, not the order a node holds them in."""
+    return row.created, row.position, row.id
+
+
 def promoted(mates: Sequence[ExecutionRow], *, at: float) -> list[ExecutionRow]:
     """Those that waited and begin now: the greatest priority first, then the oldest."""
     running = sum(row.status != Status.QUEUED for row in mates)
     waiting = sorted(
         (row for row in mates if row.status == Status.QUEUED),
-        key=lambda row: (-row.priority, row.created, row.position),
+        key=lambda row: (-row.priority, *_age(row)),
     )
     begin = []
     for row in waiting:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from orchestrator.playbooks.due import due
 from orchestrator.playbooks.execution import ENDED, JournalEntry, Start
 from orchestrator.playbooks.marks import (
+    MARKS_MAX,
     Arming,
     Level,
     arming_key,
@@ -70,6 +71,10 @@ class Round:
     problems: dict[str, str] = field(default_factory=dict)
     """by trigger, why a schedule cannot be followed"""
     _bytes: int = 0
+    _room: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._room = MARKS_MAX - len(self.marks)
 
     @property
     def full(self) -> bool:
@@ -245,7 +250,12 @@ class Round:
     def _level(self, armed: Armed, subject: str, holds: bool | None, told: Mapping[str, Any], *, index: int) -> None:
         key = level_key(armed, subject)
         hold = getattr(armed.trigger, "hold", None) or 0.0
-        mark, fires = judged(level_of(self._held(key)), holds, hold_s=hold, at=self.at, index=index)
+        held = self._held(key)
+        if not held and holds and self._room <= 0:
+            self.problems[armed.name] = f"no more than {MARKS_MAX} things are watched by triggers at a time"
+            return  # what cannot be remembered would set it off again with every look
+        mark, fires = judged(level_of(held), holds, hold_s=hold, at=self.at, index=index)
+        self._room -= 0 if held or mark is None else 1
         self._mark(key, mark)
         if fires and mark is not None:
             self._off(armed, told, f"{subject}@{mark.index}/{mark.since!r}")

@@ -17,6 +17,7 @@ from orchestrator.playbooks.context import Facts
 from orchestrator.playbooks.execution import TRIGGER_BYTES_MAX, VALUE_BYTES_MAX, JournalEntry, Limits, Start
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.triggers import ComponentState, EventReceived, GroupState, MetricThreshold, Trigger
+from orchestrator.playbooks.values import readable
 from orchestrator.playbooks.world import ComponentFacts, Templates, World
 
 TRIGGER_FAILED = "playbook.trigger_failed"
@@ -150,7 +151,7 @@ def _failed(armed: Armed, reason: str, at: float) -> JournalEntry:
         type=TRIGGER_FAILED,
         source=armed.playbook.name,
         level="error",
-        message=f"trigger {armed.number} ({armed.trigger.type}) started nothing: {reason}"[:1000],
+        message=readable(f"trigger {armed.number} ({armed.trigger.type}) started nothing: {reason}"[:1000]),
         at=at,
     )
 

@@ -68,8 +68,7 @@ def plain(value: Any, room: Room | None = None) -> Any:
             raise ValueError(f"what it gives is nested more than {DEPTH_MAX} deep")
         if isinstance(inner, str):
             take(len(inner) + 2)
-            # A subclass of str (an enumeration) becomes the text that it stands for.
-            return str.__str__(inner)
+            return whole(inner)
         take(4)
         if inner is None or isinstance(inner, bool):
             return inner
@@ -81,7 +80,7 @@ def plain(value: Any, room: Room | None = None) -> Any:
                 if not isinstance(key, str):
                     raise ValueError(f"the names in a mapping are text, not {kind(key)}")  # noqa: TRY004
                 take(len(key) + 2)
-                found[str.__str__(key)] = copy(item, depth + 1)
+                found[whole(key)] = copy(item, depth + 1)
             return found
         there(inner)
         if isinstance(inner, Sequence) and not isinstance(inner, bytes | bytearray):
@@ -89,6 +88,21 @@ def plain(value: Any, room: Room | None = None) -> Any:
         raise ValueError(f"what it gives is no JSON data: {kind(inner)}")
 
     return copy(value, 0)
+
+
+def whole(text: str) -> str:
+    """A text, also of a subclass (an enumeration). ValueError where it cannot be sent or stored."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair is no character") from None
+    return str.__str__(text)
+
+
+def readable(text: str) -> str:
+    """What somebody else has said, with a mark in the place of what is no character."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def number(value: Any) -> int | float:

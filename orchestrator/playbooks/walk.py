@@ -18,6 +18,7 @@ from orchestrator.playbooks import context
 from orchestrator.playbooks.actions import Action, Step
 from orchestrator.playbooks.effect import Effect, Result
 from orchestrator.playbooks.execution import (
+    EFFECTS,
     OPEN_STEP,
     STEPS_KEPT_MAX,
     VALUE_BYTES_MAX,
@@ -28,14 +29,17 @@ from orchestrator.playbooks.execution import (
     StepRow,
     StepStatus,
     VariableSet,
+    given_up,
 )
+from orchestrator.playbooks.values import readable
 from orchestrator.playbooks.world import Templates, World
 
 BEGUN_AT_ONCE_MAX = 200
 """Steps that one walk begins; the next goes on. It bounds the record."""
+BEGUN_BYTES_MAX = 256 * 1024
+"""Of what one walk has collected: behind that it begins nothing more."""
 KEY_CHARS_MAX = 200
 
-EFFECTS = frozenset({"send_command", "http_request", "send_notification"})
 ONCE = frozenset({"approve", "fail"})
 """What another attempt cannot change."""
 
@@ -58,7 +62,7 @@ class StepFailed(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message[:1000]
+        self.message = readable(message[:1000])
 
 
 Turn = Callable[["Walk", Any, StepRow, Scope], StepRow]
@@ -118,7 +122,7 @@ class Walk:
         if row is None:
             if self.halted:
                 return Verdict.STOPPED
-            if self.paused or self.begun >= BEGUN_AT_ONCE_MAX:
+            if self.paused or self.begun >= BEGUN_AT_ONCE_MAX or self.weight() > BEGUN_BYTES_MAX:
                 return Verdict.OPEN
             row = self._begin(action, path, scope)
             if path in self.barriers:
@@ -217,6 +221,14 @@ class Walk:
         if row.type == "execute_scenario":
             self.abandon(row)
 
+    def weight(self) -> int:
+        """About how many bytes the record will have."""
+        rows = sum(len(row.data) + len(row.value) + len(row.error) for row in self.changed.values())
+        lines = sum(len(line.data) + len(line.message) for line in self.journal)
+        starts = sum(len(each.inputs) + sum(map(len, each.variables.values())) for each in self.starts)
+        sets = sum(map(len, self.set_here.values())) + sum(len(each.value) for each in self.sets)
+        return rows + lines + starts + sets
+
     # ── What steps are made of ────────────────────────────────
 
     def store(self, row: StepRow) -> StepRow:
@@ -226,8 +238,14 @@ class Walk:
         return row
 
     def succeed(self, action: Step, row: StepRow, value: Any = None) -> StepRow:
-        """The step has ended well; its value is kept where the playbook says so."""
-        text = self.json(value, f"the outcome of {row.path}")
+        """The step has ended well; its value is kept where the playbook says so.
+
+        What cannot be kept is left out, and says so: the step has done its work, and must not be tried again for that.
+        """
+        try:
+            text = self.json(value, f"the outcome of {row.path}")
+        except StepFailed as failure:
+            text = self.json({"left_out": failure.message}, "what was left out")
         if action.register_as is not None:
             self.set_variable(action.register_as, text)
         done = replace(row, status=StepStatus.SUCCEEDED, ended=self.now, next=None, value=text, code="", error="")
@@ -238,7 +256,7 @@ class Walk:
         retry, unknown = action.retry, code == "outcome_unknown"
         if unknown and not getattr(action, "safe", True):
             retry = None  # the receiver knows no keys: to ask again could do it twice
-        row = replace(row, code=code, error=message[:1000], again=False)
+        row = replace(row, code=readable(code), error=readable(message[:1000]), again=False)
         if retry is not None and row.attempt < retry.attempts and not self.halted and row.type not in ONCE:
             following = self.now + retry.wait_s(row.attempt)
             self.wake_at(following)
@@ -256,16 +274,15 @@ class Walk:
                 next=following,
                 sends=row.sends + 1,
                 again=True,
-                code=code,
-                error=message[:1000],
+                code=readable(code),
+                error=readable(message[:1000]),
             )
         )
 
     def cancelled(self, row: StepRow) -> StepRow:
         if row.type == "execute_scenario":
             self.abandon(row)
-        unknown = row.type in EFFECTS
-        return self.store(replace(row, status=StepStatus.CANCELLED, ended=self.now, next=None, again=unknown))
+        return self.store(given_up(row, self.now))
 
     def abandon(self, row: StepRow) -> None:
         """The execution that this step waits for is cancelled with it."""

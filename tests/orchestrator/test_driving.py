@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -67,6 +68,19 @@ def test_a_result_stays_until_a_record_was_made_with_it() -> None:
     assert run.known_results() == {}
 
 
+def test_large_results_have_their_turn_one_after_the_other() -> None:
+    run, steps = Run("x"), row(**{name: step(f"actions/{name}", data="d" * 60_000) for name in "abcdef"})
+    effects = [effect(path, key=path) for path in steps.steps]
+    run.settle(effects)
+    for each in effects:
+        assert run.ended(each, Done({"result": "r" * 8_000}))
+    first = run.known_results(steps)
+    assert 1 <= len(first) < 6
+    run.used(first)
+    assert len(run.known_results(steps)) == 6 - len(first)
+    assert not first.keys() & run.known_results(steps).keys()
+
+
 def test_a_result_of_an_attempt_that_is_over_is_dropped() -> None:
     run = Run("x")
     run.settle([effect(key="k1")])
@@ -94,6 +108,9 @@ def test_which_components_an_execution_waits_for() -> None:
 def test_what_an_earlier_leader_may_have_begun_is_known() -> None:
     assert Run.of(row(a=step("actions/0")), taken_over=True).inherited == {"actions/0"}
     assert Run.of(row(a=step("actions/0")), taken_over=False).inherited == frozenset()
+    # What waits for another attempt has nothing under way: that attempt may be made.
+    between = msgspec.structs.replace(step("actions/0"), status=StepStatus.RETRYING, next=1.0)
+    assert Run.of(row(a=between), taken_over=True).inherited == frozenset()
 
 
 # ── Effects under way ────────────────────────────────
@@ -249,3 +266,18 @@ def test_a_text_that_cannot_be_read_says_why_and_is_not_there_for_others() -> No
 def test_a_version_that_is_gone() -> None:
     with pytest.raises(PlaybookUnreadable, match="version 9 of playbook p is not kept any more"):
         Books(library(), read).version("p", 9)
+
+
+async def test_what_was_put_is_read_beside_the_loop_before_it_is_asked_for() -> None:
+    threads: list[int] = []
+
+    def noted(text: str) -> Playbook:
+        threads.append(threading.get_ident())
+        return read(text)
+
+    books = Books(library("name: p\nactions: [{type: fail, message: no}]"), noted)
+    await books.prepare()
+    await books.prepare()
+    assert books.version("p", 1).name == "p"
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()

@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from cluster import Applied
+from cluster import Applied, Outcome
 from orchestrator import playbook_duty
 from orchestrator.node import Node
 from orchestrator.playbooks import engine
+from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.engine import Decision
-from orchestrator.playbooks.execution import Control, ExecutionRow, Limits, PlaybookPut, Start, Status
+from orchestrator.playbooks.execution import Control, ExecutionRow, Limits, PlaybookPut, Record, Start, Status
 from tests.orchestrator.plant_parts import Orchestrator, Press, served
 from tests.support import eventually
 
@@ -179,6 +180,27 @@ async def test_a_plan_that_raises_ends_that_execution_and_no_other(
     await plant.ended("x-goes-on")
 
 
+async def test_a_record_that_cannot_be_written_ends_that_execution_and_not_the_node(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    commit = Committer.commit
+
+    async def breaks(self: Committer, kind: str, body: Any, **members: Any) -> Outcome:
+        if isinstance(body, Record) and body.id == "x-odd" and body.status is None:
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return await commit(self, kind, body, **members)
+
+    monkeypatch.setattr(Committer, "commit", breaks)
+    playbook = await plant.put("  - {type: delay, duration: 100ms}")
+    await plant.start(playbook, "x-odd")
+    await plant.start(playbook, "x-even")
+    row = await plant.ended("x-odd", Status.FAILED)
+    assert row.code == "internal"
+    assert "x-odd" in caplog.text
+    await plant.ended("x-even")
+    assert plant.node.is_leader()
+
+
 async def test_paused_resumed_and_cancelled_by_a_person(plant: Plant) -> None:
     playbook = await plant.put(
         "  - {type: approve, message: may it go on?}\n  - {type: delay, duration: 10m}", more="timeout: 1h"
@@ -260,6 +282,44 @@ async def test_another_leader_goes_on_where_the_last_one_was(plant: Plant, caplo
     assert len(set(plant.slow.keys)) == 2
     await plant.control(ids[0], "approve", path="actions/0")
     await plant.ended(ids[0])
+
+
+async def test_a_result_outlives_a_record_that_came_too_late(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person meddles just before an outcome is recorded: what knows no keys is still asked once."""
+    plant.slow.gate.set()
+    request = f"  - {{type: http_request, method: POST, url: '{plant.outside}/late', timeout: 20s, safe: false}}"
+    playbook = await plant.put(request)
+    commit, meddled = Committer.commit, list[int]()
+
+    async def late(self: Committer, kind: str, body: Any, **members: Any) -> Outcome:
+        if isinstance(body, Record) and body.id == "x-late" and any(step.value for step in body.steps) and not meddled:
+            meddled.append(body.revision)
+            await plant.control("x-late", "signal", name="nobody-waits")
+        return await commit(self, kind, body, **members)
+
+    monkeypatch.setattr(Committer, "commit", late)
+    await plant.start(playbook, "x-late")
+    await plant.ended("x-late")
+    assert meddled
+    assert sum(key.startswith("x-late/") for key in plant.slow.keys) == 1
+
+
+async def test_what_is_too_large_to_be_recorded_ends_the_execution(plant: Plant) -> None:
+    """Many large intents under way at once: no record that closes them all is small enough for one command."""
+    body = "{{ vars.a ~ vars.a ~ vars.a ~ vars.a }}"
+    request = f"{{type: http_request, method: POST, url: '{plant.outside}/x', body: '{body}', timeout: 60s}}"
+    each = f"{{type: for_each, parallel: 20, items: [1, 2, 3, 4, 5, 6, 7, 8], actions: [{request}]}}"
+    branches = ", ".join(f"b{number}: [{{type: delay, duration: {1 + 150 * number}ms}}, {each}]" for number in range(4))
+    playbook = await plant.put(f"  - {{type: parallel, branches: {{{branches}}}}}", more="variables: {a: ''}")
+    plant.slow.gate.clear()
+    execution_id = await plant.start(playbook, variables={"a": '"' + "x" * 15_000 + '"'})
+    await eventually(lambda: len(plant.row(execution_id).steps) == 41, deadline_s=10)
+    await plant.control(execution_id, "cancel")
+    row = await plant.ended(execution_id, Status.FAILED)
+    assert row.code == "record_too_large"
+    assert all(step.ended is not None for step in row.steps.values())
+    assert all(step.again for step in row.steps.values() if step.type == "http_request")
+    plant.slow.gate.set()
 
 
 async def test_a_plants_time_goes_on_while_something_is_open(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.lifecycle import State
 from orchestrator.playbooks.execution import JournalEntry, Start
-from orchestrator.playbooks.marks import Level, arming_of, judged, level_of
+from orchestrator.playbooks.marks import MARKS_MAX, Level, arming_of, judged, level_of
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.templates import Templates
 from orchestrator.playbooks.trigger_round import STARTS_MAX, Round, Seen
@@ -104,6 +104,18 @@ def test_it_goes_off_again_only_after_it_had_left() -> None:
     assert plant.becomes("io", "READY") == []
     (second,) = plant.becomes("io", "FAULT")
     assert first.id != second.id
+
+
+def test_where_nothing_more_can_be_remembered_nothing_new_goes_off() -> None:
+    """Else it would go off with every look."""
+    plant = Watched("{type: component_state, component: io, state: FAULT}", io="STARTED")
+    plant.marks |= {f"other/0/c{number}": "{}" for number in range(MARKS_MAX)}
+    assert plant.becomes("io", "FAULT", "STARTED") == []
+    assert "are watched by triggers" in plant.last.problems["p/0"]
+    for number in range(5):
+        del plant.marks[f"other/0/c{number}"]
+    assert len(plant.becomes("io", "FAULT", "STARTED")) == 1
+    assert plant.becomes("io", "FAULT", "STARTED") == []
 
 
 def test_what_holds_already_when_it_is_armed_does_not_set_it_off() -> None:
