@@ -321,7 +321,10 @@ def _event_id(what: str, event: Event) -> str:
 
 def _entry(event: Event, at: float) -> JournalEntry:
     severity = event.payload.get("severity")
-    data = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":"))
+    try:
+        data = json.dumps(event.payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # NaN and the like: what is shown of the journal has to be JSON
+        data = '{"left_out":"it is no JSON: a number is not finite"}'
     return JournalEntry(
         type=event.type,
         source=event.source,

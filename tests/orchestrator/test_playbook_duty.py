@@ -244,6 +244,10 @@ async def test_an_event_starts_a_playbook_once_and_is_committed_before_it_is_ans
     row = await plant.ended(plant.of(playbook)[0].id)
     assert row.steps["actions/0"].value == '{"message":"door 2"}'
     assert [line.entry.type for line in plant.node.state.executions.journal.lines].count("door.opened") == 2
+    odd = b'{"id": "e-3", "type": "door.opened", "source": "press", "payload": {"door": NaN}}'
+    async with httpx.AsyncClient(base_url=plant.orchestrator.url, trust_env=False) as http:
+        assert (await http.post("/event", content=odd)).status_code == 204
+    assert "NaN" not in (await plant.get("/v1/events")).text
 
 
 async def test_states_ends_and_schedules_start_playbooks(plant: Plant) -> None:
