@@ -8,7 +8,8 @@ if it still can. Ids and routing fields travel, payloads do not. A router is a c
         return [here.get(frame.camera_id[:3]) for frame in frames]     # None: it waits in its lane
 
 It runs in a thread of its own, one call at a time. What it raises costs nothing: that batch is routed by the built-in
-strategy. A frame for one that cannot take it (unknown, full) waits in the lane of its capability and holds up none.
+strategy, and so is everything while a call takes longer than `LIMIT_S`. A frame for one that cannot take it (unknown,
+full) waits in the lane of its capability and holds up none.
 """
 
 import asyncio
@@ -23,11 +24,15 @@ import msgspec
 
 from framebuffer.errors import FrameBufferError
 from framebuffer.streams import FrameStreams
+from framebuffer.threads import DaemonThreads
 from framebuffer.wire import DispatchReport, RoutingTable, WaitingFrame
 
 __all__ = ["Candidate", "InvalidRouter", "RoutableFrame", "Router", "RouterPass", "load_router"]
 
 log = logging.getLogger(__name__)
+
+LIMIT_S = 1.0
+"""Seconds that a call of the router may take before the strategy routes in its place."""
 
 _LOG_EVERY_S = 5.0
 _HEAD_PARTS = 9
@@ -86,9 +91,20 @@ def load_router(name: str) -> Router:
 class RouterPass:
     """One router at work on one shard."""
 
-    def __init__(self, streams: FrameStreams, router: Router, *, epoch: tuple[int, int], node_id: str) -> None:
+    def __init__(
+        self,
+        streams: FrameStreams,
+        router: Router,
+        *,
+        epoch: tuple[int, int],
+        node_id: str,
+        limit_s: float = LIMIT_S,
+    ) -> None:
         self._streams = streams
         self._router = router
+        self._threads = DaemonThreads(1, "router")  # one that never returns must not keep the node from ending
+        self._limit_s = limit_s
+        self._late: asyncio.Future[Sequence[str | None]] | None = None
         self._epoch = epoch
         self._node_id = node_id
         self._said_at = float("-inf")
@@ -118,11 +134,24 @@ class RouterPass:
         left = await self._streams.dispatch(self._epoch, self._node_id, table, limit=0)
         return _with(left, wanted, outcomes)
 
+    async def _asked(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> Sequence[str | None]:
+        """What the router says. Errors: TimeoutError, also while an earlier call has not returned; and its own."""
+        if self._late is not None and not self._late.done():
+            raise TimeoutError("it has not returned from an earlier call")
+        self._late = None
+        asked = asyncio.wrap_future(self._threads.submit(self._router, frames, candidates))
+        await asyncio.wait({asked}, timeout=self._limit_s)
+        if not asked.done():
+            self._late = asked
+            asked.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody asks for it any more
+            raise TimeoutError(f"it did not return within {self._limit_s:g} s")
+        return asked.result()
+
     async def _decided(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> Sequence[str | None] | None:
         able = {one.processor_id: one.capabilities for one in candidates}
         room = {one.processor_id: one.free for one in candidates}
         try:
-            chosen = list(await asyncio.to_thread(self._router, frames, candidates))
+            chosen = list(await self._asked(frames, candidates))
             if len(chosen) != len(frames):
                 raise ValueError(f"returned {len(chosen)} decisions for {len(frames)} frames")
             for at, (frame, name) in enumerate(zip(frames, chosen, strict=True)):

@@ -41,7 +41,6 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import AddressInUse, OrchestratorError
 from orchestrator.leadership import Duty, Leadership
-from orchestrator.lean_transport import LeanTransport
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
@@ -86,7 +85,7 @@ class Node:
         token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
         bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(transport=LeanTransport(tls), trust_env=False, headers=bearer)
+        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
         self._link = CommandLink(bearer)
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
@@ -226,6 +225,7 @@ class Node:
         )
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
+        self._spawn(self.playbooks.keep_read(), "playbooks")
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames

@@ -1,5 +1,6 @@
 """What executions need on a node, whoever leads: the parts that outlive an epoch."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 
@@ -20,6 +21,8 @@ from orchestrator.playbooks.templates import Templates
 from orchestrator.state import PlantState
 
 __all__ = ["PlaybookParts"]
+
+PREPARE_S = 0.5
 
 
 class PlaybookParts:
@@ -44,7 +47,8 @@ class PlaybookParts:
         self.clock = clock
         self.watch: Callable[[int | None], AsyncIterator[Change]] = cluster.watch
         self.applied: Callable[[], int] = lambda: cluster.status().applied_index
-        self.books = Books(state.executions.playbooks, lambda text: load_text(text, file="playbook").playbook)
+        self._library = state.executions.playbooks
+        self.books = Books(self._library, lambda text: load_text(text, file="playbook").playbook)
         self.templates = Templates()
         self.http: httpx.AsyncClient = outside_client(tls)
         self.figures = PlaybookFigures(registry, lambda: state.executions.rows)
@@ -56,6 +60,15 @@ class PlaybookParts:
         """A record was committed."""
         for listener in self.listeners:
             listener(before, after)
+
+    async def keep_read(self) -> None:
+        """On every node, until cancelled: what was put is read before this node may have to lead."""
+        rows: object = None
+        while True:
+            if self._library.rows is not rows:
+                rows = self._library.rows
+                await self.books.prepare()
+            await asyncio.sleep(PREPARE_S)
 
     async def aclose(self) -> None:
         """Close the connections to the outside."""

@@ -199,6 +199,8 @@ class SupervisionDuty:
             return  # decided on what has changed since; the next tick decides anew
         answer = await self._send(component_id, command, decision.key)
         log.info("component %s: %s under %s is answered: %s", component_id, command, decision.key, answer.state)
+        if not answer.completed:
+            return  # asked again under the same key, which waits for the end of what it does
         if not answer.repeated:
             self._trouble.pop(component_id, None)
             self._held_back.pop(component_id, None)

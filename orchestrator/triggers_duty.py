@@ -95,7 +95,6 @@ class TriggersDuty:
     async def take_up(self) -> asyncio.Task[None]:
         self._index = self._state.executions.index or self._applied()
         self._known = {key: str(row.state) for key, row in self._state.components.rows.items()}
-        self._arm()
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task
 
@@ -137,6 +136,9 @@ class TriggersDuty:
         return batch
 
     async def _look(self) -> None:
+        # A leader reads nothing at once: what this node has not read yet is read beside the loop.
+        await self._books.prepare()
+        self._arm()
         first = self._round()
         # A trigger that came while nobody led does not look at what was before it.
         self._since = dict.fromkeys(first.arm(), self._applied())

@@ -33,6 +33,7 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_runs,
     playbooks,
     policies,
     processors,
@@ -102,6 +103,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(frames.router)
     app.include_router(journal.router)
     app.include_router(playbooks.router)
+    app.include_router(playbook_runs.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)

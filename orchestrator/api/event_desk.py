@@ -6,6 +6,7 @@ anything else ───────────▶ passed on by itself, as every
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
 from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT
+
+log = logging.getLogger(__name__)
 
 PATH = "/event"
 GATHER_S = 0.03
@@ -66,8 +69,7 @@ class EventDesk:
             return await self._listener.answer(body, PATH)
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
             return None
-        await self._relay.send(body)
-        return Response(status_code=204)
+        return Response(status_code=204) if await self._relay.send(body) else None
 
 
 def _is_heartbeat(body: bytes) -> bool:
@@ -95,42 +97,49 @@ class HeartbeatRelay:
     def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
         self._node = node
         self._client = client
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._gathering: asyncio.Task[None] | None = None
 
-    async def send(self, body: bytes) -> None:
-        """Returns when the leader has taken it. Raises its refusal, or `no_leader`, as a `Problem`."""
+    async def send(self, body: bytes) -> bool:
+        """Returns when the leader has taken it. Raises its refusal, or `no_leader`, as a `Problem`.
+
+        False when the leader takes none in this way: it is of the release before.
+        """
         if len(self._waiting) >= WAITING_MAX:
             raise Problem("queue_full", f"{WAITING_MAX} heartbeats wait for the leader here; ask another node")
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((body, answer))
         if self._gathering is None:
             self._gathering = asyncio.create_task(self._gather(), name="heartbeat-relay")
-        await answer
+        return await answer
 
     async def _gather(self) -> None:
         await asyncio.sleep(GATHER_S)
         waiting, self._waiting, self._gathering = self._waiting, [], None
         await asyncio.gather(*(self._pass_on(batch) for batch in _batches(waiting)))
 
-    async def _pass_on(self, batch: Sequence[tuple[bytes, asyncio.Future[None]]]) -> None:
+    async def _pass_on(self, batch: Sequence[tuple[bytes, asyncio.Future[bool]]]) -> None:
+        refused: dict[int, Problem] = {}
+        known = True
         try:
-            refused = {refusal.index: refusal for refusal in await self._ask([body for body, _ in batch])}
+            refusals = await self._ask([body for body, _ in batch])
+            known = refusals is not None
+            refused = {refusal.index: Problem(refusal.code, refusal.detail) for refusal in refusals or ()}
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
-            problem = Problem("no_leader", f"the leader did not take the heartbeat ({type(error).__name__}); ask again")
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(problem)
-            return
+            refused = dict.fromkeys(range(len(batch)), _not_taken(error))
+        except Exception as error:
+            log.exception("heartbeats could not be passed on")
+            refused = dict.fromkeys(range(len(batch)), _not_taken(error))
         for index, (_, answer) in enumerate(batch):
             if answer.done():
                 continue  # the component has gone away
-            if (refusal := refused.get(index)) is None:
-                answer.set_result(None)
+            if index in refused:
+                answer.set_exception(refused[index])
             else:
-                answer.set_exception(Problem(refusal.code, refusal.detail))
+                answer.set_result(known)
 
-    async def _ask(self, bodies: list[bytes]) -> list[_Refusal]:
+    async def _ask(self, bodies: list[bytes]) -> list[_Refusal] | None:
+        """What the leader refused; None when it does not know this request."""
         leader = self._node.leader_api()
         if leader is None:
             raise httpx.ConnectError("no leader is known")
@@ -143,15 +152,21 @@ class HeartbeatRelay:
             headers=headers,
             timeout=TIMEOUT,
         )
+        if answer.status_code in (404, 405):
+            return None
         answer.raise_for_status()
         return msgspec.json.decode(answer.content, type=_Refusals).refused
 
 
+def _not_taken(error: Exception) -> Problem:
+    return Problem("no_leader", f"the leader did not take the heartbeat ({type(error).__name__}); ask again")
+
+
 def _batches(
-    waiting: Sequence[tuple[bytes, asyncio.Future[None]]],
-) -> list[list[tuple[bytes, asyncio.Future[None]]]]:
+    waiting: Sequence[tuple[bytes, asyncio.Future[bool]]],
+) -> list[list[tuple[bytes, asyncio.Future[bool]]]]:
     """In order, each within what one request may hold."""
-    batches: list[list[tuple[bytes, asyncio.Future[None]]]] = []
+    batches: list[list[tuple[bytes, asyncio.Future[bool]]]] = []
     size = 0
     for one in waiting:
         size += len(one[0]) + 1

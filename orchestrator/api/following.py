@@ -149,37 +149,44 @@ class Following:
         self, subject: Subject, watch: AsyncIterator[Change], after: int
     ) -> AsyncIterator[Message | None]:
         """Messages, those without a kind for a heartbeat; None where the stream ends without a last one."""
-        looked = after
-        beat = time.monotonic() + HEARTBEAT_S
+        place = _Place(after)
         while not self._stopping:
-            change = await self._next(watch, beat)
-            if change is not None:
-                looked = max(looked, change.index)
-                message = subject.message(change)
-                if message is not None:
-                    yield message
-                    beat = time.monotonic() + HEARTBEAT_S
-            if time.monotonic() >= beat:
-                if change is None and await subject.over(None):
+            message = await self._next(subject, watch, place)
+            if message is not None:
+                yield message
+            elif not self._stopping:
+                if await subject.over(None):
                     break
-                yield Message(looked, "", None)
-                beat = time.monotonic() + HEARTBEAT_S
+                yield Message(place.looked, "", None)
         yield None
 
-    async def _next(self, watch: AsyncIterator[Change], until: float) -> Change | None:
-        """The next change; None when none came until then, or the node goes away."""
-        timeout = asyncio.timeout(max(0.0, until - time.monotonic()))
+    async def _next(self, subject: Subject, watch: AsyncIterator[Change], place: "_Place") -> Message | None:
+        """The next message; None when there was none for so long, or the node goes away.
+
+        What changes says nothing of most subjects: that is passed over here, as it costs each follower the same.
+        """
+        timeout = asyncio.timeout(HEARTBEAT_S)
         try:
             async with timeout:
                 self._waiting.add(timeout)
-                return await anext(watch)
+                async for change in watch:
+                    place.looked = max(place.looked, change.index)
+                    message = subject.message(change)
+                    if message is not None:
+                        return message
+            self._stopping = True  # the cluster has ended
         except TimeoutError:
-            return None
-        except StopAsyncIteration:
-            self._stopping = True
-            return None
+            pass
         finally:
             self._waiting.discard(timeout)
+        return None
+
+
+@dataclass(slots=True)
+class _Place:
+    """The newest index that a follower has looked at."""
+
+    looked: int
 
 
 async def _from(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -50,7 +50,9 @@ class ExecutionFollowed:
         self._revision = newest["revision"]
         steps = [step for each in news for step in each["steps"]]
         data = {"index": change.index, "id": self._id, **told(self._epoch_unix, {**newest, "steps": steps})}
-        over = Status(newest["status"]) in ENDED
+        # One that was retried since has not ended: what it came to is still to be told.
+        row = self._node.state.executions.get(self._id)
+        over = Status(newest["status"]) in ENDED and (row is None or row.revision <= self._revision)
         return Message(change.index, "ended" if over else "changed", data, last=over)
 
     async def over(self, after: int | None) -> bool:

@@ -53,6 +53,15 @@ class Shelf:
             )
 
 
+def shelf_of(request: Request) -> Shelf:
+    found: Shelf = request.app.state.shelf
+    return found
+
+
+def unknown(name: str) -> Problem:
+    return Problem("playbook_unknown", f"playbook {name} is not there")
+
+
 def loaded(text: str, file: str) -> Loaded:
     """The playbook in a text. Raises `playbook_invalid` with every problem's place."""
     try:

@@ -45,7 +45,7 @@ def run(options: BenchOptions) -> int:
 
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
-    """The report. Raises MeasurementFailed for any refusal, also of a heartbeat."""
+    """The report. Raises MeasurementFailed for a read that is refused, and when leadership changes."""
     steady_s = max(2.0, options.seconds * 0.4)
     async with LocalPlant(on_free_ports(directory)) as plant:
         leader = await plant.wait_ready()
@@ -64,8 +64,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
             elapsed = time.monotonic() - began
             report["leader_cores"] = round((_cpu_s(pid) - spent) / elapsed, 3)
             counted = await order("count")
-            if counted["refused"]:
-                raise MeasurementFailed(f"{counted['refused']} of {counted['beats']} heartbeats were not taken")
+            report["heartbeats_not_taken"] = counted["refused"]
             report["heartbeats_per_s"] = round(counted["beats"] / elapsed, 1)
             report["heartbeat_p99_ms"] = counted["late_p99_ms"]
             report |= latency([*one, *everything], "read_")
@@ -80,6 +79,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
                 raise MeasurementFailed("leadership changed in the middle: the figures are of two leaders")
     report["within"] = {
         "register_s": report["register_s"] <= REGISTER_MAX_S,
+        "heartbeats_not_taken": report["heartbeats_not_taken"] == 0,
         "read_p99_ms": report["read_p99_ms"] <= READ_P99_MAX_MS,
         "leader_cores": report["leader_cores"] <= LEADER_CORES_MAX,
         "unresponsive_cycles_after_limit": report["unresponsive_cycles_after_limit"] <= 2,

@@ -9,10 +9,13 @@ variable, and has the command done again. The components stand in a process of t
 
 `p99_step_ms` is of the leader's own time for a step, `triarch_step_overhead_seconds`: from each cause until what
 follows from it was committed. It is the upper bound of the histogram's bucket in which the 99th percentile lies.
+`burst_cpu_s` is what each part spent of the cores in the burst: the figure that a busy machine changes least.
 """
 
 import asyncio
+import contextlib
 import itertools
+import os
 import re
 import sys
 import time
@@ -33,7 +36,7 @@ from orchestrator.bench.raft import arrangement
 from orchestrator.bench.running import first_result, last_line, run_bench
 from orchestrator.dev.errors import MeasurementFailed
 from orchestrator.dev.local import LocalPlant
-from orchestrator.dev.processes import Processes, Program
+from orchestrator.dev.processes import Process, Processes, Program
 from orchestrator.dev.topology import on_free_ports
 from orchestrator.dev.waiting import until
 
@@ -94,7 +97,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         [components] = await processes.start(Program("components", (*argv, "--count", str(COMPONENTS))))
         await first_result([components], 30.0)
         async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
-            bench = Bench(plant, http)
+            bench = Bench(plant, http, components)
             await bench.prepare()
             say("bench playbooks: burst")
             report |= await bench.burst()
@@ -116,8 +119,8 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
 class Bench:
     """Executions asked for over HTTP from here, and looked at through a follower: that costs the leader nothing."""
 
-    def __init__(self, plant: LocalPlant, http: httpx.AsyncClient) -> None:
-        self._plant, self._http = plant, http
+    def __init__(self, plant: LocalPlant, http: httpx.AsyncClient, components: Process) -> None:
+        self._plant, self._http, self._components = plant, http, components
         self._leader, self._follower = 0, ""
         self.repeats = 0
         """requests asked again, as no node led"""
@@ -137,7 +140,7 @@ class Bench:
 
     async def burst(self) -> dict[str, Any]:
         """All at once."""
-        index = await self._index()
+        index, spent = await self._index(), self._cpu_s()
         began = time.monotonic()
         numbers = iter(range(EXECUTIONS))
 
@@ -149,6 +152,7 @@ class Bench:
         asked_s = time.monotonic() - began
         await self._all_ended("burst")
         took = time.monotonic() - began
+        cpu_s = {name: round(now - spent[name], 2) for name, now in self._cpu_s().items()}
         commits = await self._index() - index
         await self._check("burst", EXECUTIONS)
         return {
@@ -157,7 +161,19 @@ class Bench:
             "steps_per_s": round(EXECUTIONS * STEPS / took, 1),
             "commits_per_s": round(commits / took, 1),
             "commits_per_execution": round(commits / EXECUTIONS, 2),
+            "burst_cpu_s": cpu_s,
         }
+
+    def _cpu_s(self) -> dict[str, float]:
+        """What each part has spent of the cores, in seconds; nothing where /proc is absent."""
+        pids = {node.id: self._plant.node(node.id).pid for node in self._plant.topology.nodes}
+        pids |= {"components": self._components.pid, "client": os.getpid()}
+        found = {}
+        for name, pid in pids.items():
+            with contextlib.suppress(FileNotFoundError):
+                fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+                found[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return found
 
     async def sustained(self, directory: Path, phase_s: float) -> dict[str, Any]:
         """At a steady rate, beside frames."""

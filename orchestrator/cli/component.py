@@ -2,6 +2,8 @@
 
 import copy
 import json
+import time
+import uuid
 from typing import Any
 
 import click
@@ -9,8 +11,8 @@ import click
 from orchestrator.cli.component_metrics import metrics
 from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
-from orchestrator.cli.output import emit, emit_rows, output_option
-from orchestrator.cli.wanted import component_path
+from orchestrator.cli.output import Failure, emit, emit_rows, output_option
+from orchestrator.cli.wanted import POLL_S, component_path, wait_option
 from orchestrator.lifecycle import ALIASES, Command
 
 COLUMNS = {
@@ -63,12 +65,20 @@ def get(component_id: str, urls: str, timeout_s: float, output: str) -> None:
 @click.argument("command", metavar="COMMAND")
 @click.option("--params", default="", metavar="JSON", help="What a command of the component's own takes: an object.")
 @click.option("--key", help="Repeat an earlier attempt whose outcome is unknown: the component does it once.")
+@wait_option
 @api_options
 @output_option
 def command(
-    component_id: str, command: str, params: str, key: str | None, urls: str, timeout_s: float, output: str
+    component_id: str,
+    command: str,
+    params: str,
+    key: str | None,
+    wait_s: float,
+    urls: str,
+    timeout_s: float,
+    output: str,
 ) -> None:
-    """Send a component COMMAND and wait for its answer.
+    """Send a component COMMAND and wait for its answer; with --wait, for the end of what takes longer.
 
     COMMAND is initialize, start, stop, graceful_stop or reset, one of their full names such as CMD_START, or a command
     of the component's own.
@@ -78,7 +88,22 @@ def command(
     if params:
         body["params"] = _object(params)
     with Api.of(urls, timeout_s) as api:
-        emit(api.post(component_path(component_id, "/commands"), body, key=key), output)
+        answer = _finished(api, component_path(component_id, "/commands"), body, key or uuid.uuid4().hex, wait_s)
+    emit(answer, output)
+    if wait_s and not answer["completed"]:
+        raise Failure(
+            "outcome_unknown", f"{component_id} still works on it after {wait_s:g} s; it is {answer['state']}"
+        )
+
+
+def _finished(api: Api, path: str, body: dict[str, Any], key: str, wait_s: float) -> Any:
+    """The component's answer; asked for again under the same key until the work has ended or `wait_s` are over."""
+    ends = time.monotonic() + wait_s
+    while True:
+        answer = api.post(path, body, key=key)
+        if answer["completed"] or time.monotonic() >= ends:
+            return answer
+        time.sleep(min(POLL_S, max(0.0, ends - time.monotonic())))
 
 
 def _object(text: str) -> dict[str, Any]:

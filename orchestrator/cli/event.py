@@ -95,10 +95,10 @@ def follow(
 
 @event.command(
     epilog="\b\nExamples:\n  triarch event send part.jammed --source press-1 --payload '{\"station\": 3}'\n"
-    "  triarch event send shift.ended --key shift-2026-05-04-a"
+    "  triarch event send shift.ended --source clock-1 --key shift-2026-05-04-a"
 )
 @click.argument("type_", metavar="TYPE")
-@click.option("--source", default="operator", show_default=True, metavar="ID", help="Where it comes from.")
+@click.option("--source", required=True, metavar="ID", help="The component that it comes from; it is registered.")
 @click.option("--payload", default="{}", metavar="JSON", help="Its payload: a JSON object.")
 @click.option("--key", help="Repeat an earlier attempt whose outcome is unknown: it is taken once.")
 @api_options
@@ -113,7 +113,7 @@ def send(type_: str, source: str, payload: str, key: str | None, urls: str, time
         raise click.BadParameter("a payload is a JSON object", param_hint="--payload")
     body: dict[str, Any] = {"type": type_, "source": source, "payload": document}
     if key is not None:
-        body["idempotency_key"] = key
+        body["id"] = key
     with Api.of(urls, timeout_s) as api:
         told = api.post("/event", body, key=key)
     emit(told if isinstance(told, dict) else {"type": type_, "source": source, "taken": True}, output)

@@ -66,7 +66,7 @@ class Follower:
                         said = False
                     if told.kind:
                         yield told
-                    if told.kind == "ended" or _ended(told):
+                    if _ended(told):
                         return
                 return
             except _Lost as lost:
@@ -160,4 +160,5 @@ ENDED: Sequence[str] = ("SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED")
 
 
 def _ended(told: Told) -> bool:
-    return isinstance(told.data, dict) and told.data.get("status") in ENDED
+    """`ended`, or the snapshot of what has ended: one that was retried since goes on after it."""
+    return told.kind == "ended" or (told.kind == "snapshot" and told.data.get("status") in ENDED)

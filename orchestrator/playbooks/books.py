@@ -1,5 +1,6 @@
 """Playbooks as models, read once each: what is replicated is their text."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -34,12 +35,23 @@ class Books:
         """One version, also of a deleted playbook that executions run under. PlaybookUnreadable."""
         kept = self._kept.get((name, version))
         if kept is None:
-            kept = self._keep(name, version, self._library.text(name, version))
+            text = self._library.text(name, version)
+            if text is None:
+                raise PlaybookUnreadable(f"version {version} of playbook {name} is not kept any more")
+            kept = self._keep(name, version, self._found(name, version, text))
         else:
             self._kept.move_to_end((name, version))
         if isinstance(kept, PlaybookUnreadable):
             raise kept
         return kept
+
+    async def prepare(self) -> None:
+        """Read the newest versions that were not read yet, beside the loop: a large one takes a tenth of a second."""
+        for row in list(self._library.rows.values()):
+            name, version = row.name, row.newest.version
+            if not row.deleted and (name, version) not in self._kept:
+                found = await asyncio.to_thread(self._found, name, version, row.newest.text)
+                self._keep(name, version, found)
 
     def newest(self, row: PlaybookRow) -> Playbook:
         """The newest version of a row. KeyError where it cannot be read: to others it is not there."""
@@ -48,15 +60,14 @@ class Books:
         except PlaybookUnreadable as error:
             raise KeyError(row.name) from error
 
-    def _keep(self, name: str, version: int, text: str | None) -> Playbook | PlaybookUnreadable:
-        if text is None:
-            return PlaybookUnreadable(f"version {version} of playbook {name} is not kept any more")
-        found: Playbook | PlaybookUnreadable
+    def _found(self, name: str, version: int, text: str) -> "Playbook | PlaybookUnreadable":
         try:
-            found = self._read(text)
+            return self._read(text)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told to whoever asks for the playbook
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            found = PlaybookUnreadable(f"version {version} of playbook {name} cannot be read here: {reason[0][:500]}")
+            return PlaybookUnreadable(f"version {version} of playbook {name} cannot be read here: {reason[0][:500]}")
+
+    def _keep(self, name: str, version: int, found: "Playbook | PlaybookUnreadable") -> "Playbook | PlaybookUnreadable":
         self._kept[name, version] = found
         if len(self._kept) > READ_MAX:
             self._kept.popitem(last=False)

@@ -266,9 +266,7 @@ class ExecutionRegistry:
         children = [
             row.id
             for row in self.rows.values()
-            if row.open
-            and row.parent is not None
-            and (row.parent.execution, row.parent.path in waits) == (execution_id, True)
+            if row.open and row.parent is not None and row.parent.execution == execution_id and row.parent.path in waits
         ]
         reason = f"execution {execution_id} has ended"
         cancels = [Control(id=each, action="cancel", comment=reason, at=at) for each in children]
@@ -309,7 +307,9 @@ class ExecutionRegistry:
             gone = next((each for each in self._ended if not self._awaited(self.rows[each])), next(iter(self._ended)))
             del self._ended[gone]
             self._weights.remove(gone)
-            self.rows = {key: row for key, row in self.rows.items() if key != gone}
+            rows = dict(self.rows)  # a copy without looking at each: this is done at every end, on every node
+            del rows[gone]
+            self.rows = rows
 
     def _awaited(self, row: ExecutionRow) -> bool:
         parent = None if row.parent is None else self.rows.get(row.parent.execution)

@@ -20,5 +20,5 @@ def test_many_components_are_registered_heard_and_missed(tmp_path: Path, monkeyp
     assert found["reads"] > 100
     assert found["unresponsive_max_s"] >= components.LIMIT_S - components.HEARTBEAT_S
     assert set(found["within"]) == {
-        *("register_s", "read_p99_ms", "leader_cores", "unresponsive_cycles_after_limit"),
+        *("register_s", "heartbeats_not_taken", "read_p99_ms", "leader_cores", "unresponsive_cycles_after_limit"),
     }

@@ -1,6 +1,7 @@
 """Routers outside the server: what they decide is done, what they get wrong costs no frame."""
 
 import logging
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -75,6 +76,32 @@ async def test_what_cannot_be_done_waits_and_what_is_wrong_is_said(
     unable = RouterPass(streams, lambda seen, _: ["p2"] * len(seen), epoch=EPOCH, node_id=NODE)
     assert await unable.run(ROWS, 64) is None
     assert "'p2' cannot do face" in caplog.text
+
+
+async def test_one_that_does_not_return_holds_up_nobody(
+    streams: FrameStreams, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 4))
+    returns = threading.Event()
+
+    def slow(seen: Sequence[RoutableFrame], _: Sequence[Candidate]) -> list[str | None]:
+        returns.wait(30)
+        return ["p1"] * len(seen)
+
+    at_work = RouterPass(streams, slow, epoch=EPOCH, node_id=NODE, limit_s=0.05)
+    try:
+        assert await at_work.run(ROWS, 64) is None  # the strategy is to route
+        assert "did not return within 0.05 s" in caplog.text
+        assert await at_work.run(ROWS, 64) is None  # at once, and no second call beside the first
+    finally:
+        returns.set()
+
+    async def again() -> bool:
+        report = await at_work.run(ROWS, 64)
+        return report is not None and report.routed == [("p1", "cam", 4)]
+
+    await eventually(again)
 
 
 async def test_frames_that_it_lets_wait_hold_up_no_others(streams: FrameStreams) -> None:

@@ -207,6 +207,15 @@ async def test_a_write_that_was_never_sent_is_refused(tmp_path: Path) -> None:
         assert answer.headers["Retry-After"] == "1"
 
 
+async def test_a_leader_that_takes_no_heartbeats_together_is_sent_each_by_itself(tmp_path: Path) -> None:
+    """One of the release before: what it says to the heartbeat itself comes back."""
+    said = b"HTTP/1.1 405 No\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nold"
+    async with strange_leader(said) as address, misled(tmp_path, address, nowhere()) as nodes:
+        beat = {"type": "component.heartbeat", "source": "press", "payload": {"state": "READY"}}
+        answer = await nodes.clients[2].post("/event", json=beat)
+        assert (answer.status_code, answer.text) == (405, "old")
+
+
 async def test_an_answer_that_is_not_the_leaders_is_passed_on_or_asked_again(tmp_path: Path) -> None:
     head = b"HTTP/1.1 503 No\r\nContent-Type: application/problem+json\r\nContent-Length: 3\r\nConnection: close\r\n"
     odd = head + b"\r\n[1]"

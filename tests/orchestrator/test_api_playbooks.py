@@ -320,6 +320,14 @@ async def test_following_from_any_place_tells_the_same_story(http: httpx.AsyncCl
     [only] = await follow(http, path)
     assert (only.kind, only.data["status"]) == ("snapshot", "FAILED")
 
+    # Retried, it has not ended there: who was away meanwhile hears of both.
+    await http.post(f"{at}/retry")
+    await http.post(f"{at}/cancel", json={"force": True})
+    longer = await follow(http, path, indexes[0])
+    assert [each.kind for each in longer[:-1]] == ["changed"] * (len(longer) - 1)
+    assert [each.data["status"] for each in longer].count("FAILED") == 1
+    assert (longer[-1].kind, longer[-1].data["status"]) == ("ended", "CANCELLED")
+
 
 async def test_places_that_are_none_are_refused(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     at = await run(http, "placed")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from orchestrator import commanded
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.main import main
 from tests.orchestrator.plant_parts import Orchestrator, Press, client, problem
@@ -22,10 +23,20 @@ pytestmark = pytest.mark.anyio
 LINE = {"io": [], "supervisor": ["io"], "kds": ["supervisor"]}
 
 
+class Asked(Press):
+    """Counts how often it is asked, also for what it does already."""
+
+    asked = 0
+
+    async def _on_command(self, *arguments: Any) -> Any:
+        self.asked += 1
+        return await super()._on_command(*arguments)
+
+
 class Plant:
     """One node, and components that belong to a test."""
 
-    def __init__(self, url: str, http: httpx.AsyncClient, parts: dict[str, Press]) -> None:
+    def __init__(self, url: str, http: httpx.AsyncClient, parts: dict[str, Asked]) -> None:
         self.url = url
         self.http = http
         self.parts = parts
@@ -65,9 +76,9 @@ async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Orches
 
 
 @asynccontextmanager
-async def line_at(url: str) -> AsyncIterator[dict[str, Press]]:
+async def line_at(url: str) -> AsyncIterator[dict[str, Asked]]:
     """The components of the line, registered; they start and leave side by side."""
-    parts = {each: Press(each, orchestrator_url=url, groups=["line"]) for each in LINE}
+    parts = {each: Asked(each, orchestrator_url=url, groups=["line"]) for each in LINE}
     serving = [asyncio.create_task(part.serve()) for part in parts.values()]
     try:
         await asyncio.gather(*(part.wait_registered() for part in parts.values()))
@@ -290,6 +301,24 @@ async def test_what_is_in_maintenance_is_left_alone_and_the_wait_says_so(plant: 
     await eventually(lambda: plant.parts["io"].state == "STARTED", deadline_s=10)
 
 
+async def test_a_slow_reset_is_one_restart(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The component is in FAULT until its reset has ended, and answers meanwhile that it has not."""
+    monkeypatch.setattr(commanded, "ANSWER_WITHIN_S", 0.05)
+    io = plant.parts["io"]
+    policy = {"restart": {"when": "on_failure", "limit": 1, "backoff_initial_s": 0, "window_s": 600}}
+    assert (await plant.put("/v1/components/io/policy", policy)).status_code == 200
+    io.gate.clear()
+    io.fault("the belt is torn")
+    await eventually(lambda: io.calls == ["reset"], deadline_s=10)
+    asked = io.asked
+    await eventually(lambda: io.asked > asked + 3, deadline_s=10)
+    io.gate.set()
+    await eventually(lambda: io.state == "STARTED", deadline_s=10)
+    said = (await plant.http.get("/v1/components/io/policy")).json()
+    assert (said["restarts"], said["exhausted"]) == (1, "")
+    assert io.calls == ["reset", "initialize", "start"]
+
+
 async def test_what_an_open_execution_commands_is_left_to_it(plant: Plant) -> None:
     io = plant.parts["io"]
     assert (await plant.cli("component", "desire", "io", "STARTED", "--wait", "30"))[0] == 0
@@ -336,6 +365,23 @@ async def test_a_component_that_is_given_up_ends_the_wait(plant: Plant) -> None:
     io.breaks = None
     assert (await plant.cli("component", "ack", "io", "--retry"))[0] == 0
     await eventually(lambda: io.state == "STARTED", deadline_s=15)
+
+
+async def test_a_command_that_takes_long_is_waited_for(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commanded, "ANSWER_WITHIN_S", 0.05)
+    io = plant.parts["io"]
+    io.gate.clear()
+    code, _, err = await plant.cli("component", "send", "io", "initialize", "--wait", "0.2")
+    assert (code, "io still works on it after 0.2 s; it is INITIALIZING" in err) == (Exit.UNKNOWN, True)
+    io.gate.set()
+    await eventually(lambda: io.state == "INIT_COMPLETE")
+    io.gate.clear()
+    asked = io.asked
+    starting = asyncio.create_task(plant.data("component", "send", "io", "start", "--wait", "30"))
+    await eventually(lambda: io.asked > asked + 1, deadline_s=10)
+    io.gate.set()
+    answer = await starting
+    assert (answer["completed"], answer["state"], io.calls) == (True, "STARTED", ["initialize", "start"])
 
 
 async def test_commands_and_tables(plant: Plant, tmp_path: Path) -> None:

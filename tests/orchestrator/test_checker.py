@@ -11,7 +11,7 @@ from orchestrator.cli.playbook_files import playbooks_in
 from orchestrator.errors import SimulationInvalid
 from orchestrator.playbooks.checker.judging import Kind
 from orchestrator.playbooks.checker.search import Report, check, lines
-from orchestrator.playbooks.checker.starts import Wanted
+from orchestrator.playbooks.checker.starts import Wanted, starts
 from orchestrator.playbooks.loading import load_text
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.simulation.plant import SimulatedPlant
@@ -152,3 +152,40 @@ actions: [{type: http_request, id: sent, method: POST, url: "http://127.0.0.1/x"
     report = check(playbook(text % ", safe: false"))
     assert kinds(report) == ["end_state"]
     assert "answer is lost" in report.defects[0].run[-1].what
+
+
+def test_each_trigger_is_a_beginning_of_its_own() -> None:
+    text = """
+name: p
+trigger:
+  - {type: event_received, event: line.*}
+  - {type: component_state, group: line, state: [FAULT, UNRESPONSIVE]}
+  - {type: group_state, group: line, state: STARTED}
+  - {type: metric, metric: temperature, above: 80}
+  - {type: schedule, every: 1h}
+  - {type: playbook_ended, playbook: q, status: [FAILED, TIMED_OUT]}
+  - {type: manual}
+inputs: {which: {type: string, default: line-1}}
+actions:
+  - type: log_event
+    message: >-
+      {{ trigger.source if trigger.type in ['line.any', 'component_state', 'metric'] else trigger.due
+      if trigger.type == 'schedule' else trigger.error if trigger.type == 'playbook_ended' else '' }}
+"""
+    found = starts(playbook(text), (), Wanted(SimulatedPlant.of({"components": {"line-1": {"groups": ["line"]}}})))
+    said = [start.what.partition(";")[0] for start in found]
+    assert said == [
+        "started by the event line.any from line-1",
+        "started as line-1 is FAULT",
+        "started as line-1 is UNRESPONSIVE",
+        "started as group line is STARTED",
+        "started by the metric temperature",
+        "started by its schedule",
+        "started as q ended FAILED",
+        "started as q ended TIMED_OUT",
+        "started by hand",
+    ]
+    states = [start.situation.states()["line-1"] for start in found]
+    assert states[1:4] == ["FAULT", "READY(silent)", "STARTED"]
+    report = check(playbook(text))
+    assert report.ok, "\n".join(lines(report))

@@ -231,5 +231,18 @@ async def test_the_journal(nodes: Nodes) -> None:
     )
     assert [json.loads(line)["message"] for line in followed.stdout.splitlines()] == ["hello Joy", "go on?"]
     assert (await ask(nodes, "event", "follow", "--for", "0.2")).exit_code == 0
+
+
+async def test_an_event_is_sent_once_in_the_name_of_a_component(nodes: Nodes) -> None:
+    send = ("event", "send", "part.jammed", "--source", "press-9")
     for payload in ("{", "[]"):
-        assert (await ask(nodes, "event", "send", "part.jammed", "--payload", payload)).exit_code == Exit.USAGE
+        assert (await ask(nodes, *send, "--payload", payload)).exit_code == Exit.USAGE
+    assert (await ask(nodes, *send)).exit_code == Exit.NOT_FOUND
+    registration = {"id": "press-9", "address": "http://127.0.0.1:9", "state": "READY", "incarnation": "a" * 32}
+    answer = await nodes.clients[0].post("/v1/components", json=registration)
+    assert answer.is_success, answer.text
+    for _ in range(2):
+        assert (await data(nodes, *send, "--payload", '{"station": 3}', "--key", "jam-1"))["taken"] is True
+    [line] = await data(nodes, "event", "list", "--source", "press-9", "--type", "part.jammed")
+    assert "3" in json.dumps(line["data"])
+    assert (await ask(nodes, "event", "send", "Bad", "--source", "press-9")).exit_code == Exit.REFUSED

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterator
 
 import msgspec
@@ -265,3 +266,18 @@ def test_a_text_that_cannot_be_read_says_why_and_is_not_there_for_others() -> No
 def test_a_version_that_is_gone() -> None:
     with pytest.raises(PlaybookUnreadable, match="version 9 of playbook p is not kept any more"):
         Books(library(), read).version("p", 9)
+
+
+async def test_what_was_put_is_read_beside_the_loop_before_it_is_asked_for() -> None:
+    threads: list[int] = []
+
+    def noted(text: str) -> Playbook:
+        threads.append(threading.get_ident())
+        return read(text)
+
+    books = Books(library("name: p\nactions: [{type: fail, message: no}]"), noted)
+    await books.prepare()
+    await books.prepare()
+    assert books.version("p", 1).name == "p"
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()

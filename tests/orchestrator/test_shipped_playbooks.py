@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrator.cli.playbook_files import playbooks_in
 from orchestrator.lifecycle import State
@@ -343,3 +345,30 @@ def test_takeovers_change_nothing_and_no_command_is_done_twice(name: str) -> Non
         assert after.ok, after
         assert (counts(made), states(made)) == (counts(calm), states(calm))
         assert len(made.devices.notified) == len(calm.devices.notified)
+
+
+# ── Against the checker's verdict ────────────────────────────────
+
+HARM = ("FAULT", "UNRESPONSIVE", "REFUSE:CMD_START", "REFUSE:CMD_GRACEFUL_STOP", "FAIL:CMD_INITIALIZE", "LOSE_ANSWER")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=6, deadline=None)
+@given(
+    victim=st.sampled_from(["base", "io", "conveyor", "hall-1", "extra-1"]),
+    harm=st.sampled_from(HARM),
+    at=st.integers(1, 12_000),
+    takeover=st.integers(1, 15_000),
+    seed=st.integers(0, 1_000),
+)
+def test_no_sound_component_is_left_in_the_middle(
+    name: str, victim: str, harm: str, at: int, takeover: int, seed: int
+) -> None:
+    """What the checker says of every order of events holds for those that a clock brings about."""
+    state, inputs, others = SCENARIOS[name]
+    made = Simulator(shipped(), plant(state, **others), seed=seed)
+    run = made.run(name, inputs, faults=[f"{victim}:{harm}@{at}ms", f"leader:TAKEOVER@{takeover}ms"])
+    assert not run.stuck
+    [end] = [entry for entry in made.timeline if entry.execution == run.id and entry.what.startswith(f"{name}: ")]
+    left = {other for other, found in end.components.items() if found in ("INITIALIZING", "STOPPING")}
+    assert left <= {victim}, (run, end)

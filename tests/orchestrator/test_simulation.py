@@ -76,6 +76,18 @@ def test_a_key_is_done_once_and_a_busy_machine_is_asked_again() -> None:
     assert machine.finish().receive("a", Command.INITIALIZE) == (machine.finish(), None)
 
 
+def test_a_command_of_its_own_needs_started_and_changes_no_state() -> None:
+    machine, refusal = Machine("io").receive("a", "RECALIBRATE")
+    assert isinstance(refusal, Failed)
+    assert "RECALIBRATE is not possible in READY: it needs STARTED" in refusal.message
+    machine, refusal = Machine("io", State.STARTED).receive("a", "RECALIBRATE")
+    assert refusal is None
+    assert (machine.finish().state, machine.finish().outcome("a")) == (State.STARTED, Work.DONE)
+    failed = machine.fail("it slipped")
+    assert failed.state is State.STARTED
+    assert isinstance(failed.outcome("a"), Failed)
+
+
 # ── Plants ────────────────────────────────
 
 
@@ -177,7 +189,7 @@ def test_time_is_virtual_and_the_order_is_that_of_dependencies() -> None:
 @pytest.mark.parametrize(
     ("faults", "status", "says"),
     [
-        (["conveyor:FAIL:CMD_START"], "FAILED", "goes into FAULT: CMD_START failed"),
+        (["conveyor:FAIL:CMD_START"], "FAILED", "conveyor: CMD_START failed"),
         (["io:REFUSE:CMD_INITIALIZE"], "FAILED", "io refuses CMD_INITIALIZE"),
         (["io:SLOW:30s"], "FAILED", "not done within 20 s"),
         (["io:SLOW:5s"], "SUCCEEDED", "all are up"),
@@ -332,3 +344,37 @@ def test_the_timeline_shows_all_states_of_a_few_and_only_changes_of_many() -> No
     many = simulator(UP, plant={"components": {f"c{number}": {} for number in range(20)}})
     many.run("up")
     assert max(line["components"].count("=") for line in list(many.timeline.lines())[1:]) < 20
+
+
+HOOK = """
+name: hook
+trigger: {type: group_state, group: line, state: STARTED}
+actions:
+  - {type: http_request, id: told, method: POST, url: "http://127.0.0.1/{{ plant.path }}", timeout: 20s}
+  - {type: send_notification, message: "told: {{ steps.told.value.status }}", timeout: 20s}
+  - {type: set_variable, scope: plant, name: told, value: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "requests", "notices"),
+    [
+        ([], "SUCCEEDED", 1, 1),
+        (["http:LOSE_ANSWER", "notify:LOSE_ANSWER"], "SUCCEEDED", 1, 1),
+        (["http:REFUSE"], "FAILED", 0, 0),
+        (["notify:REFUSE"], "FAILED", 1, 0),
+    ],
+)
+def test_requests_and_notifications_arrive_once_or_not_at_all(
+    faults: list[str], status: str, requests: int, notices: int
+) -> None:
+    plant = {"components": {"io": {"groups": ["line"]}}, "variables": {"path": "line"}}
+    made = simulator(HOOK, UP, plant=plant)
+    made.arm("hook")
+    made.script(faults)
+    made.run("up")
+    [run] = [made.outcome(each) for each in made.records.registry.rows if made.outcome(each).playbook == "hook"]
+    assert run.status == status, run
+    assert (len(made.devices.requested), len(made.devices.notified)) == (requests, notices)
+    assert all(each["url"] == "http://127.0.0.1/line" for each in made.devices.requested)
+    assert ("told" in made.records.variables.rows) == (status == "SUCCEEDED")

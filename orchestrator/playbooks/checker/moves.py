@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from orchestrator.errors import CommandRefused
-from orchestrator.lifecycle import State, parse_command
+from orchestrator.lifecycle import State, parse_any_command
 from orchestrator.playbooks.checker.situation import Flight, Situation, Slot
 from orchestrator.playbooks.effect import Done, Failed, Result, Unknown
 from orchestrator.playbooks.execution import Control
@@ -108,7 +108,7 @@ def _delivered(machine: Machine, flight: Flight) -> tuple[Machine, Result | None
     """The component after it has heard the command, and its answer; None while it works and that is waited for."""
     effect = flight.effect
     try:
-        command = parse_command(str(effect.data["command"]))
+        command = parse_any_command(str(effect.data["command"]))
     except ValueError as error:
         return machine, Failed("event_invalid", f"command: {error}")
     after, refusal = machine.receive(effect.key, command)

@@ -14,7 +14,15 @@ from orchestrator.playbooks.simulation.machine import Machine
 from orchestrator.playbooks.simulation.plant import SimulatedPlant, plant_for
 from orchestrator.playbooks.simulation.records import Records, start_of
 from orchestrator.playbooks.templates import Templates
-from orchestrator.playbooks.triggers import ComponentState, EventReceived
+from orchestrator.playbooks.triggers import (
+    ComponentState,
+    EventReceived,
+    GroupState,
+    MetricThreshold,
+    PlaybookEnded,
+    Schedule,
+    Trigger,
+)
 
 AT_REST = (State.READY, State.STARTED, State.STOPPED)
 """Without a plant file, all components begin in one of these."""
@@ -48,13 +56,13 @@ def starts(playbook: Playbook, others: Sequence[Playbook], wanted: Wanted) -> li
     plant = wanted.plant or plant_for([playbook, *others], templates, guessed)
     found: list[Start] = []
     for states, begun in _plants(plant, given=wanted.plant is not None):
-        for said, trigger, harmed in _triggers(playbook, begun, wanted):
-            situation = _situation(playbook, others, begun, trigger, wanted, templates)
-            if harmed is not None:
-                _harm(situation, *harmed)
+        for beginning in _triggers(playbook, begun, wanted):
+            situation = _situation(playbook, others, begun, beginning.told, wanted, templates)
+            for component, state in beginning.into:
+                _harm(situation, component, state)
             if judge.holds_at_first(situation):
                 situation.settle()
-                found.append(Start(f"{said}; {states}", situation))
+                found.append(Start(f"{beginning.said}; {states}", situation))
     if not found:
         raise SimulationInvalid(
             f"playbook {playbook.name}: its invariants are broken before it has done anything, however the plant "
@@ -72,36 +80,60 @@ def _plants(plant: SimulatedPlant, *, given: bool) -> Iterator[tuple[str, Simula
         yield f"all components {state}", plant.all_in(state)
 
 
-Trigger = tuple[str, Mapping[str, Any], tuple[str, str] | None]
-"""In words, as expressions see it, and (component, FAULT or UNRESPONSIVE) of what has happened to one."""
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """`said`: in words. `told`: as expressions see it. `into`: what has happened to which components by then."""
+
+    said: str
+    told: Mapping[str, Any]
+    into: tuple[tuple[str, str], ...] = ()
 
 
-def _triggers(playbook: Playbook, plant: SimulatedPlant, wanted: Wanted) -> Iterator[Trigger]:
+def _triggers(playbook: Playbook, plant: SimulatedPlant, wanted: Wanted) -> Iterator[_Begun]:
     if wanted.trigger is not None:
-        yield f"started by {wanted.trigger.get('type')} from {wanted.trigger.get('source')}", wanted.trigger, None
+        yield _Begun(f"started by {wanted.trigger.get('type')} from {wanted.trigger.get('source')}", wanted.trigger)
         return
-    listed = list(_of_each(playbook, plant))
+    listed = [begun for trigger in playbook.triggers for begun in _of(trigger, playbook, plant)]
     yield from listed
     if not listed or any(trigger.type == "manual" for trigger in playbook.triggers):
-        yield "started by hand", {"type": "manual"}, None
+        yield _Begun("started by hand", {"type": "manual", "who": ""})
 
 
-def _of_each(playbook: Playbook, plant: SimulatedPlant) -> Iterator[Trigger]:
-    names = sorted(plant.components)
-    for trigger in playbook.triggers:
-        if isinstance(trigger, EventReceived):
+def _of(trigger: Trigger, playbook: Playbook, plant: SimulatedPlant) -> Iterator[_Begun]:
+    names, members = sorted(plant.components), plant.members()
+    told: dict[str, Any]
+    first = next(iter(members.get(getattr(trigger, "group", None) or "", ())), names[0] if names else "")
+    match trigger:
+        case EventReceived():
             kind = trigger.event.removesuffix(".*") + (".any" if trigger.event.endswith(".*") else "")
-            source = trigger.source or (names[0] if names else "outside")
-            seen = {"type": kind, "source": source, "payload": _payload(playbook, source), "id": "event-1", "time": 0.0}
-            yield f"started by the event {kind} from {source}", seen, None
-        elif isinstance(trigger, ComponentState):
-            states = (trigger.state,) if isinstance(trigger.state, str) else trigger.state
-            member = plant.members().get(trigger.group or "", ())
-            source = trigger.component or next(iter(member), names[0] if names else "")
-            for state in states:
-                if source in plant.components:
-                    seen = {"type": "component_state", "source": source, "state": state, "previous": "", "reason": ""}
-                    yield f"started as {source} is {state}", seen, (source, state)
+            source = trigger.source or first or "outside"
+            told = {"type": kind, "source": source, "payload": _payload(playbook, source), "id": "event-1", "time": ""}
+            yield _Begun(f"started by the event {kind} from {source}", told)
+        case ComponentState():
+            source = trigger.component or first
+            for state in _several(trigger.state) if source in plant.components else ():
+                told = {"type": "component_state", "source": source, "state": state, "previous": "", "reason": ""}
+                yield _Begun(f"started as {source} is {state}", told, ((source, state),))
+        case GroupState():
+            those = members.get(trigger.group, tuple(names) if trigger.group == "@all" else ())
+            for state in _several(trigger.state):
+                told = {"type": "group_state", "group": trigger.group, "state": state}
+                into = tuple((name, state) for name in (those if trigger.match == "all" else those[:1]))
+                yield _Begun(f"started as group {trigger.group} is {state}", told, into)
+        case MetricThreshold():
+            value = trigger.above if trigger.above is not None else trigger.below
+            told = {"type": "metric", "source": trigger.component or first, "metric": trigger.metric, "value": value}
+            yield _Begun(f"started by the metric {trigger.metric}", told)
+        case Schedule():
+            yield _Begun("started by its schedule", {"type": "schedule", "due": "2026-01-01T00:00:00Z", "missed": 0})
+        case PlaybookEnded():
+            for status in trigger.status:
+                told = {"type": "playbook_ended", "playbook": trigger.playbook, "execution": "before", "error": ""}
+                yield _Begun(f"started as {trigger.playbook} ended {status}", {**told, "status": status})
+
+
+def _several(state: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (state,) if isinstance(state, str) else state
 
 
 def _payload(playbook: Playbook, source: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from orchestrator.lifecycle import Command, parse_command
+from orchestrator.lifecycle import Command, parse_any_command
 from orchestrator.playbooks.engine import Done, Effect, Failed, Result, Unknown
 from orchestrator.playbooks.simulation.faults import HTTP, NOTIFY, Fault, FaultKind
 from orchestrator.playbooks.simulation.machine import Machine, Work
@@ -31,8 +31,8 @@ Tell = Callable[[str], None]
 class Flaws:
     """What is scripted to go wrong with one component, or one service, from now on."""
 
-    refuse: set[Command | None]
-    fail: set[Command | None]
+    refuse: set[Command | str | None]
+    fail: set[Command | str | None]
     slow_s: float = 0.0
     lose: int = 0
 
@@ -89,7 +89,7 @@ class Devices:
             answer(Failed("component_unknown", f"component {name} is not registered"))
             return
         try:
-            command = parse_command(text)
+            command = parse_any_command(text)
         except ValueError as error:
             answer(Failed("event_invalid", f"command: {error}"))
             return
@@ -129,7 +129,8 @@ class Devices:
             return
         command = machine.memory[key].command
         if self._flaws[name].fail & {command, None}:
-            self.break_down(name, f"{command} failed")
+            self._become(machine.fail(f"{command} failed"), f"{name}: {command} failed")
+            self._give_all(name)
             return
         self._become(machine.finish(), f"{name} has done {command}")
         self._give_all(name)

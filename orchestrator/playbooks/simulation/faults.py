@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.errors import SimulationInvalid
-from orchestrator.lifecycle import Command, parse_command
+from orchestrator.lifecycle import Command, parse_any_command
 from orchestrator.playbooks.durations import parse_duration
 
 LEADER = "leader"
@@ -52,7 +52,7 @@ class Fault:
     subject: str
     kind: FaultKind
     at: float = 0.0
-    command: Command | None = None
+    command: Command | str | None = None
     extra_s: float = 0.0
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ def parse_fault(text: str) -> Fault:
         raise SimulationInvalid(f"{text!r}: {subject} takes {' and '.join(_OF_SERVICES)}")
     try:
         at = parse_duration(match["at"]) if match["at"] and match["at"] not in ("0", "0s") else 0.0
-        command = parse_command(what) if what and kind in _NEED_COMMAND and subject not in (HTTP, NOTIFY) else None
+        command = parse_any_command(what) if what and kind in _NEED_COMMAND and subject not in (HTTP, NOTIFY) else None
         extra_s = parse_duration(what or "") if kind is FaultKind.SLOW else 0.0
     except ValueError as error:
         raise SimulationInvalid(f"{text!r}: {error}") from None

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import SimulationInvalid
 from orchestrator.events import Id, fields_at_fault
-from orchestrator.lifecycle import Command, State, parse_command
+from orchestrator.lifecycle import Command, State, parse_any_command
 from orchestrator.playbooks.actions import SELECTORS, Selecting, Step
 from orchestrator.playbooks.fields import Duration, Strict
 from orchestrator.playbooks.models import Playbook
@@ -44,14 +44,14 @@ class PlantComponent(Strict):
     health: Literal["OK", "DEGRADED", "UNRESPONSIVE"] = "OK"
     maintenance: bool = False
     metrics: dict[str, float] = Field(default_factory=dict)
-    takes: dict[Command, Duration] = Field(default_factory=dict)
+    takes: dict[Command | str, Duration] = Field(default_factory=dict)
 
     @field_validator("takes", mode="before")
     @classmethod
     def _aliases(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {parse_command(name) if isinstance(name, str) else name: length for name, length in value.items()}
+        return {parse_any_command(name) if isinstance(name, str) else name: length for name, length in value.items()}
 
 
 class SimulatedPlant(Strict):
