@@ -24,8 +24,8 @@ from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.execution import EventAccepted, JournalEntry, Start, TriggersSeen
 from orchestrator.playbooks.library import PlaybookRow
 from orchestrator.playbooks.plant_view import PlantView
-from orchestrator.playbooks.trigger_round import Round, Seen
-from orchestrator.playbooks.triggering import TRIGGER_FAILED, Armed, armed_by, hears, set_off
+from orchestrator.playbooks.trigger_round import CHANGED_MAX, Round, Seen
+from orchestrator.playbooks.triggering import TRIGGER_FAILED, Armed, armed_by, hears, portions, set_off
 from orchestrator.playbooks.triggers import EventReceived
 from orchestrator.playbooks.world import Templates
 from orchestrator.state import PlantState
@@ -240,6 +240,10 @@ class TriggersDuty:
             if not self._armed or behind <= 0 or not (behind >= NOTED_CHANGES or late):
                 return
         self._noted_at = turn.at
+        while not turn.starts and len(turn.changed) > CHANGED_MAX:  # what holds comes before what is armed by it
+            some = sorted(turn.changed, key=lambda key: (key.endswith("/"), key))[:CHANGED_MAX]
+            part = TriggersSeen(index=0, at=turn.at, marks={key: turn.changed.pop(key) for key in some})
+            await self._commit.commit(part.kind, part)
         seen = TriggersSeen(
             index=self._index,
             at=turn.at,
@@ -301,7 +305,12 @@ class TriggersDuty:
             await self._propose(note.kind, note, _event_id("failed", event))
         if event.type == STATE_CHANGED and not starts:
             return  # the registry of components has it
-        accepted = EventAccepted(entry=_entry(event, at), starts=tuple(starts))
+        *before, last = portions(starts)
+        # What does not fit into the one command goes before it; a sender that is not answered repeats all of it.
+        for number, some in enumerate(before):
+            part = TriggersSeen(index=0, at=at, starts=some)
+            await self._propose(part.kind, part, _event_id(f"starts {number}", event))
+        accepted = EventAccepted(entry=_entry(event, at), starts=last)
         reach("trigger.before_commit")
         try:
             applied = await self._propose(accepted.kind, accepted, _event_id("accepted", event))
@@ -313,7 +322,7 @@ class TriggersDuty:
         if applied.outcome.code == "fenced":
             raise NoLeader("this node leads no more; nothing was done")
         if not applied.duplicate:
-            _tell(starts, applied.outcome.value)
+            _tell(last, applied.outcome.value)
 
 
 def _event_id(what: str, event: Event) -> str:
@@ -323,7 +332,10 @@ def _event_id(what: str, event: Event) -> str:
 
 def _entry(event: Event, at: float) -> JournalEntry:
     severity = event.payload.get("severity")
-    data = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":"))
+    try:
+        data = json.dumps(event.payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:  # NaN and the like: what is shown of the journal has to be JSON
+        data = '{"left_out":"it is no JSON: a number is not finite"}'
     return JournalEntry(
         type=event.type,
         source=event.source,

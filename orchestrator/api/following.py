@@ -114,6 +114,7 @@ class Following:
         self._count += 1
         try:
             while True:
+                begins = self._node.cluster.status().applied_index
                 watch, held = self._watch(after)
                 first = await subject.begin(after, held=held)
                 # The very first bytes are a comment: a proxy passes the answer's head on with them.
@@ -123,7 +124,8 @@ class Following:
                     if first.last:
                         return
                 try:
-                    async for message in self._changes(subject, watch, after):
+                    # Who knew nothing follows from here on, also when it comes back before anything was told.
+                    async for message in self._changes(subject, watch, begins if after is None else after):
                         if message is None:
                             return
                         after = message.index
@@ -144,10 +146,10 @@ class Following:
         return self._node.cluster.watch(None), False
 
     async def _changes(
-        self, subject: Subject, watch: AsyncIterator[Change], after: int | None
+        self, subject: Subject, watch: AsyncIterator[Change], after: int
     ) -> AsyncIterator[Message | None]:
         """Messages, those without a kind for a heartbeat; None where the stream ends without a last one."""
-        place = _Place(after or 0)
+        place = _Place(after)
         while not self._stopping:
             message = await self._next(subject, watch, place)
             if message is not None:

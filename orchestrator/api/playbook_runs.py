@@ -158,4 +158,6 @@ def _checked(found: Playbook, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(fault: InputFault) -> str:
-    return f"body.inputs.{fault.name[:100]}" if fault.name else "body.inputs"
+    # The name is the client's: half a surrogate pair cannot be sent back.
+    name = fault.name[:100].encode("utf-8", "replace").decode()
+    return f"body.inputs.{name}" if name else "body.inputs"

@@ -33,6 +33,7 @@ from orchestrator.playbooks.journal import Journal
 from orchestrator.playbooks.library import PlaybookLibrary
 from orchestrator.playbooks.marks import MARKS_MAX
 from orchestrator.playbooks.told import Applied, Change, Told
+from orchestrator.playbooks.weights import ENDED_BYTES_MAX, ROW_BYTES_MAX, Weights
 from orchestrator.variables import Set, VariableRegistry
 
 Command = Start | Record | Control | PlaybookPut | PlaybookDelete | EventAccepted | TriggersSeen
@@ -60,6 +61,7 @@ class ExecutionRegistry:
         self._open: dict[str, dict[str, None]] = {}
         """by playbook, its executions that have not ended, the oldest first"""
         self._ended: dict[str, None] = {}
+        self._weights = Weights()
         self._place = 0
 
     @property
@@ -98,6 +100,7 @@ class ExecutionRegistry:
         self.at = msgspec.convert(data["at"], float)
         self.recent = msgspec.convert(data["recent"], dict[str, starting.Recent])
         self._ended = dict.fromkeys(msgspec.convert(data["ended"], list[str]))
+        self._weights = Weights.of(rows)
         self._open = {}
         for row in rows:
             if row.open:
@@ -109,6 +112,7 @@ class ExecutionRegistry:
         self.journal.__dict__.update(other.journal.__dict__)
         self.rows, self.marks, self.index, self.at = other.rows, other.marks, other.index, other.at
         self.recent, self._open, self._ended = other.recent, other._open, other._ended
+        self._weights = other._weights
 
     def fork(self, variables: VariableRegistry) -> "ExecutionRegistry":
         """Another registry with the same rows, over `variables`; what is applied to one does not show in the other."""
@@ -116,6 +120,7 @@ class ExecutionRegistry:
         other.adopt(self)
         other._open = {name: dict(ids) for name, ids in self._open.items()}
         other._ended = dict(self._ended)
+        other._weights = self._weights.copy()
         return other
 
     # ── Commands ────────────────────────────────
@@ -199,6 +204,9 @@ class ExecutionRegistry:
         if len(steps) > STEPS_KEPT_MAX:
             message = f"an execution has at most {STEPS_KEPT_MAX} steps"
             return Told(code="too_many_steps", message=message), []
+        if command.status not in ENDED and self._weights.grown(held, command.steps) > ROW_BYTES_MAX:
+            message = f"what an execution keeps of its steps and variables has at most {ROW_BYTES_MAX} bytes"
+            return Told(code="execution_too_large", message=message), []
         changes: list[Change] = []
         for each in command.sets:
             body = msgspec.msgpack.encode(Set(name=each.name, value=each.value, if_revision=each.if_revision))
@@ -258,9 +266,7 @@ class ExecutionRegistry:
         children = [
             row.id
             for row in self.rows.values()
-            if row.open
-            and row.parent is not None
-            and (row.parent.execution, row.parent.path in waits) == (execution_id, True)
+            if row.open and row.parent is not None and row.parent.execution == execution_id and row.parent.path in waits
         ]
         reason = f"execution {execution_id} has ended"
         cancels = [Control(id=each, action="cancel", comment=reason, at=at) for each in children]
@@ -273,6 +279,7 @@ class ExecutionRegistry:
         before = self.rows.get(row.id)
         row = msgspec.structs.replace(row, changed=self._place)
         self.rows = {**self.rows, row.id: row}
+        self._weights.put(before, row, steps)
         changes = [Change("execution.changed", row.id, told_of(row, steps))]
         mates = self._open.setdefault(row.playbook, {})
         if row.open:
@@ -294,14 +301,15 @@ class ExecutionRegistry:
         return [change for row in starting.promoted(mates, at=ended.ended or 0.0) for change in self._store(row)]
 
     def _forget_oldest(self) -> None:
-        if len(self._ended) <= ENDED_KEPT_MAX:
-            return
-        # A parent that still runs has to see how its child ended.
-        gone = next((each for each in self._ended if not self._awaited(self.rows[each])), next(iter(self._ended)))
-        del self._ended[gone]
-        rows = dict(self.rows)  # a copy without looking at each: this is done at every end, on every node
-        del rows[gone]
-        self.rows = rows
+        # The newest stays, however large it is: somebody may wait for it.
+        while len(self._ended) > 1 and (len(self._ended) > ENDED_KEPT_MAX or self._weights.ended > ENDED_BYTES_MAX):
+            # A parent that still runs has to see how its child ended.
+            gone = next((each for each in self._ended if not self._awaited(self.rows[each])), next(iter(self._ended)))
+            del self._ended[gone]
+            self._weights.remove(gone)
+            rows = dict(self.rows)  # a copy without looking at each: this is done at every end, on every node
+            del rows[gone]
+            self.rows = rows
 
     def _awaited(self, row: ExecutionRow) -> bool:
         parent = None if row.parent is None else self.rows.get(row.parent.execution)

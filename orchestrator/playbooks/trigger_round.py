@@ -39,6 +39,9 @@ STARTS_MAX = 50
 BYTES_MAX = 256 * 1024
 """Of starts in one command; what goes off beyond them does so in the next round."""
 
+CHANGED_MAX = 2_000
+"""Marks in one command."""
+
 
 class Seen(NamedTuple):
     """A change of the replicated state: its place in the log, and the event."""
@@ -78,7 +81,7 @@ class Round:
 
     @property
     def full(self) -> bool:
-        return len(self.starts) >= STARTS_MAX or self._bytes > BYTES_MAX
+        return len(self.starts) >= STARTS_MAX or self._bytes > BYTES_MAX or len(self.changed) >= CHANGED_MAX
 
     # ── Arming ────────────────────────────────
 

@@ -6,7 +6,7 @@ the same cause starts it once, however often it is looked at.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from orchestrator.playbooks.world import ComponentFacts, Templates, World
 
 TRIGGER_FAILED = "playbook.trigger_failed"
 DEDUP_CHARS_MAX = 500
+PORTION_CHARS_MAX = 192 * 1024
+"""Of starts in one command. A character has at most four bytes, and a command at most 1 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,19 @@ def _failed(armed: Armed, reason: str, at: float) -> JournalEntry:
         message=readable(f"trigger {armed.number} ({armed.trigger.type}) started nothing: {reason}"[:1000]),
         at=at,
     )
+
+
+def portions(starts: Sequence[Start]) -> list[tuple[Start, ...]]:
+    """The starts in order, each portion small enough for one command; at least one, which may be empty."""
+    found: list[list[Start]] = [[]]
+    size = 0
+    for start in starts:
+        size += len(start.trigger) + len(start.inputs) + sum(map(len, start.variables.values()))
+        if found[-1] and size > PORTION_CHARS_MAX:
+            found.append([])
+            size = len(start.trigger) + len(start.inputs) + sum(map(len, start.variables.values()))
+        found[-1].append(start)
+    return [tuple(each) for each in found]
 
 
 # ── What triggers look at ────────────────────────────────

@@ -95,6 +95,7 @@ class Walk:
     wake: float | None = None
     halted: int = 0
     begun: int = 0
+    stored: int = 0
     cause: StepRow | None = None
     """the step that the walk failed by"""
 
@@ -223,11 +224,10 @@ class Walk:
 
     def weight(self) -> int:
         """About how many bytes the record will have."""
-        rows = sum(len(row.data) + len(row.value) + len(row.error) for row in self.changed.values())
         lines = sum(len(line.data) + len(line.message) for line in self.journal)
         starts = sum(len(each.inputs) + sum(map(len, each.variables.values())) for each in self.starts)
         sets = sum(map(len, self.set_here.values())) + sum(len(each.value) for each in self.sets)
-        return rows + lines + starts + sets
+        return self.stored + lines + starts + sets
 
     # ── What steps are made of ────────────────────────────────
 
@@ -235,6 +235,7 @@ class Walk:
         """Keep a step's row for the record."""
         if self.steps.get(row.path) != row:
             self.steps[row.path] = self.changed[row.path] = row
+            self.stored += len(row.data) + len(row.value) + len(row.error)
         return row
 
     def succeed(self, action: Step, row: StepRow, value: Any = None) -> StepRow:

@@ -76,7 +76,7 @@ class TopologyRegistry:
     @property
     def untouched(self) -> bool:
         """Nothing was ever said."""
-        return self.revision == 0
+        return self.revision == 0 and not self.controls
 
     def control(self, component_id: str) -> ControlRow:
         """What is said of a component; of one that nobody spoke of, the defaults, which ask for nothing."""

@@ -196,6 +196,8 @@ async def test_inputs_are_checked_before_anything_starts(http: httpx.AsyncClient
             ("body.inputs.speed", "wrong_type"),
             ("body.inputs.who", "missing"),
         }
+        odd = await http.post(path, content='{"inputs": {"\\ud800": 1}}', headers={"Content-Type": "application/json"})
+        assert_problem(odd, 422, "inputs_invalid")
         assert_problem(await http.post("/v1/playbooks/nobody/" + verb, json={}), 404, "playbook_unknown")
         assert_problem(await http.post(path, json={"input": {}}), 422, "invalid_request")
     assert (await http.get("/v1/executions", params={"playbook": "asked"})).json()["executions"] == before == []
@@ -347,8 +349,10 @@ async def test_followers_are_bounded_and_counted_out(http: httpx.AsyncClient, mo
         assert_problem(await http.get("/v1/events/follow"), 503, "too_many_followers")
         lines = answer.aiter_lines()
         # Nothing happens, and still it is told how far the log has been looked at.
-        while not (await anext(lines)).startswith("id: "):
+        while not (line := await anext(lines)).startswith("id: "):
             pass
+        # Whoever comes back with it is told nothing that was before it came first.
+        assert int(line[4:]) > 0
 
     async def free() -> bool:
         async with http.stream("GET", "/v1/events/follow") as answer:

@@ -111,12 +111,14 @@ COMMANDS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(COMMANDS, min_size=4, max_size=30), st.sets(st.integers(0, 29), min_size=1, max_size=3))
 def test_who_came_by_a_snapshot_goes_on_as_who_was_there(commands: list[Any], snapshots: set[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "MARKS_MAX", 3)
         patch.setattr(registry, "ENDED_KEPT_MAX", 3)
+        patch.setattr(registry, "ENDED_BYTES_MAX", 3_400)
+        patch.setattr(registry, "ROW_BYTES_MAX", 1_450)
         patch.setattr(journal, "ENTRIES_MAX", 4)
         patch.setattr(starting, "KEYS_MAX", 1)
         there = PlantState()
@@ -165,6 +167,29 @@ def test_marks_that_are_held_stay_where_there_is_no_room_for_others() -> None:
     assert "p/0/a" not in marks
     run.apply(TriggersSeen(index=3, at=1.0, marks={"p/0/a": "1", "p/0/c1": ""}))
     assert "p/0/a" in run.registry.marks
+
+
+def test_what_is_kept_is_bounded_in_bytes() -> None:
+    run = Run("name: p\nactions: [{type: approve, message: may it}]")
+    for number in range(9):
+        run.start("p", f"x{number}")
+        steps = tuple(
+            StepRow(path=f"actions/{each}", type="delay", status=StepStatus.SUCCEEDED, value="x" * (1 << 20))
+            for each in range(5)
+        )
+        assert not run.apply(Record(id=f"x{number}", revision=2, at=1.0, steps=steps, status=Status.SUCCEEDED)).code
+    assert list(run.registry.rows) == [f"x{number}" for number in range(3, 9)]
+    assert len(msgspec.msgpack.encode(run.registry.snapshot())) < 33 << 20
+
+
+def test_an_execution_that_keeps_too_much_is_refused_more() -> None:
+    run = Run("name: p\nactions: [{type: approve, message: may it}]")
+    run.start("p")
+    large = StepRow(path="actions/1", type="delay", status=StepStatus.SUCCEEDED, value="x" * (8 << 20))
+    told = run.apply(Record(id="x", revision=run.row().revision, at=1.0, steps=(large,)))
+    assert told.code == "execution_too_large"
+    ends = Record(id="x", revision=run.row().revision, at=1.0, status=Status.FAILED, code="execution_too_large")
+    assert not run.apply(ends).code
 
 
 # ── What is done, and what is left behind ────────────────────────────────

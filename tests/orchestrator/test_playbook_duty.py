@@ -244,6 +244,20 @@ async def test_an_event_starts_a_playbook_once_and_is_committed_before_it_is_ans
     row = await plant.ended(plant.of(playbook)[0].id)
     assert row.steps["actions/0"].value == '{"message":"door 2"}'
     assert [line.entry.type for line in plant.node.state.executions.journal.lines].count("door.opened") == 2
+    odd = b'{"id": "e-3", "type": "door.opened", "source": "press", "payload": {"door": NaN}}'
+    async with httpx.AsyncClient(base_url=plant.orchestrator.url, trust_env=False) as http:
+        assert (await http.post("/event", content=odd)).status_code == 204
+    assert "NaN" not in (await plant.get("/v1/events")).text
+
+
+async def test_a_large_event_starts_all_that_hear_it(plant: Plant) -> None:
+    """What it starts is more than fits into one command."""
+    trigger = 'trigger: {type: event_received, event: "large.*"}'
+    names = [await plant.put("  - {type: log_event, message: heard}", more=trigger) for _ in range(20)]
+    for _ in range(2):
+        answer = await plant.event("e-large", "large.one", text="x" * 60_000)
+        assert answer.status_code == 204, answer.text
+        assert [len(plant.of(name)) for name in names] == [1] * len(names)
 
 
 async def test_states_ends_and_schedules_start_playbooks(plant: Plant) -> None:

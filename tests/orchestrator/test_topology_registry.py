@@ -372,6 +372,13 @@ def test_the_topology_is_in_the_snapshot_once_anybody_spoke() -> None:
     assert restored.topology.untouched
 
 
+def test_what_the_supervision_gave_up_first_of_all_is_in_the_snapshot() -> None:
+    log, came = Log(), PlantState()
+    assert log.apply(GiveUp(id="io", replaces=0, reason="too often", at=1.0)).ok
+    came.restore(log.state.snapshot())
+    assert came.topology.control("io").exhausted == "too often"
+
+
 def test_its_kinds_are_of_this_release() -> None:
     assert {LEVELS[kind, 1] for kind in KINDS} == {3}
     assert PlantState.level == 3

@@ -15,7 +15,7 @@ from orchestrator.playbooks.marks import MARKS_MAX, Level, arming_of, judged, le
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.templates import Templates
 from orchestrator.playbooks.trigger_round import STARTS_MAX, Round, Seen
-from orchestrator.playbooks.triggering import armed_by, execution_id, hears, set_off
+from orchestrator.playbooks.triggering import armed_by, execution_id, hears, portions, set_off
 from orchestrator.playbooks.triggers import EventReceived
 from orchestrator.playbooks.world import ComponentFacts, World
 
@@ -404,3 +404,11 @@ def test_it_goes_off_once_for_each_time_that_it_held(looks: list[tuple[bool | No
         if holds is False:
             assert mark is None
     assert fired_for <= len(looks)
+
+
+def test_portions_keep_the_order_and_fit_into_a_command() -> None:
+    starts = [Start(id=str(number), playbook="p", trigger="x" * 60_000) for number in range(10)]
+    found = portions(starts)
+    assert [start for some in found for start in some] == starts
+    assert all(0 < sum(len(start.trigger) for start in some) <= 192 * 1024 for some in found)
+    assert portions([]) == [()]
