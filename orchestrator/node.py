@@ -56,6 +56,8 @@ from orchestrator.timed_state import TimedState
 log = logging.getLogger(__name__)
 
 RATE_WINDOW_S = 5.0
+KEEPALIVE_S = 30
+"""Longer than clients commonly keep a connection: none sends a request on one that is just being closed."""
 HAND_OVER_S = 1.0
 """How long a leader that stops looks for a successor. When all nodes stop together there may be none."""
 
@@ -219,7 +221,7 @@ class Node:
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
-                timeout_keep_alive=5,
+                timeout_keep_alive=KEEPALIVE_S,
                 server_header=False,
             )
         )
