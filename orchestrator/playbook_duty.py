@@ -238,7 +238,7 @@ class PlaybookDuty:
             decision = self._plan(row, results)
             if decision.record is None:
                 self._settle(run, row, decision)
-                return False
+                return not run.results.keys() <= results.keys()  # those that had no room have their turn now
             if not await self._record(run, row, decision.record, results):
                 return False
             run.woken = time.monotonic()
