@@ -25,6 +25,7 @@ from redis.backoff import NoBackoff
 
 from framebuffer.addresses import ServerAddress, address_of
 from framebuffer.errors import RedisFailure, RedisRefused, RedisUnavailable
+from framebuffer.packing import packing
 
 __all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "node_url", "translate"]
 
@@ -107,6 +108,7 @@ def connect(
         address = address_of(url)
         if address is None:
             client = cast("Client", Client.from_url(url, **options))
+            client.connection_pool.connection_class = packing(client.connection_pool.connection_class)
         else:
             client = _moving(address, options, sentinel_password, key)
     except ValueError as error:  # its text does not repeat the URL, which may hold a password

@@ -14,10 +14,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, cast
 
 import redis.exceptions as redis_errors
-from redis.asyncio import Connection, ConnectionPool, SSLConnection
+from redis.asyncio import ConnectionPool
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from framebuffer.connection import Client, translate
+from framebuffer.packing import PackingConnection, PackingSSLConnection
 
 __all__ = ["Locator", "Primary", "PrimaryClient", "PrimaryConnection", "PrimaryPool", "PrimarySSLConnection", "Route"]
 
@@ -100,7 +101,7 @@ class Route:
         await self._locator.aclose()
 
 
-class PrimaryConnection(Connection):
+class PrimaryConnection(PackingConnection):
     """A connection to whatever server is the primary when it connects."""
 
     def __init__(self, *, route: Route, **options: Any) -> None:
@@ -139,7 +140,7 @@ class PrimaryConnection(Connection):
             self._writer.transport.abort()
 
 
-class PrimarySSLConnection(PrimaryConnection, SSLConnection):
+class PrimarySSLConnection(PrimaryConnection, PackingSSLConnection):
     """The same with TLS."""
 
 

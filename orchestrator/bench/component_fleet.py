@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
+
 from orchestrator.bench.figures import percentile
 
 AT_ONCE = 100
@@ -182,7 +184,7 @@ def main() -> None:
         await _obey(Fleet(arguments.api, arguments.count, arguments.heartbeat_s))
 
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
+        uvloop.run(run())
 
 
 if __name__ == "__main__":

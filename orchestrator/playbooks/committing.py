@@ -24,6 +24,8 @@ class Committer:
 
     def __init__(self, propose: Propose) -> None:
         self._propose = propose
+        self._troubled = False
+        """It was told that something is in the way; once for all commands that it is in the way of."""
 
     async def commit(self, kind: str, body: msgspec.Struct, *, command_id: str = "") -> Outcome:
         """The outcome, once it is known: until then the same command is proposed again under the same id.
@@ -31,21 +33,21 @@ class Committer:
         Does not return once another leader's epoch holds, but waits to be cancelled with its duty. CommandTooLarge.
         """
         command_id = command_id or uuid.uuid4().hex
-        pause, trouble = PAUSE_S, ""
+        pause = PAUSE_S
         while True:
             try:
                 outcome = (await self._propose(kind, body, command_id)).outcome
             except CommandTooLarge:
                 raise
             except ClusterError as error:
-                if isinstance(error, KindUnsupported) and not trouble:
-                    log.warning("%s cannot be committed yet: %s", kind, error)
-                elif not trouble:
-                    log.info("%s is proposed again: %s", kind, error)
-                trouble = str(error)
+                if not self._troubled:
+                    self._troubled = True
+                    level = logging.WARNING if isinstance(error, KindUnsupported) else logging.INFO
+                    log.log(level, "%s, and what else is under way, is proposed again: %s", kind, error)
                 await asyncio.sleep(pause)
                 pause = min(PAUSE_MAX_S, 2 * pause)
                 continue
+            self._troubled = False
             if outcome.code == "fenced":
                 log.info("%s is not committed: another leader's epoch holds", kind)
                 await asyncio.get_running_loop().create_future()

@@ -75,7 +75,7 @@ class EffectPool:
         try:
             result = await self._perform(effect)
         except StaleEpoch as error:
-            log.info("effect %s: %s", effect.key, error.message)
+            log.debug("effect %s: %s", effect.key, error.message)
             result = None
         except Exception as error:
             log.exception("effect %s could not be done: this is a defect", effect.key)
