@@ -150,7 +150,7 @@ class PlaybookDuty:
         elif kind.startswith(("group.", "policy.")):
             self._plant_changed(None)
         elif kind == "cluster.restored":
-            # Nothing that was known of executions is true any more; effects of those that came may have begun elsewhere.
+            # Nothing that was known of executions is true any more; effects of those that came may have begun.
             for execution_id in list(self._runs):
                 self._forget(execution_id)
             for row in list(self._state.executions.rows.values()):
