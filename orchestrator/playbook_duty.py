@@ -149,6 +149,13 @@ class PlaybookDuty:
             self._plant_changed(subject)
         elif kind.startswith(("group.", "policy.")):
             self._plant_changed(None)
+        elif kind == "cluster.restored":
+            # Nothing that was known of executions is true any more; effects of those that came may have begun.
+            for execution_id in list(self._runs):
+                self._forget(execution_id)
+            for row in list(self._state.executions.rows.values()):
+                if row.open:
+                    self._wake(self._known(row, taken_over=True))
 
     def _execution_changed(self, execution_id: str, data: Mapping[str, object]) -> None:
         row = self._state.executions.rows.get(execution_id)
@@ -208,7 +215,7 @@ class PlaybookDuty:
             run.queued, run.again, run.busy = False, False, True
             more = await self._advanced(run)
             run.busy = False
-            if run.id in self._runs and (more or run.again or run.latest > run.planned):
+            if self._runs.get(run.id) is run and (more or run.again or run.latest > run.planned):
                 self._wake(run)
 
     async def _advanced(self, run: Run) -> bool:
@@ -227,6 +234,8 @@ class PlaybookDuty:
         """Plan and commit until nothing is left to record; whether that is still to come."""
         run.stop_timer()
         for _ in range(ROUNDS):
+            if self._runs.get(run.id) is not run:
+                return False  # forgotten, and perhaps known anew
             row = self._state.executions.rows.get(run.id)
             if row is None or not row.open:
                 self._forget(run.id)
@@ -238,7 +247,7 @@ class PlaybookDuty:
             decision = self._plan(row, results)
             if decision.record is None:
                 self._settle(run, row, decision)
-                return False
+                return not run.results.keys() <= results.keys()  # those that had no room have their turn now
             if not await self._record(run, row, decision.record, results):
                 return False
             run.woken = time.monotonic()

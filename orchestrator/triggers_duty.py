@@ -93,7 +93,8 @@ class TriggersDuty:
         self._task: asyncio.Task[None] | None = None
 
     async def take_up(self) -> asyncio.Task[None]:
-        self._index = self._state.executions.index or self._applied()
+        # An index that came with a backup may be of a longer log.
+        self._index = min(self._state.executions.index, self._applied()) or self._applied()
         self._known = {key: str(row.state) for key, row in self._state.components.rows.items()}
         self._task = asyncio.create_task(self._run(), name=self.name)
         return self._task
@@ -164,7 +165,7 @@ class TriggersDuty:
                 plant = True
             else:
                 self._index = turn.index = max(self._index, change.place)
-                rearm = change.kind.startswith("playbook.")
+                rearm = change.kind.startswith(("playbook.", "cluster.restored"))
                 plant = plant or change.kind.startswith(PLANT)
                 turn.look_at(change, self._previous(change))
             if rearm or turn.full:

@@ -29,29 +29,32 @@ class Books:
     def __init__(self, library: PlaybookLibrary, read: Read) -> None:
         self._library = library
         self._read = read
-        self._kept: OrderedDict[tuple[str, int], Playbook | PlaybookUnreadable] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], tuple[str, Playbook | PlaybookUnreadable]] = OrderedDict()
+        """with the text that was read: after a restore from a backup a number may mean another one"""
 
     def version(self, name: str, version: int) -> Playbook:
         """One version, also of a deleted playbook that executions run under. PlaybookUnreadable."""
+        text = self._library.text(name, version)
+        if text is None:
+            raise PlaybookUnreadable(f"version {version} of playbook {name} is not kept any more")
         kept = self._kept.get((name, version))
-        if kept is None:
-            text = self._library.text(name, version)
-            if text is None:
-                raise PlaybookUnreadable(f"version {version} of playbook {name} is not kept any more")
-            kept = self._keep(name, version, self._found(name, version, text))
+        if kept is None or kept[0] != text:
+            found = self._keep(name, version, text, self._found(name, version, text))
         else:
             self._kept.move_to_end((name, version))
-        if isinstance(kept, PlaybookUnreadable):
-            raise kept
-        return kept
+            found = kept[1]
+        if isinstance(found, PlaybookUnreadable):
+            raise found
+        return found
 
     async def prepare(self) -> None:
         """Read the newest versions that were not read yet, beside the loop: a large one takes a tenth of a second."""
         for row in list(self._library.rows.values()):
-            name, version = row.name, row.newest.version
-            if not row.deleted and (name, version) not in self._kept:
-                found = await asyncio.to_thread(self._found, name, version, row.newest.text)
-                self._keep(name, version, found)
+            name, version, text = row.name, row.newest.version, row.newest.text
+            kept = self._kept.get((name, version))
+            if not row.deleted and (kept is None or kept[0] != text):
+                found = await asyncio.to_thread(self._found, name, version, text)
+                self._keep(name, version, text, found)
 
     def newest(self, row: PlaybookRow) -> Playbook:
         """The newest version of a row. KeyError where it cannot be read: to others it is not there."""
@@ -67,8 +70,10 @@ class Books:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             return PlaybookUnreadable(f"version {version} of playbook {name} cannot be read here: {reason[0][:500]}")
 
-    def _keep(self, name: str, version: int, found: "Playbook | PlaybookUnreadable") -> "Playbook | PlaybookUnreadable":
-        self._kept[name, version] = found
+    def _keep(
+        self, name: str, version: int, text: str, found: "Playbook | PlaybookUnreadable"
+    ) -> "Playbook | PlaybookUnreadable":
+        self._kept[name, version] = (text, found)
         if len(self._kept) > READ_MAX:
             self._kept.popitem(last=False)
         return found

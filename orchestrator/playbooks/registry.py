@@ -149,7 +149,8 @@ class ExecutionRegistry:
                 changes = self.journal.add((command.entry,), time=time, position=position)
                 return self._several(command.starts, changes, time, position)
             case TriggersSeen():
-                self.index = max(self.index, command.index)
+                # What came with a backup of another cluster may be an index that this log has not reached.
+                self.index = min(max(self.index, command.index), position[1])
                 self.marks = _marked(self.marks, command.marks)
                 changes = self.journal.add(command.journal, time=time, position=position)
                 return self._several(command.starts, changes, time, position)

@@ -263,6 +263,17 @@ def test_a_text_that_cannot_be_read_says_why_and_is_not_there_for_others() -> No
         books.newest(shelf.rows["p"])
 
 
+def test_after_a_restore_a_number_may_mean_another_text() -> None:
+    there, other = (
+        library("name: p\nactions: [{type: delay, duration: 1s}]"),
+        library("name: p\nactions: [{type: fail, message: no}]"),
+    )
+    books = Books(there, read)
+    assert books.version("p", 1).actions[0].type == "delay"
+    there.restore(other.snapshot())
+    assert books.version("p", 1).actions[0].type == "fail"
+
+
 def test_a_version_that_is_gone() -> None:
     with pytest.raises(PlaybookUnreadable, match="version 9 of playbook p is not kept any more"):
         Books(library(), read).version("p", 9)

@@ -336,6 +336,23 @@ async def test_what_is_too_large_to_be_recorded_ends_the_execution(plant: Plant)
     plant.slow.gate.set()
 
 
+async def test_what_comes_back_with_a_backup_goes_on(plant: Plant) -> None:
+    """Also what had ended here meanwhile, and triggers: nobody has to change the leader for that."""
+    noted = "  - {type: log_event, message: noted}"
+    name = await plant.put("  - {type: delay, duration: 1s}\n" + noted)
+    after = await plant.put(noted, more=f"trigger: {{type: playbook_ended, playbook: {name}}}")
+    execution_id = await plant.start(name)
+    await eventually(lambda: plant.row(execution_id).steps)
+    await eventually(lambda: f"{after}/0/" in plant.node.state.executions.marks)
+    backup = await plant.node.cluster.snapshot()
+    await plant.put("  - {type: fail, message: not this one}", name=name)
+    await plant.control(execution_id, "cancel")
+    await plant.ended(execution_id, Status.CANCELLED)
+    assert (await plant.node.cluster.restore(backup)).outcome.ok
+    await plant.ended(execution_id)
+    await eventually(lambda: [row for row in plant.of(after) if not row.open], deadline_s=10)
+
+
 async def test_a_plants_time_goes_on_while_something_is_open(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playbook_duty, "TICK_S", 0.2)
     execution_id = await plant.start(await plant.put("  - {type: delay, duration: 1h}", more="timeout: 2h"))
