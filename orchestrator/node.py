@@ -12,17 +12,14 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import time
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from importlib import metadata
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-import uvicorn
 import uvloop
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -36,10 +33,11 @@ from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
+from orchestrator.api_server import ApiServer, listening
 from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
-from orchestrator.errors import AddressInUse, OrchestratorError
+from orchestrator.errors import OrchestratorError
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
@@ -48,6 +46,7 @@ from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.raft_figures import RaftFigures
+from orchestrator.rate import Rate
 from orchestrator.redis_link import RedisLink
 from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
@@ -56,8 +55,6 @@ from orchestrator.timed_state import TimedState
 log = logging.getLogger(__name__)
 
 RATE_WINDOW_S = 5.0
-KEEPALIVE_S = 30
-"""Longer than clients commonly keep a connection: none sends a request on one that is just being closed."""
 HAND_OVER_S = 1.0
 """How long a leader that stops looks for a successor. When all nodes stop together there may be none."""
 
@@ -93,9 +90,9 @@ class Node:
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
         )
-        self._rate = _Rate(RATE_WINDOW_S)
+        self._rate = Rate(RATE_WINDOW_S)
         self._tasks: list[asyncio.Task[None]] = []
-        self._server: uvicorn.Server | None = None
+        self._server: ApiServer | None = None
         self._app: FastAPI | None = None
 
     # ── NodeView ─────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +199,7 @@ class Node:
 
         Errors: AddressInUse, StartFailed, EmbeddedFailure, TelemetryMissing, InvalidRouter.
         """
-        listener = _listen(self.config.api_bind())
+        listener = listening(self.config.api_bind())
         try:
             if self.config.frames.router is not None:
                 self._router = load_router(self.config.frames.router)
@@ -214,17 +211,7 @@ class Node:
             await self.stop()
             raise
         self._app = build_app(self)
-        self._server = _Server(
-            uvicorn.Config(
-                self._app,
-                http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=2,
-                timeout_keep_alive=KEEPALIVE_S,
-                server_header=False,
-            )
-        )
+        self._server = ApiServer(self._app)
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
@@ -300,57 +287,10 @@ class Node:
             log.info("leadership is handed over: epoch %s", epoch)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the node decides when to stop, and in which order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 def _layout(body: type[msgspec.Struct]) -> int:
     """The version of a body's layout: its class says it. A field of that name belongs to the command itself."""
     version = getattr(body, "version", 1)
     return version if isinstance(version, int) else 1
-
-
-class _Rate:
-    """Events a second over a sliding window, in one-second buckets of the monotonic clock."""
-
-    def __init__(self, window_s: float) -> None:
-        self._window_s = window_s
-        self._buckets: dict[int, int] = {}
-        self.total = 0
-
-    def add(self, count: int) -> None:
-        second = int(time.monotonic())
-        self.total += count
-        if count and second not in self._buckets:
-            self._buckets = {at: n for at, n in self._buckets.items() if at > second - self._window_s}
-        if count:
-            self._buckets[second] = self._buckets.get(second, 0) + count
-
-    def per_second(self) -> float:
-        # Whole seconds only: the one that runs would pull the figure down.
-        now = int(time.monotonic())
-        return sum(n for at, n in self._buckets.items() if now - self._window_s <= at < now) / self._window_s
-
-
-def _listen(address: str) -> socket.socket:
-    """A bound socket, so that a port in use is found before anything else is started."""
-    parts = urlsplit(f"//{address}")
-    host, port = parts.hostname or "127.0.0.1", parts.port or 0
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise AddressInUse(
-            f"api.bind: cannot listen on {address}: {error.strerror}; is another node running, or the address wrong?"
-        ) from error
-    return listener
 
 
 @contextlib.asynccontextmanager
