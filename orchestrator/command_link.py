@@ -12,8 +12,9 @@ came, goes once more over a new one: commands carry a key, and are done once how
 """
 
 import asyncio
+import functools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -85,10 +86,21 @@ class CommandLink:
         waiting = self._kept.setdefault(address, deque())
         if again and len(waiting) < KEPT_MAX and connection.open:
             connection.since = asyncio.get_running_loop().time()
+            connection.lost = functools.partial(self._forget, address, connection)
             waiting.append(connection)
         else:
             connection.close()
+            if not waiting:
+                del self._kept[address]
         return status, body
+
+    def _forget(self, address: str, connection: "_Connection") -> None:
+        """One that waited was closed: an address that never comes back leaves nothing behind."""
+        waiting = self._kept.get(address, deque())
+        if connection in waiting:
+            waiting.remove(connection)
+            if not waiting:
+                del self._kept[address]
 
     def _take(self, address: str) -> "_Connection | None":
         """The connection that was used last; those that waited too long are closed."""
@@ -97,19 +109,28 @@ class CommandLink:
             return None
         oldest = asyncio.get_running_loop().time() - KEEP_S
         while waiting and (waiting[0].since < oldest or not waiting[0].open):
-            waiting.popleft().close()
+            late = waiting.popleft()
+            late.lost = None
+            late.close()
         found = None
         while waiting and found is None:
             last = waiting.pop()
+            last.lost = None
             found = last if last.open else None
         if not waiting:
             del self._kept[address]
         return found
 
+    @property
+    def kept(self) -> int:
+        """How many connections wait."""
+        return sum(len(waiting) for waiting in self._kept.values())
+
     async def aclose(self) -> None:
         """Close every connection that waits."""
         for waiting in self._kept.values():
             for connection in waiting:
+                connection.lost = None
                 connection.close()
         self._kept.clear()
 
@@ -123,6 +144,7 @@ class _Connection(asyncio.Protocol):
         self._parser = Parser()
         self.heard = False
         self.since = 0.0
+        self.lost: Callable[[], None] | None = None
 
     @property
     def open(self) -> bool:
@@ -162,6 +184,8 @@ class _Connection(asyncio.Protocol):
             self._answer.set_result(done)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self.lost is not None:
+            self.lost()
         if self._answer is None or self._answer.done():
             return
         done = self._parser.end()

@@ -102,6 +102,18 @@ async def test_a_kept_connection_that_was_closed_costs_nothing() -> None:
         await link.aclose()
 
 
+async def test_an_address_that_never_comes_back_leaves_nothing_behind() -> None:
+    link = CommandLink()
+    async with answering(OK, close_after=1) as server:
+        assert await post(link, server.address) == (200, b"hi")
+        await eventually(lambda: link.kept == 0)
+        assert server.connections == 1
+    async with answering(OK) as server:
+        assert await post(link, server.address) == (200, b"hi")
+        assert link.kept == 1
+        await link.aclose()
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
