@@ -7,6 +7,7 @@ if [ $# -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi
 .venv/bin/python -m coverage erase
-# A worker a core: most tests wait, for elections and for processes that start. More than four would share ports (tests/support.py).
-.venv/bin/python -m pytest -m "not root and not campaign" -n auto --maxprocesses 4 --dist worksteal --durations=10 --cov --cov-report=
+# A worker a core and one more: most tests wait, for elections and for processes that start. More than four would share ports (tests/support.py).
+workers=$(.venv/bin/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+.venv/bin/python -m pytest -m "not root and not campaign" -n "$workers" --dist worksteal --durations=10 --cov --cov-report=
 .venv/bin/python tools/coverage_gate.py

@@ -68,20 +68,6 @@ def test_a_directory_in_use_is_an_error_with_its_exit_code(tmp_path: Path, capsy
     assert "another run works there" in capsys.readouterr().err
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_frames_are_measured_beside_their_ceiling(tmp_path: Path) -> None:
-    report = measured("frames", tmp_path, seconds=5)
-    assert report["ok"]
-    assert report["ceiling_fps"] > report["end_to_end_fps"] > 0
-    assert report["ratio"] == pytest.approx(report["end_to_end_fps"] / report["ceiling_fps"], abs=0.001)
-    assert 0 < report["p50_ms"] <= report["p99_ms"]
-    assert 0 < report["images_p50_ms"] <= report["images_p99_ms"]
-    assert (report["lost"], report["duplicates"]) == (0, 0)
-    assert report["plain_fps"] > 0
-    assert all(cost > 0 for cost in report["cost_us"].values())
-
-
 @pytest.mark.anyio
 async def test_without_etcd_the_comparison_is_left_out_and_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -112,22 +98,6 @@ def test_raft_is_measured_beside_the_stock_library_and_etcd(tmp_path: Path) -> N
     for prefix in ("", "stock_batched_", "stock_unbatched_", *(["etcd_"] if WITH_ETCD else [])):
         assert report[f"{prefix}commits_per_s"] > 0
         assert 0 < report[f"{prefix}p50_ms"] <= report[f"{prefix}p99_ms"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_failover_is_measured_by_killing_leaders(tmp_path: Path) -> None:
-    report = measured("failover", tmp_path, seconds=20, runs=1)
-    assert report["ok"]
-    assert (report["runs"], report["lost"], report["duplicates"]) == (1, 0, 0)
-    assert 0 < report["gap_p50_ms"] <= report["gap_max_ms"] < 10_000
-    assert report["published"] == report["acknowledged"] == report["settled"] > 0
-    assert report["takeover_acknowledged"] > 0
-    assert (report["takeover_lost"], report["takeover_twice"], report["takeover_problems"]) == (0, 0, [])
-    for prefix in ("takeover", "stock", *(["etcd"] if WITH_ETCD else [])):
-        for fault in ("kill", "stop"):
-            assert report[f"{prefix}_{fault}_runs"] == 1
-            assert 0 < report[f"{prefix}_{fault}_p50_ms"] == report[f"{prefix}_{fault}_max_ms"] < 15_000
 
 
 @pytest.mark.slow
