@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.demo.test_bench import measured
+from tests.demo.test_bench import WITH_ETCD, measured
 
 pytestmark = pytest.mark.campaign
 
