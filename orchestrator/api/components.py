@@ -4,7 +4,9 @@ What people want of them is in `orchestrator.api.policies`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
@@ -19,6 +21,7 @@ from orchestrator.components import ComponentRegistration, ComponentRow, Registe
 from orchestrator.events import CommandAnswer, CommandName
 from orchestrator.lifecycle import State
 from orchestrator.topology import resolving
+from orchestrator.topology.rows import ControlRow
 
 if TYPE_CHECKING:
     from orchestrator.state import PlantState
@@ -158,8 +161,7 @@ async def components(
     # Thousands of rows in one go, or by way of the model, would hold up everyone else's requests.
     parts = []
     for start in range(0, len(found), ROWS_AT_ONCE):
-        some = [_facts(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
-        parts.append(msgspec.json.encode(some)[1:-1])
+        parts += [_text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
         await asyncio.sleep(0)
     return Response(b"[" + b",".join(parts) + b"]", media_type="application/json")
 
@@ -207,24 +209,50 @@ def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
 
 
 def _facts(node: NodeView, plant: "PlantState", row: ComponentRow) -> dict[str, Any]:
+    return {**_lasting(row, plant.topology.control(row.id)), **_heard(node, row)}
+
+
+def _heard(node: NodeView, row: ComponentRow) -> Mapping[str, Any]:
     duties = node.duties()
-    heard = {} if duties is None else duties.heard_of(row.id)
-    control = plant.topology.control(row.id)
+    return (None if duties is None else duties.heard_of(row.id)) or UNHEARD
+
+
+def _lasting(row: ComponentRow, control: ControlRow) -> dict[str, Any]:
+    """What changes only with the replicated state."""
     maintenance, seen = control.maintenance, control.acknowledged
     # Of the fault that it is in now, not of an earlier one.
-    fault = row.state == State.FAULT or control.exhausted
-    if seen and (not fault or (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason)):
+    if seen is not None and (seen.position, seen.sequence, seen.reason) != (row.position, row.sequence, row.reason):
         seen = None
+    shown = row.public()
+    del shown["online"]  # told as `presence`
     return {
-        **UNHEARD,
-        **row.public(),
-        **heard,
+        **shown,
         "depends_on": list(dict.fromkeys((*row.depends_on, *control.depends_on))),
         "desired": control.desired or None,
         "maintenance": maintenance and {"reason": maintenance.reason, "by": maintenance.by, "since": maintenance.since},
         "acknowledged": seen and {"by": seen.by, "note": seen.note, "time": seen.time},
         "exhausted": control.exhausted,
     }
+
+
+_Kept = dict[str, tuple[ComponentRow, ControlRow | None, bytes]]
+_KEPT: WeakKeyDictionary["PlantState", _Kept] = WeakKeyDictionary()
+"""By component, the JSON of what lasts, with the rows that it was made of; of those that are registered."""
+
+
+def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
+    """The JSON of `_facts`. What lasts is made once for a row: lists of a thousand are asked for again and again."""
+    kept = _KEPT.setdefault(plant, {})
+    control = plant.topology.controls.get(row.id)
+    before = kept.get(row.id)
+    if before is not None and before[0] is row and before[1] is control:
+        lasting = before[2]
+    else:
+        lasting = msgspec.json.encode(_lasting(row, control or plant.topology.control(row.id)))[:-1]
+        if len(kept) > len(plant.components.rows):
+            kept.clear()  # of components that are gone
+        kept[row.id] = (row, control, lasting)
+    return lasting + b"," + msgspec.json.encode(_heard(node, row))[1:]
 
 
 def unknown(component_id: str) -> Problem:

@@ -180,6 +180,34 @@ async def test_policies_are_checked_and_kept_by_revision(plant: Plant) -> None:
     assert (found["needs"], found["cycle"]) == ([], [])
 
 
+async def test_a_list_shows_what_each_component_shows_and_follows_every_change(plant: Plant) -> None:
+    async def alike() -> dict[str, Any]:
+        listed = {row["id"]: row for row in (await plant.http.get("/v1/components")).json()}
+        for each in plant.parts:
+            one = (await plant.http.get(f"/v1/components/{each}")).json()
+            volatile = {"last_seen_s", "cpu", "memory", "metrics"}
+            assert listed[each].keys() == one.keys()
+            assert {k: v for k, v in listed[each].items() if k not in volatile} == {
+                k: v for k, v in one.items() if k not in volatile
+            }
+        return listed
+
+    assert (await alike())["io"]["maintenance"] is None
+    answer = await plant.put("/v1/components/io/maintenance", {"reason": "oil", "by": "ada"})
+    assert answer.is_success, answer.text
+    assert (await alike())["io"]["maintenance"]["reason"] == "oil"
+    answer = await plant.http.delete("/v1/components/io/maintenance")
+    assert answer.is_success, answer.text
+    assert (await alike())["io"]["maintenance"] is None
+    plant.parts["io"].fault("a bearing is hot")
+    await eventually(lambda: _in_state(plant, "io", "FAULT"))
+    assert (await alike())["io"]["reason"] == "a bearing is hot"
+
+
+async def _in_state(plant: Plant, component_id: str, state: str) -> bool:
+    return (await plant.states())[component_id] == state
+
+
 async def test_a_plan_is_shown_before_anything_moves(plant: Plant) -> None:
     http = plant.http
     found = (await http.get("/v1/plan?target=STARTED&group=@all")).json()
