@@ -98,8 +98,8 @@ async def test_a_primary_that_loses_power_is_replaced(sentinels: LinkedSet, stre
     await streams.publish(session, frames(0, 99), durability="majority")
     await streams.dispatch(EPOCH, NODE, ROWS)
     taken = await streams.take("p1", "c", count=50)
-    # Who has taken what is replicated in its time. What is confirmed after it confirms it, too: else it may be lost with
-    # the server, and the frames are given out again.
+    # Who has taken what is replicated in its time. What is confirmed after it confirms it, too: else it may be lost
+    # with the server, and the frames are given out again.
     await streams.publish(session, frames(99, 100), durability="majority")
     waiting = asyncio.create_task(streams.wait({streams.keys.results: "$"}, 30))
     await eventually(lambda: _blocked(streams))
