@@ -3,7 +3,7 @@
 
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos sim soak lock docs clean
+.PHONY: help demo test check format chaos sim browser soak lock docs clean
 
 BIN = .venv/bin
 PY = $(BIN)/python
@@ -32,6 +32,10 @@ sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds
 	@tools/setup.sh dev
 	@if [ -n "$(ARGS)" ]; then $(PY) -m tests.simulation $(ARGS); else \
 		$(PY) -m tests.simulation --defects && $(PY) -m tests.simulation --seeds 1-200 --minutes 5; fi
+
+browser: ## set up, then: the dashboard in a real Chromium, which the system provides (Debian: apt install chromium)
+	@tools/setup.sh dev
+	@$(PY) -m pytest tests/browser -m "campaign or not campaign" $(ARGS)
 
 soak: ## set up, then: the long campaigns of agreement and of frames, about 45 minutes; one with ARGS="torture --report torture.json"
 	@tools/setup.sh dev
