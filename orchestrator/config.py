@@ -170,6 +170,14 @@ class ApiSettings(Section):
         default=None, description="File that holds the token, closed to group and others. Relative as `node.data_dir`."
     )
 
+    tokens_stale_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="A node that has heard no leader for so long refuses every token but `api.token`: one may have "
+        "been revoked meanwhile.",
+    )
+
     @field_validator("bind")
     @classmethod
     def _check_bind(cls, value: str | None) -> str | None:

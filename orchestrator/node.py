@@ -120,6 +120,9 @@ class Node:
         )
         return await self.cluster.propose(command)
 
+    def tokens_asked_for(self) -> bool:
+        return self.state.access.enforced
+
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
         return None if leader is None else self.api_of(leader)

@@ -7,6 +7,8 @@ import msgspec
 
 from cluster.commands import Command, Event, Outcome, Position
 from framebuffer import registry as processors
+from orchestrator.access.tokens import KINDS as TOKEN_KINDS
+from orchestrator.access.tokens import TokenRegistry
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
@@ -32,7 +34,7 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS, *TOKEN_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
 }
@@ -51,7 +53,8 @@ class _Part(Protocol):
 
 
 class PlantState:
-    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology,
+    access (tokens).
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -67,6 +70,7 @@ class PlantState:
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
         self.topology = TopologyRegistry()
+        self.access = TokenRegistry()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -104,6 +108,9 @@ class PlantState:
                     components=self.components.rows,
                 )
                 return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
+            if command.kind in TOKEN_KINDS:
+                granted, grants = self.access.apply(command.kind, command.body)
+                return Outcome(granted.value, granted.code, granted.message), [Event(*grant) for grant in grants]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -123,7 +130,12 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        newer: Mapping[str, _Part] = {
+            "executions": self.executions,
+            "alerts": self.alerts,
+            "topology": self.topology,
+            "access": self.access,
+        }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
             tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
@@ -133,6 +145,7 @@ class PlantState:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
         executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
+        access = TokenRegistry()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -148,6 +161,8 @@ class PlantState:
                 alerts.restore(tree["alerts"])
             if "topology" in tree:
                 topology.restore(tree["topology"])
+            if "access" in tree:
+                access.restore(tree["access"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -157,3 +172,4 @@ class PlantState:
         self.executions.adopt(executions)
         self.alerts.adopt(alerts)
         self.topology.adopt(topology)
+        self.access.adopt(access)

@@ -44,7 +44,7 @@ def problems(*codes: str, also: Responses | None = None) -> Responses:
     `also` are its other answers. A status in both keeps its model beside the problems' media type.
     """
     responses: Responses = dict(also or {})
-    for code in dict.fromkeys((*codes, "unauthorised", "invalid_request", "internal")):
+    for code in dict.fromkeys((*codes, "unauthorised", "forbidden", "no_leader", "invalid_request", "internal")):
         status, title = KINDS[code]
         response = responses.setdefault(status, {"description": title})
         content = response.setdefault("content", {})
