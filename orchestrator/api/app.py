@@ -1,11 +1,13 @@
 """The HTTP interface of a node, put together.
 
-Envelope          who answers, problem documents, figures by route
-  BearerToken     401 before anything else is looked at
-    Intake        the body, bounded; the Idempotency-Key
-      EventDesk           events, before a route is looked for
-        ForwardToLeader   one hop, or answered here
-          routes
+AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
+  Envelope              who answers, problem documents, figures by route
+    Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      BearerToken       401 before anything else is looked at
+        Intake          the body, bounded; the Idempotency-Key
+          EventDesk           events, before a route is looked for
+            ForwardToLeader   one hop, or answered here
+              routes
 """
 
 import importlib.metadata
@@ -39,6 +41,8 @@ from orchestrator.api import (
     processors,
     variables,
 )
+from orchestrator.api.admission import Admission
+from orchestrator.api.answering import AnswerHeaders
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -77,7 +81,9 @@ def build_app(node: NodeView) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
+            Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(Admission, node=node),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
             Middleware(EventDesk, node=node, listener=listener, client=client),
