@@ -1,12 +1,14 @@
 """The HTTP interface of a node, put together.
 
-Envelope          who answers, problem documents, figures by route
-  Authorise       401 and 403 before anything else is looked at
-    Intake        the body, bounded; the Idempotency-Key
-      OwnBody     what a machine says of itself in the body
-        EventDesk           events, before a route is looked for
-          ForwardToLeader   one hop, or answered here
-            routes
+AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
+  Envelope              who answers, problem documents, figures by route
+    Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Authorise         401 and 403 before anything else is looked at
+        Intake          the body, bounded; the Idempotency-Key
+          OwnBody       what a machine says of itself in the body
+            EventDesk           events, before a route is looked for
+              ForwardToLeader   one hop, or answered here
+                routes
 """
 
 import importlib.metadata
@@ -41,6 +43,8 @@ from orchestrator.api import (
     processors,
     variables,
 )
+from orchestrator.api.admission import Admission
+from orchestrator.api.answering import AnswerHeaders
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -81,7 +85,9 @@ def build_app(node: NodeView) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
+            Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(Admission, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
             Middleware(OwnBody),
