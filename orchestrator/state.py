@@ -61,6 +61,8 @@ class PlantState:
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:
+        self.applied = 0
+        """The index of the newest command here, 0 until there is one; not of the state itself."""
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
@@ -75,6 +77,7 @@ class PlantState:
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""
         place = (position.term, position.index)
+        self.applied = position.index
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -112,6 +115,16 @@ class PlantState:
         copy = PlantState()
         copy.components.rows = self.components.rows
         copy.topology.adopt(self.topology)
+        return copy
+
+    def whole(self) -> "PlantState":
+        """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
+        copy = self.still()
+        copy.applied = self.applied
+        copy.processors.rows = self.processors.rows
+        copy.variables.rows = self.variables.rows
+        copy.executions.adopt(self.executions)
+        copy.alerts.adopt(self.alerts)
         return copy
 
     def snapshot(self) -> bytes:

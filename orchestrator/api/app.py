@@ -38,6 +38,7 @@ from orchestrator.api import (
     policies,
     processors,
     variables,
+    watch,
 )
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
@@ -48,6 +49,8 @@ from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -88,6 +91,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.node = node
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -108,6 +112,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 
