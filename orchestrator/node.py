@@ -184,6 +184,7 @@ class Node:
             router=self._router,
             playbooks=self.playbooks,
             history=self.history,
+            counters=self.cluster.counters,
         )
         # Later: what has to be gone through for it must not hold up a takeover.
         asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())

@@ -49,6 +49,7 @@ from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
 from orchestrator.api.watch_rows import Rows
 
@@ -92,6 +93,8 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, client)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -39,7 +39,7 @@ OWN_READS = frozenset(
 OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
 """Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
 OWN_PREFIX = "/v1/frames/trace/"
-WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot"})
+WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 

@@ -15,6 +15,7 @@ from orchestrator.api.documented import problems
 from orchestrator.api.envelope import facts
 from orchestrator.api.executions import LastEventId
 from orchestrator.api.problems import Problem
+from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
 from orchestrator.api.watch_stream import PROTOCOL, EventStream, speak
 from orchestrator.watching.subjects import FIGURES, LEAST, LOGGED, SUBJECTS, may_see
@@ -39,6 +40,59 @@ After = Annotated[
     str | None,
     Query(max_length=20, description="The index up to which all is known; `Last-Event-ID` counts before it."),
 ]
+FIGURES_EXAMPLE: dict[str, Any] = {
+    "node": "n2",
+    "leader": "n1",
+    "epoch": "3.17",
+    "index": 4711,
+    "state_age_s": 0.031,
+    "figures_of": "n1",
+    "staleness_s": 0.412,
+    "members": [{"id": "n1", "role": "leader", "reachable": True, "lag": None}],
+    "frames": {
+        "published_s": 240.0,
+        "dispatched_s": 239.6,
+        "settled_s": 240.2,
+        "capture": 0,
+        "lanes": {"faces": 3},
+        "queues": {"faces-1": {"length": 12, "pending": 8}},
+        "dead_letters": 0,
+        "ledger": {"published": 72000, "settled": 71985, "dead": 0, "dropped": 0, "in_flight": 15},
+        "backpressure": {"level": 0, "name": "normal"},
+        "dispatch_p95_s": 0.004,
+        "oldest_frame_s": {"capture": 0.0, "lane": 0.2, "ready": 0.1},
+        "lost": 0,
+    },
+    "cameras": [
+        {
+            "id": "cam-1",
+            "sequence": 7199,
+            "rate": 24.0,
+            "published": 7200,
+            "settled": 7198,
+            "dead": 0,
+            "dropped": 0,
+            "in_flight": 2,
+        }
+    ],
+    "processors": {
+        "faces-1": {
+            "in_flight": 8,
+            "settled": 7198,
+            "settled_s": 24.0,
+            "errors": 0,
+            "breaker": "CLOSED",
+            "silence_s": 0.4,
+        }
+    },
+    "components": {
+        "total": 2,
+        "offline": 0,
+        "states": {"STARTED": 2},
+        "health": {"OK": 2},
+        "silence_s": {"press-1": 1.2, "plc-1": 0.3},
+    },
+}
 SNAPSHOT_EXAMPLE: dict[str, Any] = {
     "index": 4711,
     "subjects": {
@@ -123,6 +177,31 @@ async def watch(
     hub: Hub = request.app.state.watching
     watcher = await hub.join(wanted, _index(after, last_event_id), principal, request.scope.get("client"))
     return EventStream(hub, watcher)
+
+
+@router.get(
+    "/figures",
+    summary="The live figures",
+    response_class=Response,
+    responses=problems(
+        "no_leader",
+        "forbidden",
+        also={200: {"content": {"application/json": {"schema": {"type": "object"}, "example": FIGURES_EXAMPLE}}}},
+    ),
+)
+async def figures(
+    request: Request,
+    own: Annotated[
+        bool, Query(description="Only what this node works out as the leader; 503 where it does not lead.")
+    ] = False,
+) -> Response:
+    """What a watch tells as `figures`, once. Answered by the node that is asked, in every mode; the leader works them
+    out at most once a second. `own=true` is how the other nodes ask the leader.
+    """
+    chosen(FIGURES, principal_of(request))
+    found: Figures = request.app.state.figures
+    body = msgspec.json.encode(await found.own()) if own else await found.shown()
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.websocket("/watch")

@@ -10,7 +10,7 @@ twice, nothing left out. What nobody watches is not encoded.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from cluster import Change, Compacted
@@ -18,10 +18,11 @@ from orchestrator.access.principal import Principal
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_rows import Rows, entry
+from orchestrator.api.watcher import Address, Watcher
 from orchestrator.tasks import ended
-from orchestrator.watching.mailbox import COMPACTED, RESTORED, SLOW, STOPPING, TOKEN, TOLD, Mailbox, Message, message
+from orchestrator.watching.mailbox import COMPACTED, RESTORED, SLOW, STOPPING, TOKEN, TOLD, Message, message
+from orchestrator.watching.subjects import FIGURES, touched
 from orchestrator.watching.subjects import RESTORED as RESTORED_KIND
-from orchestrator.watching.subjects import touched
 
 if TYPE_CHECKING:
     from orchestrator.state import PlantState
@@ -40,33 +41,9 @@ CUT_S = 2.0
 """How long one that was too slow may take to be told so."""
 CHECK_S = 1.0
 """Between looks at whether tokens still count."""
+FIGURES_S = 1.0
 BACKLOG_AT_ONCE = 100
 SNAPSHOT_PATH = "/v1/snapshot"
-
-Address = tuple[str, int]
-
-
-class Watcher(Mailbox):
-    """One client. `after`: the index up to which it knew all; `backlog`: what came behind that before it joined."""
-
-    def __init__(self, subjects: frozenset[str], principal: Principal, client: Address | None) -> None:
-        self._called = asyncio.Event()
-        super().__init__(subjects, self._called.set)
-        self.principal = principal
-        self.client = client
-        self.after = 0
-        self.backlog: list[Change] = []
-
-    async def next(self, timeout_s: float) -> list[Message]:
-        """What waits, awaited for so long; nothing when it ended, or nothing came."""
-        if self.empty and not self.ended:
-            self._called.clear()
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await self._called.wait()
-            except TimeoutError:
-                return []
-        return self.take()
 
 
 class Hub:
@@ -79,6 +56,9 @@ class Hub:
         """Breaks a client's connection. Set by whoever has the server."""
         self.still_valid: Callable[[Principal], bool] = lambda _principal: True
         """Whether a principal's token counts. Set by whoever knows."""
+        self.live: Callable[[], Awaitable[bytes]] | None = None
+        """The JSON of `figures`, asked for once a second while anybody watches them."""
+        self._latest: Message | None = None
         self._watchers: dict[frozenset[str], set[Watcher]] = {}
         self._count = 0
         self._looked = 0
@@ -102,10 +82,6 @@ class Hub:
         # A state that was read from disk knows of no command yet; a status is of the latest tick.
         return max(state.applied, self._node.cluster.status().applied_index)
 
-    def wants(self, subject: str) -> bool:
-        """Whether anybody watches a subject."""
-        return any(subject in subjects for subjects in self._watchers)
-
     # ── Coming and going ────────────────────────────────
 
     async def join(
@@ -125,6 +101,8 @@ class Hub:
         watcher.backlog = self._backlog(watcher.after)
         self._watchers.setdefault(subjects, set()).add(watcher)
         self._count += 1
+        if FIGURES in subjects and self._latest is not None:
+            watcher.put_passing(self._latest)
         return watcher
 
     def leave(self, watcher: Watcher) -> None:
@@ -223,6 +201,7 @@ class Hub:
             self._tasks = [
                 asyncio.create_task(self._follow(), name="watch"),
                 asyncio.create_task(self._check(), name="watch-tokens"),
+                asyncio.create_task(self._tell_figures(), name="watch-figures"),
             ]
         await self._ready.wait()
 
@@ -288,11 +267,24 @@ class Hub:
 
     # ── All at once ────────────────────────────────
 
-    def tell(self, subject: str, data: bytes) -> None:
-        """What does not stand in the log, to those who watch a subject; it replaces what they have not taken yet."""
-        found = Message(subject, data)
+    async def _tell_figures(self) -> None:
+        """What does not stand in the log, to those who watch it; it replaces what they have not taken yet."""
+        while True:
+            begun = time.monotonic()
+            wanted = [group for subjects, group in self._watchers.items() if FIGURES in subjects]
+            self._latest = None  # what is from before nobody looked is not told
+            if wanted and self.live is not None:
+                try:
+                    self._latest = Message(FIGURES, await self.live())
+                except Exception:
+                    log.exception("the figures could not be put together")
+                else:
+                    self._put_passing(self._latest)
+            await asyncio.sleep(max(0.1, FIGURES_S - (time.monotonic() - begun)))
+
+    def _put_passing(self, found: Message) -> None:
         for subjects, group in self._watchers.items():
-            if subject in subjects:
+            if found.event in subjects:
                 for watcher in group:
                     watcher.put_passing(found)
         self._flush_soon()

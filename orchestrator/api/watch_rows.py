@@ -48,7 +48,7 @@ class Rows:
         self._belonging = Belonging()
         self._components: dict[str, tuple[ComponentRow, ControlRow | None, bytes]] = {}
         self._groups: dict[str, tuple[Any, Any, bytes]] = {}
-        self._members: set[str] = set()
+        self._seen: set[str] = set()
 
     def forget(self) -> None:
         """The state has jumped: what was kept was found out about another one."""
@@ -96,7 +96,7 @@ class Rows:
                 for line in state.executions.journal.lines:
                     yield str(line.number), msgspec.json.encode(shown_line(public(line)))
             case "cluster":
-                yield from self._cluster()
+                yield from self._cluster(state)
 
     # ── Those that a change touched ────────────────────────────────
 
@@ -118,10 +118,11 @@ class Rows:
                 wanted = [row for row in shown if silence not in silences or silence in row.silenced_by]
                 return [(str(row.id), _json(row)) for row in wanted]
             case "cluster":
-                rows = dict(self._cluster())
-                gone, self._members = self._members - rows.keys(), set(rows)
                 if each != CLAIM_ID:
-                    return [(each, rows.get(each))]
+                    led = state.leaderships.get(each.removeprefix("@"))
+                    return [(each, None if led is None else msgspec.json.encode(led))]
+                rows = dict(self._members())
+                gone, self._seen = self._seen - rows.keys(), set(rows)
                 return [*rows.items(), *((name, None) for name in sorted(gone))]
         return [(each, self._one(state, subject, each, now))]
 
@@ -174,7 +175,13 @@ class Rows:
         self._groups[name] = (rows, groups, data)
         return data
 
-    def _cluster(self) -> Iterator[tuple[str, bytes]]:
+    def _cluster(self, state: "PlantState") -> Iterator[tuple[str, bytes]]:
+        yield from self._members()
+        for row in state.leaderships.rows:
+            yield f"@{row.epoch}", msgspec.json.encode(row)
+
+    def _members(self) -> Iterator[tuple[str, bytes]]:
+        """The claim and the members, as this node sees them now."""
         node = self._node
         seen, epoch = node.cluster.status(), node.epoch()
         members = rows_of(node)

@@ -7,7 +7,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from orchestrator.api.watch_hub import Hub, Watcher
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watcher import Watcher
 from orchestrator.tasks import ended
 from orchestrator.watching.mailbox import GONE, STOPPING, TOKEN, Message
 
