@@ -14,6 +14,7 @@ from orchestrator.audit.entering import entered, restored
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.leaderships import Leaderships, Noted
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
@@ -40,6 +41,7 @@ LEVELS: dict[tuple[str, int], int] = {
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
     (Note.kind, 1): 3,
+    (Noted.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
@@ -71,6 +73,8 @@ class PlantState:
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:
+        self.applied = 0
+        """The index of the newest command here, 0 until there is one; not of the state itself."""
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
@@ -79,6 +83,7 @@ class PlantState:
         self.topology = TopologyRegistry()
         self.access = TokenRegistry()
         self.audit = AuditChain()
+        self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -99,6 +104,7 @@ class PlantState:
 
     def _applied(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         place = (position.term, position.index)
+        self.applied = position.index
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -131,6 +137,9 @@ class PlantState:
             if command.kind in TOKEN_KINDS:
                 granted, grants = self.access.apply(command.kind, command.body)
                 return Outcome(granted.value, granted.code, granted.message), [Event(*grant) for grant in grants]
+            if command.kind == Noted.kind:
+                ours, led = self.leaderships.apply(command.body, time=command.time)
+                return Outcome(ours.value, ours.code, ours.message), [Event(*each) for each in led]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -139,6 +148,17 @@ class PlantState:
         copy = PlantState()
         copy.components.rows = self.components.rows
         copy.topology.adopt(self.topology)
+        return copy
+
+    def whole(self) -> "PlantState":
+        """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
+        copy = self.still()
+        copy.applied = self.applied
+        copy.processors.rows = self.processors.rows
+        copy.variables.rows = self.variables.rows
+        copy.executions.adopt(self.executions)
+        copy.alerts.adopt(self.alerts)
+        copy.leaderships.rows = self.leaderships.rows
         return copy
 
     def snapshot(self) -> bytes:
@@ -156,6 +176,7 @@ class PlantState:
             "topology": self.topology,
             "access": self.access,
             "audit": self.audit,
+            "leaderships": self.leaderships,
         }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
@@ -182,6 +203,7 @@ class PlantState:
         executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
         access = TokenRegistry()
         audit = AuditChain()
+        leaderships = Leaderships()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -201,6 +223,8 @@ class PlantState:
                 access.restore(tree["access"])
             if "audit" in tree:
                 audit.restore(tree["audit"])
+            if "leaderships" in tree:
+                leaderships.restore(tree["leaderships"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -212,3 +236,4 @@ class PlantState:
         self.topology.adopt(topology)
         self.access.adopt(access)
         self.audit.adopt(audit)
+        self.leaderships.rows = leaderships.rows

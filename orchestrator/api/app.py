@@ -42,6 +42,7 @@ from orchestrator.api import (
     policies,
     processors,
     variables,
+    watch,
 )
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
@@ -55,6 +56,9 @@ from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -100,6 +104,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.gate = gate
     app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, client)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -121,6 +128,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

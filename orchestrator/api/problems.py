@@ -137,6 +137,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "state_not_reached": (504, "The component did not come into the state in time"),
     "unreachable": (502, "It could not be reached; nothing was delivered"),
     "frame_unknown": (404, "No such frame, or nothing of it is kept any more"),
+    "compacted": (410, "What changed since is not held any more; begin with a snapshot"),
     "invalid_cursor": (422, "The cursor or the id is not one that an answer gave"),
     "too_many_followers": (503, "This node serves as many followers as it may"),
     "redis_unavailable": (503, "Redis does not answer"),
