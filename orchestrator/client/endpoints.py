@@ -12,6 +12,8 @@ AsyncClient(…).variables.get   (name: str, **read) -> Coroutine[Any, Any, Vari
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from orchestrator.client.addresses import Addresses
+from orchestrator.client.attempts import Tries
 from orchestrator.client.calls import Call
 from orchestrator.client.exchanging import Step, Told
 
@@ -34,6 +36,12 @@ Program = Generator[Step, Told, T]
 
 class Acting(Protocol):
     """What carries calls out, for one of the two clients."""
+
+    @property
+    def addresses(self) -> Addresses: ...
+
+    @property
+    def tries(self) -> Tries: ...
 
     def run(self, call: Call[Any]) -> Any: ...
 
@@ -160,3 +168,8 @@ class Working(Generic[T_co]):
 
     def __init__(self, program: Callable[[float], Program[T_co]]) -> None:
         self.program = program
+
+
+def worked(describe: Callable[Concatenate[Any, P], Working[T]]) -> Worked[P, T]:
+    """A method that takes several requests."""
+    return Worked(describe)

@@ -2,18 +2,9 @@
 
 from typing import Any, Unpack
 
-import msgspec
-
 from orchestrator.client.calls import Call, ReadOptions, if_match, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
-
-
-class Variable(msgspec.Struct, frozen=True):
-    """`revision`: the place in the log of its last change."""
-
-    name: str
-    value: Any
-    revision: int
+from orchestrator.client.shapes.variables import Variable
 
 
 class Variables(Noun[M]):
