@@ -3,6 +3,7 @@
 AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
   Envelope              who answers, problem documents, figures by route
     Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
       Authorise         401 and 403 before anything else is looked at
         Intake          the body, bounded; the Idempotency-Key
           OwnBody       what a machine says of itself in the body
@@ -46,6 +47,7 @@ from orchestrator.api import (
 )
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -92,6 +94,7 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(Admission, node=node),
+            Middleware(Dashboard, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
             Middleware(OwnBody),
