@@ -1,6 +1,7 @@
 """The HTTP interface of a node, put together.
 
 Envelope          who answers, problem documents, figures by route
+  Dashboard       its files, which need no token
   BearerToken     401 before anything else is looked at
     Intake        the body, bounded; the Idempotency-Key
       EventDesk           events, before a route is looked for
@@ -41,6 +42,7 @@ from orchestrator.api import (
     processors,
     variables,
 )
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -80,6 +82,7 @@ def build_app(node: NodeView) -> FastAPI:
         generate_unique_id_function=_operation_id,
         middleware=[
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(Dashboard, node=node),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
             Middleware(EventDesk, node=node, listener=listener, client=client),

@@ -1,0 +1,10 @@
+import { LitElement, html } from "lit";
+import { customElement } from "lit/decorators.js";
+import "../elements/states";
+
+@customElement("page-frame")
+export class Page extends LitElement {
+  render() {
+    return html`<tri-empty heading="Not built yet"></tri-empty>`;
+  }
+}
