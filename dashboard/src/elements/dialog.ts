@@ -54,6 +54,27 @@ export class Dialog extends LitElement {
         font-size: var(--text-s);
         overflow-wrap: anywhere;
       }
+      .text {
+        display: grid;
+        gap: var(--space-3);
+      }
+      table.plan {
+        width: 100%;
+        border-collapse: collapse;
+        color: var(--ink);
+      }
+      .plan th,
+      .plan td {
+        padding: var(--space-1) var(--space-2);
+        border-bottom: 1px solid var(--line);
+        text-align: left;
+        vertical-align: top;
+      }
+      .plan th {
+        color: var(--ink-3);
+        font-size: var(--text-xs);
+        font-weight: 600;
+      }
       input:not([type="checkbox"]),
       textarea,
       select {

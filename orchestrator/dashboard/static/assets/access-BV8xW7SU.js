@@ -1,1 +1,0 @@
-import{i as l,b as o,t as c}from"./index-CWxXnh6R.js";var g=Object.getOwnPropertyDescriptor,v=(t,s,i,a)=>{for(var e=a>1?void 0:a?g(s,i):s,r=t.length-1,p;r>=0;r--)(p=t[r])&&(e=p(e)||e);return e};let n=class extends l{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};n=v([c("page-access")],n);export{n as Page};

@@ -1,1 +1,0 @@
-import{i,b as o,t as g}from"./index-CWxXnh6R.js";var v=Object.getOwnPropertyDescriptor,m=(t,a,n,p)=>{for(var e=p>1?void 0:p?v(a,n):a,r=t.length-1,s;r>=0;r--)(s=t[r])&&(e=s(e)||e);return e};let l=class extends i{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};l=m([g("page-alerts")],l);export{l as Page};

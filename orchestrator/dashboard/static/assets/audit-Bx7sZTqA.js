@@ -1,1 +1,0 @@
-import{i as l,b as o,t as g}from"./index-CWxXnh6R.js";var u=Object.getOwnPropertyDescriptor,v=(r,a,s,p)=>{for(var e=p>1?void 0:p?u(a,s):a,t=r.length-1,i;t>=0;t--)(i=r[t])&&(e=i(e)||e);return e};let n=class extends l{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};n=v([g("page-audit")],n);export{n as Page};

@@ -1,1 +1,0 @@
-import{i as l,b as o,t as g}from"./index-CWxXnh6R.js";var m=Object.getOwnPropertyDescriptor,v=(t,a,i,p)=>{for(var e=p>1?void 0:p?m(a,i):a,r=t.length-1,n;r>=0;r--)(n=t[r])&&(e=n(e)||e);return e};let s=class extends l{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};s=v([g("page-camera")],s);export{s as Page};

@@ -1,1 +1,0 @@
-import{i,b as l,t as g}from"./index-CWxXnh6R.js";var m=Object.getOwnPropertyDescriptor,v=(r,n,a,p)=>{for(var e=p>1?void 0:p?m(n,a):n,t=r.length-1,o;t>=0;t--)(o=r[t])&&(e=o(e)||e);return e};let s=class extends i{render(){return l`<tri-empty heading="Not built yet"></tri-empty>`}};s=v([g("page-components")],s);export{s as Page};

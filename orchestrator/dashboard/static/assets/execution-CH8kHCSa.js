@@ -1,1 +1,0 @@
-import{i as s,b as l,t as g}from"./index-CWxXnh6R.js";var u=Object.getOwnPropertyDescriptor,v=(r,n,o,p)=>{for(var e=p>1?void 0:p?u(n,o):n,t=r.length-1,a;t>=0;t--)(a=r[t])&&(e=a(e)||e);return e};let i=class extends s{render(){return l`<tri-empty heading="Not built yet"></tri-empty>`}};i=v([g("page-execution")],i);export{i as Page};

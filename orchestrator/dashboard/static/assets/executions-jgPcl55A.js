@@ -1,1 +1,0 @@
-import{i as o,b as l,t as g}from"./index-CWxXnh6R.js";var u=Object.getOwnPropertyDescriptor,v=(r,n,i,p)=>{for(var e=p>1?void 0:p?u(n,i):n,t=r.length-1,s;t>=0;t--)(s=r[t])&&(e=s(e)||e);return e};let a=class extends o{render(){return l`<tri-empty heading="Not built yet"></tri-empty>`}};a=v([g("page-executions")],a);export{a as Page};

@@ -1,1 +1,0 @@
-import{i as s,b as v,t as l}from"./index-CWxXnh6R.js";var g=Object.getOwnPropertyDescriptor,m=(t,p,o,a)=>{for(var e=a>1?void 0:a?g(p,o):p,r=t.length-1,i;r>=0;r--)(i=t[r])&&(e=i(e)||e);return e};let n=class extends s{render(){return v`<tri-empty heading="Not built yet"></tri-empty>`}};n=m([l("page-overview")],n);export{n as Page};

@@ -1,1 +1,0 @@
-import{i as n,b as i,t as g}from"./index-CWxXnh6R.js";var v=Object.getOwnPropertyDescriptor,y=(t,p,l,a)=>{for(var e=a>1?void 0:a?v(p,l):p,r=t.length-1,o;r>=0;r--)(o=t[r])&&(e=o(e)||e);return e};let s=class extends n{render(){return i`<tri-empty heading="Not built yet"></tri-empty>`}};s=y([g("page-playbooks")],s);export{s as Page};
