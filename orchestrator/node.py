@@ -184,6 +184,7 @@ class Node:
             router=self._router,
             playbooks=self.playbooks,
             history=self.history,
+            counters=self.cluster.counters,
         )
         # Later: what has to be gone through for it must not hold up a takeover.
         asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())
@@ -213,6 +214,7 @@ class Node:
             raise
         self._app = build_app(self)
         self._server = ApiServer(self._app)
+        self._app.state.watching.cut = self._server.cut
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
@@ -268,6 +270,7 @@ class Node:
             await self._hand_over()
             if self._app is not None:
                 self._app.state.following.stop()
+                await self._app.state.watching.stop()
             if self._server is not None:
                 self._server.should_exit = True
             for task in self._tasks:

@@ -10,6 +10,7 @@ from framebuffer import registry as processors
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.leaderships import Leaderships, Noted
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
@@ -35,6 +36,7 @@ LEVELS: dict[tuple[str, int], int] = {
     **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
+    (Noted.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
@@ -61,12 +63,15 @@ class PlantState:
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:
+        self.applied = 0
+        """The index of the newest command here, 0 until there is one; not of the state itself."""
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
         self.topology = TopologyRegistry()
+        self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -75,6 +80,7 @@ class PlantState:
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""
         place = (position.term, position.index)
+        self.applied = position.index
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -104,6 +110,9 @@ class PlantState:
                     components=self.components.rows,
                 )
                 return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
+            if command.kind == Noted.kind:
+                ours, led = self.leaderships.apply(command.body, time=command.time)
+                return Outcome(ours.value, ours.code, ours.message), [Event(*each) for each in led]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -112,6 +121,17 @@ class PlantState:
         copy = PlantState()
         copy.components.rows = self.components.rows
         copy.topology.adopt(self.topology)
+        return copy
+
+    def whole(self) -> "PlantState":
+        """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
+        copy = self.still()
+        copy.applied = self.applied
+        copy.processors.rows = self.processors.rows
+        copy.variables.rows = self.variables.rows
+        copy.executions.adopt(self.executions)
+        copy.alerts.adopt(self.alerts)
+        copy.leaderships.rows = self.leaderships.rows
         return copy
 
     def snapshot(self) -> bytes:
@@ -123,7 +143,12 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        newer: Mapping[str, _Part] = {
+            "executions": self.executions,
+            "alerts": self.alerts,
+            "topology": self.topology,
+            "leaderships": self.leaderships,
+        }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
             tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
@@ -133,6 +158,7 @@ class PlantState:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
         executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
+        leaderships = Leaderships()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -148,6 +174,8 @@ class PlantState:
                 alerts.restore(tree["alerts"])
             if "topology" in tree:
                 topology.restore(tree["topology"])
+            if "leaderships" in tree:
+                leaderships.restore(tree["leaderships"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -157,3 +185,4 @@ class PlantState:
         self.executions.adopt(executions)
         self.alerts.adopt(alerts)
         self.topology.adopt(topology)
+        self.leaderships.rows = leaderships.rows

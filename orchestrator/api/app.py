@@ -41,6 +41,7 @@ from orchestrator.api import (
     policies,
     processors,
     variables,
+    watch,
 )
 from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
@@ -52,6 +53,9 @@ from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -93,6 +97,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.node = node
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, client)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -115,6 +122,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

@@ -92,9 +92,8 @@ class Envelope:
         self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # there are none yet; closed before anyone has to be asked for a token
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -122,6 +121,22 @@ class Envelope:
                 await respond(problem, scope["path"])(scope, receive, send_signed)
         finally:
             self._figures.note(scope, status or 500, time.monotonic() - started)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As a request, until it is accepted: what is wrong before is a problem document, not a bare closing."""
+        accepted = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            if accepted:
+                raise
+            await respond(problem_of(error), scope["path"])(scope, receive, send)
 
     def _sign(self, scope: Scope, headers: MutableHeaders) -> None:
         if NODE_HEADER in headers:  # passed on from the leader, and signed there

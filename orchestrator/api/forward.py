@@ -40,6 +40,7 @@ OWN_READS = frozenset(
 OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop", "/v1/playbooks/validate"})
 """Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody; or nothing."""
 OWN_PREFIXES = ("/v1/frames/trace/", "/v1/frames/cameras/")
+WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 
@@ -93,7 +94,9 @@ class ForwardToLeader:
 
     def _wants_leader(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
+        if path in LOCAL_PATHS:
+            return False
+        if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
         if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True

@@ -13,6 +13,7 @@ from orchestrator.api.problems import Problem
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/leader"})
 SCHEME = "bearer"
+SUBPROTOCOL = "triarch.bearer."
 
 
 class BearerToken:
@@ -23,8 +24,8 @@ class BearerToken:
         self._digest = None if token is None else _digest(token.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._digest is not None and scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            self._check(self._digest, Headers(scope=scope).getlist("authorization"))
+        if self._digest is not None and scope["type"] in ("http", "websocket") and scope["path"] not in OPEN_PATHS:
+            self._check(self._digest, Headers(scope=scope).getlist("authorization") or offered(scope))
         await self._app(scope, receive, send)
 
     @staticmethod
@@ -36,6 +37,12 @@ class BearerToken:
         valid = hmac.compare_digest(_digest(token.strip().encode("latin-1", "replace")), expected)
         if len(sent) != 1 or scheme.lower() != SCHEME or not valid:
             raise _refusal("the token is not valid", 'Bearer realm="triarch", error="invalid_token"')
+
+
+def offered(scope: Scope) -> list[str]:
+    """The token of a WebSocket as `Authorization` would hold it: browsers can send it as a subprotocol only."""
+    named = [each for each in scope.get("subprotocols", ()) if each.startswith(SUBPROTOCOL)]
+    return [f"Bearer {each.removeprefix(SUBPROTOCOL)}" for each in named]
 
 
 def _refusal(detail: str, challenge: str) -> Problem:
