@@ -27,6 +27,7 @@ from orchestrator.api import (
     access,
     alert_rules,
     alerts,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -38,6 +39,7 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
@@ -123,8 +125,10 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)
