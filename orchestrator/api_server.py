@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
+from orchestrator.api.wire import BoundedHttp
 from orchestrator.errors import AddressInUse
 
 KEEPALIVE_S = 30
@@ -21,7 +22,8 @@ class ApiServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
+                http=BoundedHttp,
+                proxy_headers=False,  # whoever asks from this machine could name any other address
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,

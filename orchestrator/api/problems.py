@@ -34,6 +34,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing here"),
     "method_not_allowed": (405, "This method is not possible here"),
     "unauthorised": (401, "A valid token is needed"),
+    "headers_too_large": (431, "The head of the request is too large"),
+    "request_timed_out": (408, "The request did not arrive in time"),
     "body_too_large": (413, "The request body is too large"),
     "command_too_large": (413, "The change is too large to replicate"),
     "no_leader": (503, "No leader is known now; nothing was changed"),
