@@ -5,7 +5,8 @@ Envelope          who answers, problem documents, figures by route
     Intake        the body, bounded; the Idempotency-Key
       EventDesk           events, before a route is looked for
         ForwardToLeader   one hop, or answered here
-          routes
+          QuickReads      what is asked for all the time
+            routes
 """
 
 import importlib.metadata
@@ -46,6 +47,7 @@ from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
+from orchestrator.api.quick import QuickReads
 from orchestrator.api.security import OPEN_PATHS, BearerToken
 from orchestrator.api.view import NodeView
 
@@ -82,6 +84,7 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Intake),
             Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )

@@ -113,6 +113,7 @@ ROWS_AT_ONCE = 50
 """Of a list: then others have their turn."""
 UNHEARD: dict[str, Any] = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
 """Of a component that this node has not heard."""
+_UNHEARD = b"," + msgspec.json.encode(UNHEARD)[1:]
 
 
 class CommandRequest(BaseModel):
@@ -161,7 +162,7 @@ async def components(
     # Thousands of rows in one go, or by way of the model, would hold up everyone else's requests.
     parts = []
     for start in range(0, len(found), ROWS_AT_ONCE):
-        parts += [_text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
+        parts += [text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
         await asyncio.sleep(0)
     return Response(b"[" + b",".join(parts) + b"]", media_type="application/json")
 
@@ -236,13 +237,13 @@ def _lasting(row: ComponentRow, control: ControlRow) -> dict[str, Any]:
 
 
 _Kept = dict[str, tuple[ComponentRow, ControlRow | None, bytes]]
-_KEPT: WeakKeyDictionary["PlantState", _Kept] = WeakKeyDictionary()
-"""By component, the JSON of what lasts, with the rows that it was made of; of those that are registered."""
+_KEPT: WeakKeyDictionary[NodeView, _Kept] = WeakKeyDictionary()
+"""Of a node, by component: the JSON of what lasts, with the rows that it was made of; of those that are registered."""
 
 
-def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
+def text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
     """The JSON of `_facts`. What lasts is made once for a row: lists of a thousand are asked for again and again."""
-    kept = _KEPT.setdefault(plant, {})
+    kept = _KEPT.setdefault(node, {})
     control = plant.topology.controls.get(row.id)
     before = kept.get(row.id)
     if before is not None and before[0] is row and before[1] is control:
@@ -252,7 +253,9 @@ def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
         if len(kept) > len(plant.components.rows):
             kept.clear()  # of components that are gone
         kept[row.id] = (row, control, lasting)
-    return lasting + b"," + msgspec.json.encode(_heard(node, row))[1:]
+    duties = node.duties()
+    heard = None if duties is None else duties.heard_of(row.id)
+    return lasting + (b"," + msgspec.json.encode(heard)[1:] if heard else _UNHEARD)
 
 
 def unknown(component_id: str) -> Problem:
