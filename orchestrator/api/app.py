@@ -44,7 +44,7 @@ from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
-from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
@@ -61,13 +61,13 @@ same request under the same key is done at most once. Every refusal is a problem
 
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
-    client = new_client()
+    link = new_link()
     listener = events.NodeListener(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await client.aclose()
+        await link.aclose()
 
     app = FastAPI(
         title="Triarch",
@@ -82,8 +82,8 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(BearerToken, token=node.config.api_token()),
             Middleware(Intake),
-            Middleware(EventDesk, node=node, listener=listener, client=client),
-            Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(EventDesk, node=node, listener=listener, link=link),
+            Middleware(ForwardToLeader, node=node, link=link),
             Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
