@@ -89,7 +89,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def fleet(plant: LocalPlant, count: int, heartbeat_s: float) -> AsyncIterator[Any]:
+async def fleet(plant: LocalPlant, count: int = COMPONENTS, heartbeat_s: float = HEARTBEAT_S) -> AsyncIterator[Any]:
     """The fleet as a process of its own; what is yielded sends it an order and returns the answer."""
     apis = [part for api in plant.topology.apis for part in ("--api", api)]
     argv = [sys.executable, "-m", "orchestrator.bench.component_fleet", *apis]

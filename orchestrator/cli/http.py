@@ -92,6 +92,22 @@ class Api:
         """As `put`, without a body."""
         self._ask("DELETE", path, key=key, headers=headers)
 
+    def probe(self, base: str, path: str, timeout_s: float) -> tuple[int, Any, Mapping[str, str], float]:
+        """What this one address says, also when it is no success: status, JSON, headers, seconds it took."""
+        import time
+
+        import httpx
+
+        began = time.monotonic()
+        try:
+            answer = self._client.get(base + path, timeout=timeout_s)
+            document = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Failure("no_node", f"{base}: {str(error) or type(error).__name__}") from None
+        if not isinstance(document, dict):
+            raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
+        return answer.status_code, document, answer.headers, time.monotonic() - began
+
     def _ask(
         self,
         method: str,
