@@ -36,6 +36,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
+        "token_unknown",
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
@@ -49,10 +50,12 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
+        *("forbidden", "token_over", "too_many_tokens", "last_admin", "already_bootstrapped"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
         *("restore_interrupted", "precondition_failed", "execution_exists"),
+        *("token_exists", "token_made"),
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
     Exit.UNKNOWN: ("read_timed_out",),
