@@ -33,6 +33,7 @@ from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
+from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
 from orchestrator.api_server import ApiServer, listening
 from orchestrator.command_link import CommandLink
@@ -66,7 +67,8 @@ class Node:
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self._clock = PlantClock()
-        self.state = TimedState(self._clock)
+        self._tokens_note = TokensNote(config.node.data_dir)
+        self.state = TimedState(self._clock, tokens_asked_for=self._tokens_note.write)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
@@ -121,7 +123,7 @@ class Node:
         return await self.cluster.propose(command)
 
     def tokens_asked_for(self) -> bool:
-        return self.state.access.enforced
+        return self.state.access.enforced or self._tokens_note.written
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id

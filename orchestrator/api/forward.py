@@ -32,7 +32,7 @@ LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
 """Every node answers these for itself, in every mode."""
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
-    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
+    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event", "/v1/whoami", "/v1/rights"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
