@@ -1,12 +1,15 @@
 """The HTTP interface of a node, put together.
 
-Envelope          who answers, problem documents, figures by route
-  Authorise       401 and 403 before anything else is looked at
-    Intake        the body, bounded; the Idempotency-Key
-      OwnBody     what a machine says of itself in the body
-        EventDesk           events, before a route is looked for
-          ForwardToLeader   one hop, or answered here
-            routes
+AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
+  Envelope              who answers, problem documents, figures by route
+    Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
+      Authorise         401 and 403 before anything else is looked at
+        Intake          the body, bounded; the Idempotency-Key
+          OwnBody       what a machine says of itself in the body
+            EventDesk           events, before a route is looked for
+              ForwardToLeader   one hop, or answered here
+                routes
 """
 
 import importlib.metadata
@@ -24,6 +27,7 @@ from orchestrator.api import (
     access,
     alert_rules,
     alerts,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -35,12 +39,17 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
     processors,
     variables,
+    watch,
 )
+from orchestrator.api.admission import Admission
+from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -51,6 +60,9 @@ from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -81,7 +93,10 @@ def build_app(node: NodeView) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
+            Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(Admission, node=node),
+            Middleware(Dashboard, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
             Middleware(OwnBody),
@@ -94,6 +109,9 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.gate = gate
     app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, client)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -107,14 +125,17 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 

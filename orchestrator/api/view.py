@@ -94,6 +94,9 @@ class Duties(Protocol):
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
 
+    def frame_figures(self) -> Mapping[str, Any]:
+        """`dispatch_p95_s`, `oldest_frame_s` by place, `lost`: as last measured, None where nothing was."""
+
     def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
 
