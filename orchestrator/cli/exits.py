@@ -51,7 +51,8 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
-        *("forbidden", "token_over", "too_many_tokens", "last_admin", "already_bootstrapped"),
+        *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site"),
+        *("token_over", "too_many_tokens", "last_admin", "already_bootstrapped"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
