@@ -85,11 +85,9 @@ class Node:
         self._duties: Duties | None = None
         self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
-        self._link = CommandLink(bearer)
+        self._http = httpx.AsyncClient(verify=tls, trust_env=False)
+        self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
