@@ -34,6 +34,7 @@ from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
 from orchestrator.api import build_app
 from orchestrator.api_server import ApiServer, listening
+from orchestrator.audit.trail import DAY_S, Trail
 from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
@@ -66,7 +67,9 @@ class Node:
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self._clock = PlantClock()
-        self.state = TimedState(self._clock)
+        kept = config.audit
+        self.trail = Trail(config.node.data_dir / "audit", keep_s=kept.keep_days * DAY_S, keep_bytes=kept.keep_bytes)
+        self.state = TimedState(self._clock, self.trail)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.proposals = Proposals(self.cluster, self.state)
         self.registry = CollectorRegistry()
@@ -108,10 +111,23 @@ class Node:
         return None if self._redis is None else self._redis.shards()
 
     async def propose(
-        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+        self,
+        kind: str,
+        body: msgspec.Struct,
+        *,
+        command_id: str | None = None,
+        epoch: Epoch | None = None,
+        key: str = "",
+        request: str = "",
+        actor: dict[str, str] | None = None,
     ) -> Applied:
         """Replicate a typed body. A repeat under the same ``command_id`` answers what the first one did."""
-        return await self.proposals.propose(kind, body, command_id=command_id, epoch=epoch)
+        return await self.proposals.propose(
+            kind, body, command_id=command_id, epoch=epoch, key=key, request=request, actor=actor
+        )
+
+    def actor(self) -> dict[str, str] | None:
+        return self.proposals.actor()
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
@@ -199,6 +215,7 @@ class Node:
                 self._router = load_router(self.config.frames.router)
             self._telemetry.start()
             await self._start_redis()
+            await asyncio.to_thread(self.trail.open)
             await self.cluster.start()
         except BaseException:
             listener.close()
@@ -253,6 +270,7 @@ class Node:
                 stack.push_async_callback(self._embedded.stop)
             if self._redis is not None:
                 stack.push_async_callback(self._redis.stop)
+            stack.push_async_callback(asyncio.to_thread, self.trail.close)
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._link.aclose)

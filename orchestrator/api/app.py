@@ -5,7 +5,8 @@ Envelope          who answers, problem documents, figures by route
     Intake        the body, bounded; the Idempotency-Key
       EventDesk           events, before a route is looked for
         ForwardToLeader   one hop, or answered here
-          routes
+          Keys            one request an Idempotency-Key
+            routes
 """
 
 import importlib.metadata
@@ -44,6 +45,8 @@ from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.keys import Keys
+from orchestrator.api.noting import Notes
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.security import OPEN_PATHS, BearerToken
@@ -53,7 +56,9 @@ DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
 the leader; `?redirect` answers `307` with its address instead. `X-Triarch-Node`, `-Leader`, `-Epoch` and `-Index`
 say who answered and how far its state is. A change may carry an `Idempotency-Key`: after `504 outcome_unknown`, the
-same request under the same key is done at most once. Every refusal is a problem document (RFC 9457) with a `code`.
+same request under the same key is done at most once. Another request under that key is refused with `422 key_reused`,
+the same one while the first is still being answered with `409 key_in_flight`. Every refusal is a problem document
+(RFC 9457) with a `code`.
 """
 
 
@@ -82,6 +87,7 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Intake),
             Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(Keys, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
@@ -89,6 +95,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.following = Following(node)
     app.state.shelf = Shelf(node.state)
     app.state.listener = listener
+    app.state.notes = Notes(node, client)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(processors.router)

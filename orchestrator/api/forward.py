@@ -36,8 +36,6 @@ OWN_READS = frozenset(
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
-OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
-"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
 OWN_PREFIX = "/v1/frames/trace/"
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
@@ -94,12 +92,12 @@ class ForwardToLeader:
         path = scope["path"]
         if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
             return False
-        if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
+        if scope["method"] not in SAFE_METHODS:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True
         asked = _query(scope).get("consistency", [""])[-1]
-        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIX):
+        if path in OWN_READS or path.startswith(OWN_PREFIX):
             return asked in ("leader", "linearizable")
         return asked != "stale"
 

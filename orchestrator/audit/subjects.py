@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REPORTS = frozenset(
     {"component.observe", "component.presence", "component.self_report", "processor.health"}
-    | {"event.accepted", "triggers.seen", "alert.record", "alert.notified", "execution.record"}
+    | {"triggers.seen", "alert.record", "alert.notified", "execution.record"}
     | {"supervision.begin", "supervision.end", "supervision.give_up"}
 )
 """What machines report, and what the leader records of it: many a second, and no decision of anyone."""
@@ -178,6 +178,7 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **dict.fromkeys(_CONTROLS, ("policies", ("id", "ids"), _control)),
     **{f"execution.{verb}": ("executions", ("id",), _execution) for verb in ("start", "control")},
     **{f"playbook.{verb}": ("playbooks", ("name",), _playbook) for verb in ("put", "delete")},
+    "event.accepted": ("journal", ("entry.source",), _nothing),
     "alert.acknowledge": ("alerts", ("id",), _alert),
     **{f"alert.{verb}": ("silences", ("id",), _silence) for verb in ("silence", "unsilence")},
     **{f"alert_rule.{verb}": ("alert_rules", ("name", "rule.name"), _rule) for verb in ("set", "delete")},

@@ -52,7 +52,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
-        *("restore_interrupted", "precondition_failed", "execution_exists"),
+        *("restore_interrupted", "precondition_failed", "execution_exists", "key_in_flight"),
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
     Exit.UNKNOWN: ("read_timed_out",),
