@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, TypeVar
 
 from cluster.applying import Answer
-from cluster.commands import Applied, Change, Command, Epoch, encode
+from cluster.commands import Applied, Command, Epoch, encode
 from cluster.core import Claim, Replica
 from cluster.datadir import DataDir
 from cluster.errors import (
@@ -31,7 +31,7 @@ from cluster.sockets import SocketReactor
 from cluster.status import MemberStatus, Status, members_of, status_of
 from cluster.ticker import Ticker
 from cluster.view import Batch, Counters, Sink, View
-from cluster.watching import Changes, Ending, LeadershipWatch, Pulse
+from cluster.watching import Changes, Ending, LeadershipWatch, Pulse, Watch
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class Cluster(Operations):
 
     # ── What happens ────────────────────────────────
 
-    def watch(self, from_index: int | None = None) -> AsyncIterator[Change]:
+    def watch(self, from_index: int | None = None) -> Watch:
         """The events of applied commands in log order, from index `from_index` on (None: from now on), on any member.
 
         Compacted when changes from there on are not held here any more, or the consumer has fallen behind what is held.

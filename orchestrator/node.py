@@ -129,6 +129,12 @@ class Node:
     def actor(self) -> dict[str, str] | None:
         return self.proposals.actor()
 
+    def audited(self) -> bool:
+        return self.proposals.audited()
+
+    def tokens_asked_for(self) -> bool:
+        return self.state.access.enforced
+
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
         return None if leader is None else self.api_of(leader)
@@ -193,6 +199,7 @@ class Node:
             router=self._router,
             playbooks=self.playbooks,
             history=self.history,
+            counters=self.cluster.counters,
         )
         # Later: what has to be gone through for it must not hold up a takeover.
         asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())
@@ -223,6 +230,7 @@ class Node:
             raise
         self._app = build_app(self)
         self._server = ApiServer(self._app)
+        self._app.state.watching.cut = self._server.cut
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
@@ -279,6 +287,7 @@ class Node:
             await self._hand_over()
             if self._app is not None:
                 self._app.state.following.stop()
+                await self._app.state.watching.stop()
             if self._server is not None:
                 self._server.should_exit = True
             for task in self._tasks:

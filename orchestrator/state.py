@@ -7,11 +7,14 @@ import msgspec
 
 from cluster.commands import Command, Epoch, Event, Outcome, Position
 from framebuffer import registry as processors
+from orchestrator.access.tokens import KINDS as TOKEN_KINDS
+from orchestrator.access.tokens import TokenRegistry
 from orchestrator.audit.chain import AuditChain, Note
 from orchestrator.audit.entering import entered, restored
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.leaderships import Leaderships, Noted
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
@@ -34,10 +37,11 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS, *TOKEN_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
     (Note.kind, 1): 3,
+    (Noted.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
@@ -58,7 +62,8 @@ class _Part(Protocol):
 
 
 class PlantState:
-    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology,
+    access (tokens).
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -68,13 +73,17 @@ class PlantState:
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:
+        self.applied = 0
+        """The index of the newest command here, 0 until there is one; not of the state itself."""
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
         self.topology = TopologyRegistry()
+        self.access = TokenRegistry()
         self.audit = AuditChain()
+        self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
@@ -95,6 +104,7 @@ class PlantState:
 
     def _applied(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         place = (position.term, position.index)
+        self.applied = position.index
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -124,6 +134,12 @@ class PlantState:
                     components=self.components.rows,
                 )
                 return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
+            if command.kind in TOKEN_KINDS:
+                granted, grants = self.access.apply(command.kind, command.body)
+                return Outcome(granted.value, granted.code, granted.message), [Event(*grant) for grant in grants]
+            if command.kind == Noted.kind:
+                ours, led = self.leaderships.apply(command.body, time=command.time)
+                return Outcome(ours.value, ours.code, ours.message), [Event(*each) for each in led]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -132,6 +148,17 @@ class PlantState:
         copy = PlantState()
         copy.components.rows = self.components.rows
         copy.topology.adopt(self.topology)
+        return copy
+
+    def whole(self) -> "PlantState":
+        """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
+        copy = self.still()
+        copy.applied = self.applied
+        copy.processors.rows = self.processors.rows
+        copy.variables.rows = self.variables.rows
+        copy.executions.adopt(self.executions)
+        copy.alerts.adopt(self.alerts)
+        copy.leaderships.rows = self.leaderships.rows
         return copy
 
     def snapshot(self) -> bytes:
@@ -147,7 +174,9 @@ class PlantState:
             "executions": self.executions,
             "alerts": self.alerts,
             "topology": self.topology,
+            "access": self.access,
             "audit": self.audit,
+            "leaderships": self.leaderships,
         }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
@@ -179,6 +208,8 @@ class PlantState:
         self.executions.adopt(other.executions)
         self.alerts.adopt(other.alerts)
         self.topology.adopt(other.topology)
+        self.access.adopt(other.access)
+        self.leaderships.rows = other.leaderships.rows
 
 
 def _read(data: bytes) -> PlantState:
@@ -199,6 +230,10 @@ def _read(data: bytes) -> PlantState:
             state.alerts.restore(tree["alerts"])
         if "topology" in tree:
             state.topology.restore(tree["topology"])
+        if "access" in tree:
+            state.access.restore(tree["access"])
+        if "leaderships" in tree:
+            state.leaderships.restore(tree["leaderships"])
         if "audit" in tree:
             state.audit.restore(tree["audit"])
     except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

@@ -95,6 +95,9 @@ class Duties(Protocol):
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
 
+    def frame_figures(self) -> Mapping[str, Any]:
+        """`dispatch_p95_s`, `oldest_frame_s` by place, `lost`: as last measured, None where nothing was."""
+
     def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
 
@@ -145,6 +148,12 @@ class NodeView(Protocol):
 
     def actor(self) -> dict[str, str] | None:
         """Who is behind this request, as the audit tells it; None: nobody, or not every member knows the audit."""
+
+    def audited(self) -> bool:
+        """Whether changes are entered in the audit."""
+
+    def tokens_asked_for(self) -> bool:
+        """A replicated token is asked for, though the configuration may have none: an admin's was made once."""
 
     def leader_api(self) -> str | None:
         """Base URL of the leader's API by the applied claim; None when no leader is known to be reachable now."""

@@ -108,6 +108,10 @@ class Trail:
                 self._waiting.popleft()
             self._wake.notify()
 
+    def read(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """As `lines`, of this directory."""
+        return lines(self._directory, after)
+
     # ── The writing thread ────────────────────────────────
 
     def _run(self) -> None:
@@ -141,7 +145,7 @@ class Trail:
             if entry.number <= last:
                 continue
             if entry.number != last + 1:
-                lines.append(json.dumps({"gap": {"after": last, "next": entry.number}}).encode())
+                lines.append(gap_line(last, entry.number))
             lines.append(text_of(entry))
             last, newest = entry.number, entry.hash
         if not lines:
@@ -196,8 +200,15 @@ def segments(directory: Path) -> list[Path]:
     return sorted(each for each in directory.glob(f"*{SUFFIX}") if each.stem.isdecimal())
 
 
-def lines(directory: Path, after: int) -> Iterator[bytes]:
-    """The lines behind entry `after` as they stand on the disk now, without their ends. Blocks. OSError."""
+def gap_line(after: int, following: int) -> bytes:
+    """Says that the entries between are not here."""
+    return json.dumps({"gap": {"after": after, "next": following}}).encode()
+
+
+def lines(directory: Path, after: int) -> Iterator[tuple[int, bytes]]:
+    """The lines behind entry `after` as they stand on the disk now, without their ends, and the number up to which all
+    is told then (0: of a line that is none). Blocks. OSError.
+    """
     found = segments(directory)
     begins = [int(segment.stem) for segment in found]
     first = max((at for at, number in enumerate(begins) if number <= after + 1), default=0)
@@ -207,18 +218,21 @@ def lines(directory: Path, after: int) -> Iterator[bytes]:
                 for line in file:
                     if not line.endswith(b"\n"):
                         return  # being written
-                    if _number(line) > after:
-                        yield line[:-1]
+                    number = _number(line)
+                    if number is None:
+                        yield 0, line[:-1]  # whoever verifies it has to see it
+                    elif number > after:
+                        yield number, line[:-1]
         except FileNotFoundError:
             continue  # removed for its age meanwhile
 
 
-def _number(line: bytes) -> int:
+def _number(line: bytes) -> int | None:
     try:
         found = msgspec.json.decode(line, type=_Last)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return 1 << 62  # whoever verifies it has to see it
-    return found.number if found.gap is None else found.gap.get("next", 0)
+        return None
+    return found.number if found.gap is None else found.gap.get("next", 1) - 1
 
 
 def _end_of(segment: Path) -> tuple[int, _Last] | None:

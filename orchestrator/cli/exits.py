@@ -23,6 +23,7 @@ class Exit(IntEnum):
 
 _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
+        "audit_broken",
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
@@ -36,13 +37,15 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
+        "audit_unknown",
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
-        *("invalid_cursor", "playbook_cycle", "playbook_unreadable", "playbook_too_large", "too_many_playbooks"),
+        *("invalid_cursor", "compacted", "forbidden"),
+        *("playbook_cycle", "playbook_unreadable", "playbook_too_large", "too_many_playbooks"),
         *("group_cycle", "group_in_use", "too_many_groups", "nothing_to_acknowledge"),
         *("component_in_maintenance", "supervision_changed"),
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),

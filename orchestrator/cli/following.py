@@ -123,6 +123,10 @@ class Follower:
         if code == "invalid_cursor" and self.last != self._given:
             self.last = ""  # the cluster was restored meanwhile: its log is another one
             raise _Lost(f"{url}: {detail}")
+        if code == "compacted":
+            note(f"{detail}; here it goes on from now: what changed in between is not shown")
+            self.last = ""
+            raise _Lost(f"{url}: {detail}")
         if exit_of(code, answer.status_code) in _PASSING:
             raise _Lost(f"{url}: {detail}")
         raise Failure(code, detail, status=answer.status_code)
