@@ -96,7 +96,8 @@ def _of(event: Event) -> list[Touched]:
     if kind == "event.logged":
         return [Touched("journal", str(data["number"]), kind, data)]
     if space == "leadership":
-        return [Touched(CLUSTER, f"@{subject}", kind)]
+        # By then everybody knows who leads: at the claim itself not every node does.
+        return [Touched(CLUSTER, f"@{subject}", kind), Touched(CLUSTER, CLAIM_ID, kind)]
     if space == "cluster":
         return [Touched(CLUSTER, CLAIM_ID, kind)]
     return []
