@@ -172,6 +172,19 @@ class Cluster(Operations):
         if behind:
             raise KindUnsupported(command.kind, command.version, behind)
 
+    def level(self) -> int:
+        """The least level of all members, see `Levelled`: 1 as long as one was never met, or where there are none."""
+        if self._levels is None:
+            return 1
+        view, own = self._view(), self.settings.node_id
+        others = [member.id for member in view.membership.members if member.id != own]
+        met = [view.met[each].level if each in view.met else 1 for each in others]
+        return min([self._levels.level, *met])
+
+    def request_of(self, key: str) -> str | None:
+        """The request to which a command's key belongs as of what is applied here; None where it is free."""
+        return self._replica.request_of(key)
+
     async def read(
         self,
         query: Callable[[Any], T],

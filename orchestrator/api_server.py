@@ -38,6 +38,7 @@ class ApiServer(uvicorn.Server):
                 timeout_graceful_shutdown=2,
                 timeout_keep_alive=KEEPALIVE_S,
                 server_header=False,
+                proxy_headers=False,  # uvicorn would believe X-Forwarded-For of anybody on this host
             )
         )
 

@@ -23,13 +23,12 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, SAFE_METHODS, facts
+from orchestrator.access.forwarded import key_of, sign
+from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.pools import PooledTransport
 from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
-LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
-"""Every node answers these for itself, in every mode."""
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
@@ -83,6 +82,7 @@ class ForwardToLeader:
         self._app = app
         self._node = node
         self._client = client
+        self._proof_key = key_of(node.config.api_token())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._wants_leader(scope):
@@ -155,10 +155,19 @@ class ForwardToLeader:
     async def _exchange(self, scope: Scope, url: str, leader: str) -> httpx.Response:
         known = facts(scope)
         headers = [(name, value) for name, value in Headers(scope=scope).items() if name in _PASSED_ON]
-        headers += [(FORWARDED_HEADER, self._node.config.node.id), ("Accept-Encoding", "identity")]
+        headers.append(("Accept-Encoding", "identity"))
         if "key" in known:
             headers.append((KEY_HEADER, known["key"]))
         request = self._client.build_request(scope["method"], url, headers=headers, content=known.get("body") or None)
+        request.headers.update(
+            sign(
+                self._proof_key,
+                node=self._node.config.node.id,
+                method=request.method,
+                target=request.url.raw_path,
+                client=known.get("client", ""),
+            )
+        )
         try:
             return await self._watched(self._client.send(request), leader)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -27,7 +27,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "telemetry_invalid", "invalid_router"),
+    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router"),
     Exit.NOT_FOUND: (
         "processor_unknown",
         "member_unknown",
