@@ -85,6 +85,7 @@ RIGHTS: tuple[Right, ...] = (
     # All of the plant at once, and as it changes. What needs more than a viewer in it: `may_watch`.
     *_rows("GET", "/v1/snapshot", _VIEW),
     *_rows("GET", "/v1/watch", _VIEW),
+    *_rows("GET", "/v1/figures", _VIEW),
     # Components.
     *_rows("GET", "/event", _VIEW | _COMPONENT),
     *_rows("POST", "/event", _OPERATE | _COMPONENT, "body.source"),

@@ -107,6 +107,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.figures = Figures(node, client)
     app.state.watching.live = app.state.figures.shown
+    app.state.watching.still_valid = gate.still_valid
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)

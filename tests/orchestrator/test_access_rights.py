@@ -43,7 +43,8 @@ def endpoints(nodes: Nodes) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for route in flattened(app.routes):
         for method in (getattr(route, "methods", None) or {"GET"}) - {"HEAD"}:
-            if not is_file(method, route.path):
+            # A WebSocket's route shows no path here; it goes by the row of the GET at the same path.
+            if route.path and not is_file(method, route.path):
                 found.add((method, route.path))
     return found
 

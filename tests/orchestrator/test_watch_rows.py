@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from cluster import Change, Command, Event, Position
 from framebuffer import registry as processors
 from framebuffer.models import ProcessorRegistration
-from orchestrator.access.principal import Role
 from orchestrator.api.watch_rows import Rows, entry
 from orchestrator.components import Observe, Presence, Register, Unregister
 from orchestrator.lifecycle import State
@@ -23,7 +22,7 @@ from orchestrator.topology.rows import DeleteGroup, DeletePolicy, Desire, PutGro
 from orchestrator.variables import Delete, Set
 from orchestrator.watching import mailbox
 from orchestrator.watching.mailbox import Mailbox, Message
-from orchestrator.watching.subjects import LEAST, LOGGED, SUBJECTS, may_see, touched
+from orchestrator.watching.subjects import LOGGED, touched
 
 NOW = 1_000.0
 SUBJECTS_OF_STATE = [each for each in LOGGED if each not in ("cluster", "playbooks")]
@@ -134,14 +133,6 @@ def test_a_change_names_each_row_once() -> None:
         ("components", "a", "component.reported"),
         ("groups", "component:a", "component.reported"),
     ]
-
-
-def test_machines_watch_nothing_and_people_what_their_role_may() -> None:
-    for subject in SUBJECTS:
-        assert not may_see(Role.COMPONENT, subject)
-        assert not may_see(Role.PROCESSOR, subject)
-        assert may_see(Role.ADMIN, subject)
-        assert may_see(Role.VIEWER, subject) == (subject not in LEAST)
 
 
 def test_a_mailbox_is_bounded_and_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
