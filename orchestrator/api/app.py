@@ -121,6 +121,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
+    app.state.watching.still_valid = gate.still_valid
     app.state.listener = listener
     app.state.exports = audit.exports()
     app.state.notes = Notes(node, link)
