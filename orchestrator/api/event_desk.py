@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
 from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
 from orchestrator.api.problems import Problem
@@ -67,6 +68,8 @@ class EventDesk:
         body: bytes = facts(scope)["body"]
         if self._node.is_leader():
             return await self._listener.answer(body, PATH)
+        if self._node.config.api_token() is None and self._node.tokens_asked_for():
+            return None  # this node has nothing to show for itself: each goes on with what its component showed
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
             return None
         return Response(status_code=204) if await self._relay.send(body) else None
@@ -97,6 +100,7 @@ class HeartbeatRelay:
     def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
         self._node = node
         self._client = client
+        self._proof_key = key_of(node.config.api_token())
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._gathering: asyncio.Task[None] | None = None
 
@@ -143,11 +147,15 @@ class HeartbeatRelay:
         leader = self._node.leader_api()
         if leader is None:
             raise httpx.ConnectError("no leader is known")
-        headers = {FORWARDED_HEADER: self._node.config.node.id, "Content-Type": "application/json"}
+        url = httpx.URL(leader.rstrip("/") + BATCH_PATH)
+        # For many components at once: no address is the client's.
+        headers = sign(
+            self._proof_key, node=self._node.config.node.id, method="POST", target=url.raw_path, client=""
+        ) | {"Content-Type": "application/json"}
         if (token := self._node.config.api_token()) is not None:
             headers["Authorization"] = f"Bearer {token}"
         answer = await self._client.post(
-            leader.rstrip("/") + BATCH_PATH,
+            url,
             content=msgspec.json.encode([msgspec.Raw(body) for body in bodies]),
             headers=headers,
             timeout=TIMEOUT,

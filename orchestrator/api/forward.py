@@ -23,13 +23,12 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, SAFE_METHODS, facts
+from orchestrator.access.forwarded import key_of, sign
+from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.pools import PooledTransport
 from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
-LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
-"""Every node answers these for itself, in every mode."""
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
@@ -39,6 +38,7 @@ OWN_READS = frozenset(
 OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
 """Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
 OWN_PREFIX = "/v1/frames/trace/"
+WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 
@@ -82,6 +82,7 @@ class ForwardToLeader:
         self._app = app
         self._node = node
         self._client = client
+        self._proof_key = key_of(node.config.api_token())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._wants_leader(scope):
@@ -92,7 +93,9 @@ class ForwardToLeader:
 
     def _wants_leader(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
+        if path in LOCAL_PATHS:
+            return False
+        if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
         if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
@@ -152,10 +155,19 @@ class ForwardToLeader:
     async def _exchange(self, scope: Scope, url: str, leader: str) -> httpx.Response:
         known = facts(scope)
         headers = [(name, value) for name, value in Headers(scope=scope).items() if name in _PASSED_ON]
-        headers += [(FORWARDED_HEADER, self._node.config.node.id), ("Accept-Encoding", "identity")]
+        headers.append(("Accept-Encoding", "identity"))
         if "key" in known:
             headers.append((KEY_HEADER, known["key"]))
         request = self._client.build_request(scope["method"], url, headers=headers, content=known.get("body") or None)
+        request.headers.update(
+            sign(
+                self._proof_key,
+                node=self._node.config.node.id,
+                method=request.method,
+                target=request.url.raw_path,
+                client=known.get("client", ""),
+            )
+        )
         try:
             return await self._watched(self._client.send(request), leader)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

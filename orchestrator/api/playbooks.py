@@ -118,7 +118,7 @@ class PlaybookStored(BaseModel):
 async def playbooks(read: Read, request: Request) -> list[PlaybookSummary]:
     """Ordered by name."""
     rows = await read(lambda state: state.executions.playbooks.rows)
-    return [_summary(shelf_of(request), row) for _, row in sorted(rows.items()) if not row.deleted]
+    return [summary_of(shelf_of(request), row) for _, row in sorted(rows.items()) if not row.deleted]
 
 
 @router.get(
@@ -211,7 +211,7 @@ async def delete_playbook(ask: Ask, name: PlaybookName, if_match: IfMatch = None
     await ask.propose(PlaybookDelete.kind, PlaybookDelete(name=name, if_version=condition(if_match, None)))
 
 
-def _summary(shelf: Shelf, row: PlaybookRow) -> PlaybookSummary:
+def summary_of(shelf: Shelf, row: PlaybookRow) -> PlaybookSummary:
     newest = row.newest
     members = {"name": row.name, "version": newest.version, "time": rfc3339(newest.time), "who": newest.who}
     try:

@@ -97,6 +97,21 @@ class Api:
         """As `put`, without a body."""
         self._ask("DELETE", path, key=key, headers=headers)
 
+    def probe(self, base: str, path: str, timeout_s: float) -> tuple[int, Any, Mapping[str, str], float]:
+        """What this one address says, also when it is no success: status, JSON, headers, seconds it took."""
+        from orchestrator.client.calls import document_of
+        from orchestrator.client.exchanging import NoAnswer
+        from orchestrator.client.programs import once
+
+        with failures():
+            said, took = self.client.work(lambda began: once(base, path, timeout_s, began))
+            if isinstance(said, NoAnswer):
+                raise Failure("no_node", f"{base}: {said.reason}")
+            document = document_of(said)
+        if not isinstance(document, dict):
+            raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
+        return said.status, document, said.headers, took
+
     def _ask(self, method: str, path: str, **options: Any) -> "Reply":
         with failures():
             return self.client.request(method, path, **options)

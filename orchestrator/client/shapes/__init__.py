@@ -1,5 +1,6 @@
 """Shapes of what nodes answer. Generated from the API by `make docs`; not edited by hand."""
 
+from orchestrator.client.shapes.access import RightShown, Token, TokenMade, Whoami
 from orchestrator.client.shapes.alerts import (
     Alert,
     AlertAcknowledgement,
@@ -8,7 +9,7 @@ from orchestrator.client.shapes.alerts import (
     ConditionSpec,
     SilenceShown,
 )
-from orchestrator.client.shapes.cluster import ClusterStatus, Member, Restored, Transferred
+from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
 from orchestrator.client.shapes.components import (
     Acknowledgement,
     CommandAnswer,
@@ -64,6 +65,7 @@ __all__ = [
     "Health",
     "HeartbeatsTaken",
     "Leads",
+    "Led",
     "Listener",
     "Maintenance",
     "Member",
@@ -91,10 +93,14 @@ __all__ = [
     "RestartModel",
     "Restored",
     "Revision",
+    "RightShown",
     "SilenceShown",
     "Started",
     "SupervisedRun",
     "SupervisionDecision",
+    "Token",
+    "TokenMade",
     "Transferred",
     "Variable",
+    "Whoami",
 ]
