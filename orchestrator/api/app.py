@@ -3,6 +3,7 @@
 AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
   Envelope              who answers, problem documents, figures by route
     Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
       Authorise         401 and 403 before anything else is looked at
         Intake          the body, bounded; the Idempotency-Key
           OwnBody       what a machine says of itself in the body
@@ -26,6 +27,7 @@ from orchestrator.api import (
     access,
     alert_rules,
     alerts,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -37,6 +39,7 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
@@ -46,6 +49,7 @@ from orchestrator.api import (
 )
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
@@ -92,6 +96,7 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(Admission, node=node),
+            Middleware(Dashboard, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
             Middleware(OwnBody),
@@ -120,8 +125,10 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)

@@ -136,6 +136,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "stale_epoch": (409, "A newer leader has spoken"),
     "state_not_reached": (504, "The component did not come into the state in time"),
     "unreachable": (502, "It could not be reached; nothing was delivered"),
+    "camera_unknown": (404, "No such camera was ever opened"),
+    "picture_unknown": (404, "No picture of the camera is kept"),
     "frame_unknown": (404, "No such frame, or nothing of it is kept any more"),
     "compacted": (410, "What changed since is not held any more; begin with a snapshot"),
     "invalid_cursor": (422, "The cursor or the id is not one that an answer gave"),

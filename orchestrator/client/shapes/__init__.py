@@ -25,11 +25,29 @@ from orchestrator.client.shapes.components import (
 )
 from orchestrator.client.shapes.events import EventLine, EventPage
 from orchestrator.client.shapes.executions import Controlled, Execution, ExecutionPage, ExecutionSummary
-from orchestrator.client.shapes.frames import DeadFrame, DeadPage, FrameServer, Handled
+from orchestrator.client.shapes.frames import (
+    Camera,
+    CameraPage,
+    DeadFrame,
+    DeadPage,
+    FrameServer,
+    Handled,
+    LastPicture,
+    Latency,
+)
 from orchestrator.client.shapes.groups import Group, GroupState, GroupWithMembers
 from orchestrator.client.shapes.health import Alive, Counted, Health, Leads, MembersHealth, Ready, RedisHealth
 from orchestrator.client.shapes.plans import Plan, PlannedSkip, PlannedStep, SupervisionDecision
-from orchestrator.client.shapes.playbooks import Planned, PlaybookStored, PlaybookSummary, PlaybookText, Started
+from orchestrator.client.shapes.playbooks import (
+    Input,
+    Place,
+    Planned,
+    PlaybookStored,
+    PlaybookSummary,
+    PlaybookText,
+    Started,
+    Validated,
+)
 from orchestrator.client.shapes.policies import Dependents, Policy, PolicyModel, RestartModel, SupervisedRun
 from orchestrator.client.shapes.processors import Observed, Processor, Registered
 from orchestrator.client.shapes.several import Maintenance, Neighbour, Revision
@@ -42,6 +60,8 @@ __all__ = [
     "AlertMember",
     "AlertRule",
     "Alive",
+    "Camera",
+    "CameraPage",
     "ClusterStatus",
     "CommandAnswer",
     "Component",
@@ -64,6 +84,9 @@ __all__ = [
     "Handled",
     "Health",
     "HeartbeatsTaken",
+    "Input",
+    "LastPicture",
+    "Latency",
     "Leads",
     "Led",
     "Listener",
@@ -76,6 +99,7 @@ __all__ = [
     "MetricTrend",
     "Neighbour",
     "Observed",
+    "Place",
     "Plan",
     "Planned",
     "PlannedSkip",
@@ -101,6 +125,7 @@ __all__ = [
     "Token",
     "TokenMade",
     "Transferred",
+    "Validated",
     "Variable",
     "Whoami",
 ]
