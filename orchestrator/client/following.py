@@ -73,9 +73,9 @@ class Stream:
 
 
 class _Lost(Exception):
-    """This node tells no more; the next one goes on. Without a reason the same one does, with less time for silence."""
+    """This node tells no more; the next one goes on."""
 
-    def __init__(self, now: float, reason: str = "", wait_s: float = 0.0, *, anew: bool = False) -> None:
+    def __init__(self, now: float, reason: str, wait_s: float = 0.0, *, anew: bool = False) -> None:
         super().__init__(reason)
         self.now = now
         self.reason = reason
@@ -129,9 +129,6 @@ def following(
                 now = yield from _begun_anew(stream.state, place, now)
                 tried.discard(address)
                 continue
-            if not lost.reason:
-                tried.discard(address)
-                continue
             addresses.failed(address, now)
             if now - heard > patience:
                 raise NoNode(f"no node goes on: {lost.reason}") from None
@@ -182,8 +179,9 @@ def _from(
     stream: Stream, address: str, addresses: Addresses, place: Place, course: Course, now: float
 ) -> Generator[Step, Told, None]:
     """What one node tells, signs of life too; it returns where there is nothing more. Raises _Lost before the end."""
-    silence = SILENCE_S if course.until is None else max(0.05, min(SILENCE_S, course.until - now))
-    told = yield Open(address, _request(stream, place), silence)
+    left = None if course.until is None else max(0.05, course.until - now)
+    silence = SILENCE_S if left is None else min(SILENCE_S, left)
+    told = yield Open(address, _request(stream, place), silence, left)
     outcome = told.outcome
     if isinstance(outcome, NoAnswer):
         raise _Lost(told.now, f"{address} is gone ({outcome.reason})")
@@ -206,8 +204,6 @@ def _from(
             if event.kind == stream.lost:
                 why = str(event.data.get("reason", "")) if isinstance(event.data, dict) else ""
                 raise _Lost(told.now, f"{address} has cut the stream ({why})", anew=why == "restored")
-        if course.until is not None and course.until - told.now < silence:
-            raise _Lost(told.now)  # asked anew, so that silence is not waited for beyond the time given
 
 
 def _request(stream: Stream, place: Place) -> Request:

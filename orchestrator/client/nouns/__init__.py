@@ -5,6 +5,7 @@ from typing import cast
 from orchestrator.client.endpoints import Acting, M
 from orchestrator.client.nouns.access import Access, Tokens
 from orchestrator.client.nouns.alerts import AlertRules, Alerts, Silences
+from orchestrator.client.nouns.cameras import Cameras
 from orchestrator.client.nouns.cluster import Cluster, HealthOfNode
 from orchestrator.client.nouns.components import Components
 from orchestrator.client.nouns.events import Events
@@ -37,5 +38,6 @@ class Nouns(Watching[M]):
         self.variables: Variables[M] = Variables(acting)
         self.processors: Processors[M] = Processors(acting)
         self.frames: Frames[M] = Frames(acting)
+        self.cameras: Cameras[M] = Cameras(acting)
         self.tokens: Tokens[M] = Tokens(acting)
         self.access: Access[M] = Access(acting)
