@@ -47,6 +47,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "headers_too_large": (431, "The headers are too many or too large"),
     "host_unknown": (421, "This node is not asked under this name"),
     "cross_site": (403, "A page of another site may change nothing"),
+    "request_timed_out": (408, "The request did not arrive in time"),
     "body_too_large": (413, "The request body is too large"),
     "command_too_large": (413, "The change is too large to replicate"),
     "no_leader": (503, "No leader is known now; nothing was changed"),
