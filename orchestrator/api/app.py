@@ -1,12 +1,16 @@
 """The HTTP interface of a node, put together.
 
-Envelope          who answers, problem documents, figures by route
-  Dashboard       its files, which need no token
-  BearerToken     401 before anything else is looked at
-    Intake        the body, bounded; the Idempotency-Key
-      EventDesk           events, before a route is looked for
-        ForwardToLeader   one hop, or answered here
-          routes
+AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
+  Envelope              who answers, problem documents, figures by route
+    Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
+      Authorise         401 and 403 before anything else is looked at
+        Intake          the body, bounded; the Idempotency-Key
+          OwnBody       what a machine says of itself in the body
+            EventDesk           events, before a route is looked for
+              ForwardToLeader   one hop, or answered here
+                QuickReads      what is asked for all the time
+                  routes
 """
 
 import importlib.metadata
@@ -21,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
+    access,
     alert_rules,
     alerts,
     cameras,
@@ -43,15 +48,19 @@ from orchestrator.api import (
     variables,
     watch,
 )
+from orchestrator.api.admission import Admission
+from orchestrator.api.answering import AnswerHeaders
 from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
-from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.forward import ForwardToLeader, new_link
+from orchestrator.api.gate import Gate
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
-from orchestrator.api.security import OPEN_PATHS, BearerToken
+from orchestrator.api.quick import QuickReads
+from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
@@ -67,13 +76,14 @@ same request under the same key is done at most once. Every refusal is a problem
 
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
-    client = new_client()
+    link = new_link()
     listener = events.NodeListener(node)
+    gate = Gate(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await client.aclose()
+        await link.aclose()
 
     app = FastAPI(
         title="Triarch",
@@ -85,24 +95,30 @@ def build_app(node: NodeView) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
+            Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
+            Middleware(Admission, node=node),
             Middleware(Dashboard, node=node),
-            Middleware(BearerToken, token=node.config.api_token()),
+            Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
-            Middleware(EventDesk, node=node, listener=listener, client=client),
-            Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(OwnBody),
+            Middleware(EventDesk, node=node, listener=listener, link=link),
+            Middleware(ForwardToLeader, node=node, link=link),
+            Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.following = Following(node)
+    app.state.gate = gate
+    app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
-    app.state.figures = Figures(node, client)
+    app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(access.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
@@ -147,13 +163,13 @@ def _document(app: FastAPI, *, secured: bool) -> None:
             schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
             definitions = schema.pop("$defs", {})
             parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
-            if secured:
-                parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-                document["security"] = [{"bearer": []}]
+            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"bearer": []}] if secured else [{}, {"bearer": []}]
             for path in OPEN_PATHS:
                 for operation in document["paths"][path].values():
                     operation["security"] = []
-                    del operation["responses"]["401"]
+                    for status in ("401", "403"):
+                        operation["responses"].pop(status, None)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -130,6 +130,9 @@ class NodeView(Protocol):
     ) -> "Applied":
         """`Cluster.propose` of a typed body; its errors pass through (NotLeader, NoLeader, OutcomeUnknown, …)."""
 
+    def tokens_asked_for(self) -> bool:
+        """A replicated token is asked for, though the configuration may have none: an admin's was made once."""
+
     def leader_api(self) -> str | None:
         """Base URL of the leader's API by the applied claim; None when no leader is known to be reachable now."""
 
