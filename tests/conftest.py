@@ -12,7 +12,7 @@ from orchestrator.dev import ports
 from tests.support import eventually_sync, lasting_children, port_range
 
 # A developer's own settings must not reach a node or a command under test.
-for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
+for name in [name for name in os.environ if name.startswith("TRIARCH_") and name != "TRIARCH_SCREENSHOTS"]:
     del os.environ[name]
 
 # Tests that run side by side take ports from ranges that do not meet; plants are given theirs by the code under test.
