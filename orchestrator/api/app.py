@@ -12,7 +12,6 @@ Envelope          who answers, problem documents, figures by route
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -40,15 +39,15 @@ from orchestrator.api import (
     processors,
     variables,
 )
-from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
+from orchestrator.api.openapi import document
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
-from orchestrator.api.security import OPEN_PATHS, BearerToken
+from orchestrator.api.security import BearerToken
 from orchestrator.api.view import NodeView
 
 DESCRIPTION = """
@@ -111,7 +110,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
-    _document(app, secured=node.config.api_token() is not None)
+    document(app, node)
     return app
 
 
@@ -122,30 +121,6 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _operation_id(route: APIRoute) -> str:
     prefix = "frame_api" if route.path.startswith("/processors") else str(route.tags[0])
     return f"{prefix}_{route.name}"
-
-
-def _document(app: FastAPI, *, secured: bool) -> None:
-    """Complete the OpenAPI document: the schema of problems, and the bearer token where one is needed."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            parts = document.setdefault("components", {})
-            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-            definitions = schema.pop("$defs", {})
-            parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
-            if secured:
-                parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-                document["security"] = [{"bearer": []}]
-            for path in OPEN_PATHS:
-                for operation in document["paths"][path].values():
-                    operation["security"] = []
-                    del operation["responses"]["401"]
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _version() -> str:
