@@ -13,6 +13,11 @@ from orchestrator.errors import AddressInUse
 
 KEEPALIVE_S = 30
 """Longer than clients commonly keep a connection: none sends a request on one that is just being closed."""
+WS_BYTES_MAX = 16 << 10
+"""Of one message from a client: none has anything to say."""
+WS_QUEUE_MAX = 4
+WS_PING_S = 10.0
+"""Between pings, and until one that is not answered ends the connection."""
 
 
 class ApiServer(uvicorn.Server):
@@ -22,6 +27,12 @@ class ApiServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                ws="websockets-sansio",
+                ws_max_size=WS_BYTES_MAX,
+                ws_max_queue=WS_QUEUE_MAX,
+                ws_ping_interval=WS_PING_S,
+                ws_ping_timeout=WS_PING_S,
+                ws_per_message_deflate=False,
                 http=BoundedHttp,
                 proxy_headers=False,  # whoever asks from this machine could name any other address
                 log_config=None,
@@ -31,6 +42,13 @@ class ApiServer(uvicorn.Server):
                 server_header=False,
             )
         )
+
+    def cut(self, client: tuple[str, int]) -> None:
+        """Break the connection of a client that takes nothing any more: closing would wait for it."""
+        for protocol in list(self.server_state.connections):
+            transport = getattr(protocol, "transport", None)
+            if transport is not None and getattr(protocol, "client", None) == client:
+                transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

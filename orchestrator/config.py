@@ -21,7 +21,7 @@ from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
-from orchestrator.config_values import checked_address, checked_api_url, checked_id, host_and_port
+from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_network, host_and_port
 
 __all__ = [
     "ApiSettings",
@@ -168,6 +168,25 @@ class ApiSettings(Section):
     )
     token_file: Path | None = Field(
         default=None, description="File that holds the token, closed to group and others. Relative as `node.data_dir`."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        max_length=32,
+        description="Addresses or networks (`10.0.0.0/8`) of proxies in front of this node: what they say in "
+        "`X-Forwarded-For` counts as the client's address. Nobody else is believed.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(checked_network(text) for text in value)
+
+    tokens_stale_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="A node that has heard no leader for so long refuses every token but `api.token`: one may have "
+        "been revoked meanwhile.",
     )
 
     @field_validator("bind")

@@ -13,6 +13,7 @@ __all__ = [
     "checked_address",
     "checked_api_url",
     "checked_id",
+    "checked_network",
     "checked_otlp_url",
     "checked_redis_url",
     "host_and_port",
@@ -37,6 +38,15 @@ def checked_address(value: str) -> str:
     """`host:port`, IPv6 in brackets."""
     host, _ = split_address(value)
     _check_host(host, bracketed=value.startswith("["))
+    return value
+
+
+def checked_network(value: str) -> str:
+    """`10.0.0.7`, or `10.0.0.0/8`."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f"neither an address nor a network: {error}") from None
     return value
 
 

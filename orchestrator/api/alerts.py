@@ -161,13 +161,13 @@ def listed(node: NodeView, registry: AlertRegistry, state: str = "open") -> list
     shown: list[Alert] = []
     if state in ("firing", "open", "all"):
         rows = sorted(firing.values(), key=lambda row: (-_rank(row.severity), row.fired_time, row.id))
-        shown += [_shown(row, silences, now) for row in rows]
+        shown += [shown_alert(row, silences, now) for row in rows]
     duties = node.duties()
     if state in ("pending", "open", "all") and duties is not None and (pending := duties.alerts.pending()):
         rules = registry.effective()
         shown += [_pending(each, rules.get(each.rule)) for each in pending]
     if state in ("resolved", "all"):
-        shown += [_shown(row, silences, now) for row in reversed(resolved)]
+        shown += [shown_alert(row, silences, now) for row in reversed(resolved)]
     return shown
 
 
@@ -177,7 +177,7 @@ async def alert(read: Read, alert_id: AlertId) -> Alert:
     row, silences = await read(lambda plant: (plant.alerts.get(alert_id), plant.alerts.silences))
     if row is None:
         raise Problem("alert_unknown", f"there is no alert {alert_id}, or it is forgotten")
-    return _shown(row, silences, time.time())
+    return shown_alert(row, silences, time.time())
 
 
 @router.post(
@@ -198,7 +198,7 @@ async def silences(read: Read) -> list[SilenceShown]:
     now = time.time()
     holding = active(rows, now)
     over = sorted((row for row in rows.values() if row.until <= now), key=lambda row: (-row.until, row.id))
-    return [_silence(row, now) for row in (*holding, *over)]
+    return [shown_silence(row, now) for row in (*holding, *over)]
 
 
 @router.post(
@@ -225,7 +225,7 @@ async def silence(ask: Ask, body: SilenceRequest, response: Response) -> Silence
     applied = await ask.propose(Silence.kind, command)
     row = SilenceRow(**applied.outcome.value)
     response.headers["Location"] = f"/v1/silences/{row.id}"
-    return _silence(row, now)
+    return shown_silence(row, now)
 
 
 @router.delete(
@@ -243,7 +243,7 @@ def _rank(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
-def _shown(row: AlertRow, silences: Mapping[str, SilenceRow], now: float) -> Alert:
+def shown_alert(row: AlertRow, silences: Mapping[str, SilenceRow], now: float) -> Alert:
     fields = msgspec.to_builtins(row)
     del fields["told"]
     state = "FIRING" if row.firing else "RESOLVED"
@@ -270,5 +270,5 @@ def _pending(each: Pending, rule: Rule | None) -> Alert:
     )
 
 
-def _silence(row: SilenceRow, now: float) -> SilenceShown:
+def shown_silence(row: SilenceRow, now: float) -> SilenceShown:
     return SilenceShown(**{**msgspec.to_builtins(row), "severity": row.severity or None, "active": row.until > now})

@@ -1,12 +1,16 @@
 """The HTTP interface of a node, put together.
 
-Envelope          who answers, problem documents, figures by route
-  BearerToken     401 before anything else is looked at
-    Intake        the body, bounded; the Idempotency-Key
-      EventDesk           events, before a route is looked for
-        ForwardToLeader   one hop, or answered here
-          QuickReads      what is asked for all the time
-            routes
+AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
+  Envelope              who answers, problem documents, figures by route
+    Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
+      Authorise         401 and 403 before anything else is looked at
+        Intake          the body, bounded; the Idempotency-Key
+          OwnBody       what a machine says of itself in the body
+            EventDesk           events, before a route is looked for
+              ForwardToLeader   one hop, or answered here
+                QuickReads      what is asked for all the time
+                  routes
 """
 
 import importlib.metadata
@@ -20,8 +24,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
+    access,
     alert_rules,
     alerts,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -33,22 +39,31 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
     processors,
     variables,
+    watch,
 )
+from orchestrator.api.admission import Admission
+from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
+from orchestrator.api.gate import Gate
 from orchestrator.api.openapi import document
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
-from orchestrator.api.security import BearerToken
+from orchestrator.api.security import Authorise, OwnBody
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -62,6 +77,7 @@ def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
     link = new_link()
     listener = events.NodeListener(node)
+    gate = Gate(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -78,9 +94,13 @@ def build_app(node: NodeView) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
+            Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
-            Middleware(BearerToken, token=node.config.api_token()),
+            Middleware(Admission, node=node),
+            Middleware(Dashboard, node=node),
+            Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
+            Middleware(OwnBody),
             Middleware(EventDesk, node=node, listener=listener, link=link),
             Middleware(ForwardToLeader, node=node, link=link),
             Middleware(QuickReads, node=node),
@@ -88,11 +108,16 @@ def build_app(node: NodeView) -> FastAPI:
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.following = Following(node)
+    app.state.gate = gate
+    app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, link)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(access.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
@@ -102,14 +127,17 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     document(app, node)
     return app
 

@@ -33,7 +33,11 @@ class ProblemDocument(BaseModel):
 SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 WRITE = ("no_leader", "queue_full", "outcome_unknown", "body_too_large", "command_too_large")
 READ = ("no_leader", "too_stale", "read_timed_out")
-
+ANY = (
+    "unauthorised", "forbidden", "no_leader", "invalid_request", "internal", "path_invalid", "cross_site",
+    "host_unknown", "headers_too_large", "target_too_long",
+)  # fmt: skip
+"""Any route may refuse with these, most of them before it is reached."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -44,7 +48,7 @@ def problems(*codes: str, also: Responses | None = None) -> Responses:
     `also` are its other answers. A status in both keeps its model beside the problems' media type.
     """
     responses: Responses = dict(also or {})
-    for code in dict.fromkeys((*codes, "unauthorised", "invalid_request", "internal")):
+    for code in dict.fromkeys((*codes, *ANY)):
         status, title = KINDS[code]
         response = responses.setdefault(status, {"description": title})
         content = response.setdefault("content", {})

@@ -22,6 +22,9 @@ LARGE_BODIES = {"/v1/cluster/restore": RESTORE_BYTES_MAX}
 """Paths that take more than `BODY_BYTES_MAX`."""
 DRAINED_BYTES_MAX = 8 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
+"""Every node answers these for itself, in every mode."""
+WEBSOCKET_PATHS = frozenset({"/v1/watch"})
 KEY_CHARS_MAX = 200
 _KEY_CHARS = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
@@ -35,7 +38,11 @@ _CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 
 
 def facts(scope: Scope) -> dict[str, Any]:
-    """What the middlewares know of this request: `body` (bytes) and `key` (str), both for unsafe methods only."""
+    """What the middlewares know of this request.
+
+    `body` (bytes) and `key` (str), both for unsafe methods only; `method`: as it was sent; `client`: the address that
+    asked first; `forwarded_by`: the node that proved to have passed the request on.
+    """
     state: dict[str, Any] = scope.setdefault("state", {})
     found: dict[str, Any] = state.setdefault("triarch", {})
     return found
@@ -92,13 +99,13 @@ class Envelope:
         self._figures = figures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":  # there are none yet; closed before anyone has to be asked for a token
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        facts(scope)["method"] = scope["method"]
         if scope["method"] == "HEAD":
             # Balancers ask so; the server itself, which keeps the first scope, leaves the body out.
             scope = {**scope, "method": "GET"}
@@ -123,6 +130,28 @@ class Envelope:
         finally:
             self._figures.note(scope, status or 500, time.monotonic() - started)
 
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A refusal before the handshake is an HTTP answer; behind it, a close frame with the code as its reason."""
+        accepted = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            if scope["path"] not in WEBSOCKET_PATHS:
+                raise Problem("not_found", "no WebSocket is served at this path")
+            await self._app(scope, receive, send_noted)
+        except Exception as error:  # noqa: BLE001 - it is told to the client, and logged where nobody foresaw it
+            problem = problem_of(error)
+            if accepted:
+                await send({"type": "websocket.close", "code": _close_code(problem), "reason": problem.code})
+            elif "websocket.http.response" in scope.get("extensions", {}):
+                await _deny(problem, scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": _close_code(problem), "reason": problem.code})
+
     def _sign(self, scope: Scope, headers: MutableHeaders) -> None:
         if NODE_HEADER in headers:  # passed on from the leader, and signed there
             headers[FORWARDED_HEADER] = self._node.config.node.id
@@ -138,6 +167,20 @@ class Envelope:
         key = facts(scope).get("key")
         if key is not None:
             headers[KEY_HEADER] = key
+
+
+def _close_code(problem: Problem) -> int:
+    """Of RFC 6455: our defect, try again later, or against the rules."""
+    return 1011 if problem.status == 500 else 1013 if problem.status in (429, 503) else 1008
+
+
+async def _deny(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """The problem document as the answer to the handshake."""
+
+    async def send_denial(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    await respond(problem, scope["path"])({**scope, "type": "http"}, receive, send_denial)
 
 
 class Intake:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
 from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
 from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
@@ -68,6 +69,8 @@ class EventDesk:
         body: bytes = facts(scope)["body"]
         if self._node.is_leader():
             return await self._listener.answer(body, PATH)
+        if self._node.config.api_token() is None and self._node.tokens_asked_for():
+            return None  # this node has nothing to show for itself: each goes on with what its component showed
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
             return None
         return Response(status_code=204) if await self._relay.send(body) else None
@@ -98,6 +101,7 @@ class HeartbeatRelay:
     def __init__(self, node: NodeView, link: LeaderLink) -> None:
         self._node = node
         self._link = link
+        self._proof_key = key_of(node.config.api_token())
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._gathering: asyncio.Task[None] | None = None
 
@@ -144,7 +148,11 @@ class HeartbeatRelay:
         leader = self._node.leader_api()
         if leader is None:
             raise NotSent("no leader is known")
-        headers = [(FORWARDED_HEADER.encode(), self._node.config.node.id.encode()), _JSON]
+        # For many components at once: no address is the client's.
+        proof = sign(
+            self._proof_key, node=self._node.config.node.id, method="POST", target=BATCH_PATH.encode(), client=""
+        )
+        headers = [*((name.encode(), value.encode()) for name, value in proof.items()), _JSON]
         if (token := self._node.config.api_token()) is not None:
             headers.append((b"Authorization", f"Bearer {token}".encode()))
         content = msgspec.json.encode([msgspec.Raw(body) for body in bodies])

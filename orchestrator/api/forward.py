@@ -22,22 +22,23 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, SAFE_METHODS, facts
+from orchestrator.access.forwarded import key_of, sign
+from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.leader_link import Answer, Broken, LeaderLink, NotSent
 from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
-LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
-"""Every node answers these for itself, in every mode."""
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
-    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
+    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
+    | {"/event"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
-OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
-"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
-OWN_PREFIX = "/v1/frames/trace/"
+OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop", "/v1/playbooks/validate"})
+"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody; or nothing."""
+OWN_PREFIXES = ("/v1/frames/trace/", "/v1/frames/cameras/")
+WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 
@@ -71,6 +72,7 @@ class ForwardToLeader:
         self._app = app
         self._node = node
         self._link = link
+        self._proof_key = key_of(node.config.api_token())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._wants_leader(scope):
@@ -81,7 +83,9 @@ class ForwardToLeader:
 
     def _wants_leader(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
+        if path in LOCAL_PATHS:
+            return False
+        if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
         if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
@@ -137,7 +141,14 @@ class ForwardToLeader:
     async def _exchange(self, scope: Scope, target: str, leader: str) -> Answer:
         known = facts(scope)
         headers = [pair for pair in scope["headers"] if pair[0] in _PASSED_ON]
-        headers.append((FORWARDED_HEADER.encode(), self._node.config.node.id.encode()))
+        proof = sign(
+            self._proof_key,
+            node=self._node.config.node.id,
+            method=scope["method"],
+            target=target.encode(),
+            client=known.get("client", ""),
+        )
+        headers += [(name.encode(), value.encode()) for name, value in proof.items()]
         if "key" in known:
             headers.append((KEY_HEADER.encode(), known["key"].encode()))
         asking = self._link.ask(leader, scope["method"], target, headers, known.get("body") or b"")
@@ -164,7 +175,8 @@ class ForwardToLeader:
 
 def answered_anywhere(path: str) -> bool:
     """Whether reads of this path are answered by the node that is asked, unless the leader's answer is wanted."""
-    return path in OWN_READS or path.startswith(OWN_PREFIX) or path.endswith(FOLLOW_SUFFIX)
+    local = path in OWN_READS or path in WATCH_PATHS
+    return local or path.startswith(OWN_PREFIXES) or path.endswith(FOLLOW_SUFFIX)
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:

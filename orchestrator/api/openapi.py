@@ -9,8 +9,11 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from orchestrator.access.principal import Role
+from orchestrator.access.rights import RIGHTS
 from orchestrator.api.documented import SCHEMA, ProblemDocument, example_of
-from orchestrator.api.forward import LOCAL_PATHS, answered_anywhere
+from orchestrator.api.envelope import LOCAL_PATHS
+from orchestrator.api.forward import answered_anywhere
 from orchestrator.api.problems import KINDS, MEDIA_TYPE, RETRY_AFTER_S
 from orchestrator.api.security import OPEN_PATHS
 from orchestrator.api.synthesis import Synthesis
@@ -18,6 +21,7 @@ from orchestrator.api.view import NodeView
 
 Json = dict[str, Any]
 
+ROLES = {(right.method, right.path): right for right in RIGHTS}
 UNSAFE = frozenset({"post", "put", "patch", "delete"})
 EVERYWHERE = (
     *("headers_too_large", "request_timed_out", "path_invalid", "target_too_long", "host_unknown", "cross_site"),
@@ -149,8 +153,8 @@ def completed(found: Json, node: NodeView) -> Json:
     parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
     parts["headers"] = {name: dict(said) for name, said in HEADERS.items()}
     parts["securitySchemes"] = {"bearer": BEARER}
-    if node.config.api_token() is not None:
-        found["security"] = [{"bearer": []}]
+    secured = node.config.api_token() is not None
+    found["security"] = [{"bearer": []}] if secured else [{}, {"bearer": []}]
     found["servers"] = [{"url": "/", "description": "The node that gave this document."}]
     found["servers"] += [
         {"url": member.api, "description": f"Node {member.id}."} for member in node.config.cluster.members if member.api
@@ -184,6 +188,9 @@ def _complete(method: str, path: str, operation: Json, synthesis: Synthesis) -> 
         parameters.append(KEY_PARAMETER)
     for code in codes:
         _refuses(responses, code)
+    right = ROLES.get((method.upper(), path))
+    if right is not None and not right.public:
+        operation["x-triarch-roles"] = [role.value for role in Role if role in right.roles]
     if path in OPEN_PATHS:
         operation["security"] = []
         responses.pop("401", None)

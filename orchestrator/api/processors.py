@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,7 +37,7 @@ OwnerToken = Annotated[
 ]
 
 
-PROCESSOR_EXAMPLE = {
+PROCESSOR_EXAMPLE: dict[str, Any] = {
     "id": "faces-1",
     "capabilities": ["face_detection"],
     "capacity": 32,
@@ -50,7 +50,7 @@ PROCESSOR_EXAMPLE = {
     "registered_time": 1767225600.0,
     "position": [3, 17],
 }
-REGISTERED_EXAMPLE = {
+REGISTERED_EXAMPLE: dict[str, Any] = {
     **PROCESSOR_EXAMPLE,
     "group": "processors",
     "redis_url": "redis://10.0.0.5:6379/0",

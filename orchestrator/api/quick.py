@@ -72,7 +72,7 @@ def _policy(node: NodeView, component_id: str) -> Found | None:
     if component_id not in state.components.rows and component_id not in state.topology.controls:
         return None
     row = state.topology.control(component_id)
-    return Found(policies.shown(row).model_dump_json().encode(), etag(row.revision) if row.revision else "")
+    return Found(policies.shown_policy(row).model_dump_json().encode(), etag(row.revision) if row.revision else "")
 
 
 def _all_processors(node: NodeView, _: str) -> Found:

@@ -35,6 +35,7 @@ MEMBER_COLUMNS = {
     "API": "api",
     "RAFT": "raft",
 }
+LED_COLUMNS = {"EPOCH": "epoch", "NODE": "node", "AT": "at", "GAP_S": "gap_s", "REASON": "reason"}
 PROBE_S = 2.0
 STEP_S = 5.0
 """How long one request of `add` waits; the next one goes on waiting."""
@@ -94,6 +95,18 @@ def transfer(to: str | None, key: str | None, urls: str, timeout_s: float, outpu
     with Api.of(urls, timeout_s) as api:
         answer = api.post("/v1/cluster/transfer", {} if to is None else {"to": to}, key=key)
     emit(answer, output)
+
+
+@cluster.command(
+    epilog="\b\nExamples:\n  triarch cluster leaderships\n  triarch cluster leaderships -o json | jq '.[0].gap_s'"
+)
+@api_options
+@output_option
+def leaderships(urls: str, timeout_s: float, output: str) -> None:
+    """Show who led since when, the newest first, and how long nobody did before."""
+    with Api.of(urls, timeout_s) as api:
+        rows = api.get("/v1/cluster/leaderships")
+    emit_rows(rows, LED_COLUMNS, output, empty="no leadership is noted yet")
 
 
 @cluster.command(

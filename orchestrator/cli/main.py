@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
     "doctor": ("orchestrator.cli.doctor:doctor", "What is wrong with a plant or with a host, and what to do about it."),
+    "watch": ("orchestrator.cli.watch:watch", "Each change of the plant as it is applied, over nodes that are lost."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "group": ("orchestrator.cli.group:group", "Groups of components."),
     "plan": ("orchestrator.cli.plan:plan", "In which order components would move; nothing does."),

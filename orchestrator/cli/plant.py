@@ -93,10 +93,13 @@ def demo(**flags: Any) -> None:
     show_default=True,
     help="Of the leader in `failover`'s agreement part: SIGKILL, SIGSTOP.",
 )
+@click.option("--watchers", type=int, default=100, show_default=True, help="Of `watch`, spread over the nodes.")
 @click.option("--components", type=int, default=0, help="Of `api`: beating components; with them it is open-loop.")
 @click.option("--processors", type=int, default=0, help="Of `api` with components.")
 @click.option("--cameras", type=int, default=0, help="Of `api` with components: a frame a second each.")
-@click.option("--rate", type=float, default=500.0, show_default=True, help="Of `api` with components: reads a second.")
+@click.option(
+    "--rate", type=float, default=0.0, help="Changes a second of `watch`, reads a second of `api`. [default: 200, 500]"
+)
 @click.option("--write-rate", type=float, default=20.0, show_default=True, help="Beside them: writes a second.")
 @click.option("--directory", type=_DIRECTORY, help="Data and logs. [default: a new one below .triarch/]")
 def bench(name: str, **flags: Any) -> None:

@@ -63,7 +63,9 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         leader = await plant.wait_ready()
         async with httpx.AsyncClient(base_url=plant.topology.apis[0], timeout=30, trust_env=False) as http:
             document = Document((await http.get("/openapi.json")).json())
-        campaign = Campaign(plant.topology.apis, document, total)
+            made = await http.post("/v1/tokens", json={"name": "fuzz", "role": "admin"})
+            made.raise_for_status()
+        campaign = Campaign(plant.topology.apis, document, total, made.json()["token"])
         pids = {node.id: plant.node(node.id).pid for node in plant.topology.nodes}
         await campaign.warm()
         descriptors = {name: _descriptors(pid) for name, pid in pids.items()}
@@ -115,10 +117,11 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
 class Campaign:
     """What is sent, and what came of it."""
 
-    def __init__(self, apis: Sequence[str], document: Document, total: int) -> None:
+    def __init__(self, apis: Sequence[str], document: Document, total: int, token: str) -> None:
         self._apis = apis
         self._document = document
         self._total = total
+        self._token = token
         self._dice = random.Random(SEED)
         self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(500)
         self.sent = self.drawn = self.slow = self.idle_most = 0
@@ -131,7 +134,8 @@ class Campaign:
         for api in self._apis:
             connection = Connection(api)
             for path in (b"/openapi.json", b"/metrics", b"/v1/components", b"/v1/none"):
-                await connection.ask(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n", ANSWER_S)
+                head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
+                await connection.ask(head % (path, self._token.encode()), ANSWER_S)
             connection.close()
 
     async def run(self, sample: Any) -> None:
@@ -160,7 +164,7 @@ class Campaign:
                 for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                     seed += 1
                     drawn = await asyncio.to_thread(
-                        self._document.draw, operation, mode, DRAWN_AT_ONCE, seed, token=None
+                        self._document.draw, operation, mode, DRAWN_AT_ONCE, seed, token=self._token
                     )
                     self.drawn += len(drawn)
                     for raw, request in self._spread(drawn):

@@ -1,0 +1,75 @@
+"""What a request may ask for at all: its target, and how much it says about itself. Pure.
+
+Routes, rights and the audit see decoded paths, proxies in front perhaps not: so what could mean two paths is refused,
+not made sense of.
+"""
+
+import re
+from collections.abc import Sequence
+
+TARGET_BYTES_MAX = 8 << 10
+"""Path and query together."""
+HEADERS_MAX = 100
+HEAD_BYTES_MAX = 32 << 10
+"""All header lines together; the server counts them as they come in."""
+SLASHED = (b"/v1/frames/trace/",)
+"""Paths whose last part may hold a slash, and so an encoded one: `camera/number`."""
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(rb"[\x00-\x20\x7f]|%[01][0-9A-Fa-f]|%7[Ff]")
+_SLASH = re.compile(rb"\\|%5[Cc]|%2[Ff]")
+_DOTS = re.compile(rb"/(?:\.|%2[Ee]){1,2}(?=/|$)")
+
+
+def target_fault(raw_path: bytes, path: str, query: bytes) -> tuple[str, str] | None:
+    """(code, what is wrong) of a target that is refused.
+
+    Args:
+        raw_path: as it came over the wire, without the query.
+        path: decoded.
+    """
+    if len(raw_path) + len(query) > TARGET_BYTES_MAX:
+        return "target_too_long", f"path and query have more than {TARGET_BYTES_MAX} bytes together"
+    if not raw_path.startswith(b"/"):
+        return "path_invalid", "a path begins with a slash"
+    if _CONTROL.search(raw_path):
+        return "path_invalid", "the path holds a control character or white space"
+    if _BAD_ESCAPE.search(raw_path):
+        return "path_invalid", "the path holds a % that two hexadecimal digits do not follow"
+    if "\ufffd" in path:
+        return "path_invalid", "the path is not UTF-8"
+    if _DOTS.search(raw_path):
+        return "path_invalid", "the path holds a part '.' or '..'; ask for the path itself"
+    if _SLASH.search(raw_path) and (b"\\" in raw_path or not raw_path.startswith(SLASHED)):
+        return "path_invalid", "the path holds an encoded slash or a backslash"
+    return None
+
+
+def headers_fault(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
+    """What is wrong with the number of headers."""
+    if len(headers) > HEADERS_MAX:
+        return f"{len(headers)} header lines were sent, at most {HEADERS_MAX} are taken"
+    return None
+
+
+JSON_DEPTH_MAX = 64
+"""How deep lists and objects may stand in one another in a body: more than any document of the API has."""
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ALIKE = bytes.maketrans(b"{}", b"[]")
+
+
+def too_deep(body: bytes) -> bool:
+    """Whether a JSON text is deeper than `JSON_DEPTH_MAX`, or never closed. Linear, and without recursion.
+
+    Says nothing of texts that are no JSON: whoever parses them does.
+    """
+    if body.count(b"[") + body.count(b"{") <= JSON_DEPTH_MAX:
+        return False
+    left = _STRINGS.sub(b"", body).translate(_ALIKE, _BRACKETS)
+    for _ in range(JSON_DEPTH_MAX):  # each time the innermost ones are taken away
+        inner = left.replace(b"[]", b"")
+        if len(inner) == len(left):
+            break
+        left = inner
+    return b"[]" in left or left.count(b"[") > JSON_DEPTH_MAX

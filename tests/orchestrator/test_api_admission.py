@@ -1,0 +1,149 @@
+"""Real nodes: what is refused before anybody asks who sends it, and what browsers are told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import Request
+
+from orchestrator.access.forwarded import key_of, sign
+from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
+    async with serving(1, tmp_path_factory.mktemp("edge"), token=TOKEN) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+async def open_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
+    async with serving(1, tmp_path_factory.mktemp("open")) as found:
+        yield found
+
+
+async def raw(url: str, text: bytes) -> tuple[int, bytes]:
+    """Status and the whole answer to bytes that no client would send."""
+    parts = httpx.URL(url)
+    reader, writer = await asyncio.open_connection(parts.host, parts.port)
+    writer.write(text)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    return int(answer.split(b" ", 2)[1]), answer
+
+
+async def test_every_answer_says_what_browsers_go_by(node: Nodes) -> None:
+    client = node.clients[0]
+    for path, status in (("/healthz", 200), ("/v1/cluster", 200), ("/v1/nothing", 404)):
+        answer = await client.get(path)
+        assert answer.status_code == status
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "Strict-Transport-Security" not in answer.headers
+
+
+async def test_a_page_of_a_member_may_ask(node: Nodes) -> None:
+    client, origin = node.clients[0], node.urls[0]
+    preflight = await client.options(
+        "/v1/variables/a",
+        headers={"Origin": origin, "Access-Control-Request-Method": "PUT", "Authorization": ""},
+    )
+    assert preflight.status_code == 204
+    assert "PUT" in preflight.headers["Access-Control-Allow-Methods"]
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+    answer = await client.put("/v1/variables/a", json={"value": 1}, headers={"Origin": origin})
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["Access-Control-Allow-Origin"] == origin
+    assert "X-Triarch-Index" in answer.headers["Access-Control-Expose-Headers"]
+    assert answer.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_a_foreign_page_changes_nothing(node: Nodes, headers: dict[str, str]) -> None:
+    client = node.clients[0]
+    answer = await client.put("/v1/variables/foreign", json={"value": 1}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert (await client.get("/v1/variables/foreign")).status_code == 404
+    if "Origin" in headers:
+        preflight = await client.options("/v1/variables/a", headers={**headers, "Access-Control-Request-Method": "PUT"})
+        assert preflight.status_code == 403
+        read = await client.get("/v1/variables", headers=headers)
+        assert read.status_code == 200
+        assert "Access-Control-Allow-Origin" not in read.headers
+
+
+async def test_a_name_made_to_lead_to_an_open_node_opens_nothing(open_node: Nodes) -> None:
+    client = open_node.clients[0]
+    rebound = {"Host": "evil.example:8101", "Origin": "http://evil.example:8101"}
+    for answer in (
+        await client.get("/v1/variables", headers={"Host": "evil.example:8101"}),
+        await client.put("/v1/variables/a", json={"value": 1}, headers=rebound),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (421, "host_unknown")
+    assert (await client.get("/healthz", headers={"Host": "evil.example:8101"})).status_code == 200
+    assert (await client.get("/v1/variables", headers={"Host": "localhost:1"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        (b"/v1/../metrics", b"path_invalid"),
+        (b"/v1/variables/a%2fb", b"path_invalid"),
+        (b"/v1/variables/a%00", b"path_invalid"),
+        (b"http://elsewhere/v1/cluster", b"path_invalid"),
+        (b"/" + b"a" * 9000, b"target_too_long"),
+    ],
+)
+async def test_path_tricks_are_refused_before_the_token_is_looked_at(node: Nodes, target: bytes, code: bytes) -> None:
+    status, answer = await raw(node.urls[0], b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert status == (414 if code == b"target_too_long" else 400)
+    assert code in answer
+
+
+async def test_more_headers_than_anybody_needs_are_refused(node: Nodes) -> None:
+    headers = b"".join(b"X-%d: y\r\n" % number for number in range(120))
+    status, answer = await raw(
+        node.urls[0], b"GET /v1/cluster HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + b"\r\n"
+    )
+    assert status == 431
+    assert b"headers_too_large" in answer
+
+
+async def test_no_websocket_where_none_is_served(node: Nodes) -> None:
+    head = (
+        b"GET /v1/cluster HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    status, answer = await raw(node.urls[0], head)
+    assert status == 404
+    assert b"application/problem+json" in answer
+
+
+async def test_only_a_proof_makes_a_request_a_forwarded_one(node: Nodes) -> None:
+    """A one-node cluster leads, so it answers; what counts is what it takes the client's address to be."""
+    seen: list[dict[str, object]] = []
+    app = node.nodes[0]._app
+    assert app is not None
+
+    @app.get("/v1/seen-by-a-test", tags=["test"])
+    async def _seen(request: Request) -> dict[str, object]:
+        known = request.scope["state"]["triarch"]
+        seen.append({name: known.get(name) for name in ("client", "forwarded_by")})
+        return {"headers": [name for name in request.headers if name.startswith("x-triarch")]}
+
+    client = node.clients[0]
+    proof = sign(key_of(TOKEN), node="n9", method="GET", target=b"/v1/seen-by-a-test?a=1", client="10.1.2.3")
+    answer = await client.get("/v1/seen-by-a-test?a=1", headers=proof)
+    assert answer.json() == {"headers": ["x-triarch-forwarded-by"]}
+    await client.get("/v1/seen-by-a-test?a=2", headers=proof)
+    await client.get("/v1/seen-by-a-test?a=1", headers={"X-Triarch-Forwarded-By": "n9", "X-Triarch-Client": "10.1.2.3"})
+    await client.get("/v1/seen-by-a-test?a=1", headers={"X-Forwarded-For": "10.1.2.3"})
+    own = {"client": "127.0.0.1", "forwarded_by": None}
+    assert seen == [{"client": "10.1.2.3", "forwarded_by": "n9"}, own, own, own]
