@@ -222,7 +222,10 @@ class Campaign:
         number = 0
         most = IDLE if self._total > SMALL else IDLE // 20
         while True:
-            tasks = [flood(self._apis[number % len(self._apis)], raw, self.floods) for raw in FLOODS[number % 3 :: 3]]
+            tasks = [
+                flood(self._apis[number % len(self._apis)], raw, self._token, self.floods)
+                for raw in FLOODS[number % 3 :: 3]
+            ]
             tasks += [dribble(api, self._dice, 6.0) for api in self._apis for _ in range(4)]
             self.slow += 4 * len(self._apis)
             holding = asyncio.create_task(idle(self._apis, most))

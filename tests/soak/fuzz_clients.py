@@ -101,7 +101,7 @@ HALVES: Sequence[bytes] = (
     b"",
     b"GE",
     b"GET /v1/components HT",
-    b"GET /v1/components HTTP/1.1\r\nHost: a\r\nX-",
+    b"GET /v1/components HTTP/1.1\r\nHost: 127.0.0.1\r\nX-",
     b"POST /event HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
     b"PUT /v1/variables/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
 )
@@ -144,8 +144,9 @@ async def drop(writers: Sequence[asyncio.StreamWriter]) -> None:
             await writer.wait_closed()
 
 
-async def flood(api: str, raw: bytes, seen: Counter[int | None]) -> None:
+async def flood(api: str, raw: bytes, token: str, seen: Counter[int | None]) -> None:
     """Send it in pieces, for as long as the node takes them, and note what it says."""
+    raw = raw.replace(b"Host: a\r\n", b"Host: 127.0.0.1\r\nAuthorization: Bearer %b\r\n" % token.encode(), 1)
     try:
         reader, writer = await asyncio.open_connection(*place(api))
     except OSError:
