@@ -161,6 +161,12 @@ _FILES = frozenset({"/", "/favicon.ico"})
 _FILES_PREFIX = "/assets/"
 
 
+def may_watch(principal: Principal, subject: str) -> bool:
+    """Whether a subject of the watch and of the snapshot is shown to `principal`: as its list is."""
+    row = _EXACT.get(("GET", f"/v1/{subject}"))
+    return principal.role in (_VIEW if row is None else row.roles)
+
+
 def is_file(method: str, path: str) -> bool:
     """A static file of the dashboard: it is the same for everybody, and holds nothing of the plant."""
     return method == "GET" and (path in _FILES or path.startswith(_FILES_PREFIX))
