@@ -10,7 +10,7 @@ People: viewer ⊂ operator ⊂ admin. A viewer has GET and nothing else. Machin
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from orchestrator.access.principal import Role
+from orchestrator.access.principal import Principal, Role
 
 _VIEW = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
 _OPERATE = frozenset({Role.OPERATOR, Role.ADMIN})
