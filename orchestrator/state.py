@@ -187,12 +187,13 @@ class PlantState:
 
     def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
         """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it. Who
-        led is a fact of this cluster, too.
+        led is a fact of this cluster, too, and a token that was revoked since stays so.
 
         See `cluster.Replaceable`.
         """
         other = _read(data)
         led = self.leaderships.rows  # what has happened here has happened
+        other.access.keep(self.access)
         self._adopt(other)
         self.leaderships.rows = led
         if command.actor is None and self.audit.untouched:

@@ -260,6 +260,19 @@ async def test_a_components_token_is_for_itself(nodes: Nodes, stranger: httpx.As
     assert (await stranger.delete("/v1/components/press-1", headers=headers)).status_code == 204
 
 
+async def test_a_backup_does_not_bring_a_revoked_token_back(nodes: Nodes, stranger: httpx.AsyncClient) -> None:
+    http = nodes.clients[0]
+    kept, stolen = await made(nodes), await made(nodes)
+    backup = (await http.get("/v1/cluster/snapshot")).content
+    await http.delete(f"/v1/tokens/{stolen['id']}")
+    since = await made(nodes)
+    answer = await http.post("/v1/cluster/restore", content=backup)
+    assert answer.status_code == 200, answer.text
+    assert_refused(await stranger.get("/v1/whoami", headers=bearer(stolen["token"])), "revoked")
+    for token in (kept, since):
+        assert (await stranger.get("/v1/whoami", headers=bearer(token["token"]))).status_code == 200
+
+
 async def test_streams_end_with_the_token_that_opened_them(nodes: Nodes, stranger: httpx.AsyncClient) -> None:
     token = await made(nodes, "viewer")
     async with stranger.stream("GET", "/v1/events/follow", headers=bearer(token["token"])) as stream:
