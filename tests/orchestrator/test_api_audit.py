@@ -219,7 +219,7 @@ async def test_a_request_that_is_being_answered_is_not_answered_twice(nodes: Nod
         row = {"id": "slow", "name": "slow", "address": f"http://127.0.0.1:{port}", "incarnation": "i", "sequence": 0}
         assert (await http.post("/v1/components", json=row)).status_code == 201
         key = {"Idempotency-Key": "slowly"}
-        ask = {"url": "/v1/components/slow/commands", "json": {"command": "CMD_START"}, "headers": key}
+        ask: dict[str, Any] = {"url": "/v1/components/slow/commands", "json": {"command": "CMD_START"}, "headers": key}
         first = asyncio.create_task(http.post(**ask))
         await asyncio.wait_for(came.wait(), 10)
         meanwhile = await leader.post(**ask)
