@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.types import ASGIApp
 
+from orchestrator.api.wire import BoundedHttp
 from orchestrator.errors import AddressInUse
 
 KEEPALIVE_S = 30
@@ -26,19 +27,19 @@ class ApiServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",  # where httptools is installed, uvicorn would take that: it bounds no header
                 ws="websockets-sansio",
                 ws_max_size=WS_BYTES_MAX,
                 ws_max_queue=WS_QUEUE_MAX,
                 ws_ping_interval=WS_PING_S,
                 ws_ping_timeout=WS_PING_S,
                 ws_per_message_deflate=False,
+                http=BoundedHttp,
+                proxy_headers=False,  # whoever asks from this machine could name any other address
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
                 timeout_keep_alive=KEEPALIVE_S,
                 server_header=False,
-                proxy_headers=False,  # uvicorn would believe X-Forwarded-For of anybody on this host
             )
         )
 

@@ -32,6 +32,7 @@ from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
+from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
 from orchestrator.api_server import ApiServer, listening
 from orchestrator.audit.trail import DAY_S, Trail
@@ -69,7 +70,8 @@ class Node:
         self._clock = PlantClock()
         kept = config.audit
         self.trail = Trail(config.node.data_dir / "audit", keep_s=kept.keep_days * DAY_S, keep_bytes=kept.keep_bytes)
-        self.state = TimedState(self._clock, self.trail)
+        self._tokens_note = TokensNote(config.node.data_dir)
+        self.state = TimedState(self._clock, self.trail, tokens_asked_for=self._tokens_note.write)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.proposals = Proposals(self.cluster, self.state)
         self.registry = CollectorRegistry()
@@ -86,11 +88,9 @@ class Node:
         self._duties: Duties | None = None
         self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
-        self._link = CommandLink(bearer)
+        self._http = httpx.AsyncClient(verify=tls, trust_env=False)
+        self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
@@ -133,7 +133,7 @@ class Node:
         return self.proposals.audited()
 
     def tokens_asked_for(self) -> bool:
-        return self.state.access.enforced
+        return self.state.access.enforced or self._tokens_note.written
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id

@@ -1,9 +1,9 @@
-"""The plant's state on a node that runs: what goes out of it to the node, and decides nothing in it.
+"""The plant's state on a node that runs: it tells of times that commands carry, of the first admin, of audit entries.
 
-The node's plant clock is told of the times that commands carry, and the trail of the entries of the audit.
+What it calls decides nothing here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cluster.commands import Command, Event, Outcome, Position
 from orchestrator.audit.trail import Trail
@@ -14,11 +14,14 @@ from orchestrator.state import PlantState
 class TimedState(PlantState):
     """The clock is read where a command is applied."""
 
-    def __init__(self, clock: PlantClock, trail: Trail | None = None) -> None:
+    def __init__(
+        self, clock: PlantClock, trail: Trail | None = None, *, tokens_asked_for: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         self._clock = clock
         self._trail = trail
         self._noted = 0.0
+        self._tokens_asked_for = tokens_asked_for
         self._entered = 0
 
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
@@ -43,6 +46,9 @@ class TimedState(PlantState):
         if (at := max(self.executions.at, self.topology.at)) > self._noted:
             self._noted = at
             self._clock.note(self._noted)
+        if self._tokens_asked_for is not None and self.access.enforced:
+            self._tokens_asked_for()
+            self._tokens_asked_for = None
         if self.audit.number != self._entered:
             fresh = self.audit.entries[-(self.audit.number - self._entered) :]
             self._entered = self.audit.number

@@ -3,12 +3,14 @@
 AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
   Envelope              who answers, problem documents, figures by route
     Admission           paths and headers that make no sense, pages of other sites; where the request came from first
+      Dashboard         its files, which need no token
       Authorise         401 and 403 before anything else is looked at
         Intake          the body, bounded; the Idempotency-Key
           OwnBody       what a machine says of itself in the body
             EventDesk           events, before a route is looked for
               ForwardToLeader   one hop, or answered here
-                routes
+                QuickReads      what is asked for all the time
+                  routes
 """
 
 import importlib.metadata
@@ -27,6 +29,7 @@ from orchestrator.api import (
     alert_rules,
     alerts,
     audit,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -38,6 +41,7 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
@@ -47,16 +51,18 @@ from orchestrator.api import (
 )
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
-from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
 from orchestrator.api.keys import Keys
 from orchestrator.api.noting import Notes
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
+from orchestrator.api.quick import QuickReads
 from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
@@ -75,14 +81,14 @@ the same one while the first is still being answered with `409 key_in_flight`. E
 
 def build_app(node: NodeView) -> FastAPI:
     """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
-    client = new_client()
+    link = new_link()
     listener = events.NodeListener(node)
     gate = Gate(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await client.aclose()
+        await link.aclose()
 
     app = FastAPI(
         title="Triarch",
@@ -97,12 +103,14 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(Admission, node=node),
+            Middleware(Dashboard, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
             Middleware(OwnBody),
-            Middleware(EventDesk, node=node, listener=listener, client=client),
-            Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(EventDesk, node=node, listener=listener, link=link),
+            Middleware(ForwardToLeader, node=node, link=link),
             Middleware(Keys, node=node),
+            Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
@@ -111,11 +119,11 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
-    app.state.figures = Figures(node, client)
+    app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.state.exports = audit.exports()
-    app.state.notes = Notes(node, client)
+    app.state.notes = Notes(node, link)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)
@@ -128,8 +136,10 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)

@@ -17,10 +17,10 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import httpx
 import msgspec
 
 from cluster import Applied, ClusterError, KindUnsupported, NoLeader, NotLeader
+from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
 from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import NodeView
 from orchestrator.audit.chain import Note
@@ -45,11 +45,11 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Notes:
-    """Those of one node. `client` reaches the other nodes."""
+    """Those of one node. `link` reaches the other nodes."""
 
-    def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
+    def __init__(self, node: NodeView, link: LeaderLink) -> None:
         self._node = node
-        self._client = client
+        self._link = link
 
     async def enter(self, passed: Passed) -> None:
         """Returns once it stands in the audit. Raises `Problem` (`key_reused`, `no_leader`, …) or a ClusterError."""
@@ -85,21 +85,22 @@ class Notes:
         if leader is None or self._node.cluster.status().leader_id == self._node.config.node.id:
             return False
         token = self._node.config.api_token()
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = [(b"Content-Type", b"application/json")]
+        if token is not None:
+            headers.append((b"Authorization", f"Bearer {token}".encode()))
+        body = msgspec.json.encode(passed)
         try:
-            answer = await self._client.post(
-                leader.rstrip("/") + PATH, json=msgspec.to_builtins(passed), headers=headers, timeout=WAIT_S
-            )
-        except httpx.HTTPError as error:
-            log.info("a note for the audit did not reach the leader (%s); trying again", type(error).__name__)
+            answer = await self._link.ask(leader, "POST", PATH, headers, body, within_s=WAIT_S)
+        except (NotSent, Broken) as error:
+            log.info("a note for the audit did not reach the leader (%s); trying again", error)
             return False
-        if answer.status_code == 204:
+        if answer.status == 204:
             return True
         try:
-            problem: Any = answer.json()
+            problem: Any = msgspec.json.decode(answer.content)
             code, detail = str(problem["code"]), str(problem["detail"])
-        except (ValueError, LookupError, TypeError):
-            code, detail = "internal", f"the leader answered {answer.status_code}"
+        except (msgspec.MsgspecError, LookupError, TypeError):
+            code, detail = "internal", f"the leader answered {answer.status}"
         if code == "no_leader":
             return False
         raise refused(code, detail)
