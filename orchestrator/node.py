@@ -68,9 +68,9 @@ class Node:
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self._clock = PlantClock()
+        self._tokens_note = TokensNote(config.node.data_dir)
         kept = config.audit
         self.trail = Trail(config.node.data_dir / "audit", keep_s=kept.keep_days * DAY_S, keep_bytes=kept.keep_bytes)
-        self._tokens_note = TokensNote(config.node.data_dir)
         self.state = TimedState(self._clock, self.trail, tokens_asked_for=self._tokens_note.write)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.proposals = Proposals(self.cluster, self.state)

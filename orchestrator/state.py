@@ -163,6 +163,8 @@ class PlantState:
         copy.variables.rows = self.variables.rows
         copy.executions.adopt(self.executions)
         copy.alerts.adopt(self.alerts)
+        copy.access.adopt(self.access)
+        copy.audit.adopt(self.audit)
         copy.leaderships.rows = self.leaderships.rows
         return copy
 
@@ -189,12 +191,15 @@ class PlantState:
         return msgspec.msgpack.encode(tree)
 
     def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
-        """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it.
+        """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it. Who
+        led is a fact of this cluster, too.
 
         See `cluster.Replaceable`.
         """
         other = _read(data)
+        led = self.leaderships.rows  # what has happened here has happened
         self._adopt(other)
+        self.leaderships.rows = led
         if command.actor is None and self.audit.untouched:
             return ()
         return restored(self.audit, command, position, index=index, data=data, backup=other.audit.head())

@@ -1,6 +1,7 @@
-"""The plant's state on a node that runs: it tells of times that commands carry, of the first admin, of audit entries.
+"""The plant's state on a node that runs: what goes out of it to the node, and decides nothing in it.
 
-What it calls decides nothing here.
+The node's plant clock is told of the times that commands carry, the trail of the entries of the audit, and the node of
+the first admin.
 """
 
 from collections.abc import Callable, Sequence

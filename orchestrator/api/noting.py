@@ -88,9 +88,8 @@ class Notes:
         headers = [(b"Content-Type", b"application/json")]
         if token is not None:
             headers.append((b"Authorization", f"Bearer {token}".encode()))
-        body = msgspec.json.encode(passed)
         try:
-            answer = await self._link.ask(leader, "POST", PATH, headers, body, within_s=WAIT_S)
+            answer = await self._link.ask(leader, "POST", PATH, headers, msgspec.json.encode(passed), within_s=WAIT_S)
         except (NotSent, Broken) as error:
             log.info("a note for the audit did not reach the leader (%s); trying again", error)
             return False
@@ -99,7 +98,7 @@ class Notes:
         try:
             problem: Any = msgspec.json.decode(answer.content)
             code, detail = str(problem["code"]), str(problem["detail"])
-        except (msgspec.MsgspecError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError):
             code, detail = "internal", f"the leader answered {answer.status}"
         if code == "no_leader":
             return False

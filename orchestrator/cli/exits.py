@@ -37,8 +37,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
-        *("token_unknown", "camera_unknown", "picture_unknown"),
-        "audit_unknown",
+        *("token_unknown", "camera_unknown", "picture_unknown", "audit_unknown"),
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
