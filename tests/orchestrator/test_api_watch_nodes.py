@@ -1,11 +1,13 @@
 """A watch over three nodes: gone on with at another one, figures from the leader, the timeline of leadership."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.command_line import triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.orchestrator.test_api_watch import merged, snapshot, watching
 from tests.support import eventually
@@ -85,6 +87,30 @@ async def test_a_takeover_by_transfer_is_in_the_timeline(nodes: Nodes) -> None:
     assert rows["cluster"]["@claim"]["epoch"] == newest["epoch"]
     listed = (await client.get("/v1/cluster/leaderships")).json()
     assert listed[0] == newest
+
+
+async def test_the_command_line_watches(nodes: Nodes) -> None:
+    urls = ",".join(nodes.urls)
+    before = (await snapshot(nodes.clients[0], "subjects=variables"))["index"]
+    written = [await put(nodes.clients[0], "w.cli", n) for n in range(2)]
+
+    async def watch(*arguments: str) -> list[str]:
+        code, out, err = await triarch("watch", *arguments, TRIARCH_URL=urls, TRIARCH_TOKEN=TOKEN)
+        assert code == 0, err
+        return out.splitlines()
+
+    told = await watch("variables", "--from", str(before), "--count", "2", "-o", "json")
+    assert [json.loads(line)["index"] for line in told] == written
+    (line,) = await watch("variables", "--from", str(written[0]), "--count", "1")
+    assert line.split() == [str(written[1]), "variables/w.cli", "variable.set", "value=1"]
+    assert await watch("variables", "--for", "0.3") == []
+    (line,) = await watch("figures", "--count", "1")
+    assert line.startswith("leader n")
+    code, out, _ = await triarch(*("cluster", "leaderships", "-o", "json"), TRIARCH_URL=urls, TRIARCH_TOKEN=TOKEN)
+    assert code == 0
+    assert {row["reason"] for row in json.loads(out)} <= {"start", "election", "transfer"}
+    code, _, err = await triarch("watch", "variables", "--from", "x", TRIARCH_URL=urls, TRIARCH_TOKEN=TOKEN)
+    assert (code, "[invalid_cursor]" in err) == (4, True)
 
 
 async def test_what_is_held_no_more_is_refused_with_where_to_begin(nodes: Nodes) -> None:
