@@ -127,3 +127,24 @@ async def test_what_is_held_no_more_is_refused_with_where_to_begin(nodes: Nodes)
     assert document["index"] > before
     taken = await snapshot(client, "subjects=variables")
     assert "w.restored" not in taken["subjects"]["variables"]
+
+
+async def test_figures_go_on_without_a_leader(nodes: Nodes) -> None:
+    """The last of this module: two of its nodes end."""
+    at = await nodes.follower()
+    async with watching(nodes.clients[at], "subjects=figures") as events:
+
+        async def figures(led: bool) -> dict[str, Any] | None:
+            data: dict[str, Any] = (await events.next("figures"))[2]
+            return data if data["frames"] is not None and (data["leader"] is not None) is led else None
+
+        before = await eventually(lambda: figures(led=True), deadline_s=15)
+        for other in {0, 1, 2} - {at}:
+            await nodes.stop(other)
+        after = await eventually(lambda: figures(led=False), deadline_s=15)
+        later = await eventually(lambda: figures(led=False), deadline_s=15)
+    assert after["frames"].keys() == before["frames"].keys()
+    assert 0 < after["staleness_s"] < later["staleness_s"]
+    assert later["state_age_s"] > after["state_age_s"]
+    taken = await snapshot(nodes.clients[at], "subjects=variables")
+    assert taken["index"] >= before["index"]
