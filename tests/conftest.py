@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from tests.support import eventually_sync, lasting_children, port_range
 # A developer's own settings must not reach a node or a command under test.
 for name in [name for name in os.environ if name.startswith("TRIARCH_")]:
     del os.environ[name]
+os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "triarch-tests-config")
 
-# How long an example takes is the machine's affair. With CI set, Hypothesis has a profile of its own, which says so too.
+# How long an example takes is the machine's affair. With CI set, Hypothesis has its own profile, which says so too.
 if "CI" not in os.environ:
     hypothesis.settings.register_profile("untimed", deadline=None)
     hypothesis.settings.load_profile("untimed")
