@@ -34,6 +34,7 @@ from tools.client_shapes import document
 pytestmark = pytest.mark.anyio
 
 NOT_FOR_THE_CLIENT = {
+    ("POST", "/v1/audit/notes"): "between nodes, with the cluster's own proof",
     ("GET", "/processors"): "the frame API under its old paths; /v1/processors is the same",
     ("POST", "/processors/register"): "the same",
     ("GET", "/processors/{processor_id}"): "the same",
@@ -283,6 +284,13 @@ async def test_cluster_health_and_access(nodes: Nodes, client: AsyncClient, tmp_
     assert "triarch_http_requests_total" in await client.health.metrics()
     assert (await client.access.whoami()).kind == "cluster"
     assert any(row.path == "/v1/whoami" for row in await client.access.rights())
+
+    assert (await client.audit.head()).number > 0
+    newest = [entry.number async for entry in client.audit.iterate(limit=3)]
+    assert newest == sorted(newest, reverse=True)
+    assert (await client.audit.page(limit=1, kind="variable.*")).entries[0].subject == "variables"
+    exported = [line["number"] async for line in client.audit.export(after=2) if "gap" not in line]
+    assert exported[-1] >= newest[0]
 
     first = await client.access.bootstrap("root")
     assert first.role == "admin"
