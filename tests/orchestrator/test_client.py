@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from tests.support import eventually, free_port
 from tools.client_shapes import document
 
 pytestmark = pytest.mark.anyio
+PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 
 NOT_FOR_THE_CLIENT = {
     ("POST", "/v1/audit/notes"): "between nodes, with the cluster's own proof",
@@ -414,6 +416,19 @@ async def _awaited(call: Callable[[], Any]) -> None:
     found = call()
     if isinstance(found, Awaitable):
         await found
+
+
+async def test_the_examples_of_the_page(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 5
+    monkeypatch.setenv("TRIARCH_URL", ",".join(nodes.urls))
+    monkeypatch.setenv("TRIARCH_TOKEN", TOKEN)
+    names: dict[str, Any] = {"__name__": "page"}
+    for number, block in enumerate(blocks):
+        code = compile(block, f"{PAGE.name}, block {number}", "exec")
+        await asyncio.to_thread(exec, code, names)
+    assert names["ended"].status == "SUCCEEDED"
+    assert names["rows"]["line-a.speed"]["value"] == {"mm_s": 60}
 
 
 # ── A node that goes away in the middle ───
