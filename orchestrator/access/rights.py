@@ -10,7 +10,7 @@ People: viewer ⊂ operator ⊂ admin. A viewer has GET and nothing else. Machin
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from orchestrator.access.principal import Principal, Role
+from orchestrator.access.principal import Role
 
 _VIEW = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
 _OPERATE = frozenset({Role.OPERATOR, Role.ADMIN})
@@ -72,6 +72,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/audit", _VIEW),
     *_rows("GET", "/v1/audit/export", _VIEW),
     *_rows("GET", "/v1/audit/head", _VIEW),
+    *_rows("POST", "/v1/audit/notes", _ADMIN, "cluster"),  # between nodes
     # The cluster itself. A snapshot holds all there is, what is kept of the tokens included.
     *_rows("GET", "/v1/cluster", _VIEW),
     *_rows("GET", "/v1/cluster/leaderships", _VIEW),
@@ -82,9 +83,10 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("DELETE", "/v1/cluster/members/{member_id}", _ADMIN),
     *_rows("GET", "/v1/cluster/snapshot", _ADMIN),
     *_rows("POST", "/v1/cluster/restore", _ADMIN),
-    # All of the plant at once, and as it changes. What needs more than a viewer in it: `may_watch`.
+    # All of the plant at once, and as it changes. Subjects of it that need more say so themselves.
     *_rows("GET", "/v1/snapshot", _VIEW),
     *_rows("GET", "/v1/watch", _VIEW),
+    *_rows("GET", "/v1/figures", _VIEW),
     # Components.
     *_rows("GET", "/event", _VIEW | _COMPONENT),
     *_rows("POST", "/event", _OPERATE | _COMPONENT, "body.source"),
@@ -112,6 +114,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/playbooks", _VIEW),
     *_rows("GET", "/v1/playbooks/{name}", _VIEW),
     *_rows("PUT DELETE", "/v1/playbooks/{name}", _OPERATE),
+    *_rows("POST", "/v1/playbooks/validate", _OPERATE),
     *_rows("POST", "/v1/playbooks/{name}/runs", _OPERATE),
     *_rows("POST", "/v1/playbooks/{name}/plan", _OPERATE),
     *_rows("GET", "/v1/executions", _VIEW),
@@ -143,6 +146,10 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/frames/stats", _VIEW),
     *_rows("GET", "/v1/frames/ledger", _VIEW),
     *_rows("GET", "/v1/frames/lag", _VIEW),
+    *_rows("GET", "/v1/frames/latency", _VIEW),
+    *_rows("GET", "/v1/frames/cameras", _VIEW),
+    *_rows("GET", "/v1/frames/cameras/{camera_id}", _VIEW),
+    *_rows("GET", "/v1/frames/cameras/{camera_id}/picture", _VIEW),
     *_rows("GET", "/v1/frames/trace/{frame:path}", _VIEW),
     *_rows("GET", "/v1/frames/dead", _VIEW),
     *_rows("POST", "/v1/frames/dead/replay", _OPERATE),
@@ -150,16 +157,8 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/frames/tail", _VIEW),
 )
 
-ADMIN_SUBJECTS = frozenset({"tokens"})
-"""Subjects of the watch and of the snapshot of all that viewers and operators do not see."""
-
 _FILES = frozenset({"/", "/favicon.ico"})
 _FILES_PREFIX = "/assets/"
-
-
-def may_watch(principal: Principal, subject: str) -> bool:
-    """Whether the changes of `subject` are told to `principal`."""
-    return subject not in ADMIN_SUBJECTS or principal.role == Role.ADMIN
 
 
 def is_file(method: str, path: str) -> bool:
