@@ -1,4 +1,4 @@
-import{E as T,P as D,c as O,b as i,A as n,k as w,l as x,m,i as k,q as j,F as P,o as u,L as C,G as f,t as _,a as v,H as S,r as L,s as z,j as M,v as E}from"./index-D_KCqMb0.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
+import{E as T,P as D,c as O,b as i,A as n,k as w,l as x,m,i as k,q as j,F as P,o as u,L as C,G as f,t as _,a as v,H as S,r as L,s as z,j as M,v as E}from"./index-CycjjWkd.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
 description: ""
 
 actions:
@@ -7,7 +7,7 @@ actions:
 `}async function J(e,t,s){try{return(await T("GET",`/v1/playbooks/${encodeURIComponent(e)}`,{params:{version:t},signal:s,...K})).body}catch(a){if(a instanceof D&&a.status===404&&t===null)return null;throw a}}function N(e,t,s){return O("/v1/playbooks/validate",t,{params:{name:e},type:U,signal:s})}function W(e,t,s,a){const r=s===null?{"If-None-Match":"*"}:{"If-Match":`"${s}"`};return T("PUT",`/v1/playbooks/${encodeURIComponent(e)}`,{params:{who:a},body:t,type:U,headers:r}).then(o=>o.body)}const G=20,b=new Map;function Y(e,t,s){b.delete(e),b.set(e,{text:t,over:s});for(const a of b.keys()){if(b.size<=G)break;b.delete(a)}}function B(e){return b.get(e)}function g(e){b.delete(e)}function F(){return b.size>0}window.addEventListener("beforeunload",e=>{F()&&e.preventDefault()});function I(e){const t=Object.keys(e);if(t.length!==0)return i`${t.map(s=>Z(s,e[s]))}`}function Z(e,t){const s=`input-${e}`,a=t.default===null||t.default===void 0?"":typeof t.default=="string"?t.default:JSON.stringify(t.default),r=t.type==="list"||t.type==="object"||t.type==="any";return i`<div class="field">
     <label for=${s}><code>${e}</code> <span class="hint">${t.type}${t.required?", required":""}</span></label>
     ${t.type==="boolean"?i`<select id=${s} name=${s}>
-          ${t.required?n:i`<option value="">default${a?` (${a})`:""}</option>`}
+          ${t.required?n:i`<option value="" ?selected=${!0}>default${a?` (${a})`:""}</option>`}
           <option value="true" ?selected=${t.default===!0&&t.required}>true</option>
           <option value="false" ?selected=${t.default===!1&&t.required}>false</option>
         </select>`:i`<input
