@@ -16,7 +16,7 @@ from tests.support import eventually_sync, lasting_children, port_range
 for name in [name for name in os.environ if name.startswith("TRIARCH_") and name != "TRIARCH_SCREENSHOTS"]:
     del os.environ[name]
 
-# How long an example takes is the machine's affair. With CI set, Hypothesis has a profile of its own, which says so.
+# How long an example takes is the machine's affair. With CI set, Hypothesis has a profile of its own for that.
 if "CI" not in os.environ:
     hypothesis.settings.register_profile("untimed", deadline=None)
     hypothesis.settings.load_profile("untimed")

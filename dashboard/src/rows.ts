@@ -90,12 +90,14 @@ export interface AuditEntry {
   number: number;
   index: number;
   epoch: string | null;
-  time: string | number;
-  actor: { kind: string; id: string; name?: string; role?: string; address?: string; node?: string } | null;
+  time: string;
+  /** Empty: the cluster itself. */
+  actor: { kind?: string; id?: string; name?: string; role?: string; address?: string; node?: string };
   kind: string;
   subject: string;
   id: string;
-  outcome: unknown;
+  /** `done`, or why not. */
+  outcome: string;
   before: unknown;
   after: unknown;
   previous: string;

@@ -72,6 +72,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/audit", _VIEW),
     *_rows("GET", "/v1/audit/export", _VIEW),
     *_rows("GET", "/v1/audit/head", _VIEW),
+    *_rows("POST", "/v1/audit/notes", _ADMIN, "cluster"),  # between nodes
     # The cluster itself. A snapshot holds all there is, what is kept of the tokens included.
     *_rows("GET", "/v1/cluster", _VIEW),
     *_rows("GET", "/v1/cluster/leaderships", _VIEW),

@@ -23,6 +23,7 @@ class Exit(IntEnum):
 
 _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
+        "audit_broken",
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
@@ -36,7 +37,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
-        *("token_unknown", "camera_unknown", "picture_unknown"),
+        *("token_unknown", "camera_unknown", "picture_unknown", "audit_unknown"),
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
@@ -56,7 +57,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
-        *("restore_interrupted", "precondition_failed", "execution_exists"),
+        *("restore_interrupted", "precondition_failed", "execution_exists", "key_in_flight"),
         *("token_exists", "token_made"),
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
