@@ -10,7 +10,7 @@ People: viewer ⊂ operator ⊂ admin. A viewer has GET and nothing else. Machin
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from orchestrator.access.principal import Role
+from orchestrator.access.principal import Principal, Role
 
 _VIEW = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
 _OPERATE = frozenset({Role.OPERATOR, Role.ADMIN})
@@ -159,6 +159,12 @@ RIGHTS: tuple[Right, ...] = (
 
 _FILES = frozenset({"/", "/favicon.ico"})
 _FILES_PREFIX = "/assets/"
+
+
+def may_watch(principal: Principal, subject: str) -> bool:
+    """Whether a subject of the watch and of the snapshot is shown to `principal`: as its list is."""
+    row = _EXACT.get(("GET", f"/v1/{subject}"))
+    return principal.role in (_VIEW if row is None else row.roles)
 
 
 def is_file(method: str, path: str) -> bool:

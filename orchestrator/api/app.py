@@ -16,7 +16,6 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
 import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -52,7 +51,6 @@ from orchestrator.api import (
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
 from orchestrator.api.dashboard import Dashboard
-from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
@@ -60,10 +58,11 @@ from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
 from orchestrator.api.keys import Keys
 from orchestrator.api.noting import Notes
+from orchestrator.api.openapi import document
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
-from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
+from orchestrator.api.security import Authorise, OwnBody
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
@@ -149,7 +148,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(alert_rules.router)
     app.include_router(audit.router)
     app.include_router(watch.router)
-    _document(app, secured=node.config.api_token() is not None)
+    document(app, node)
     return app
 
 
@@ -160,30 +159,6 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _operation_id(route: APIRoute) -> str:
     prefix = "frame_api" if route.path.startswith("/processors") else str(route.tags[0])
     return f"{prefix}_{route.name}"
-
-
-def _document(app: FastAPI, *, secured: bool) -> None:
-    """Complete the OpenAPI document: the schema of problems, and the bearer token where one is needed."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            parts = document.setdefault("components", {})
-            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-            definitions = schema.pop("$defs", {})
-            parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
-            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"bearer": []}] if secured else [{}, {"bearer": []}]
-            for path in OPEN_PATHS:
-                for operation in document["paths"][path].values():
-                    operation["security"] = []
-                    for status in ("401", "403"):
-                        operation["responses"].pop(status, None)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _version() -> str:

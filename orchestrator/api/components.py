@@ -172,6 +172,7 @@ async def components(
 
 @router.get("/{component_id}", summary="One component", responses=problems("component_unknown", *READ))
 async def component(ask: Ask, read: Read, component_id: ComponentId) -> Component:
+    """Its registration, its state, what people want of it and, from the leader, what its last heartbeat said."""
     plant = await read.plant()
     row = plant.components.get(component_id)
     if row is None:

@@ -92,7 +92,7 @@ class ForwardToLeader:
         if self._node.config.cluster.mode == "active-passive":
             return True
         asked = _query(scope).get("consistency", [""])[-1]
-        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIXES):
+        if answered_anywhere(path) or path in OWN_WRITES:
             return asked in ("leader", "linearizable")
         return asked != "stale"
 
@@ -171,6 +171,12 @@ class ForwardToLeader:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)  # its connection is closed before anyone asks again
+
+
+def answered_anywhere(path: str) -> bool:
+    """Whether reads of this path are answered by the node that is asked, unless the leader's answer is wanted."""
+    local = path in OWN_READS or path in WATCH_PATHS
+    return local or path.startswith(OWN_PREFIXES) or path.endswith(FOLLOW_SUFFIX)
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:

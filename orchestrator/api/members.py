@@ -118,6 +118,7 @@ async def members(ask: Ask, read: Read) -> list[Member]:
 
 @router.get("/{member_id}", summary="One member", responses=problems("member_unknown", *READ))
 async def member(ask: Ask, read: Read, member_id: MemberId) -> Member:
+    """Whether it votes, is reachable, and how far behind it is, as the leader sees it."""
     await read(lambda _: None)
     return _row_of(ask.node, member_id)
 

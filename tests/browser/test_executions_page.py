@@ -191,8 +191,8 @@ def test_the_list_shows_only_what_is_asked_for(plant: BrowserPlant, open_page: O
     page = watched.open("executions?state=failed")
     table = page.get_by_role("table", name="Executions")
     expect(table.get_by_role("link", name=failed)).to_be_visible(timeout=DEADLINE_MS)
-    states = table.locator("tbody tr td:first-child").all_inner_texts()
-    assert set(states) == {"Failed"}
+    states = table.locator("tbody tri-badge").evaluate_all("(badges) => badges.map((badge) => badge.state)")
+    assert set(states) == {"FAILED"}
     watched.accessible()
     page.get_by_role("button", name=re.compile("^Succeeded")).click()
     expect(table.get_by_role("link", name=failed)).to_have_count(0)
