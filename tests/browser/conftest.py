@@ -57,5 +57,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserPlant]:
 @pytest.fixture
 def open_page(browser: Browser, plant: BrowserPlant) -> Iterator[Opener]:
     """`open_page(role)`: a page under watch. See `opener`."""
-    with opener(browser, plant.apis, plant.tokens) as make:
-        yield make
+    try:
+        with opener(browser, plant.apis, plant.tokens) as make:
+            yield make
+    finally:
+        plant.restored()
