@@ -86,7 +86,12 @@ class PlantState:
         self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
-        """From which level on a command is known. See `cluster.Levelled`."""
+        """From which level on a command is known. See `cluster.Levelled`.
+
+        A note is never held back once anything was entered: every member knew the audit then.
+        """
+        if kind == Note.kind and not self.audit.untouched:
+            return 1
         return LEVELS.get((kind, version), 1)
 
     def led(self, node_id: str, epoch: Epoch) -> None:  # noqa: ARG002

@@ -87,7 +87,7 @@ class ForwardToLeader:
             return False
         if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
-        if scope["method"] not in SAFE_METHODS:
+        if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True

@@ -9,6 +9,7 @@ from orchestrator.client.shapes.alerts import (
     ConditionSpec,
     SilenceShown,
 )
+from orchestrator.client.shapes.audit import AuditEntry, AuditHead, AuditPage
 from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
 from orchestrator.client.shapes.components import (
     Acknowledgement,
@@ -60,6 +61,9 @@ __all__ = [
     "AlertMember",
     "AlertRule",
     "Alive",
+    "AuditEntry",
+    "AuditHead",
+    "AuditPage",
     "Camera",
     "CameraPage",
     "ClusterStatus",
