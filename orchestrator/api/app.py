@@ -17,7 +17,7 @@ import importlib.metadata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -56,6 +56,7 @@ from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
 from orchestrator.api.openapi import document
+from orchestrator.api.parameters import known_parameters
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
@@ -91,6 +92,7 @@ def build_app(node: NodeView) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(known_parameters)],
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
@@ -115,6 +117,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
+    app.state.parameters = {}
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)
