@@ -89,7 +89,7 @@ def build_app(node: NodeView) -> FastAPI:
         title="Triarch",
         version=_version(),
         description=DESCRIPTION,
-        docs_url="/docs",
+        docs_url=None,  # the page that FastAPI has comes from elsewhere; docs/api.md is ours
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(known_parameters)],
