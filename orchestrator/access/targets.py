@@ -11,7 +11,7 @@ TARGET_BYTES_MAX = 8 << 10
 """Path and query together."""
 HEADERS_MAX = 100
 HEAD_BYTES_MAX = 32 << 10
-"""All header lines together; the server counts them as they come in."""
+"""All header lines together."""
 SLASHED = (b"/v1/frames/trace/",)
 """Paths whose last part may hold a slash, and so an encoded one: `camera/number`."""
 
@@ -46,9 +46,12 @@ def target_fault(raw_path: bytes, path: str, query: bytes) -> tuple[str, str] | 
 
 
 def headers_fault(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    """What is wrong with the number of headers."""
+    """What is wrong with the number or the size of the headers."""
     if len(headers) > HEADERS_MAX:
         return f"{len(headers)} header lines were sent, at most {HEADERS_MAX} are taken"
+    # One that came in a single piece was never incomplete, so the server did not count it.
+    if sum(len(name) + len(value) for name, value in headers) > HEAD_BYTES_MAX:
+        return f"the headers have more than {HEAD_BYTES_MAX} bytes together"
     return None
 
 

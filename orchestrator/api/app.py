@@ -11,6 +11,7 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
 """
 
 import importlib.metadata
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,9 +62,12 @@ same request under the same key is done at most once. Every refusal is a problem
 """
 
 
-def build_app(node: NodeView) -> FastAPI:
-    """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
-    client = new_client()
+def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
+    """The ASGI application of `node`. Its lifespan closes the connections to the other nodes.
+
+    `trust`: whose certificates those may have; the public authorities' without it.
+    """
+    client = new_client(trust)
     listener = events.NodeListener(node)
 
     @asynccontextmanager

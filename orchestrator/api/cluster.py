@@ -11,6 +11,7 @@ from orchestrator.api.documented import READ, problems
 from orchestrator.api.health import epoch_text
 from orchestrator.api.members import Member, rows_of
 from orchestrator.api.problems import Problem
+from orchestrator.config_checks import warnings
 
 router = APIRouter(prefix="/v1/cluster", tags=["cluster"])
 
@@ -39,6 +40,9 @@ class ClusterStatus(BaseModel):
     )
     refused: dict[str, int] = Field(
         description="Connections to the Raft port here that were turned away, by kind.", examples=[{"secret": 2}]
+    )
+    warnings: list[str] = Field(
+        description="What works on this node and may not be meant so, such as an API without TLS.", examples=[[]]
     )
 
 
@@ -79,6 +83,7 @@ async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
         members=rows_of(node),
         refusals=seen.farewells,
         refused=seen.refused,
+        warnings=warnings(node.config),
     )
 
 

@@ -13,6 +13,8 @@ In mode `active-passive` a follower passes on everything but `LOCAL_PATHS`.
 
 import asyncio
 import json
+import logging
+import ssl
 import time
 import urllib.parse
 from collections.abc import Awaitable
@@ -23,6 +25,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from framebuffer.trust import distrust
 from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.pools import PooledTransport
@@ -60,17 +63,20 @@ _NOT_PASSED_BACK = frozenset(
 )
 
 
+log = logging.getLogger(__name__)
+
+
 class _NotSent(Exception):
-    """The leader certainly did nothing."""
+    """The leader certainly did nothing. Its text is for whoever asked; empty where there is nothing to add."""
 
 
 class _Broken(Exception):
     """Sent, and no answer came."""
 
 
-def new_client() -> httpx.AsyncClient:
+def new_client(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     """The connections to the other nodes. Proxies of the environment are not for them."""
-    transport = PooledTransport(connections=200, kept=48, keepalive_s=KEEPALIVE_S)
+    transport = PooledTransport(connections=200, kept=48, keepalive_s=KEEPALIVE_S, trust=trust)
     return httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False, follow_redirects=False)
 
 
@@ -114,9 +120,16 @@ class ForwardToLeader:
                 if answer is not None:
                     return answer
             if time.monotonic() >= deadline:
-                raise Problem("no_leader", "no leader is known or reachable from this node; nothing was changed")
+                raise Problem("no_leader", self._unreached(facts(scope).get("distrust")))
             await asyncio.sleep(POLL_S)
         return None
+
+    @staticmethod
+    def _unreached(distrusted: str | None) -> str:
+        if distrusted is None:
+            return "no leader is known or reachable from this node; nothing was changed"
+        log.warning("requests cannot be passed on to %s", distrusted)
+        return f"the leader cannot be asked by this node; nothing was changed. {distrusted}"
 
     def _other_leader(self) -> str | None:
         leader = self._node.leader_api()
@@ -131,7 +144,9 @@ class ForwardToLeader:
             return RedirectResponse(url, status_code=307)
         try:
             answer = await self._exchange(scope, url, leader)
-        except _NotSent:
+        except _NotSent as error:
+            if str(error):
+                facts(scope)["distrust"] = f"{leader}: {error}"
             return None
         except _Broken as error:
             if scope["method"] in SAFE_METHODS:
@@ -168,7 +183,7 @@ class ForwardToLeader:
         try:
             return await self._watched(self._client.send(request), leader)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _NotSent from error
+            raise _NotSent(distrust(error)) from error
         except httpx.HTTPError as error:
             raise _Broken(type(error).__name__) from error
 

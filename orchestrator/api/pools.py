@@ -6,6 +6,7 @@ components registered). So requests are dealt out over pools that hold a few con
 """
 
 import itertools
+import ssl
 
 import httpx
 
@@ -13,10 +14,13 @@ POOLS = 8
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """`POOLS` pools in turn, which share the limits. Proxies and certificates of the environment are not for them."""
+    """`POOLS` pools in turn, which share the limits. Proxies and certificates of the environment are not for them.
 
-    def __init__(self, *, connections: int, kept: int, keepalive_s: float) -> None:
-        tls = httpx.create_ssl_context(trust_env=False)  # once: each would take tens of milliseconds
+    `trust`: whose certificates are accepted; the public authorities' without it.
+    """
+
+    def __init__(self, *, connections: int, kept: int, keepalive_s: float, trust: ssl.SSLContext | None = None) -> None:
+        tls = trust or httpx.create_ssl_context(trust_env=False)  # once: each would take tens of milliseconds
         limits = httpx.Limits(
             max_connections=max(1, connections // POOLS),
             max_keepalive_connections=max(1, kept // POOLS),

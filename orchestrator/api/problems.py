@@ -37,6 +37,11 @@ KINDS: dict[str, tuple[int, str]] = {
     "path_invalid": (400, "The path could be understood in two ways"),
     "target_too_long": (414, "Path and query are too long"),
     "headers_too_large": (431, "The headers are too many or too large"),
+    "not_http": (400, "This is no HTTP"),
+    "request_late": (408, "The request did not come in time"),
+    "unsupported_media_type": (415, "A body of this type is not taken here"),
+    "too_many_requests": (429, "Too many requests; some later ones will be taken"),
+    "too_many_connections": (503, "This node has as many connections as it may"),
     "host_unknown": (421, "This node is not asked under this name"),
     "cross_site": (403, "A page of another site may change nothing"),
     "body_too_large": (413, "The request body is too large"),
@@ -145,6 +150,7 @@ RETRYABLE = frozenset(
         "redis_unavailable",
         "component_stopping",
         "too_many_followers",
+        "too_many_connections",
     }
     | {"read_timed_out", "node_stopped"}
 )

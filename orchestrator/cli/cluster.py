@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.http import Api, api_options, trust
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
 from orchestrator.cli.recover import recover
 from orchestrator.cli.snapshot import snapshot
@@ -191,7 +191,7 @@ def _probe(member: dict[str, Any]) -> dict[str, Any]:
     row |= {name: member.get(name) for name in ("voter", "lag", "release", "api", "raft")}
     try:
         # No token goes there: the address comes from an answer, and /readyz is open.
-        answer = httpx.get(member["api"].rstrip("/") + "/readyz", timeout=PROBE_S, trust_env=False)
+        answer = httpx.get(member["api"].rstrip("/") + "/readyz", timeout=PROBE_S, trust_env=False, verify=trust())
         said = answer.json()
         if said["node"] != member["id"]:
             return {**row, "reason": f"{said['node']} answers at this address"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.cli.exits import Exit, exit_of
-from orchestrator.cli.http import CONNECT_S, addresses
+from orchestrator.cli.http import CONNECT_S, addresses, trust
 from orchestrator.cli.output import Failure, note
 
 SILENCE_S = 15.0
@@ -96,7 +96,7 @@ class Follower:
         timeout = httpx.Timeout(silence, connect=CONNECT_S)
         try:
             with (
-                httpx.Client(timeout=timeout, trust_env=False) as client,
+                httpx.Client(timeout=timeout, trust_env=False, verify=trust()) as client,
                 client.stream("GET", url + self._path, params=self._params, headers=headers) as answer,
             ):
                 if answer.status_code == 204:

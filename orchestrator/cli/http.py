@@ -40,6 +40,17 @@ def addresses(urls: str) -> tuple[str, ...]:
     return found
 
 
+def trust() -> Any:
+    """Whose certificates count: TRIARCH_CA_FILE, and what is shown there, TRIARCH_CERT_FILE and TRIARCH_KEY_FILE."""
+    from framebuffer.errors import TrustUnusable
+    from framebuffer.trust import trust_of
+
+    try:
+        return trust_of()
+    except TrustUnusable as error:
+        raise Failure(error.code, str(error)) from None
+
+
 class Api:
     """Asks the nodes in turn. Every failure is a `Failure` whose code the exit code follows from."""
 
@@ -50,7 +61,9 @@ class Api:
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         self._urls = urls
         # Proxies of the environment are for the outside world, not for the cluster.
-        self._client = httpx.Client(timeout=timeout, headers=headers, follow_redirects=False, trust_env=False)
+        self._client = httpx.Client(
+            timeout=timeout, headers=headers, follow_redirects=False, trust_env=False, verify=trust()
+        )
 
     @classmethod
     def of(cls, urls: str, timeout_s: float) -> "Api":
@@ -118,7 +131,9 @@ class Api:
                     method, base + path, params=params, json=json, content=content, headers=headers
                 )
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                failures.append(f"{base}: {error}")
+                from framebuffer.trust import distrust
+
+                failures.append(f"{base}: {distrust(error) or error}")
                 continue
             except httpx.HTTPError as error:
                 if method in WRITES:
