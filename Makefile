@@ -3,7 +3,7 @@
 
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos sim browser soak lock docs clean
+.PHONY: help demo test check format chaos sim browser soak dashboard lock docs clean
 
 BIN = .venv/bin
 PY = $(BIN)/python
@@ -51,6 +51,11 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/config_reference.py --write
 	@$(PY) tools/playbook_schema.py --write
 	@$(PY) tools/lifecycle_page.py --write
+	@$(PY) tools/client_shapes.py --write
+
+dashboard: ## set up, then: build the dashboard (dashboard/) into orchestrator/dashboard/static; needs Node.js 20 with npm
+	@tools/setup.sh dev
+	@$(PY) tools/dashboard.py --build
 
 lock: ## set up, then: resolve the locked dependencies anew (ARGS=--upgrade for newer versions)
 	@tools/setup.sh dev
@@ -58,5 +63,5 @@ lock: ## set up, then: resolve the locked dependencies anew (ARGS=--upgrade for 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lock.sh $(ARGS)
 
 clean: ## remove .venv, caches and reports
-	@rm -rf .venv .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch
+	@rm -rf .venv .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch dashboard/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

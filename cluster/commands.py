@@ -1,6 +1,7 @@
 """What is replicated, and what comes back.
 
-A command travels as MessagePack (maps, so that a later release may add fields). It carries all that applying it needs:
+A command travels as MessagePack (maps, so that a later release may add fields; what says nothing is left out, so that
+an earlier one reads it). It carries all that applying it needs:
 its id, its time and, for leader-only commands, the epoch; `apply` never asks a clock or a random number.
 """
 
@@ -34,7 +35,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
     index: int
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change of the replicated state."""
 
     kind: str
@@ -49,6 +50,12 @@ class Command(msgspec.Struct, frozen=True):
     """set by leader-only commands: refused with code "fenced" unless it is the current claim's"""
     version: int = 1
     """of the body's layout"""
+    actor: dict[str, str] | None = None
+    """who asked for it; carried for the state machine, and not looked at here. None: the node itself"""
+    key: str = ""
+    """whose request it belongs to: all commands of one request have one key, and no other request may use it"""
+    request: str = ""
+    """tells the request under `key` from another one; goes with `key`"""
 
 
 class Event(msgspec.Struct, frozen=True):

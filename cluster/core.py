@@ -4,13 +4,14 @@ No clock, no randomness, no I/O: `Replica.apply(command, position)` gives the sa
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from cluster.commands import Applied, Command, Epoch, Event, Outcome, Position, plain
 from cluster.errors import SnapshotUnreadable
-from cluster.machine import StateMachine
+from cluster.machine import Led, Replaceable, StateMachine
 from cluster.snapshot_codec import decode_snapshot
 
 CLAIM = "cluster.claim"
@@ -18,6 +19,7 @@ RESTORE = "cluster.restore"
 RESTORE_BYTES_MAX = 64 << 20
 
 FENCED = "fenced"
+KEY_REUSED = "key_reused"
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ class RestoreBody(msgspec.Struct, frozen=True):
 class _Remembered(msgspec.Struct, frozen=True, array_like=True):
     outcome: Outcome
     position: Position
+    key: str = ""
+    request: str = ""
 
 
 class _Saved(msgspec.Struct, frozen=True):
@@ -71,6 +75,8 @@ class Replica:
     `dedup_entries`: how many ids of applied commands are remembered, until a claim says how many. They are forgotten
     in log order, so that every node forgets the same ones; with a bound out of its own settings a node would call a
     duplicate what another one applies.
+
+    A key belongs to the first request that used it for as long as the id of one of its commands is remembered.
     """
 
     def __init__(self, machine: StateMachine, *, dedup_entries: int) -> None:
@@ -79,6 +85,8 @@ class Replica:
         self._dedup_entries = dedup_entries
         # Not a dict: one that loses its first key again and again is searched from its beginning each time.
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
+        self._keys: dict[str, tuple[str, int]] = {}
+        """by key, its request, and how many of its commands are remembered"""
         self._session = ""
         self._parts: list[bytes] = []
 
@@ -88,14 +96,39 @@ class Replica:
         first = None if command.kind == CLAIM else self._remembered.get(command.id)
         if first is not None:
             return Applied(first.outcome, first.position, duplicate=True), ()
+        if command.key and self.request_of(command.key) not in (None, command.request):
+            message = "the key was used for another request; use a new one for each request"
+            return Applied(Outcome(code=KEY_REUSED, message=message), position), ()
         outcome, events = self._decide(command, position)
         if outcome.value is not None:
             outcome = Outcome(plain(outcome.value), outcome.code, outcome.message)
         if command.kind != CLAIM:
-            self._remembered[command.id] = _Remembered(outcome, position)
+            self._remember(command.id, _Remembered(outcome, position, command.key, command.request))
         while len(self._remembered) > self._dedup_entries:
-            self._remembered.popitem(last=False)
+            self._forget(self._remembered.popitem(last=False)[1])
         return Applied(outcome, position), events
+
+    def request_of(self, key: str) -> str | None:
+        """The request that a key belongs to; None where it is free. From any thread, and then as of now."""
+        held = self._keys.get(key)
+        return None if held is None else held[0]
+
+    def _remember(self, command_id: str, row: _Remembered) -> None:
+        self._remembered[command_id] = row
+        if row.key:
+            self._keys[row.key] = (row.request, self._keys.get(row.key, ("", 0))[1] + 1)
+
+    def _forget(self, row: _Remembered) -> None:
+        if not row.key:
+            return
+        request, left = self._keys.pop(row.key)
+        if left > 1:
+            self._keys[row.key] = (request, left - 1)
+
+    def _remember_only(self, rows: list[tuple[str, _Remembered]]) -> None:
+        self._remembered, self._keys = OrderedDict(), {}
+        for command_id, row in rows:
+            self._remember(command_id, row)
 
     def capture(self) -> tuple[bytes, bytes]:
         """(the cluster's own state, the machine's)."""
@@ -109,7 +142,8 @@ class Replica:
         saved = _decode_saved(state)
         self.machine.restore(machine)
         self.claim = saved.claim
-        self._remembered = OrderedDict(saved.remembered)
+        self._tell_of_claim()
+        self._remember_only(saved.remembered)
         self._dedup_entries = saved.dedup_entries or self._dedup_entries
         self._session, self._parts = saved.session, list(saved.parts)
 
@@ -125,7 +159,7 @@ class Replica:
             if command.kind == CLAIM and command.version == 1:
                 return self._claimed(_body(command, ClaimBody), position)
             if command.kind == RESTORE and command.version == 1:
-                return self._restored(_body(command, RestoreBody))
+                return self._restored(_body(command, RestoreBody), command, position)
         except msgspec.MsgspecError as error:
             return Outcome(code="malformed", message=f"{command.kind}: {error}"), ()
         return Outcome(code="unknown_kind", message=f"{command.kind} version {command.version} is not known"), ()
@@ -133,10 +167,15 @@ class Replica:
     def _claimed(self, body: ClaimBody, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
         self.claim = Claim(body.node_id, Epoch(position.term, position.index))
         self._dedup_entries = body.dedup_entries or self._dedup_entries
+        self._tell_of_claim()
         epoch = str(self.claim.epoch)
         return Outcome(value=epoch), (Event("cluster.claimed", body.node_id, {"epoch": epoch}),)
 
-    def _restored(self, body: RestoreBody) -> tuple[Outcome, tuple[Event, ...]]:
+    def _tell_of_claim(self) -> None:
+        if self.claim is not None and isinstance(self.machine, Led):
+            self.machine.led(self.claim.node_id, self.claim.epoch)
+
+    def _restored(self, body: RestoreBody, command: Command, position: Position) -> tuple[Outcome, tuple[Event, ...]]:
         if body.part == 0:
             self._session, self._parts = body.session, []
         if body.session != self._session or body.part != len(self._parts):
@@ -149,17 +188,29 @@ class Replica:
             return Outcome(), ()
         data = b"".join(self._parts)
         self._session, self._parts = "", []
-        before = self.machine.snapshot()
         try:
             snapshot = decode_snapshot(data)
             saved = _decode_saved(snapshot.state)
-            self.machine.restore(snapshot.machine)
+            events = self._replace(snapshot.machine, command, position, snapshot.index)
         except Exception as error:  # noqa: BLE001 - bad input must not stop every node: each refuses it alike
-            self.machine.restore(before)
             return Outcome(code="restore_refused", message=f"{type(error).__name__}: {error}"), ()
         # The claim stays: who leads is a fact of this log, not of the restored one.
-        self._remembered = OrderedDict(saved.remembered)
-        return Outcome(value=snapshot.index), (Event("cluster.restored", "cluster", {"index": snapshot.index}),)
+        self._remember_only(saved.remembered)
+        return Outcome(value=snapshot.index), (
+            Event("cluster.restored", "cluster", {"index": snapshot.index}),
+            *events,
+        )
+
+    def _replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
+        if isinstance(self.machine, Replaceable):
+            return self.machine.replace(data, command, position, index)
+        before = self.machine.snapshot()
+        try:
+            self.machine.restore(data)
+        except Exception:
+            self.machine.restore(before)
+            raise
+        return ()
 
 
 def _body(command: Command, kind: type[_T]) -> _T:

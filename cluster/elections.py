@@ -119,6 +119,7 @@ class Elections(Inbound):
         term = self._SyncObj__raftCurrentTerm + 1
         log.info("stands for election in term %d%s", term, ": the leader hands over" if transfer else "")
         self._counters.elections += 1
+        self._counters.handed_over = transfer
         self._SyncObj__raftLeader = None
         self._SyncObj__setCurrentTerm(term, self._settings.node_id)
         self._SyncObj__setState(CANDIDATE)

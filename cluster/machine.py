@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from cluster.commands import Command, Event, Outcome, Position
+from cluster.commands import Command, Epoch, Event, Outcome, Position
 
 
 class StateMachine(Protocol):
@@ -37,6 +37,27 @@ class Levelled(Protocol):
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command of this kind and version is known."""
+        ...
+
+
+@runtime_checkable
+class Replaceable(Protocol):
+    """A state machine of which something belongs to the log that it stands in, and outlives a restore from a backup."""
+
+    def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
+        """As `restore`, by `command` at `position`, but keep that. `index`: where in its own log `data` was taken.
+
+        When it raises, nothing has changed.
+        """
+        ...
+
+
+@runtime_checkable
+class Led(Protocol):
+    """A state machine that wants to know under whose leadership the commands are applied that follow."""
+
+    def led(self, node_id: str, epoch: Epoch) -> None:
+        """A claim was applied, or came with a snapshot of the log."""
         ...
 
 

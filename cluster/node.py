@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, TypeVar
 
 from cluster.applying import Answer
-from cluster.commands import Applied, Change, Command, Epoch, encode
+from cluster.commands import Applied, Command, Epoch, encode
 from cluster.core import Claim, Replica
 from cluster.datadir import DataDir
 from cluster.errors import (
@@ -31,7 +31,7 @@ from cluster.sockets import SocketReactor
 from cluster.status import MemberStatus, Status, members_of, status_of
 from cluster.ticker import Ticker
 from cluster.view import Batch, Counters, Sink, View
-from cluster.watching import Changes, Ending, LeadershipWatch, Pulse
+from cluster.watching import Changes, Ending, LeadershipWatch, Pulse, Watch
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +172,19 @@ class Cluster(Operations):
         if behind:
             raise KindUnsupported(command.kind, command.version, behind)
 
+    def level(self) -> int:
+        """The least level of all members, see `Levelled`: 1 as long as one was never met, or where there are none."""
+        if self._levels is None:
+            return 1
+        view, own = self._view(), self.settings.node_id
+        others = [member.id for member in view.membership.members if member.id != own]
+        met = [view.met[each].level if each in view.met else 1 for each in others]
+        return min([self._levels.level, *met])
+
+    def request_of(self, key: str) -> str | None:
+        """The request to which a command's key belongs as of what is applied here; None where it is free."""
+        return self._replica.request_of(key)
+
     async def read(
         self,
         query: Callable[[Any], T],
@@ -226,7 +239,7 @@ class Cluster(Operations):
 
     # ── What happens ────────────────────────────────
 
-    def watch(self, from_index: int | None = None) -> AsyncIterator[Change]:
+    def watch(self, from_index: int | None = None) -> Watch:
         """The events of applied commands in log order, from index `from_index` on (None: from now on), on any member.
 
         Compacted when changes from there on are not held here any more, or the consumer has fallen behind what is held.

@@ -111,11 +111,12 @@ class Operations:
         """The whole state here as of now, checksummed: what `restore` takes."""
         return await self._call(lambda raft, answer: raft.post(answer, raft.capture()), timeout)  # type: ignore[no-any-return]
 
-    async def restore(self, data: bytes, *, timeout: float = 30.0) -> Applied:
+    async def restore(self, data: bytes, *, actor: dict[str, str] | None = None, timeout: float = 30.0) -> Applied:
         """Replace the state on all members by a snapshot's; who leads is not part of it. On the leader only.
 
-        SnapshotUnreadable before anything is proposed; a snapshot that the state machine does not take changes nothing
-        and gives an outcome with code "restore_refused". Otherwise as `propose`.
+        `actor`: who asked for it, as in `Command`. SnapshotUnreadable before anything is proposed; a snapshot that the
+        state machine does not take changes nothing and gives an outcome with code "restore_refused". Otherwise as
+        `propose`.
         """
         decode_snapshot(data)
         session = uuid.uuid4().hex
@@ -125,7 +126,8 @@ class Operations:
         applied: Applied | None = None
         for part in range(parts):
             body = RestoreBody(session, part, parts, data[part * size : (part + 1) * size])
-            command = Command(RESTORE, encode_body(body), f"{RESTORE}/{session}/{part}", time.time())
+            command_id = f"{RESTORE}/{session}/{part}"
+            command = Command(RESTORE, encode_body(body), command_id, time.time(), actor=actor)
             applied = await self._propose(command, max(0.01, deadline - time.monotonic()))
             if not applied.outcome.ok:
                 break

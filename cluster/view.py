@@ -29,6 +29,8 @@ class Counters(msgspec.Struct):
     """appended here"""
     takeover_s: float = 0.0
     """of the latest leadership here: from when the former leader was last heard to the claim applied"""
+    handed_over: bool = False
+    """the latest election that this node stood for was asked for by the leader before"""
 
 
 class View(msgspec.Struct, frozen=True):

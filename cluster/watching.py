@@ -83,13 +83,19 @@ class Changes:
         skip = sum(1 for change in self._ring if change.index < from_index)
         return Watch(self, self._dropped + skip)
 
+    def held(self, sequence: int) -> Change | None:
+        """The change with this running number; None when it has not come yet. Compacted."""
+        if sequence < self._dropped:
+            raise Compacted(self._first_index)
+        at = sequence - self._dropped
+        return self._ring[at] if at < len(self._ring) else None
+
     async def next(self, sequence: int) -> Change:
         """The change with this running number. Compacted; StopAsyncIteration at the end."""
         while True:
-            if sequence < self._dropped:
-                raise Compacted(self._first_index)
-            if sequence - self._dropped < len(self._ring):
-                return self._ring[sequence - self._dropped]
+            change = self.held(sequence)
+            if change is not None:
+                return change
             if self._ending.ended:
                 raise self._ending.stop()
             await self._pulse.wait()
@@ -110,6 +116,12 @@ class Watch:
         """The next change."""
         change = await self._changes.next(self._sequence)
         self._sequence += 1
+        return change
+
+    def poll(self) -> Change | None:
+        """The next change if it is there already. Compacted."""
+        change = self._changes.held(self._sequence)
+        self._sequence += change is not None
         return change
 
 

@@ -1,7 +1,8 @@
 """A channel: the cameras of one process that share a shard of the streams, in batches over all of them.
 
 One task sends: it gathers what may go now, camera by camera in turn, and repeats a batch until the server has answered.
-A repeat is harmless: the server knows camera and sequence. Another task tells the ledger which frames were given up.
+A repeat is harmless: the server knows camera and sequence. Another task tells the ledger which frames were given up, a
+third leaves the cameras' last pictures.
 The answers carry the level of backpressure; while it holds frames back and nothing is sent, it is read again.
 """
 
@@ -21,6 +22,7 @@ from framebuffer.errors import CameraSuperseded, NotDurable, ProducerClosed
 from framebuffer.errors import RedisUnavailable as Unavailable
 from framebuffer.line import Line
 from framebuffer.outbox import Outbox
+from framebuffer.picture_record import PictureRecord
 from framebuffer.pressure import Level
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
@@ -34,8 +36,8 @@ _REOPEN_S = 0.05
 
 
 class Channel:
-    """Uses one connection of ``redis``, and a second one while frames are dropped; ``close`` closes both, and
-    ``streams``.
+    """Uses one connection of ``redis``, and others while frames are dropped or pictures are left; ``close`` closes all
+    of them, and ``streams``.
     """
 
     def __init__(self, redis: Redis, streams: FrameStreams, durability: Durability) -> None:
@@ -48,6 +50,7 @@ class Channel:
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
         self._dropped = DropRecord(self._streams, self._lines.values, self._reopen)
+        self._pictures = PictureRecord(redis, streams.keys)
         self._turns = Turns(self._dropped.want)
         self._work = asyncio.Event()
         self._failure: Exception | None = None
@@ -61,14 +64,14 @@ class Channel:
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
-    async def open(self, outbox: Outbox) -> Line:
-        """Open a camera; waits for as long as the server is unavailable.
+    async def open(self, outbox: Outbox, pictures_every_s: float = 0.0) -> Line:
+        """Open a camera; waits for as long as the server is unavailable. ``pictures_every_s`` 0: it leaves none.
 
         Errors: RedisRefused, RedisUnsupported, ProducerClosed; ValueError when this gateway has the camera already.
         """
         if self._closed or self._failure is not None:
             raise self._failure or ProducerClosed(outbox.camera_id)
-        line = Line(outbox)
+        line = Line(outbox, pictures_every_s)
         if self._lines.setdefault(outbox.camera_id, line) is not line:
             raise ValueError(f"camera {outbox.camera_id} is open on this gateway already")
         try:
@@ -79,6 +82,7 @@ class Channel:
         if not self._tasks:
             self._start(self._send(), "channel")
             self._start(self._dropped.run(), "dropped frames")
+            self._start(self._pictures.run(), "pictures")
         return line
 
     async def _open(self, line: Line) -> None:
@@ -217,6 +221,7 @@ class Channel:
         """Returns what must be published again: frames of cameras that a failover made the server forget."""
         answered: dict[str, Line] = {}
         superseded: dict[str, tuple[Line, str]] = {}
+        now = time.monotonic()
         for (line, frame), status in zip(batch, statuses, strict=True):
             kind, _, token = status.partition(":")
             if kind == "superseded":
@@ -224,6 +229,8 @@ class Channel:
                 continue
             if said := line.outbox.answered(frame, status, repeated=repeated):
                 log.error("camera %s: %s", line.outbox.camera_id, said)
+            if kind == "ok":
+                self._pictures.published(line, frame, now)
             answered[line.outbox.camera_id] = line
         for line in answered.values():
             self._turns.enqueue(line, time.monotonic())

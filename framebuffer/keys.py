@@ -145,6 +145,10 @@ class Keys(msgspec.Struct, frozen=True):
         """The bytes of a frame that is too large to travel in the streams."""
         return f"{self.prefix}:payload:{camera_id}:{sequence}"
 
+    def picture(self, camera_id: str) -> str:
+        """The last picture that a camera's producer left; it expires by itself (see ``framebuffer.pictures``)."""
+        return f"{self.prefix}:picture:{camera_id}"
+
     @property
     def ledgers(self) -> str:
         """Hash: the record of each camera that was ever opened (msgpack: counters and watermarks)."""

@@ -13,8 +13,10 @@ __all__ = ["Line"]
 class Line:
     """Made and driven by the gateway; a producer waits on it. One event loop uses it."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, pictures_every_s: float = 0.0) -> None:
         self.outbox = outbox
+        self.pictures_every_s = pictures_every_s
+        self.picture_due = 0.0 if pictures_every_s else math.inf  # when the next one may be left
         self.session: CameraSession | None = None
         self.known: frozenset[str] = frozenset()
         """Tokens that the server may hold after a rollback. Any other is a rival's."""

@@ -7,6 +7,7 @@ of those stands in the ledger with its reason.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
 from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext
 from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
+from framebuffer.pictures import DEFAULT_EVERY_S
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
 from framebuffer.streams import DEFAULT_INLINE_BYTES_MAX
@@ -49,6 +51,9 @@ class FrameProducer:
 
     ``tracing``: makes the root of a frame's trace a `publish` span, for the share of frames that it records. Without
     it each frame has a trace context all the same, and only one that the caller gives can be recorded.
+
+    ``pictures_every_s``: at most so often a published JPEG, PNG or WebP of up to 512 KiB is kept as the camera's last
+    picture, for people who look; 0: never. No frame waits for that.
     """
 
     def __init__(
@@ -68,11 +73,15 @@ class FrameProducer:
         keys: Keys | None = None,
         timeout_s: float = 2.0,
         tracing: ProducerTracing | None = None,
+        pictures_every_s: float = DEFAULT_EVERY_S,
     ) -> None:
         self.camera_id = check_name("camera", camera_id)
         self._outbox = Outbox(camera_id, Policy(policy, deadline_s, urgent), buffer=buffer, ended=self._end_span)
         self._tracing = tracing
         self._spans: dict[str, OpenSpan] = {}  # of frames in the outbox, by traceparent
+        if not 0 <= pictures_every_s < math.inf:
+            raise ValueError(f"pictures_every_s is seconds, 0 for no pictures; it is {pictures_every_s}")
+        self._pictures_every_s = pictures_every_s
         self._max_payload = max_payload
         self._drain_s = drain_s
         self._own: FrameGateway | None = None
@@ -120,7 +129,7 @@ class FrameProducer:
         """
         if self._line is None:
             self._channel = self._gateway.channel_of(self.camera_id)
-            self._line = await self._channel.open(self._outbox)
+            self._line = await self._channel.open(self._outbox, self._pictures_every_s)
 
     async def flush(self) -> None:
         """Until all accepted frames are confirmed, or dropped and recorded. Errors: those that end the producer."""

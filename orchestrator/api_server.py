@@ -24,10 +24,12 @@ KEEPALIVE_S = 30
 BACKLOG = 2048
 HANDSHAKE_S = 10.0
 SHUTDOWN_S = 2.0
-WEBSOCKET_BYTES_MAX = 64 << 10
-"""Of one message of a client, which has hardly anything to say."""
-WEBSOCKET_PING_S = 20.0
 FILES_WANTED = 65_536
+WS_BYTES_MAX = 16 << 10
+"""Of one message from a client: none has anything to say."""
+WS_QUEUE_MAX = 4
+WS_PING_S = 10.0
+"""Between pings, and until one that is not answered ends the connection."""
 
 
 class ApiServer(uvicorn.Server):
@@ -45,11 +47,11 @@ class ApiServer(uvicorn.Server):
                 app,
                 http=functools.partial(BoundedConnection, bounds=bounds, figures=figures),  # type: ignore[arg-type]
                 ws="websockets-sansio",
-                ws_max_size=WEBSOCKET_BYTES_MAX,
-                ws_max_queue=16,
-                ws_ping_interval=WEBSOCKET_PING_S,
-                ws_ping_timeout=WEBSOCKET_PING_S,
-                ws_per_message_deflate=False,  # a third of a megabyte a connection
+                ws_max_size=WS_BYTES_MAX,
+                ws_max_queue=WS_QUEUE_MAX,
+                ws_ping_interval=WS_PING_S,
+                ws_ping_timeout=WS_PING_S,
+                ws_per_message_deflate=False,
                 h11_max_incomplete_event_size=HEAD_BYTES_MAX,
                 log_config=None,
                 access_log=False,
@@ -60,6 +62,13 @@ class ApiServer(uvicorn.Server):
             )
         )
         self._tls = tls
+
+    def cut(self, client: tuple[str, int]) -> None:
+        """Break the connection of a client that takes nothing any more: closing would wait for it."""
+        for protocol in list(self.server_state.connections):
+            transport = getattr(protocol, "transport", None)
+            if transport is not None and getattr(protocol, "client", None) == client:
+                transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -210,13 +210,19 @@ class ComponentRegistry:
             == held
         ):
             return Result(value=held.public()), []
-        return self._stored(row, "component.registered" if held is None else "component.registered_again")
+        if held is None:
+            return self._stored(row, "component.registered")
+        result, events = self._stored(row, "component.registered_again")
+        if held.groups != row.groups:  # whoever shows groups has to look at those that it left, too
+            events = [event._replace(data={**event.data, "left": list(held.groups)}) for event in events]
+        return result, events
 
     def _unregister(self, command: Unregister) -> Applied:
         if command.id not in self.rows:
             return _unknown(command.id)
+        held = self.rows[command.id]
         self.rows = {key: row for key, row in self.rows.items() if key != command.id}
-        return Result(), [ComponentEvent("component.unregistered", command.id, {})]
+        return Result(), [ComponentEvent("component.unregistered", command.id, {"groups": list(held.groups)})]
 
     def _observe(self, command: Observe) -> Applied:
         held = self.rows.get(command.id)

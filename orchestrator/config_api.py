@@ -135,6 +135,13 @@ class ApiSettings(Section):
         description="Addresses or networks (`10.0.0.0/8`) of proxies in front of this node: what they say in "
         "`X-Forwarded-For` counts as the client's address. Nobody else is believed.",
     )
+    tokens_stale_s: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        description="A node that has heard no leader for so long refuses every token but `api.token`: one may have "
+        "been revoked meanwhile.",
+    )
     connections_max: int = Field(
         default=4096, ge=16, le=100_000, description="Connections at once; one more is answered 503 and closed."
     )

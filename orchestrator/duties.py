@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import httpx
 import msgspec
 
-from cluster import Applied, Epoch
+from cluster import Applied, Counters, Epoch
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.health import Heartbeat
 from framebuffer.metrics import FrameMetrics
@@ -23,9 +23,12 @@ from orchestrator.config import NodeConfig
 from orchestrator.events import HEARTBEAT, CommandAnswer, Event
 from orchestrator.frame_duty import DispatchDuty
 from orchestrator.leadership import Duty
+from orchestrator.leadership_note import LeadershipNote
+from orchestrator.leaderships import Noted
 from orchestrator.logs import about
 from orchestrator.monitoring.alert_commands import Notified, Record
 from orchestrator.monitoring.alert_duty import AlertDuty
+from orchestrator.monitoring.evaluation import NO_SUBJECT
 from orchestrator.monitoring.frame_figures import FrameFigures
 from orchestrator.monitoring.history import History
 from orchestrator.monitoring.notice_duty import NoticeDuty
@@ -73,6 +76,7 @@ class Duties:
         playbooks: PlaybookParts,
         events: Events | None = None,
         link: CommandLink | None = None,
+        counters: Callable[[], Counters] = Counters,
     ) -> None:
         async def propose_health(body: Health) -> Applied:
             return await propose(body.kind, body, epoch=epoch)
@@ -170,13 +174,14 @@ class Duties:
             least=config.monitoring.notify_from,
         )
         view = PlantView(state, playbooks.books.newest, self._metrics_of)
+        self._figures = FrameFigures(self.pressure.figures, metrics, state.processors, self.processors.gates)
         self.alerts: AlertDuty = AlertDuty(
             state.alerts,
             state.components,
             propose_alerts,
             facts=lambda: view.world().components,
             history=history,
-            figures=FrameFigures(self.pressure.figures, metrics, state.processors, self.processors.gates),
+            figures=self._figures,
         )
         self.playbooks = PlaybookDuty(
             state,
@@ -200,6 +205,11 @@ class Duties:
             watch=playbooks.watch,
             applied=playbooks.applied,
         )
+
+        async def propose_note(body: Noted) -> Applied:
+            return await propose(body.kind, body, epoch=epoch)
+
+        self.note = LeadershipNote(epoch, config.node.id, counters, propose_note)
         self.in_order: Sequence[Duty] = (
             self.dispatch,
             self.processors,
@@ -210,6 +220,7 @@ class Duties:
             self.triggers,
             self.alerts,
             self.notices,
+            self.note,
         )
         """Dispatch first: every millisecond before the fence is written is one in which no frame moves."""
 
@@ -261,6 +272,14 @@ class Duties:
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         seen = self.plant.observation(component_id)
         return {} if seen is None else seen.public(time.monotonic())
+
+    def frame_figures(self) -> Mapping[str, Any]:
+        found = self._figures(time.monotonic())
+        return {
+            "dispatch_p95_s": found.get("dispatch_p95_s", {}).get(NO_SUBJECT),
+            "oldest_frame_s": found.get("oldest_frame_s"),
+            "lost": found.get("frames_lost", {}).get(NO_SUBJECT),
+        }
 
     def supervised(self) -> list[dict[str, str]]:
         """What the supervision decided in its last tick, and why."""

@@ -14,7 +14,6 @@ import gc
 import logging
 import signal
 import time
-import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -25,7 +24,7 @@ import uvloop
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from cluster import Applied, Cluster, ClusterError, Command, Epoch
+from cluster import Applied, Cluster, ClusterError, Epoch
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.health_pull import health_client
 from framebuffer.metrics import FrameMetrics
@@ -48,6 +47,7 @@ from orchestrator.monitoring.history import History
 from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbook_parts import PlaybookParts
 from orchestrator.playbooks.clock import PlantClock
+from orchestrator.proposing import Proposals
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.rate import Rate
 from orchestrator.redis_link import RedisLink
@@ -72,6 +72,7 @@ class Node:
         self._clock = PlantClock()
         self.state = TimedState(self._clock)
         self.cluster = Cluster(config.cluster_settings(), self.state)
+        self.proposals = Proposals(self.cluster, self.state)
         self.registry = CollectorRegistry()
         self.metrics = FrameMetrics(self.registry, node_id=config.node.id, version=metadata.version("triarch"))
         self.registry.register(RaftFigures(self.cluster))
@@ -115,15 +116,10 @@ class Node:
         self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
     ) -> Applied:
         """Replicate a typed body. A repeat under the same ``command_id`` answers what the first one did."""
-        command = Command(
-            kind=kind,
-            body=msgspec.msgpack.encode(body),
-            id=command_id or uuid.uuid4().hex,
-            time=time.time(),
-            epoch=epoch,
-            version=_layout(type(body)),
-        )
-        return await self.cluster.propose(command)
+        return await self.proposals.propose(kind, body, command_id=command_id, epoch=epoch)
+
+    def tokens_asked_for(self) -> bool:
+        return self.state.access.enforced
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
@@ -189,6 +185,7 @@ class Node:
             router=self._router,
             playbooks=self.playbooks,
             history=self.history,
+            counters=self.cluster.counters,
         )
         # Later: what has to be gone through for it must not hold up a takeover.
         asyncio.get_running_loop().call_soon(self.playbooks.spans.taken_over, self._clock.now())
@@ -218,6 +215,7 @@ class Node:
             raise
         self._app = build_app(self, self._edge.peers)
         self._server = self._edge.server(self._app)
+        self._app.state.watching.cut = self._server.cut
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
@@ -278,6 +276,7 @@ class Node:
             await self._hand_over()
             if self._app is not None:
                 self._app.state.following.stop()
+                await self._app.state.watching.stop()
             if self._server is not None:
                 self._server.should_exit = True
             for task in self._tasks:
@@ -296,12 +295,6 @@ class Node:
             log.info("leadership is not handed over: %s", error)
         else:
             log.info("leadership is handed over: epoch %s", epoch)
-
-
-def _layout(body: type[msgspec.Struct]) -> int:
-    """The version of a body's layout: its class says it. A field of that name belongs to the command itself."""
-    version = getattr(body, "version", 1)
-    return version if isinstance(version, int) else 1
 
 
 @contextlib.asynccontextmanager

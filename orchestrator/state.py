@@ -5,11 +5,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from cluster.commands import Command, Event, Outcome, Position
+from cluster.commands import Command, Epoch, Event, Outcome, Position
 from framebuffer import registry as processors
+from orchestrator.access.tokens import KINDS as TOKEN_KINDS
+from orchestrator.access.tokens import TokenRegistry
+from orchestrator.audit.chain import AuditChain, Note
+from orchestrator.audit.entering import entered, restored
 from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.leaderships import Leaderships, Noted
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
@@ -32,15 +37,21 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS)},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS, *TOKEN_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
+    (Note.kind, 1): 3,
+    (Noted.kind, 1): 3,
 }
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
 every member runs that release, because one that does not know it could not apply it.
 """
+
+
+AUDIT_LEVEL = LEVELS[Note.kind, 1]
+"""From which on a node enters commands with an actor."""
 
 
 class _Part(Protocol):
@@ -51,7 +62,8 @@ class _Part(Protocol):
 
 
 class PlantState:
-    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology.
+    """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology,
+    access (tokens).
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -61,20 +73,38 @@ class PlantState:
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:
+        self.applied = 0
+        """The index of the newest command here, 0 until there is one; not of the state itself."""
         self.components = ComponentRegistry()
         self.processors = processors.ProcessorRegistry()
         self.variables = VariableRegistry()
         self.executions = ExecutionRegistry(self.variables)
         self.alerts = AlertRegistry()
         self.topology = TopologyRegistry()
+        self.access = TokenRegistry()
+        self.audit = AuditChain()
+        self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`."""
         return LEVELS.get((kind, version), 1)
 
+    def led(self, node_id: str, epoch: Epoch) -> None:  # noqa: ARG002
+        """See `cluster.Led`."""
+        self.audit.epoch = str(epoch)
+
     def apply(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
-        """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise."""
+        """Apply one command. Refusals are outcomes with a code; nothing that a command holds makes this raise.
+
+        Who asked for a change, and what it changed, is entered in the audit.
+        """
+        if command.actor is None:
+            return self._applied(command, position)
+        return entered(self, command, position, self._applied)
+
+    def _applied(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         place = (position.term, position.index)
+        self.applied = position.index
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -104,6 +134,12 @@ class PlantState:
                     components=self.components.rows,
                 )
                 return Outcome(ordered.value, ordered.code, ordered.message), [Event(*move) for move in moves]
+            if command.kind in TOKEN_KINDS:
+                granted, grants = self.access.apply(command.kind, command.body)
+                return Outcome(granted.value, granted.code, granted.message), [Event(*grant) for grant in grants]
+            if command.kind == Noted.kind:
+                ours, led = self.leaderships.apply(command.body, time=command.time)
+                return Outcome(ours.value, ours.code, ours.message), [Event(*each) for each in led]
         message = f"{command.kind} version {command.version} is not known to this release"
         return Outcome(code="unknown_command", message=message), ()
 
@@ -112,6 +148,17 @@ class PlantState:
         copy = PlantState()
         copy.components.rows = self.components.rows
         copy.topology.adopt(self.topology)
+        return copy
+
+    def whole(self) -> "PlantState":
+        """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
+        copy = self.still()
+        copy.applied = self.applied
+        copy.processors.rows = self.processors.rows
+        copy.variables.rows = self.variables.rows
+        copy.executions.adopt(self.executions)
+        copy.alerts.adopt(self.alerts)
+        copy.leaderships.rows = self.leaderships.rows
         return copy
 
     def snapshot(self) -> bytes:
@@ -123,16 +170,40 @@ class PlantState:
         }
         if not self.variables.untouched:
             tree |= {"format": 2, "variables": self.variables.snapshot()}
-        newer: Mapping[str, _Part] = {"executions": self.executions, "alerts": self.alerts, "topology": self.topology}
+        newer: Mapping[str, _Part] = {
+            "executions": self.executions,
+            "alerts": self.alerts,
+            "topology": self.topology,
+            "access": self.access,
+            "audit": self.audit,
+            "leaderships": self.leaderships,
+        }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
             tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
         return msgspec.msgpack.encode(tree)
 
+    def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
+        """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it.
+
+        See `cluster.Replaceable`.
+        """
+        kept = AuditChain()
+        kept.adopt(self.audit)
+        self.restore(data)
+        backup = self.audit.head()
+        self.audit.adopt(kept)
+        if command.actor is None and kept.untouched:
+            return ()
+        return restored(self.audit, command, position, index=index, data=data, backup=backup)
+
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
         components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
         executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
+        access = TokenRegistry()
+        audit = AuditChain()
+        leaderships = Leaderships()
         try:
             tree: Any = msgspec.msgpack.decode(data)
             found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
@@ -148,6 +219,12 @@ class PlantState:
                 alerts.restore(tree["alerts"])
             if "topology" in tree:
                 topology.restore(tree["topology"])
+            if "access" in tree:
+                access.restore(tree["access"])
+            if "audit" in tree:
+                audit.restore(tree["audit"])
+            if "leaderships" in tree:
+                leaderships.restore(tree["leaderships"])
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
         # The rows are exchanged, not the registries: others hold on to those.
@@ -157,3 +234,6 @@ class PlantState:
         self.executions.adopt(executions)
         self.alerts.adopt(alerts)
         self.topology.adopt(topology)
+        self.access.adopt(access)
+        self.audit.adopt(audit)
+        self.leaderships.rows = leaderships.rows

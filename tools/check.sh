@@ -26,6 +26,8 @@ check docs python tools/check_docs.py
 check config-page python tools/config_reference.py --check
 check schema python tools/playbook_schema.py --check
 check lifecycle python tools/lifecycle_page.py --check
+check shapes python tools/client_shapes.py --check
+check dashboard python tools/dashboard.py --check
 
 if [ -n "$failed" ]; then
   echo "make check: failed:$failed" >&2

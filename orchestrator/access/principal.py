@@ -26,6 +26,8 @@ class Principal:
     token of the configuration, which the nodes have too), `open` (a node on loopback where nothing is asked for).
     `id`: of the token, or the provider's subject; a stable name for rates and for the audit, never a secret.
     `subject`: the component or processor that a machine's token belongs to, None for people.
+    `until`: unix seconds at which what was shown ends at the latest, as far as that was known then; None: no end.
+    `generation`: which of a token's secrets was shown; a rotation makes the next.
     """
 
     kind: str
@@ -33,6 +35,8 @@ class Principal:
     role: Role
     name: str = ""
     subject: str | None = None
+    until: float | None = None
+    generation: int = 0
 
 
 OPEN = Principal(kind="open", id="open", role=Role.ADMIN, name="open")

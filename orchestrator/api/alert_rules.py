@@ -47,7 +47,7 @@ _ETAGGED = {"headers": {"ETag": {"description": "The revision.", "schema": {"typ
 async def rules(read: Read) -> list[AlertRule]:
     """Ordered by name, the disabled ones too."""
     held, effective = await read(lambda plant: (plant.alerts.rules, plant.alerts.effective()))
-    return [_shown(rule, held.get(name)) for name, rule in sorted(effective.items())]
+    return [shown_rule(rule, held.get(name)) for name, rule in sorted(effective.items())]
 
 
 @router.get(
@@ -59,7 +59,7 @@ async def rule(read: Read, name: RuleName, response: Response) -> AlertRule:
     held, effective = await read(lambda plant: (plant.alerts.rules, plant.alerts.effective()))
     if name not in effective:
         raise Problem("alert_rule_unknown", f"there is no alert rule {name}")
-    shown = _shown(effective[name], held.get(name))
+    shown = shown_rule(effective[name], held.get(name))
     response.headers["ETag"] = f'"{shown.revision}"'
     return shown
 
@@ -81,7 +81,7 @@ async def set_rule(
     told = applied.outcome.value
     response.status_code = 201 if told["created"] else 200
     response.headers["ETag"] = f'"{told["revision"]}"'
-    return _shown(wanted, RuleRow(rule=wanted, revision=told["revision"], time=told["time"]))
+    return shown_rule(wanted, RuleRow(rule=wanted, revision=told["revision"], time=told["time"]))
 
 
 @router.delete(
@@ -95,7 +95,7 @@ async def delete_rule(ask: Ask, name: RuleName, if_match: IfMatchOrZero = None) 
     await ask.propose(DeleteRule.kind, DeleteRule(name=name, if_revision=revision_of(if_match)))
 
 
-def _shown(rule: Rule, row: RuleRow | None) -> AlertRule:
+def shown_rule(rule: Rule, row: RuleRow | None) -> AlertRule:
     return AlertRule(
         **builtins(rule), revision=0 if row is None else row.revision, shipped=rule.name in default_rules()
     )

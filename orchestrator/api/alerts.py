@@ -155,12 +155,12 @@ async def alerts(
     shown: list[Alert] = []
     if state in ("firing", "open", "all"):
         rows = sorted(firing.values(), key=lambda row: (-_rank(row.severity), row.fired_time, row.id))
-        shown += [_shown(row, silences, now) for row in rows]
+        shown += [shown_alert(row, silences, now) for row in rows]
     duties = ask.node.duties()
     if state in ("pending", "open", "all") and duties is not None:
         shown += [_pending(each, rules.get(each.rule)) for each in duties.alerts.pending()]
     if state in ("resolved", "all"):
-        shown += [_shown(row, silences, now) for row in reversed(resolved)]
+        shown += [shown_alert(row, silences, now) for row in reversed(resolved)]
     return [alert for alert in shown if severity in (None, alert.severity) and rule in (None, alert.rule)]
 
 
@@ -169,7 +169,7 @@ async def alert(read: Read, alert_id: AlertId) -> Alert:
     row, silences = await read(lambda plant: (plant.alerts.get(alert_id), plant.alerts.silences))
     if row is None:
         raise Problem("alert_unknown", f"there is no alert {alert_id}, or it is forgotten")
-    return _shown(row, silences, time.time())
+    return shown_alert(row, silences, time.time())
 
 
 @router.post(
@@ -190,7 +190,7 @@ async def silences(read: Read) -> list[SilenceShown]:
     now = time.time()
     holding = active(rows, now)
     over = sorted((row for row in rows.values() if row.until <= now), key=lambda row: (-row.until, row.id))
-    return [_silence(row, now) for row in (*holding, *over)]
+    return [shown_silence(row, now) for row in (*holding, *over)]
 
 
 @router.post(
@@ -217,7 +217,7 @@ async def silence(ask: Ask, body: SilenceRequest, response: Response) -> Silence
     applied = await ask.propose(Silence.kind, command)
     row = SilenceRow(**applied.outcome.value)
     response.headers["Location"] = f"/v1/silences/{row.id}"
-    return _silence(row, now)
+    return shown_silence(row, now)
 
 
 @router.delete(
@@ -234,7 +234,7 @@ def _rank(severity: str) -> int:
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
-def _shown(row: AlertRow, silences: Mapping[str, SilenceRow], now: float) -> Alert:
+def shown_alert(row: AlertRow, silences: Mapping[str, SilenceRow], now: float) -> Alert:
     fields = msgspec.to_builtins(row)
     del fields["told"]
     state = "FIRING" if row.firing else "RESOLVED"
@@ -261,5 +261,5 @@ def _pending(each: Pending, rule: Rule | None) -> Alert:
     )
 
 
-def _silence(row: SilenceRow, now: float) -> SilenceShown:
+def shown_silence(row: SilenceRow, now: float) -> SilenceShown:
     return SilenceShown(**{**msgspec.to_builtins(row), "severity": row.severity or None, "active": row.until > now})

@@ -3,11 +3,13 @@
 AnswerHeaders           what browsers go by: no sniffing, no caching, which pages may ask
   Envelope              who answers, problem documents, figures by route
     Admission           paths and headers that make no sense, pages of other sites; where the request came from first
-      BearerToken       401 before anything else is looked at
+      Dashboard         its files, which need no token
+      Authorise         401 and 403 before anything else is looked at
         Intake          the body, bounded; the Idempotency-Key
-          EventDesk           events, before a route is looked for
-            ForwardToLeader   one hop, or answered here
-              routes
+          OwnBody       what a machine says of itself in the body
+            EventDesk           events, before a route is looked for
+              ForwardToLeader   one hop, or answered here
+                routes
 """
 
 import importlib.metadata
@@ -23,8 +25,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from orchestrator.api import (
+    access,
     alert_rules,
     alerts,
+    cameras,
     cluster,
     component_metrics,
     components,
@@ -36,23 +40,30 @@ from orchestrator.api import (
     journal,
     metrics,
     plans,
+    playbook_drafts,
     playbook_runs,
     playbooks,
     policies,
     processors,
     variables,
+    watch,
 )
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
+from orchestrator.api.dashboard import Dashboard
 from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.gate import Gate
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
-from orchestrator.api.security import OPEN_PATHS, BearerToken
+from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_rows import Rows
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -69,6 +80,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     """
     client = new_client(trust)
     listener = events.NodeListener(node)
+    gate = Gate(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -88,19 +100,26 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
             Middleware(AnswerHeaders, node=node),
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(Admission, node=node),
-            Middleware(BearerToken, token=node.config.api_token()),
+            Middleware(Dashboard, node=node),
+            Middleware(Authorise, gate=gate, node_id=node.config.node.id),
             Middleware(Intake),
+            Middleware(OwnBody),
             Middleware(EventDesk, node=node, listener=listener, client=client),
             Middleware(ForwardToLeader, node=node, client=client),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
     app.state.node = node
-    app.state.following = Following(node)
+    app.state.gate = gate
+    app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
+    app.state.watching = Hub(node, Rows(node, app.state.shelf))
+    app.state.figures = Figures(node, client)
+    app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(access.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)
@@ -110,14 +129,17 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.include_router(plans.router)
     app.include_router(events.router)
     app.include_router(executions.router)
+    app.include_router(cameras.router)
     app.include_router(frames.router)
     app.include_router(journal.router)
+    app.include_router(playbook_drafts.router)
     app.include_router(playbooks.router)
     app.include_router(playbook_runs.router)
     app.include_router(variables.router)
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(watch.router)
     _document(app, secured=node.config.api_token() is not None)
     return app
 
@@ -142,13 +164,13 @@ def _document(app: FastAPI, *, secured: bool) -> None:
             schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
             definitions = schema.pop("$defs", {})
             parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
-            if secured:
-                parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-                document["security"] = [{"bearer": []}]
+            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"bearer": []}] if secured else [{}, {"bearer": []}]
             for path in OPEN_PATHS:
                 for operation in document["paths"][path].values():
                     operation["security"] = []
-                    del operation["responses"]["401"]
+                    for status in ("401", "403"):
+                        operation["responses"].pop(status, None)
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -1,12 +1,12 @@
 """The cluster itself: who leads, who is reachable, handing leadership over; below it the members, and backups."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api import backup, members
-from orchestrator.api.asking import Ask, Read
+from orchestrator.api.asking import Ask, Read, builtins
 from orchestrator.api.documented import READ, problems
 from orchestrator.api.health import epoch_text
 from orchestrator.api.members import Member, rows_of
@@ -85,6 +85,31 @@ async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
         refused=seen.refused,
         warnings=warnings(node.config),
     )
+
+
+class Led(BaseModel):
+    """One leadership. `gap_s`: from when the new leader last heard the one before to when its own duties stood, by its
+    clock; null at a start, when there was none to hear.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"epoch": "3.17", "node": "n2", "at": 1767225600.0, "gap_s": 0.61, "reason": "election"}
+        }
+    )
+
+    epoch: str
+    node: str
+    at: float = Field(description="Unix seconds by the clock of the node that led, for display.")
+    gap_s: float | None
+    reason: Literal["start", "election", "transfer"]
+
+
+@router.get("/leaderships", summary="Who led when", responses=problems(*READ))
+async def leaderships(read: Read) -> list[Led]:
+    """The last 200, the newest first. A leadership that ended at once may be missing."""
+    rows = await read(lambda state: state.leaderships.rows)
+    return [Led(**builtins(row)) for row in reversed(rows)]
 
 
 @router.post(

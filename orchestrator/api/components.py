@@ -209,7 +209,7 @@ def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
 
 
 def _facts(node: NodeView, plant: "PlantState", row: ComponentRow) -> dict[str, Any]:
-    return {**_lasting(row, plant.topology.control(row.id)), **_heard(node, row)}
+    return {**lasting_of(row, plant.topology.control(row.id)), **_heard(node, row)}
 
 
 def _heard(node: NodeView, row: ComponentRow) -> Mapping[str, Any]:
@@ -217,7 +217,7 @@ def _heard(node: NodeView, row: ComponentRow) -> Mapping[str, Any]:
     return (None if duties is None else duties.heard_of(row.id)) or UNHEARD
 
 
-def _lasting(row: ComponentRow, control: ControlRow) -> dict[str, Any]:
+def lasting_of(row: ComponentRow, control: ControlRow) -> dict[str, Any]:
     """What changes only with the replicated state."""
     maintenance, seen = control.maintenance, control.acknowledged
     # Of the fault that it is in now, not of an earlier one.
@@ -248,7 +248,7 @@ def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
     if before is not None and before[0] is row and before[1] is control:
         lasting = before[2]
     else:
-        lasting = msgspec.json.encode(_lasting(row, control or plant.topology.control(row.id)))[:-1]
+        lasting = msgspec.json.encode(lasting_of(row, control or plant.topology.control(row.id)))[:-1]
         if len(kept) > len(plant.components.rows):
             kept.clear()  # of components that are gone
         kept[row.id] = (row, control, lasting)

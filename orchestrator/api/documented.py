@@ -34,8 +34,8 @@ SCHEMA = {"$ref": "#/components/schemas/ProblemDocument"}
 WRITE = ("no_leader", "queue_full", "outcome_unknown", "body_too_large", "command_too_large")
 READ = ("no_leader", "too_stale", "read_timed_out")
 ANY = (
-    "unauthorised", "invalid_request", "internal", "path_invalid", "cross_site", "host_unknown", "headers_too_large",
-    "target_too_long",
+    "unauthorised", "forbidden", "no_leader", "invalid_request", "internal", "path_invalid", "cross_site",
+    "host_unknown", "headers_too_large", "target_too_long",
 )  # fmt: skip
 """Any route may refuse with these, most of them before it is reached."""
 

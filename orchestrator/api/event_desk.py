@@ -68,6 +68,8 @@ class EventDesk:
         body: bytes = facts(scope)["body"]
         if self._node.is_leader():
             return await self._listener.answer(body, PATH)
+        if self._node.config.api_token() is None and self._node.tokens_asked_for():
+            return None  # this node has nothing to show for itself: each goes on with what its component showed
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
             return None
         return Response(status_code=204) if await self._relay.send(body) else None

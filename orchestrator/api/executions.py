@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
+from orchestrator.api.envelope import facts
 from orchestrator.api.execution_shown import EXAMPLE_ID, STEP_EXAMPLE, SUMMARY_EXAMPLE, detail, summary
 from orchestrator.api.following import FOLLOWED, Following
 from orchestrator.api.following_execution import ExecutionFollowed
@@ -173,7 +174,7 @@ async def follow(ask: Ask, request: Request, execution_id: ExecutionId, last_eve
     """
     following = Following.of(request)
     subject = ExecutionFollowed(ask.node, execution_id)
-    return await following.answer(subject, last_event_id)
+    return await following.answer(subject, last_event_id, facts(request.scope).get("principal"))
 
 
 # ── What a person does ────────────────────────────────

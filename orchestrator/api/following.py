@@ -21,6 +21,8 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from cluster import Change, Compacted
+from orchestrator.access.principal import Principal
+from orchestrator.api.gate import Gate
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
 
@@ -30,6 +32,8 @@ HEARTBEAT_S = 5.0
 BEHIND_S = 2.0
 """How long a node that has not come to an index yet may take to."""
 POLL_S = 0.02
+TOKENS_ENDED = frozenset({"token.revoked", "token.rotated", "token.forgotten", "token.created"})
+"""After these, who follows may not any more: `created`, as an open node asks for tokens from the first admin's on."""
 FOLLOWED = ("invalid_cursor", "too_many_followers", "no_leader")
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -67,10 +71,11 @@ class Subject(Protocol):
 
 
 class Following:
-    """The followers of one node: how many there are, and their end with the node."""
+    """The followers of one node: how many there are, and their end with the node, or with what they showed."""
 
-    def __init__(self, node: NodeView) -> None:
+    def __init__(self, node: NodeView, gate: Gate) -> None:
         self._node = node
+        self._gate = gate
         self._waiting: set[asyncio.Timeout] = set()
         self._count = 0
         self._stopping = False
@@ -86,8 +91,11 @@ class Following:
         for each in self._waiting:
             each.reschedule(0.0)
 
-    async def answer(self, subject: Subject, last_event_id: str | None) -> Response:
-        """The stream, or 204 when there is nothing more to tell. Raises `Problem`."""
+    async def answer(self, subject: Subject, last_event_id: str | None, principal: Principal | None = None) -> Response:
+        """The stream, or 204 when there is nothing more to tell. Raises `Problem`.
+
+        It ends as soon as `principal` is not valid any more; who comes back is refused then.
+        """
         after = None if last_event_id is None else await self._reached(_index(last_event_id))
         if self._count >= FOLLOWERS_MAX:
             raise Problem(
@@ -95,7 +103,7 @@ class Following:
             )
         if after is not None and await subject.over(after):
             return Response(status_code=204)
-        stream = self._stream(subject, after)
+        stream = self._stream(subject, after, principal)
         first = await anext(stream)  # what is wrong shows here, while it can still be a problem document
         return StreamingResponse(_from(first, stream), media_type=MEDIA_TYPE, headers=HEADERS)
 
@@ -110,7 +118,7 @@ class Following:
             await asyncio.sleep(POLL_S)
         return index
 
-    async def _stream(self, subject: Subject, after: int | None) -> AsyncIterator[bytes]:
+    async def _stream(self, subject: Subject, after: int | None, principal: Principal | None) -> AsyncIterator[bytes]:
         self._count += 1
         try:
             while True:
@@ -125,7 +133,7 @@ class Following:
                         return
                 try:
                     # Who knew nothing follows from here on, also when it comes back before anything was told.
-                    async for message in self._changes(subject, watch, begins if after is None else after):
+                    async for message in self._changes(subject, watch, begins if after is None else after, principal):
                         if message is None:
                             return
                         after = message.index
@@ -146,12 +154,15 @@ class Following:
         return self._node.cluster.watch(None), False
 
     async def _changes(
-        self, subject: Subject, watch: AsyncIterator[Change], after: int
+        self, subject: Subject, watch: AsyncIterator[Change], after: int, principal: Principal | None
     ) -> AsyncIterator[Message | None]:
         """Messages, those without a kind for a heartbeat; None where the stream ends without a last one."""
         place = _Place(after)
         while not self._stopping:
-            message = await self._next(subject, watch, place)
+            within_s = HEARTBEAT_S if principal is None else min(HEARTBEAT_S, self._gate.valid_for(principal))
+            message = await self._next(subject, watch, place, within_s)
+            if principal is not None and not self._gate.still_valid(principal):
+                break
             if message is not None:
                 yield message
             elif not self._stopping:
@@ -160,19 +171,21 @@ class Following:
                 yield Message(place.looked, "", None)
         yield None
 
-    async def _next(self, subject: Subject, watch: AsyncIterator[Change], place: "_Place") -> Message | None:
-        """The next message; None when there was none for so long, or the node goes away.
+    async def _next(
+        self, subject: Subject, watch: AsyncIterator[Change], place: "_Place", within_s: float
+    ) -> Message | None:
+        """The next message; None when there was none for so long, a token has changed, or the node goes away.
 
         What changes says nothing of most subjects: that is passed over here, as it costs each follower the same.
         """
-        timeout = asyncio.timeout(HEARTBEAT_S)
+        timeout = asyncio.timeout(within_s)
         try:
             async with timeout:
                 self._waiting.add(timeout)
                 async for change in watch:
                     place.looked = max(place.looked, change.index)
                     message = subject.message(change)
-                    if message is not None:
+                    if message is not None or any(event.kind in TOKENS_ENDED for event in change.events):
                         return message
             self._stopping = True  # the cluster has ended
         except TimeoutError:

@@ -34,13 +34,15 @@ from orchestrator.api.view import NodeView
 
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
-    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/event"}
+    | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
+    | {"/event"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
-OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop"})
-"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody."""
-OWN_PREFIX = "/v1/frames/trace/"
+OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop", "/v1/playbooks/validate"})
+"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody; or nothing."""
+OWN_PREFIXES = ("/v1/frames/trace/", "/v1/frames/cameras/")
+WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
 """Streams without an end: answered by the node that is asked, in every mode, from what is applied there."""
 
@@ -98,14 +100,16 @@ class ForwardToLeader:
 
     def _wants_leader(self, scope: Scope) -> bool:
         path = scope["path"]
-        if path in LOCAL_PATHS or (scope["method"] in SAFE_METHODS and path.endswith(FOLLOW_SUFFIX)):
+        if path in LOCAL_PATHS:
+            return False
+        if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
         if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True
         asked = _query(scope).get("consistency", [""])[-1]
-        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIX):
+        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIXES):
             return asked in ("leader", "linearizable")
         return asked != "stale"
 

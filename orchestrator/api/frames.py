@@ -10,6 +10,7 @@ from framebuffer.dead_letters import Done, Verb, handle, handle_all, page
 from framebuffer.following import cursor_of, follow, newest, positions_of
 from framebuffer.inquiry import lags
 from framebuffer.inquiry import trace as traced
+from framebuffer.latency import latency
 from framebuffer.shards import verify_shards
 from framebuffer.stuck import DEFAULT_STUCK_S
 from orchestrator.api.asking import Ask, builtins
@@ -127,6 +128,43 @@ async def lag(ask: Ask) -> list[dict[str, Any]]:
     """Capture, each lane and each processor's queue: frames, age of the oldest, and frames in hand."""
     answer: list[dict[str, Any]] = builtins(await lags(ask.shards()))
     return answer
+
+
+class Latency(BaseModel):
+    """From publish to result, in milliseconds of the Redis server's clock; null where nothing was settled lately."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "server_ms": 1764000000000,
+                "window_s": 10.0,
+                "results": 300,
+                "complete": True,
+                "p50_ms": 9,
+                "p95_ms": 21,
+                "p99_ms": 34,
+                "max_ms": 41,
+            }
+        }
+    )
+
+    server_ms: int
+    window_s: float
+    results: int = Field(description="How many were looked at.")
+    complete: bool = Field(description="All of the window, not only the newest 1,000 of each shard.")
+    p50_ms: int | None
+    p95_ms: int | None
+    p99_ms: int | None
+    max_ms: int | None
+
+
+@router.get("/latency", summary="How long frames take", responses=problems(*REDIS))
+async def frame_latency(
+    ask: Ask,
+    window_s: Annotated[float, Query(gt=0, le=300, allow_inf_nan=False, description="Results of so long.")] = 10.0,
+) -> Latency:
+    """Percentiles of the results that are kept; any node answers."""
+    return Latency.model_validate(builtins(await latency(ask.shards(), window_s=window_s)))
 
 
 @router.get("/trace/{frame:path}", summary="The story of a frame", responses=problems("frame_unknown", *REDIS))

@@ -65,7 +65,7 @@ class GroupWithMembers(Group):
 async def groups(read: Read) -> list[Group]:
     """Ordered by name; also those that only registrations name."""
     plant = await read.plant()
-    return [Group(**_described(plant, name, ids)) for name, ids in resolving.groups(plant).items()]
+    return [Group(**described(plant, name, ids)) for name, ids in resolving.groups(plant).items()]
 
 
 @router.get(
@@ -75,7 +75,7 @@ async def group(read: Read, name: GroupName, response: Response) -> GroupWithMem
     """`@all` has every registered component."""
     plant = await read.plant()
     ids = resolving.members(plant, name)
-    answer = GroupWithMembers(**_described(plant, name, ids), members=neighbours(plant, ids))
+    answer = GroupWithMembers(**described(plant, name, ids), members=neighbours(plant, ids))
     if answer.revision:
         response.headers["ETag"] = etag(answer.revision)
     return answer
@@ -163,7 +163,7 @@ def _put_by_people(name: str) -> None:
         raise Problem("topology_invalid", f"{name}: a name begins with a letter or a digit; only {ALL} begins with @")
 
 
-def _described(plant: "PlantState", name: str, ids: "Iterable[str]") -> dict[str, Any]:
+def described(plant: "PlantState", name: str, ids: "Iterable[str]") -> dict[str, Any]:
     row = plant.topology.groups.get(name)
     ids = tuple(ids)
     found = aggregate(ids, plant.components.rows)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, problems
+from orchestrator.api.envelope import facts
 from orchestrator.api.executions import LastEventId
 from orchestrator.api.following import FOLLOWED, Following
 from orchestrator.api.following_journal import Filters, JournalFollowed, shown
@@ -105,4 +106,6 @@ async def follow(ask: Ask, request: Request, filters: Filtered, last_event_id: L
     `Last-Event-ID`, on any node. `logged` has the lines of one change. Where the place is not held any more, a
     `snapshot` with what the journal still has of it comes first.
     """
-    return await Following.of(request).answer(JournalFollowed(ask.node, filters), last_event_id)
+    return await Following.of(request).answer(
+        JournalFollowed(ask.node, filters), last_event_id, facts(request.scope).get("principal")
+    )

@@ -20,6 +20,35 @@ from orchestrator.playbooks.templates import Templates
 if TYPE_CHECKING:
     from orchestrator.state import PlantState
 
+TEXT = """\
+name: start_line
+inputs:
+  speed: {type: number, default: 120}
+actions:
+  - type: set_group_state
+    group: line-a
+    target_state: STARTED
+  - type: log_event
+    message: "line-a runs at {{ inputs.speed }} mm/s"
+"""
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/yaml": {"schema": {"type": "string"}, "example": TEXT},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"text": {"type": "string", "description": "The YAML; at most 64 KiB."}},
+                    "required": ["text"],
+                    "additionalProperties": False,
+                },
+                "example": {"text": TEXT},
+            },
+        },
+    }
+}
+"""A request body that is a playbook, for the OpenAPI document."""
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
 
 

@@ -12,7 +12,7 @@ from orchestrator.api.asking import Ask, Read
 from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.execution_shown import rfc3339
-from orchestrator.api.playbook_texts import Shelf, loaded, shelf_of, text_of, unknown
+from orchestrator.api.playbook_texts import BODY, TEXT, Shelf, loaded, shelf_of, text_of, unknown
 from orchestrator.api.problems import Problem
 from orchestrator.playbooks.books import PlaybookUnreadable
 from orchestrator.playbooks.execution import PlaybookDelete, PlaybookPut
@@ -23,40 +23,12 @@ router = APIRouter(prefix="/v1/playbooks", tags=["playbooks"])
 
 PlaybookName = Annotated[str, Path(pattern=PLAYBOOK_PATTERN, examples=["start_line"])]
 Who = Annotated[str, Field(max_length=100)]
-TEXT = """\
-name: start_line
-inputs:
-  speed: {type: number, default: 120}
-actions:
-  - type: set_group_state
-    group: line-a
-    target_state: STARTED
-  - type: log_event
-    message: "line-a runs at {{ inputs.speed }} mm/s"
-"""
 _EXAMPLE: dict[str, Any] = {
     "name": "start_line",
     "version": 3,
     "versions": [{"version": 3, "time": "2026-05-04T06:00:00.000Z", "who": "Ada", "current": True}],
     "description": "",
     "text": TEXT,
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/yaml": {"schema": {"type": "string"}, "example": TEXT},
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"text": {"type": "string", "description": "The YAML; at most 64 KiB."}},
-                    "required": ["text"],
-                    "additionalProperties": False,
-                },
-                "example": {"text": TEXT},
-            },
-        },
-    }
 }
 _PUT_REFUSALS = ("playbook_invalid", "playbook_cycle", "playbook_too_large", "too_many_playbooks", "playbooks_full")
 
@@ -118,7 +90,7 @@ class PlaybookStored(BaseModel):
 async def playbooks(read: Read, request: Request) -> list[PlaybookSummary]:
     """Ordered by name."""
     rows = await read(lambda state: state.executions.playbooks.rows)
-    return [_summary(shelf_of(request), row) for _, row in sorted(rows.items()) if not row.deleted]
+    return [summary_of(shelf_of(request), row) for _, row in sorted(rows.items()) if not row.deleted]
 
 
 @router.get(
@@ -158,7 +130,7 @@ async def playbook(
     "/{name}",
     summary="Put a playbook",
     response_model=PlaybookStored,
-    openapi_extra=_BODY,
+    openapi_extra=BODY,
     responses=problems(
         *_PUT_REFUSALS,
         "precondition_failed",
@@ -211,7 +183,7 @@ async def delete_playbook(ask: Ask, name: PlaybookName, if_match: IfMatch = None
     await ask.propose(PlaybookDelete.kind, PlaybookDelete(name=name, if_version=condition(if_match, None)))
 
 
-def _summary(shelf: Shelf, row: PlaybookRow) -> PlaybookSummary:
+def summary_of(shelf: Shelf, row: PlaybookRow) -> PlaybookSummary:
     newest = row.newest
     members = {"name": row.name, "version": newest.version, "time": rfc3339(newest.time), "who": newest.who}
     try:

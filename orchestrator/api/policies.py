@@ -124,7 +124,7 @@ async def policy(read: Read, component_id: ComponentId, response: Response) -> P
     row = plant.topology.control(component_id)
     if row.revision:
         response.headers["ETag"] = etag(row.revision)
-    return _shown(row)
+    return shown_policy(row)
 
 
 @router.put(
@@ -248,7 +248,7 @@ def _changed(applied: "Applied", response: Response) -> Revision:
     return Revision(revision=revision)
 
 
-def _shown(row: ControlRow) -> Policy:
+def shown_policy(row: ControlRow) -> Policy:
     # As it is kept, which an earlier release may have let in: it is shown, not judged.
     kept = PolicyModel.model_construct(
         depends_on=row.depends_on,

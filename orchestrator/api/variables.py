@@ -51,7 +51,7 @@ class VariableValue(BaseModel):
 async def variables(read: Read, response: Response) -> Response:
     """Ordered by name."""
     rows = await read(lambda state: state.variables.rows)
-    return _answer([_shown(row) for _, row in sorted(rows.items())], response.headers)
+    return _answer([shown(row) for _, row in sorted(rows.items())], response.headers)
 
 
 @router.get(
@@ -64,7 +64,7 @@ async def variable(read: Read, name: VariableName, response: Response) -> Respon
     row = await read(lambda state: state.variables.get(name))
     if row is None:
         raise Problem("variable_unknown", f"variable {name} is not set")
-    return _answer(_shown(row), response.headers, row.revision)
+    return _answer(shown(row), response.headers, row.revision)
 
 
 @router.put(
@@ -83,7 +83,7 @@ async def set_variable(
     applied = await ask.propose(Set.kind, command)
     told = applied.outcome.value
     row = VariableRow(name=name, value=command.value, revision=told["revision"], time=told["time"])
-    return _answer(_shown(row), {}, row.revision, status=201 if told["created"] else 200)
+    return _answer(shown(row), {}, row.revision, status=201 if told["created"] else 200)
 
 
 @router.delete(
@@ -97,7 +97,7 @@ async def delete_variable(ask: Ask, name: VariableName, if_match: IfMatch = None
     await ask.propose(Delete.kind, Delete(name=name, if_revision=condition(if_match, None)))
 
 
-def _shown(row: VariableRow) -> dict[str, Any]:
+def shown(row: VariableRow) -> dict[str, Any]:
     """The value's text goes into the answer as it stands."""
     value = msgspec.Raw(row.value.encode())
     return {"name": row.name, "value": value, "revision": row.revision, "time": row.time}

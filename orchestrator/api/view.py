@@ -94,6 +94,9 @@ class Duties(Protocol):
     def heard_of(self, component_id: str) -> Mapping[str, Any]:
         """`last_seen_s` (an age), `cpu`, `memory` and `metrics` of its last heartbeat to this leader; else empty."""
 
+    def frame_figures(self) -> Mapping[str, Any]:
+        """`dispatch_p95_s`, `oldest_frame_s` by place, `lost`: as last measured, None where nothing was."""
+
     def waiting(self, execution_id: str) -> Mapping[str, str]:
         """By path, what the open steps of an execution wait for, in words; empty where this leader knows nothing."""
 
@@ -126,6 +129,9 @@ class NodeView(Protocol):
         self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: "Epoch | None" = None
     ) -> "Applied":
         """`Cluster.propose` of a typed body; its errors pass through (NotLeader, NoLeader, OutcomeUnknown, …)."""
+
+    def tokens_asked_for(self) -> bool:
+        """A replicated token is asked for, though the configuration may have none: an admin's was made once."""
 
     def leader_api(self) -> str | None:
         """Base URL of the leader's API by the applied claim; None when no leader is known to be reachable now."""

@@ -50,7 +50,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     async with LocalPlant(on_free_ports(directory)) as plant:
         leader = await plant.wait_ready()
         pid = plant.node(leader.node_id).pid
-        async with _fleet(plant) as order:
+        async with fleet(plant) as order:
             report: dict[str, Any] = {"ok": False, "components": COMPONENTS, "heartbeat_s": HEARTBEAT_S}
             say(f"bench components: {COMPONENTS} register")
             registered = await order("register")
@@ -89,7 +89,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _fleet(plant: LocalPlant) -> AsyncIterator[Any]:
+async def fleet(plant: LocalPlant) -> AsyncIterator[Any]:
     """The fleet as a process of its own; what is yielded sends it an order and returns the answer."""
     apis = [part for api in plant.topology.apis for part in ("--api", api)]
     argv = [sys.executable, "-m", "orchestrator.bench.component_fleet", *apis]

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAULTS: tuple[str, ...] = ("kill", "stop")
-BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "playbooks", "api", "components")
+BENCHES: tuple[str, ...] = ("raft", "failover", "frames", "playbooks", "api", "components", "watch")
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
     """One measurement. `seconds` bounds the whole of it, `runs` is the number of kills of `failover`, and of
     each `fault` (kill, stop or both) that it measures at the agreement level.
+
+    `watch` has `watchers`, spread over the nodes, and writes `rate` changes a second for `seconds`.
 
     `report` is where the JSON report goes (`-` or `None`: standard output).
     """
@@ -19,6 +21,8 @@ class BenchOptions:
     seconds: float = 60.0
     runs: int = 5
     fault: str = "both"
+    watchers: int = 100
+    rate: float = 200.0
     directory: Path | None = None
 
     def __post_init__(self) -> None:
@@ -28,3 +32,7 @@ class BenchOptions:
             raise ValueError(f"fault: {self.fault!r} is not kill, stop or both")
         if not 1 <= self.runs <= 1_000:
             raise ValueError(f"runs: {self.runs} is not within 1..1000")
+        if not 1 <= self.watchers <= 600:
+            raise ValueError(f"watchers: {self.watchers} is not within 1..600: a node serves 256")
+        if not 1 <= self.rate <= 5_000:
+            raise ValueError(f"rate: {self.rate} is not within 1..5000")

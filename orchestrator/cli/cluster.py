@@ -35,6 +35,7 @@ MEMBER_COLUMNS = {
     "API": "api",
     "RAFT": "raft",
 }
+LED_COLUMNS = {"EPOCH": "epoch", "NODE": "node", "AT": "at", "GAP_S": "gap_s", "REASON": "reason"}
 PROBE_S = 2.0
 STEP_S = 5.0
 """How long one request of `add` waits; the next one goes on waiting."""
@@ -94,6 +95,18 @@ def transfer(to: str | None, key: str | None, urls: str, timeout_s: float, outpu
     with Api.of(urls, timeout_s) as api:
         answer = api.post("/v1/cluster/transfer", {} if to is None else {"to": to}, key=key)
     emit(answer, output)
+
+
+@cluster.command(
+    epilog="\b\nExamples:\n  triarch cluster leaderships\n  triarch cluster leaderships -o json | jq '.[0].gap_s'"
+)
+@api_options
+@output_option
+def leaderships(urls: str, timeout_s: float, output: str) -> None:
+    """Show who led since when, the newest first, and how long nobody did before."""
+    with Api.of(urls, timeout_s) as api:
+        rows = api.get("/v1/cluster/leaderships")
+    emit_rows(rows, LED_COLUMNS, output, empty="no leadership is noted yet")
 
 
 @cluster.command(
@@ -191,7 +204,8 @@ def _probe(member: dict[str, Any]) -> dict[str, Any]:
     row |= {name: member.get(name) for name in ("voter", "lag", "release", "api", "raft")}
     try:
         # No token goes there: the address comes from an answer, and /readyz is open.
-        answer = httpx.get(member["api"].rstrip("/") + "/readyz", timeout=PROBE_S, trust_env=False, verify=trust())
+        url = member["api"].rstrip("/") + "/readyz"
+        answer = httpx.get(url, timeout=PROBE_S, trust_env=False, verify=trust(url))
         said = answer.json()
         if said["node"] != member["id"]:
             return {**row, "reason": f"{said['node']} answers at this address"}

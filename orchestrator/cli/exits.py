@@ -27,7 +27,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "telemetry_invalid", "invalid_router", "trust_unusable", "not_http"),
+    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router", "trust_unusable", "not_http"),
     Exit.NOT_FOUND: (
         "processor_unknown",
         "member_unknown",
@@ -42,7 +42,8 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
-        *("invalid_cursor", "playbook_cycle", "playbook_unreadable", "playbook_too_large", "too_many_playbooks"),
+        *("invalid_cursor", "compacted", "forbidden"),
+        *("playbook_cycle", "playbook_unreadable", "playbook_too_large", "too_many_playbooks"),
         *("group_cycle", "group_in_use", "too_many_groups", "nothing_to_acknowledge"),
         *("component_in_maintenance", "supervision_changed"),
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),

@@ -1,26 +1,28 @@
-"""The API as the command line asks it: several addresses, the next one when a node does not answer."""
+"""The API as the command line asks it: by `orchestrator.client`, whose errors become failures with an exit code."""
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from orchestrator.cli.output import Failure
 
+if TYPE_CHECKING:
+    from orchestrator.client import ClientError, Reply
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URLS = "http://127.0.0.1:8101,http://127.0.0.1:8102,http://127.0.0.1:8103"
-CONNECT_S = 1.0
-WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+PATIENCE_S = 5.0
+"""How long a node may say nothing to a read before the next one is asked; more where `--timeout` leaves more."""
 
 
 def api_options(command: F) -> F:
     """`--url` and `--timeout`. The token comes from the environment alone: a flag would stand in the process list."""
     for option in (
         click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
-                     metavar="SECONDS", help="How long one node may take to answer."),
+                     metavar="SECONDS", help="How long an answer may take, over all nodes."),
         click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, default=DEFAULT_URLS, metavar="URL,…",
                      help="Addresses of the nodes; the first that answers is used. [default: those of `triarch dev`]"),
     ):  # fmt: skip
@@ -30,40 +32,49 @@ def api_options(command: F) -> F:
 
 def addresses(urls: str) -> tuple[str, ...]:
     """The addresses in a comma list. Raises a usage error for one that is not an http URL."""
-    found = tuple(url.strip().rstrip("/") for url in urls.split(",") if url.strip())
-    for url in found:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise click.BadParameter(f"{url!r} is not an http:// or https:// address", param_hint="--url")
-    if not found:
-        raise click.BadParameter("no address given", param_hint="--url")
-    return found
-
-
-def trust() -> Any:
-    """Whose certificates count: TRIARCH_CA_FILE, and what is shown there, TRIARCH_CERT_FILE and TRIARCH_KEY_FILE."""
-    from framebuffer.errors import TrustUnusable
-    from framebuffer.trust import trust_of
+    from orchestrator.client import SettingsInvalid
+    from orchestrator.client.addresses import checked_addresses
 
     try:
-        return trust_of()
-    except TrustUnusable as error:
-        raise Failure(error.code, str(error)) from None
+        return checked_addresses(urls)
+    except SettingsInvalid as error:
+        raise click.BadParameter(error.message, param_hint="--url") from None
+
+
+def trusted() -> dict[str, Any]:
+    """For `Client`: whose certificates count (TRIARCH_CA_FILE), what is shown (TRIARCH_CERT_FILE, _KEY_FILE)."""
+    import os
+
+    given = [os.environ.get(f"TRIARCH_{name}_FILE") or None for name in ("CA", "CERT", "KEY")]
+    if (given[1] is None) != (given[2] is None):
+        raise Failure("trust_unusable", "TRIARCH_CERT_FILE and TRIARCH_KEY_FILE belong together; one is not set")
+    return {"ca": given[0], "certificate": None if given[1] is None else (given[1], given[2])}
+
+
+def trust(url: str) -> Any:
+    """The same for a single request to `url`."""
+    from orchestrator.client.tls import context_of
+
+    with failures():
+        return context_of([url], **trusted())
 
 
 class Api:
-    """Asks the nodes in turn. Every failure is a `Failure` whose code the exit code follows from."""
+    """Asks the nodes. Every failure is a `Failure` whose code the exit code follows from.
+
+    A person sits before it: where no node does anything, all are asked once and it says so. What may have been done is
+    repeated under its key until the time is over.
+    """
 
     def __init__(self, urls: Sequence[str], *, token: str | None = None, timeout_s: float = 20.0) -> None:
-        import httpx
+        from orchestrator.client import Client, Tries
 
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
-        self._urls = urls
-        # Proxies of the environment are for the outside world, not for the cluster.
-        self._client = httpx.Client(
-            timeout=timeout, headers=headers, follow_redirects=False, trust_env=False, verify=trust()
-        )
+        with failures():
+            tries = Tries(timeout_s=timeout_s, rounds=1, finds_members=False)
+            self.client = Client(urls, token=token, tries=tries, **trusted())
+        self._token = token
+        self._timeout_s = timeout_s
+        self._patience_s = min(timeout_s, max(PATIENCE_S, timeout_s / len(urls)))
 
     @classmethod
     def of(cls, urls: str, timeout_s: float) -> "Api":
@@ -76,96 +87,86 @@ class Api:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self.client.close()
 
     def get(self, path: str, **params: str | Sequence[str]) -> Any:
         """The JSON that is there; a parameter with several values is repeated."""
-        return _document(self._ask("GET", path, params=params or None))  # none at all would take the path's own away
+        return self._data("GET", path, query=params, patience_s=self._patience_s)
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None) -> Any:
         """The JSON of the answer; `key` makes a repeat safe, one is made when none is given."""
-        return _document(self._ask("POST", path, key=key, json=body))
+        return self._data("POST", path, body=body, key=key)
 
     def download(self, path: str) -> tuple[bytes, Mapping[str, str]]:
-        """The bytes that are there, and the headers they came with."""
-        answer = self._ask("GET", path)
-        return answer.content, answer.headers
+        """The bytes that are there, and the headers they came with (names in lower case)."""
+        reply = self._ask("GET", path, patience_s=self._patience_s)
+        return reply.body, reply.headers
 
     def upload(self, path: str, data: bytes) -> Any:
         """Send `data` as a file; the JSON of the answer."""
-        return _document(self._ask("POST", path, content=data))
+        return self._data("POST", path, content=data, patience_s=self._timeout_s)
 
     def put(
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
         """As `post`; `headers` hold the condition."""
-        return _document(self._ask("PUT", path, json=body, key=key, headers=headers))
+        return self._data("PUT", path, body=body, key=key, headers=headers)
 
     def delete(self, path: str, *, key: str | None = None, headers: Mapping[str, str] | None = None) -> None:
         """As `put`, without a body."""
         self._ask("DELETE", path, key=key, headers=headers)
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str | Sequence[str]] | None = None,
-        key: str | None = None,
-        json: Mapping[str, Any] | None = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        """The successful answer of the first node that gives one."""
+    def probe(self, base: str, path: str, timeout_s: float) -> tuple[int, Any, Mapping[str, str], float]:
+        """What this one address says, also when it is no success: status, JSON, headers, seconds it took."""
+        import time
+
         import httpx
 
-        sent = key or uuid.uuid4().hex
-        if method in WRITES:
-            headers = {**(headers or {}), "Idempotency-Key": sent}
-        if content is not None:
-            headers = {**(headers or {}), "Content-Type": "application/octet-stream"}
-        failures: list[str] = []
-        for base in self._urls:
-            try:
-                answer = self._client.request(
-                    method, base + path, params=params, json=json, content=content, headers=headers
-                )
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                from framebuffer.trust import distrust
+        from framebuffer.trust import distrust
 
-                failures.append(f"{base}: {distrust(error) or error}")
-                continue
-            except httpx.HTTPError as error:
-                if method in WRITES:
-                    reason = f"{base} did not answer ({type(error).__name__}), it may have been done"
-                    raise Failure("outcome_unknown", f"{reason}; repeat it with --key {sent}") from None
-                failures.append(f"{base}: {type(error).__name__}")
-                continue
-            if answer.is_success:
-                return answer
-            failure = _failure(answer)
-            if failure.code != "no_leader" or base == self._urls[-1]:
-                raise failure
-            failures.append(f"{base}: {failure.message}")
-        raise Failure("no_node", "no node answered:\n  " + "\n  ".join(failures))
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        began = time.monotonic()
+        try:
+            answer = httpx.get(base + path, headers=headers, timeout=timeout_s, trust_env=False, verify=trust(base))
+            document = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Failure("no_node", f"{base}: {distrust(error) or str(error) or type(error).__name__}") from None
+        if not isinstance(document, dict):
+            raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
+        return answer.status_code, document, answer.headers, time.monotonic() - began
+
+    def _ask(self, method: str, path: str, **options: Any) -> "Reply":
+        with failures():
+            return self.client.request(method, path, **options)
+
+    def _data(self, method: str, path: str, **options: Any) -> Any:
+        reply = self._ask(method, path, **options)
+        with failures():
+            return reply.data
 
 
-def _document(answer: Any) -> Any:
-    """The JSON of an answer; None for an empty one."""
-    if not answer.content:
-        return None
+@contextmanager
+def failures() -> Iterator[None]:
+    """Errors of the client as failures of the command."""
+    from orchestrator.client import ClientError
+
     try:
-        return answer.json()
-    except ValueError:
-        raise Failure("unexpected_answer", f"{answer.url} does not speak JSON; is it a node of Triarch?") from None
+        yield
+    except ClientError as error:
+        raise failure_of(error) from None
 
 
-def _failure(answer: Any) -> Failure:
-    try:
-        problem = answer.json()
-        code, detail = str(problem["code"]), str(problem["detail"])
-    except (ValueError, KeyError, TypeError):
-        return Failure("unexpected_answer", f"{answer.url} answered {answer.status_code}", status=answer.status_code)
-    key = problem.get("idempotency_key")
-    hint = f" (here: --key {key})" if key else ""
-    return Failure(code, detail + hint, status=answer.status_code)
+def failure_of(error: "ClientError") -> Failure:
+    """What the command says of an error of the client; the key of a write in a form to copy."""
+    from orchestrator.client import ApiError, OutcomeUnknown, UnexpectedAnswer
+
+    match error:
+        case OutcomeUnknown(reason=reason, key=key):
+            hint = f" (here: --key {key})" if key in reason else f"; repeat it with --key {key}"
+            return Failure(error.code, reason + hint, status=504)
+        case ApiError():
+            sent = error.members.get("idempotency_key")
+            return Failure(error.code, error.detail + (f" (here: --key {sent})" if sent else ""), status=error.status)
+        case UnexpectedAnswer():
+            return Failure(error.code, error.message, status=error.status)
+    return Failure(error.code, error.message)

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import os
 from collections.abc import Mapping
 
 import click
@@ -26,6 +27,9 @@ Exit codes:
   5 conflict   6 no leader   7 outcome unknown or timed out   8 degraded
 """
 
+COMPLETE = "_TRIARCH_COMPLETE"
+"""Set by the shell's completion; click reads it."""
+
 # name -> (module:attribute, what it does). The second is repeated here so that `--help` imports nothing.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "node": ("orchestrator.cli.node:node", "Run one node of the cluster."),
@@ -36,6 +40,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
+    "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
+    "doctor": ("orchestrator.cli.doctor:doctor", "What is wrong with a plant or with a host, and what to do about it."),
+    "watch": ("orchestrator.cli.watch:watch", "Each change of the plant as it is applied, over nodes that are lost."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "group": ("orchestrator.cli.group:group", "Groups of components."),
     "plan": ("orchestrator.cli.plan:plan", "In which order components would move; nothing does."),
@@ -49,6 +56,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "event": ("orchestrator.cli.event:event", "The plant's journal of events; send one."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
+    "completion": ("orchestrator.cli.completion:completion", "Have the shell complete commands, options and ids."),
 }
 
 
@@ -63,6 +71,10 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if COMPLETE in os.environ:  # the shell asks what could stand here
+            from orchestrator.cli.completion import offer
+
+            offer(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -92,6 +92,8 @@ def demo(**flags: Any) -> None:
     show_default=True,
     help="Of the leader in `failover`'s agreement part: SIGKILL, SIGSTOP.",
 )
+@click.option("--watchers", type=int, default=100, show_default=True, help="Of `watch`, spread over the nodes.")
+@click.option("--rate", type=float, default=200.0, show_default=True, help="Changes a second that `watch` writes.")
 @click.option("--directory", type=_DIRECTORY, help="Data and logs. [default: a new one below .triarch/]")
 def bench(name: str, **flags: Any) -> None:
     """Measure NAME, side by side with the ceiling of the same run."""

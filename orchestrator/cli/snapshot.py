@@ -43,8 +43,8 @@ def save(file: Path, force: bool, urls: str, timeout_s: float, output: str) -> N
         _put(file, data)
     except OSError as error:
         raise Failure("failed", f"{file}: cannot be written: {error.strerror}") from None
-    index = int(headers.get("X-Triarch-Index", 0))
-    emit({"file": str(file), "bytes": len(data), "index": index, "node": headers.get("X-Triarch-Node")}, output)
+    index = int(headers.get("x-triarch-index", 0))
+    emit({"file": str(file), "bytes": len(data), "index": index, "node": headers.get("x-triarch-node")}, output)
 
 
 @snapshot.command(epilog="\b\nExamples:\n  triarch cluster snapshot restore plant.snapshot --yes")

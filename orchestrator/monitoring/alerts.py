@@ -152,8 +152,10 @@ class AlertRegistry:
             phase = "alert.resolved" if not report.members else "alert.fired" if held is None else "alert.changed"
             data = {"rule": row.rule, "group": row.group, "severity": row.severity, "members": row.members_total}
             events.append(AlertEvent(phase, row.id, data))
+        recorded = len(events)
+        events += [AlertEvent("alert.forgotten", row.id, {}) for row in resolved[:-RESOLVED_MAX]]
         self.firing, self.resolved = firing, tuple(resolved[-RESOLVED_MAX:])
-        return Result(value={"recorded": len(events), "refused": refused}), events
+        return Result(value={"recorded": recorded, "refused": refused}), events
 
     def _reported(self, report: Report, held: AlertRow | None, time: float, position: Position) -> AlertRow:
         revision = self._next_revision(position)
@@ -203,7 +205,7 @@ class AlertRegistry:
             self.firing = {**self.firing, (row.rule, row.group): row}
         else:
             self.resolved = tuple(row if each.id == row.id else each for each in self.resolved)
-        return Result(), []
+        return Result(), [AlertEvent("alert.notified", row.id, {"phase": command.phase})]
 
     def _silence(self, command: Silence, time: float, position: Position) -> Applied:
         kept = {name: row for name, row in self.silences.items() if row.until > time - SILENCE_KEPT_S}
@@ -220,9 +222,10 @@ class AlertRegistry:
             reason=command.reason,
             created_time=time,
         )
+        gone = [AlertEvent("silence.forgotten", name, {}) for name in self.silences if name not in kept]
         self.silences = {**kept, row.id: row}
         data = {"rule": row.rule, "subject": row.subject, "until": row.until, "by": row.by}
-        return Result(value=msgspec.to_builtins(row)), [AlertEvent("silence.set", row.id, data)]
+        return Result(value=msgspec.to_builtins(row)), [*gone, AlertEvent("silence.set", row.id, data)]
 
     def _unsilence(self, command: Unsilence, position: Position) -> Applied:
         if command.id not in self.silences:

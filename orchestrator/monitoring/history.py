@@ -8,8 +8,9 @@ A series has three tiers, each a ring of slots on a grid of time; a sample goes 
     2      60 s     1,440   24 h
 
 A slot holds mean, least and greatest of its samples (8 + 4 + 4 bytes), and NaN where there was none: a gap is seen as a
-gap. So a series has at most 33,600 bytes of slots, whatever the rate of its samples; rings grow as they fill. How many
-series there are is bounded too: beyond `series_max` a new one is refused and counted, none is pushed out by it.
+gap. So a series has 33,600 bytes of slots, whatever the rate of its samples, and from its first one on: what a node
+takes is seen at once, and does not creep up for a day. How many series there are is bounded too: beyond `series_max` a
+new one is refused and counted, none is pushed out by it.
 
 Times are seconds of one monotonic clock, and never go back.
 """
@@ -43,12 +44,18 @@ class Point(NamedTuple):
 class _Tier:
     """A ring of slots. The open one is kept apart: its samples are still counted."""
 
-    __slots__ = ("_count", "_first", "_greatest", "_greatests", "_least", "_leasts", "_means", "_open", "_sum", "slots")
+    __slots__ = (
+        *("_count", "_first", "_greatest", "_greatests", "_held", "_least", "_leasts", "_means", "_open", "_sum"),
+        "slots",
+    )
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        self._means, self._leasts, self._greatests = array("d"), array("f"), array("f")
-        self._first = 0  # where in the ring the oldest closed slot is, once the ring is full
+        closed = slots - 1  # the open slot is one of them
+        self._means = array("d", (_NAN,)) * closed
+        self._leasts, self._greatests = array("f", (_NAN,)) * closed, array("f", (_NAN,)) * closed
+        self._held = 0  # closed slots that have been written
+        self._first = 0  # where in the ring the oldest closed slot is
         self._open: int | None = None  # number of the open slot on the grid
         self._sum, self._count = 0.0, 0
         self._least = self._greatest = 0.0
@@ -76,24 +83,23 @@ class _Tier:
         self._push(self._sum / self._count, self._least, self._greatest)
 
     def _push(self, mean: float, least: float, greatest: float) -> None:
-        if len(self._means) < self.slots - 1:  # the open slot is one of them
-            self._means.append(mean)
-            self._leasts.append(_single(least))
-            self._greatests.append(_single(greatest))
-            return
-        at = self._first
+        closed = self.slots - 1
+        at = (self._first + self._held) % closed
         self._means[at], self._leasts[at], self._greatests[at] = mean, _single(least), _single(greatest)
-        self._first = (at + 1) % (self.slots - 1)
+        if self._held < closed:
+            self._held += 1
+        else:
+            self._first = (at + 1) % closed
 
     def points(self, step: float, since: float) -> Iterator[Point]:
         """Those whose slot ends after `since`, the oldest first."""
         if self._open is None:
             return
-        held = len(self._means)
+        held = self._held
         oldest = self._open - held
         skipped = max(0, math.floor(since / step) - oldest) if since > oldest * step else 0
         for offset in range(skipped, held):
-            at = (self._first + offset) % held
+            at = (self._first + offset) % (self.slots - 1)
             if not math.isnan(mean := self._means[at]):
                 yield Point((oldest + offset) * step, mean, self._leasts[at], self._greatests[at])
         if (self._open + 1) * step > since:
@@ -101,7 +107,7 @@ class _Tier:
 
     @property
     def entries(self) -> int:
-        return len(self._means) + (self._open is not None)
+        return self._held + (self._open is not None)
 
     @property
     def size_bytes(self) -> int:

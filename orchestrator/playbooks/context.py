@@ -47,6 +47,38 @@ class Facts(Mapping[str, Any]):
         return len(self._components)
 
 
+class Outcomes(Mapping[str, Any]):
+    """Steps by their id, each decoded only when it is looked at: an execution may have thousands."""
+
+    def __init__(self, steps: Mapping[str, StepRow]) -> None:
+        self._rows = {step.id: step for step in steps.values() if step.id}
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return step_facts(self._rows[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class Texts(Mapping[str, Any]):
+    """Values by name, each decoded only when it is looked at."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def __getitem__(self, key: str) -> Any:
+        return decoded(self._texts[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
 def decoded(text: str) -> Any:
     """The value of a JSON text; None for an empty one."""
     return json.loads(text) if text else None
@@ -64,8 +96,8 @@ def context(
     return {
         "trigger": decoded(row.trigger),
         "inputs": decoded(row.inputs),
-        "vars": {name: decoded(text) for name, text in variables.items()},
-        "steps": {step.id: step_facts(step) for step in steps.values() if step.id},
+        "vars": Texts(variables),
+        "steps": Outcomes(steps),
         "execution": {"id": row.id, "playbook": row.playbook, "version": row.version},
         "components": Facts(world.components, world.depends_on),
         "plant": world.variables,

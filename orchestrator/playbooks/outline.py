@@ -82,6 +82,8 @@ def _step(walk: Walk, action: Any, path: str, scope: Scope) -> Iterator[dict[str
         _select(walk, action, scope, shown)
     elif isinstance(action, actions.ExecuteScenario):
         _scenario(walk, action, shown)
+    if shown["runs"] is False:
+        shown["problem"] = ""  # it would be left out: what it lacks is no matter
     yield shown
     yield from _inner(walk, action, path, scope)
     for name in ("on_failure", "on_timeout"):

@@ -294,14 +294,15 @@ class ExecutionRegistry:
             if not mates:
                 self._open.pop(row.playbook, None)
             self.playbooks.released(row.playbook, self._in_use(row.playbook))
-            self._forget_oldest()
+            changes += self._forget_oldest()
         return changes
 
     def _promote(self, ended: ExecutionRow) -> list[Change]:
         mates = [self.rows[each] for each in self._open.get(ended.playbook, ())]
         return [change for row in starting.promoted(mates, at=ended.ended or 0.0) for change in self._store(row)]
 
-    def _forget_oldest(self) -> None:
+    def _forget_oldest(self) -> list[Change]:
+        forgotten = []
         # The newest stays, however large it is: somebody may wait for it.
         while len(self._ended) > 1 and (len(self._ended) > ENDED_KEPT_MAX or self._weights.ended > ENDED_BYTES_MAX):
             # A parent that still runs has to see how its child ended.
@@ -311,6 +312,8 @@ class ExecutionRegistry:
             rows = dict(self.rows)  # a copy without looking at each: this is done at every end, on every node
             del rows[gone]
             self.rows = rows
+            forgotten.append(Change("execution.forgotten", gone, {}))
+        return forgotten
 
     def _awaited(self, row: ExecutionRow) -> bool:
         parent = None if row.parent is None else self.rows.get(row.parent.execution)

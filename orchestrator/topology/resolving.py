@@ -24,14 +24,14 @@ def members(state: "PlantState", group: str) -> tuple[str, ...]:
     declared = joined(state.components.rows)
     if group not in state.topology.groups and group not in declared:
         raise GroupUnknown(f"group {group!r} is not there: nobody put it, and no registration names it")
-    return _gathered(group, state.topology.groups, declared)
+    return gathered(group, state.topology.groups, declared)
 
 
 def groups(state: "PlantState") -> dict[str, tuple[str, ...]]:
     """Every group with its components, as `members` tells them; also those that only registrations name."""
     declared = joined(state.components.rows)
     put = state.topology.groups
-    return {name: _gathered(name, put, declared) for name in sorted(put.keys() | declared.keys())}
+    return {name: gathered(name, put, declared) for name in sorted(put.keys() | declared.keys())}
 
 
 def dependencies(state: "PlantState") -> Mapping[str, tuple[str, ...]]:
@@ -77,7 +77,8 @@ def joined(rows: "Mapping[str, ComponentRow]") -> dict[str, tuple[str, ...]]:
     return {group: tuple(dict.fromkeys(ids)) for group, ids in found.items()}
 
 
-def _gathered(name: str, put: "Mapping[str, GroupRow]", declared: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def gathered(name: str, put: "Mapping[str, GroupRow]", declared: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The components of one group: `put` are those that people put, `declared` what `joined` gives."""
     found: dict[str, None] = {}
     seen = {name}
     waiting = [name]

@@ -261,3 +261,127 @@ def test_what_is_not_an_epoch_is_refused(text: str) -> None:
 
 def test_epochs_are_ordered_by_term_then_index() -> None:
     assert sorted([Epoch(2, 1), Epoch(1, 9), Epoch(1, 2)]) == [Epoch(1, 2), Epoch(1, 9), Epoch(2, 1)]
+
+
+# ── Keys ────────────────────────────────
+
+
+def keyed(id: str, key: str, request: str, kind: str = "set") -> Command:
+    made = command(kind, key=id, id=id)
+    return Command(kind, made.body, id, 0.0, key=key, request=request)
+
+
+def test_a_key_belongs_to_the_first_request_that_used_it() -> None:
+    state = replica()
+    assert state.apply(keyed("a", "ada/k", "r1"), Position(1, 2))[0].outcome.ok
+    assert state.apply(keyed("b", "ada/k", "r1"), Position(1, 3))[0].outcome.ok, "a second command of that request"
+    refused, events = state.apply(keyed("c", "ada/k", "r2"), Position(1, 4))
+    assert (refused.outcome.code, refused.duplicate, events) == ("key_reused", False, ())
+    assert state.apply(keyed("c", "bob/k", "r2"), Position(1, 5))[0].outcome.ok, "another one's key"
+    assert state.apply(keyed("a", "ada/k", "r1"), Position(1, 6))[0].duplicate
+    assert state.machine.values == {"a": 1, "b": 1, "c": 1}  # type: ignore[attr-defined]
+    assert (state.request_of("ada/k"), state.request_of("nobody/k")) == ("r1", None)
+
+
+def test_a_refusal_of_the_machine_takes_the_key_too_and_a_refused_key_takes_nothing() -> None:
+    state = replica()
+    assert state.apply(keyed("a", "k", "r1", "refuse"), Position(1, 2))[0].outcome.code == "refused_here"
+    assert state.apply(keyed("b", "k", "r2"), Position(1, 3))[0].outcome.code == "key_reused"
+    assert state.apply(keyed("b", "other", "r2"), Position(1, 4))[0].outcome.ok, "its id was not used up"
+
+
+def test_a_key_is_free_again_with_the_last_of_its_ids() -> None:
+    state = replica(dedup_entries=2)
+    state.apply(keyed("a", "k", "r1"), Position(1, 2))
+    state.apply(keyed("b", "k", "r1"), Position(1, 3))
+    state.apply(command(id="c"), Position(1, 4))
+    assert state.request_of("k") == "r1"
+    state.apply(command(id="d"), Position(1, 5))
+    assert state.request_of("k") is None
+    assert state.apply(keyed("e", "k", "r2"), Position(1, 6))[0].outcome.ok
+
+
+def test_keys_come_back_with_a_snapshot_and_with_a_backup() -> None:
+    state, copy, other = replica(), replica(), replica()
+    state.apply(keyed("a", "k", "r1"), Position(1, 2))
+    copy.restore(*state.capture())
+    other.apply(keyed("z", "mine", "r9"), Position(1, 2))
+    other.apply(restore_part("s", 0, 1, backup(state)), Position(1, 3))
+    for one in (copy, other):
+        assert one.apply(keyed("b", "k", "r2"), Position(1, 4))[0].outcome.code == "key_reused"
+    assert (other.request_of("mine"), copy.capture() == state.capture()) == (None, True)
+
+
+def test_ids_that_an_earlier_release_remembered_are_read() -> None:
+    state = replica()
+    old = {"format": 1, "claim": None, "remembered": [["a", [{"value": 1}, {"term": 1, "index": 2}]]], "session": ""}
+    state.restore(msgspec.msgpack.encode({**old, "parts": []}), Register().snapshot())
+    assert state.apply(command(id="a"), Position(1, 3))[0].duplicate
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("kl"), st.sampled_from("rs")), max_size=40),
+    cut=st.integers(0, 40),
+    dedup=st.integers(1, 4),
+)
+def test_keys_are_the_same_on_a_replica_restored_anywhere(
+    steps: list[tuple[str, str, str]], cut: int, dedup: int
+) -> None:
+    whole, restored = replica(dedup), replica(dedup)
+    for index, (id, key, request) in enumerate(steps, start=2):
+        if index - 2 == cut:
+            fresh = replica(dedup)
+            fresh.restore(*restored.capture())
+            restored = fresh
+        step = keyed(f"{id}/{key}/{request}", key, request)
+        assert whole.apply(step, Position(1, index)) == restored.apply(step, Position(1, index))
+        held = {row.key: row.request for row in whole._remembered.values()}
+        assert held == {name: request for name, (request, _) in whole._keys.items()}
+    assert whole.capture() == restored.capture()
+
+
+def test_what_says_nothing_is_left_out_of_a_command() -> None:
+    """An earlier release knows neither actor nor key, and a log of it reads as ever."""
+    plain_one = command(value=1, id="a")
+    assert set(msgspec.msgpack.decode(encode(plain_one))) == {"kind", "body", "id", "time"}
+    old = msgspec.msgpack.encode(
+        {"kind": "set", "body": b"", "id": "a", "time": 1.0, "epoch": None, "version": 1, "from_the_future": [1]}
+    )
+    assert decode(old) == Command("set", b"", "a", 1.0)
+    told = Command("set", b"", "a", 1.0, actor={"id": "ada"}, key="k", request="r")
+    assert decode(encode(told)) == told
+
+
+class Keeping(Register):
+    """Keeps what it was told of across a restore."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Any] = []
+
+    def replace(self, data: bytes, command: Command, position: Position, index: int) -> tuple[Event, ...]:
+        """Become what `data` holds."""
+        self.restore(data)
+        self.told.append(("replaced", command.actor, position.index, index))
+        return (Event("kept", "it"),)
+
+    def led(self, node_id: str, epoch: Epoch) -> None:
+        """Someone leads."""
+        self.told.append((node_id, str(epoch)))
+
+
+def test_a_machine_may_keep_what_belongs_to_this_log_and_know_who_leads() -> None:
+    machine = Keeping()
+    state = Replica(machine, dedup_entries=10)
+    state.apply(claim("n1", "c"), Position(2, 3))
+    part = restore_part("s", 0, 1, backup(replica()))
+    named = Command(part.kind, part.body, part.id, 0.0, actor={"id": "ada"})
+    applied, events = state.apply(named, Position(2, 4))
+    assert [event.kind for event in events] == ["cluster.restored", "kept"]
+    assert machine.told == [("n1", "2.3"), ("replaced", {"id": "ada"}, 4, 9)]
+    bad = encode_snapshot(Snapshot((b"\x01", 9, 2), (b"\x01", 8, 2), replica().capture()[0], b"\xc1"))
+    assert state.apply(restore_part("t", 0, 1, bad), Position(2, 5))[0].outcome.code == "restore_refused"
+    copy = Replica(Keeping(), dedup_entries=10)
+    copy.restore(*state.capture())
+    assert copy.machine.told == [("n1", "2.3")]  # type: ignore[attr-defined]
+    assert applied.outcome.ok

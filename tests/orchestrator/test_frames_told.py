@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framebuffer.connection import connect
 from framebuffer.embedded import EmbeddedServer
+from framebuffer.latency import summed_up
 from framebuffer.otlp import OtlpSpans
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
@@ -200,6 +203,31 @@ async def test_lag_and_what_is_stuck(plant: Plant) -> None:
     assert '"camera_id": "behind", "sequence": 2, "place": "ready:faces-1"' in err
     ledger = (await plant.http.get("/v1/frames/ledger?stuck_s=3600")).json()
     assert (ledger["stuck"], ledger["stuck_frames"]) == (0, [])
+
+
+@pytest.mark.anyio
+async def test_latency_is_measured_by_the_server(plant: Plant) -> None:
+    handles = await plant.frames("timed", 5)
+    await plant.streams.settle("faces-1", "c", [Settlement(handle, "ok", result=b"{}") for handle in handles])
+    told = (await plant.http.get("/v1/frames/latency", params={"window_s": 300})).json()
+    assert told["results"] >= 5
+    assert told["complete"]
+    assert 0 <= told["p50_ms"] <= told["p95_ms"] <= told["p99_ms"] <= told["max_ms"] < 60_000
+    assert_problem(await plant.http.get("/v1/frames/latency", params={"window_s": 0}), 422, "invalid_request")
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=200))
+def test_percentiles_are_samples_in_order(samples: list[int]) -> None:
+    found = summed_up(samples, server_ms=1, window_s=1.0, complete=True)
+    told = [found.p50_ms, found.p95_ms, found.p99_ms, found.max_ms]
+    if not samples:
+        assert told == [None] * 4
+        return
+    numbers = [one for one in told if one is not None]
+    assert numbers == sorted(numbers)
+    assert set(numbers) <= set(samples)
+    assert found.max_ms == max(samples)
+    assert sum(one <= numbers[0] for one in samples) * 2 >= len(samples)
 
 
 @pytest.mark.anyio

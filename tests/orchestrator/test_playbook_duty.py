@@ -365,7 +365,7 @@ async def test_a_plants_time_goes_on_while_something_is_open(plant: Plant, monke
 
 def test_a_field_named_version_is_not_the_layout() -> None:
     from orchestrator.component_commands import Declare
-    from orchestrator.node import _layout
+    from orchestrator.proposing import _layout
 
     assert (_layout(Start), _layout(Declare)) == (1, 2)
     assert issubclass(Start, msgspec.Struct)

@@ -76,7 +76,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         **figures(verdict),
         "memory_max_mib": round(max(max(found) for found in memory.values()) / (1 << 20), 1),
         "memory_by_process_mib": {
-            name: {"first_half": _mib(found[: len(found) // 2]), "second_half": _mib(found[len(found) // 2 :])}
+            name: {"first_half": mib(found[: len(found) // 2]), "second_half": mib(found[len(found) // 2 :])}
             for name, found in memory.items()
         },
         "problems": problems,
@@ -133,12 +133,12 @@ async def _sample(plant: FramePlant, memory: dict[str, list[int]]) -> None:
         if (server := plant.nodes.server.pid) is not None:
             pids[SERVER] = server
         for name, pid in pids.items():
-            if resident := _resident(pid):
-                memory.setdefault(name, []).append(resident)
+            if found := resident(pid):
+                memory.setdefault(name, []).append(found)
         await asyncio.sleep(EVERY_S)
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
     """Resident bytes; 0 where the process is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
@@ -159,5 +159,5 @@ def growing(name: str, samples: Sequence[int]) -> list[str]:
     return []
 
 
-def _mib(samples: Sequence[int]) -> float:
+def mib(samples: Sequence[int]) -> float:
     return round(max(samples, default=0) / (1 << 20), 1)

@@ -1,0 +1,9 @@
+import { clock } from "./clock";
+import "./elements/all";
+import "./shell/app";
+import { session } from "./session";
+import { applyTheme } from "./shell/theme";
+
+applyTheme();
+void clock.set();
+void session.begin();

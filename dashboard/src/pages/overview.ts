@@ -1,0 +1,205 @@
+/** The whole on one page: nodes, who led when, the plant, frames, open alerts. */
+import { LitElement, css, html, nothing } from "lit";
+import { customElement } from "lit/decorators.js";
+import "../elements/chart";
+import "../elements/timeline";
+import type { Column } from "../elements/table";
+import type { Span } from "../elements/timeline";
+import { clock } from "../clock";
+import { Every } from "../every";
+import { count, duration, moment, number, plural } from "../format";
+import { rates, totals } from "../frame-figures";
+import { get } from "../net/api";
+import { href } from "../router";
+import type { Alert, Component, Leadership, Member } from "../rows";
+import { Live, store } from "../store";
+import { shared } from "../style/shared";
+
+const MEMBERS_MS = 2000;
+const LEADERSHIPS_MS = 5000;
+/** What the timeline shows at least and at most, seconds. */
+const SHOWN_LEAST_S = 300;
+const SHOWN_MOST_S = 24 * 3600;
+
+@customElement("page-overview")
+export class Overview extends LitElement {
+  static styles = [
+    shared,
+    css`
+      .counts {
+        display: flex;
+        flex-wrap: wrap;
+        gap: var(--space-1) var(--space-2);
+        margin-top: var(--space-2);
+      }
+      .tiles .card {
+        display: block;
+        color: inherit;
+      }
+      .tiles a.card:hover {
+        border-color: var(--line-strong);
+        text-decoration: none;
+      }
+      .tiles h2 {
+        color: var(--ink-3);
+        font-size: var(--text-s);
+        font-weight: 500;
+      }
+      ul.alerts {
+        list-style: none;
+      }
+      ul.alerts li {
+        display: grid;
+        grid-template-columns: max-content minmax(0, 1fr) max-content;
+        gap: var(--space-3);
+        align-items: baseline;
+        padding: var(--space-2) var(--space-4);
+        border-top: 1px solid var(--line);
+        font-size: var(--text-s);
+      }
+      ul.alerts li:first-child {
+        border-top: 0;
+      }
+    `,
+  ];
+  protected live = new Live(this, ["cluster", "components", "alerts", "figures", "link"]);
+  private readonly seen = new Every<Member[]>(this, MEMBERS_MS, (signal) => get<Member[]>("/v1/cluster/members", undefined, { signal }));
+  private readonly leaderships = new Every<Leadership[]>(this, LEADERSHIPS_MS, (signal) => get<Leadership[]>("/v1/cluster/leaderships", undefined, { signal }));
+  private epoch: string | null = null;
+
+  willUpdate(): void {
+    // A new leader is shown at once, not with the next question.
+    if (store.link.epoch !== this.epoch) {
+      this.epoch = store.link.epoch;
+      void this.leaderships.now();
+      void this.seen.now();
+    }
+  }
+
+  render() {
+    return html`<div class="stack">
+      <h1>Overview</h1>
+      ${this.tiles()} ${this.nodes()} ${this.history()}
+      <div class="grid">${this.frames()} ${this.alerts()}</div>
+    </div>`;
+  }
+
+  private tiles() {
+    const components = store.list("components");
+    const states = counted(components.map((each) => each.state));
+    const troubled = components.filter(inTrouble).length;
+    const members = this.members();
+    const reachable = members.filter((member) => member.reachable).length;
+    const open = openAlerts();
+    const frames = totals(store.figures?.frames);
+    const rate = rates(store.trail.slice(-6), "settled").filter((value): value is number => value !== null);
+    return html`<div class="tiles">
+      <section class="card" aria-labelledby="t-nodes">
+        <h2 id="t-nodes">Nodes reachable</h2>
+        <p class="figure">${reachable} <span class="muted">of ${members.length}</span></p>
+        <div class="counts"><tri-badge state=${reachable === members.length ? "OK" : 2 * reachable > members.length ? "DEGRADED" : "FAILED"} label=${reachable === members.length ? "complete" : 2 * reachable > members.length ? "quorum, not complete" : "no quorum"}></tri-badge></div>
+      </section>
+      <a class="card" href="#/components" aria-labelledby="t-components t-components-n">
+        <h2 id="t-components">Components</h2>
+        <p class="figure" id="t-components-n">${count(components.length)}</p>
+        <div class="counts">
+          ${troubled > 0 ? html`<tri-badge tone="bad" label=${`${troubled} in trouble`}></tri-badge>` : nothing}
+          ${[...states].map(([state, n]) => html`<tri-badge state=${state} label=${`${n} ${state}`}></tri-badge>`)}
+        </div>
+      </a>
+      <a class="card" href="#/frames" aria-labelledby="t-frames t-frames-n">
+        <h2 id="t-frames">Frames settled a second</h2>
+        <p class="figure" id="t-frames-n">${rate.length ? number(rate.reduce((a, b) => a + b, 0) / rate.length) : "–"}</p>
+        <div class="counts">
+          ${frames
+            ? html`<tri-badge tone="info" label=${`${count(frames.waiting)} in flight`}></tri-badge>${frames.dead > 0 ? html`<tri-badge tone="warn" label=${`${count(frames.dead)} dead`}></tri-badge>` : nothing}`
+            : html`<span class="muted small">no cameras yet</span>`}
+        </div>
+      </a>
+      <a class="card" href="#/alerts" aria-labelledby="t-alerts t-alerts-n">
+        <h2 id="t-alerts">Open alerts</h2>
+        <p class="figure" id="t-alerts-n">${count(open.length)}</p>
+        <div class="counts">
+          ${open.length === 0 ? html`<tri-badge tone="ok" label="none fires"></tri-badge>` : [...counted(open.map((alert) => alert.severity))].map(([severity, n]) => html`<tri-badge state=${severity} label=${`${n} ${severity}`}></tri-badge>`)}
+        </div>
+      </a>
+    </div>`;
+  }
+
+  /** As the leader sees them, which knows how far each is; until it has answered, as the stream tells. */
+  private members(): Member[] {
+    return this.seen.value ?? store.list("cluster");
+  }
+
+  private nodes() {
+    const columns: Column<Member>[] = [
+      { key: "id", label: "Node", value: (row) => row.id, cell: (row) => html`<strong>${row.id}</strong>${row.id === store.link.node ? html` <span class="muted">serves this page</span>` : nothing}` },
+      { key: "role", label: "Role", width: "110px", value: (row) => row.role, cell: (row) => html`<tri-badge state=${row.role} tone=${row.role === "leader" ? "info" : "idle"}></tri-badge>` },
+      { key: "reachable", label: "Reached", width: "130px", value: (row) => String(row.reachable), cell: (row) => html`<tri-badge state=${row.reachable ? "OK" : "UNREACHABLE"} label=${row.reachable ? "reachable" : "unreachable"}></tri-badge>` },
+      { key: "lag", label: "Index lag", width: "100px", numeric: true, value: (row) => row.lag, cell: (row) => count(row.lag) },
+      { key: "release", label: "Release", width: "100px", extra: true, value: (row) => row.release },
+      { key: "api", label: "API", extra: true, value: (row) => row.api, cell: (row) => html`<span class="mono">${row.api}</span>` },
+    ];
+    return html`<section class="card flush" aria-labelledby="h-nodes">
+      <header><h2 id="h-nodes">Nodes</h2><span class="muted small num">index ${count(store.link.index)}</span></header>
+      <tri-table label="Nodes" .columns=${columns} .rows=${this.members()} .rowKey=${(row: Member) => row.id}></tri-table>
+    </section>`;
+  }
+
+  private history() {
+    const rows = [...(this.leaderships.value ?? [])].sort((a, b) => a.at - b.at);
+    const now = clock.now() / 1000;
+    const newest = rows.slice(-20);
+    const from = newest.length ? Math.min(now - SHOWN_LEAST_S, Math.max(newest[0]!.at - (newest[0]!.gap_s ?? 0), now - SHOWN_MOST_S)) : now - SHOWN_LEAST_S;
+    const spans = newest.flatMap((row, at): Span[] => {
+      const next = newest[at + 1];
+      const to = next ? next.at - (next.gap_s ?? 0) : null;
+      const gap = row.gap_s === null ? "" : `, after ${duration(row.gap_s)} without a leader`;
+      const led: Span = { lane: row.node, from: row.at, to, tone: to === null ? "info" : "idle", text: `led from ${moment(row.at)}${to === null ? "" : ` to ${moment(to)}`} in epoch ${row.epoch}${gap}` };
+      return row.gap_s ? [{ lane: row.node, from: row.at - row.gap_s, to: row.at, tone: "gap", text: `no leader for ${duration(row.gap_s)}` }, led] : [led];
+    });
+    const lanes = [...new Set([...this.members().map((member) => member.id), ...newest.map((row) => row.node)])].sort();
+    const last = rows[rows.length - 1];
+    return html`<section class="card" aria-labelledby="h-led">
+      <header>
+        <h2 id="h-led">Leadership</h2>
+        ${last ? html`<span class="muted small num">${plural(rows.length, "takeover")} known; the last left ${last.gap_s === null ? "an unknown gap" : html`<strong>${duration(last.gap_s)}</strong> without a leader`}</span>` : nothing}
+      </header>
+      ${rows.length ? html`<tri-timeline label="Who led when" .spans=${spans} .lanes=${lanes} .from=${from} .to=${now}></tri-timeline>` : html`<tri-empty heading=${this.leaderships.error ? "Not known" : "No takeover is known yet"}></tri-empty>`}
+    </section>`;
+  }
+
+  private frames() {
+    const times = store.trail.map((point) => point.at);
+    return html`<section class="card" aria-labelledby="h-frames">
+      <header><h2 id="h-frames">Frames a second</h2><a class="small" href="#/frames">All of frames</a></header>
+      <tri-chart label="Frames a second" unit="/s" .times=${times} .lines=${[{ label: "published", values: rates(store.trail, "published") }, { label: "settled", values: rates(store.trail, "settled") }]}></tri-chart>
+    </section>`;
+  }
+
+  private alerts() {
+    const open = openAlerts();
+    return html`<section class="card flush" aria-labelledby="h-alerts">
+      <header><h2 id="h-alerts">Open alerts</h2><a class="small" href="#/alerts">All alerts</a></header>
+      ${open.length === 0
+        ? html`<tri-empty heading="Nothing fires"></tri-empty>`
+        : html`<ul class="alerts">
+            ${open.slice(0, 8).map((alert) => html`<li><tri-badge state=${alert.severity}></tri-badge><span class="wrap"><a href=${href("alerts")}>${alert.rule}</a> ${alert.members.slice(0, 3).map((member) => member.subject).join(", ")} <span class="muted">${alert.summary}</span></span><tri-time class="muted" .value=${alert.fired_time}></tri-time></li>`)}
+          </ul>`}
+    </section>`;
+  }
+}
+
+export function inTrouble(row: Component): boolean {
+  return row.state === "FAULT" || row.presence === "OFFLINE" || row.health === "UNRESPONSIVE";
+}
+
+function openAlerts(): Alert[] {
+  return store.list("alerts").filter((alert) => alert.state === "FIRING");
+}
+
+function counted(values: readonly string[]): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const value of [...values].sort()) found.set(value, (found.get(value) ?? 0) + 1);
+  return found;
+}

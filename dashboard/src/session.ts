@@ -1,0 +1,107 @@
+/** Who is signed in, and what they may do. */
+import { get, onUnauthorised } from "./net/api";
+import { feed } from "./net/feed";
+import { Problem, sayError } from "./net/problem";
+import { keepToken, token } from "./net/token";
+import { store } from "./store";
+import type { Subject } from "./rows";
+
+export interface Who {
+  kind: string;
+  id: string;
+  name: string;
+  role: string;
+  subject: string | null;
+  expires: number | null;
+}
+
+interface Right {
+  method: string;
+  path: string;
+  roles: string[];
+}
+
+const OPEN: Who = { kind: "open", id: "open", name: "open", role: "admin", subject: null, expires: null };
+const SUBJECTS: readonly Subject[] = [
+  ...(["cluster", "components", "groups", "policies", "playbooks", "executions", "processors", "variables"] as const),
+  ...(["alerts", "silences", "alert_rules", "journal"] as const),
+];
+
+class Session {
+  who: Who | null = null;
+  /** Why nobody is signed in. */
+  refusal = "";
+  state: "asking" | "signed-out" | "signed-in" | "unreachable" = "asking";
+  private rights = new Map<string, readonly string[]>();
+
+  /** Begins with the token that the tab has kept, or with none. */
+  async begin(): Promise<void> {
+    onUnauthorised((problem) => this.end(problem.message));
+    await this.enter(token(), token() !== null);
+  }
+
+  /** Signs in. Throws what the node refuses. */
+  async signIn(text: string): Promise<void> {
+    await this.enter(text.trim(), true, true);
+  }
+
+  end(why = ""): void {
+    if (this.state === "signed-out") return;
+    feed.stop();
+    keepToken(null);
+    this.who = null;
+    this.state = "signed-out";
+    this.refusal = why;
+    store.forget();
+    store.relink({ state: "signed-out" });
+    store.touch("session");
+  }
+
+  /** "" when this role may do it, else the reason why not. `path` as the API documents it: `/v1/alerts/{alert_id}`. */
+  denied(method: string, path: string): string {
+    const roles = this.rights.get(name(method, path));
+    if (!this.who || !roles || roles.includes(this.who.role)) return "";
+    return `Your role is ${this.who.role}; this needs ${roles.filter((role) => role !== "component" && role !== "processor").join(" or ")}.`;
+  }
+
+  /** Whether this role may read it at all. */
+  may(method: string, path: string): boolean {
+    return this.denied(method, path) === "";
+  }
+
+  private async enter(text: string | null, kept: boolean, strict = false): Promise<void> {
+    try {
+      this.who = await get<Who>("/v1/whoami", undefined, { token: text }).catch((error: unknown) => {
+        if (error instanceof Problem && error.status === 404) return OPEN;
+        throw error;
+      });
+    } catch (error) {
+      if (strict) throw error;
+      const refused = error instanceof Problem && error.status === 401;
+      this.state = refused ? "signed-out" : "unreachable";
+      this.refusal = refused ? (kept ? sayError(error) : "") : sayError(error);
+      if (refused) keepToken(null);
+      store.relink({ state: refused ? "signed-out" : "connecting" });
+      store.touch("session");
+      if (!refused) setTimeout(() => void this.enter(text, kept), 1000);
+      return;
+    }
+    keepToken(text);
+    const rows = await get<Right[]>("/v1/rights").catch(() => []);
+    this.rights = new Map(rows.map((row) => [name(row.method, row.path), row.roles]));
+    this.state = "signed-in";
+    this.refusal = "";
+    store.touch("session");
+    const subjects = SUBJECTS.slice();
+    if (this.may("GET", "/v1/tokens")) subjects.push("tokens");
+    if (this.may("GET", "/v1/audit")) subjects.push("audit");
+    feed.start(subjects, (problem) => this.end(problem.message));
+  }
+}
+
+/** The names of parameters do not matter. */
+function name(method: string, path: string): string {
+  return `${method} ${path.replace(/\{[^}]*\}/g, "{}")}`;
+}
+
+export const session = new Session();

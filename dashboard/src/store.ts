@@ -1,0 +1,187 @@
+/**
+ * The plant as this page knows it: rows by subject, at one index of the log, and the figures that come each second.
+ *
+ * Elements are told once per animation frame, however many changes have come. Everything is bounded: rows are as many as the
+ * nodes hold, lists that only grow keep their newest lines, trails keep ten minutes.
+ */
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { Figures, RowOf, Subject } from "./rows";
+
+/** Subjects of which only the newest rows are kept. */
+const NEWEST: Partial<Record<Subject, number>> = { journal: 500, audit: 500 };
+/** One a second: ten minutes. */
+const TRAIL_MAX = 600;
+
+export type Topic = Subject | "figures" | "link" | "session" | "leaderships";
+
+export type LinkState = "connecting" | "live" | "lost" | "signed-out";
+
+export interface Link {
+  state: LinkState;
+  /** The member that serves the stream. */
+  origin: string;
+  node: string | null;
+  leader: string | null;
+  epoch: string | null;
+  index: number;
+  /** Age of the node's state when it last said so, seconds. */
+  staleness: number | null;
+  /** `performance.now()` of the last byte, and of the last figures. */
+  heardAt: number;
+  figuresAt: number;
+  /** Why it is not live. */
+  reason: string;
+}
+
+export interface TrailPoint {
+  /** Seconds, by this page's clock. */
+  at: number;
+  frames: Record<string, unknown>;
+}
+
+type Change = { subject: string; id: string; row: unknown };
+
+class Store {
+  readonly link: Link = {
+    state: "connecting",
+    origin: location.origin,
+    node: null,
+    leader: null,
+    epoch: null,
+    index: 0,
+    staleness: null,
+    heardAt: 0,
+    figuresAt: 0,
+    reason: "",
+  };
+  figures: Figures | null = null;
+  readonly trail: TrailPoint[] = [];
+  /** Whether a snapshot has come. */
+  loaded = false;
+  private readonly subjects = new Map<string, Map<string, unknown>>();
+  private readonly listeners = new Map<Topic, Set<() => void>>();
+  private readonly dirty = new Set<Topic>();
+  private scheduled = false;
+
+  rows<S extends Subject>(subject: S): ReadonlyMap<string, RowOf[S]> {
+    return this.of(subject) as Map<string, RowOf[S]>;
+  }
+
+  list<S extends Subject>(subject: S): RowOf[S][] {
+    return [...this.rows(subject).values()];
+  }
+
+  on(topics: readonly Topic[], listener: () => void): () => void {
+    for (const topic of topics) {
+      const found = this.listeners.get(topic) ?? new Set();
+      found.add(listener);
+      this.listeners.set(topic, found);
+    }
+    return () => topics.forEach((topic) => this.listeners.get(topic)?.delete(listener));
+  }
+
+  /** All rows anew. Subjects that the answer does not name are empty from now on. */
+  replace(index: number, subjects: Record<string, Record<string, unknown>>): void {
+    for (const name of new Set([...this.subjects.keys(), ...Object.keys(subjects)])) {
+      this.subjects.set(name, new Map(Object.entries(subjects[name] ?? {})));
+      this.bound(name);
+      this.touch(name as Topic);
+    }
+    this.link.index = index;
+    this.loaded = true;
+    this.touch("link");
+  }
+
+  change(index: number, changes: readonly Change[]): void {
+    for (const { subject, id, row } of changes) {
+      const rows = this.of(subject);
+      if (row === null) rows.delete(id);
+      else rows.set(id, row);
+      this.bound(subject);
+      this.touch(subject as Topic);
+    }
+    this.link.index = Math.max(this.link.index, index);
+  }
+
+  tell(figures: Figures): void {
+    this.figures = figures;
+    const now = performance.now();
+    Object.assign(this.link, {
+      node: figures.node,
+      leader: figures.leader,
+      epoch: figures.epoch,
+      staleness: figures.staleness_s,
+      figuresAt: now,
+      index: Math.max(this.link.index, figures.index ?? 0),
+    });
+    this.trail.push({ at: Date.now() / 1000, frames: (figures.frames ?? {}) as Record<string, unknown> });
+    if (this.trail.length > TRAIL_MAX) this.trail.splice(0, this.trail.length - TRAIL_MAX);
+    this.touch("figures");
+    this.touch("link");
+  }
+
+  relink(changed: Partial<Link>): void {
+    Object.assign(this.link, changed);
+    this.touch("link");
+  }
+
+  forget(): void {
+    this.subjects.clear();
+    this.trail.length = 0;
+    this.figures = null;
+    this.loaded = false;
+    [...this.listeners.keys()].forEach((topic) => this.touch(topic));
+  }
+
+  touch(topic: Topic): void {
+    this.dirty.add(topic);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame(() => {
+      this.scheduled = false;
+      const told = new Set<() => void>();
+      for (const each of this.dirty) this.listeners.get(each)?.forEach((listener) => told.add(listener));
+      this.dirty.clear();
+      told.forEach((listener) => listener());
+    });
+  }
+
+  private of(subject: string): Map<string, unknown> {
+    let rows = this.subjects.get(subject);
+    if (!rows) this.subjects.set(subject, (rows = new Map()));
+    return rows;
+  }
+
+  private bound(subject: string): void {
+    const most = NEWEST[subject as Subject];
+    if (most === undefined) return;
+    const rows = this.of(subject);
+    for (const id of rows.keys()) {
+      if (rows.size <= most) break;
+      rows.delete(id);
+    }
+  }
+}
+
+export const store = new Store();
+
+/** Draws its element again when one of the topics has changed: `private live = new Live(this, ["components"])`. */
+export class Live implements ReactiveController {
+  private off: (() => void) | null = null;
+
+  constructor(
+    private readonly host: ReactiveControllerHost,
+    private readonly topics: readonly Topic[],
+  ) {
+    host.addController(this);
+  }
+
+  hostConnected(): void {
+    this.off = store.on(this.topics, () => this.host.requestUpdate());
+  }
+
+  hostDisconnected(): void {
+    this.off?.();
+    this.off = null;
+  }
+}

@@ -1,0 +1,269 @@
+"""Watching the plant: all of it at one index of the log, and what changes from there on, at any node."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
+
+from orchestrator.access.principal import OPEN, Principal
+from orchestrator.api.asking import STALENESS_HEADER, Ask
+from orchestrator.api.documented import problems
+from orchestrator.api.envelope import facts
+from orchestrator.api.executions import LastEventId
+from orchestrator.api.problems import Problem
+from orchestrator.api.watch_figures import Figures
+from orchestrator.api.watch_hub import Hub
+from orchestrator.api.watch_stream import PROTOCOL, EventStream, speak
+from orchestrator.watching.subjects import FIGURES, LEAST, LOGGED, SUBJECTS, may_see
+
+router = APIRouter(prefix="/v1", tags=["watch"])
+
+ROWS_AT_ONCE = 50
+"""Of a snapshot: then others have their turn."""
+GZIP_BYTES_MIN = 4_096
+INDEX_DIGITS_MAX = 18
+REFUSALS = ("invalid_cursor", "compacted", "too_many_followers", "no_leader", "node_stopped", "forbidden")
+
+Subjects = Annotated[
+    str | None,
+    Query(
+        max_length=400,
+        description=f"Comma-separated, of: {', '.join(SUBJECTS)}. Without it: all that the token may see.",
+        examples=["components,alerts"],
+    ),
+]
+After = Annotated[
+    str | None,
+    Query(max_length=20, description="The index up to which all is known; `Last-Event-ID` counts before it."),
+]
+FIGURES_EXAMPLE: dict[str, Any] = {
+    "node": "n2",
+    "leader": "n1",
+    "epoch": "3.17",
+    "index": 4711,
+    "state_age_s": 0.031,
+    "figures_of": "n1",
+    "staleness_s": 0.412,
+    "members": [{"id": "n1", "role": "leader", "reachable": True, "lag": None}],
+    "frames": {
+        "published_s": 240.0,
+        "dispatched_s": 239.6,
+        "settled_s": 240.2,
+        "capture": 0,
+        "lanes": {"faces": 3},
+        "queues": {"faces-1": {"length": 12, "pending": 8}},
+        "dead_letters": 0,
+        "ledger": {"published": 72000, "settled": 71985, "dead": 0, "dropped": 0, "in_flight": 15},
+        "backpressure": {"level": 0, "name": "normal"},
+        "dispatch_p95_s": 0.004,
+        "oldest_frame_s": {"capture": 0.0, "lane": 0.2, "ready": 0.1},
+        "lost": 0,
+    },
+    "cameras": [
+        {
+            "id": "cam-1",
+            "sequence": 7199,
+            "rate": 24.0,
+            "published": 7200,
+            "settled": 7198,
+            "dead": 0,
+            "dropped": 0,
+            "in_flight": 2,
+        }
+    ],
+    "processors": {
+        "faces-1": {
+            "in_flight": 8,
+            "settled": 7198,
+            "settled_s": 24.0,
+            "errors": 0,
+            "breaker": "CLOSED",
+            "silence_s": 0.4,
+        }
+    },
+    "components": {
+        "total": 2,
+        "offline": 0,
+        "states": {"STARTED": 2},
+        "health": {"OK": 2},
+        "silence_s": {"press-1": 1.2, "plc-1": 0.3},
+    },
+}
+SNAPSHOT_EXAMPLE: dict[str, Any] = {
+    "index": 4711,
+    "subjects": {
+        "variables": {
+            "line-a.speed": {
+                "name": "line-a.speed",
+                "value": {"mm_s": 120},
+                "revision": 42,
+                "time": 1767225600.0,
+            }
+        }
+    },
+}
+
+
+@router.get(
+    "/snapshot",
+    summary="All rows at one index",
+    response_class=Response,
+    responses=problems(
+        *("forbidden", "read_timed_out", "node_stopped"),
+        also={
+            200: {
+                "description": "By subject and id, the rows as the lists show them.",
+                "content": {"application/json": {"schema": {"type": "object"}, "example": SNAPSHOT_EXAMPLE}},
+            }
+        },
+    ),
+)
+async def snapshot(
+    ask: Ask,
+    request: Request,
+    subjects: Subjects = None,
+    accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """Answered by the node that is asked, in every mode, from its own state; `X-Triarch-Staleness` is its age.
+
+    `GET /v1/watch?after=<index>`, at any node, tells what changes from there on. `figures` are no part of it.
+    """
+    wanted = [each for each in chosen(subjects, principal_of(request)) if each != FIGURES]
+    hub: Hub = request.app.state.watching
+    state, index = await ask.node.cluster.read(lambda plant: (plant.whole(), hub.place(plant)), consistency="stale")
+    parts: list[bytes] = []
+    now = time.time()
+    for subject in wanted:
+        parts.append(b"%s%s:{" % (b"," if parts else b"", msgspec.json.encode(subject)))
+        first = True
+        for at, (name, row) in enumerate(hub.rows.all(state, subject, now), 1):
+            parts.append(b"%s%s:%s" % (b"" if first else b",", msgspec.json.encode(name), row))
+            first = False
+            if at % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        parts.append(b"}")
+    body = b'{"index":%d,"subjects":{%s}}' % (index, b"".join(parts))
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if len(body) >= GZIP_BYTES_MIN and _takes_gzip(accept_encoding):
+        # Off the event loop: it releases the interpreter while it works. The fastest level is small enough.
+        body = await asyncio.to_thread(gzip.compress, body, 1)
+        headers["Content-Encoding"] = "gzip"
+    if not ask.node.is_leader():
+        age = ask.node.cluster.status().last_contact_s
+        headers[STALENESS_HEADER] = "unknown" if age is None else f"{age:.3f}"
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/watch",
+    summary="Every change, as it is applied",
+    response_class=Response,
+    responses=problems(*REFUSALS, also={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}),
+)
+async def watch(
+    request: Request, subjects: Subjects = None, after: After = None, last_event_id: LastEventId = None
+) -> Response:
+    """Server-sent events, answered by the node that is asked, in every mode: `ready` first, then `change` for each
+    change of the log, `figures` about once a second, and `lost` where the client has to begin anew. The id of an event
+    is an index of the log, the same on every node: whoever goes on with `Last-Event-ID`, at whichever node, misses
+    nothing and sees nothing twice. The same path speaks WebSocket (`triarch.watch`).
+    """
+    principal = principal_of(request)
+    wanted = chosen(subjects, principal)
+    hub: Hub = request.app.state.watching
+    watcher = await hub.join(wanted, _index(after, last_event_id), principal, request.scope.get("client"))
+    return EventStream(hub, watcher)
+
+
+@router.get(
+    "/figures",
+    summary="The live figures",
+    response_class=Response,
+    responses=problems(
+        "no_leader",
+        "forbidden",
+        also={200: {"content": {"application/json": {"schema": {"type": "object"}, "example": FIGURES_EXAMPLE}}}},
+    ),
+)
+async def figures(
+    request: Request,
+    own: Annotated[
+        bool, Query(description="Only what this node works out as the leader; 503 where it does not lead.")
+    ] = False,
+) -> Response:
+    """What a watch tells as `figures`, once. Answered by the node that is asked, in every mode; the leader works them
+    out at most once a second. `own=true` is how the other nodes ask the leader.
+    """
+    chosen(FIGURES, principal_of(request))
+    found: Figures = request.app.state.figures
+    body = msgspec.json.encode(await found.own()) if own else await found.shown()
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+@router.websocket("/watch")
+async def watch_by_websocket(websocket: WebSocket, subjects: str | None = None, after: str | None = None) -> None:
+    """As `GET /v1/watch`. What is wrong is a problem document in place of the handshake's answer."""
+    principal = principal_of(websocket)
+    wanted = chosen(subjects, principal)
+    hub: Hub = websocket.app.state.watching
+    watcher = await hub.join(wanted, _index(after, None), principal, websocket.scope.get("client"))
+    try:
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(PROTOCOL if PROTOCOL in offered else None)
+    except BaseException:
+        hub.leave(watcher)
+        raise
+    await speak(websocket, hub, watcher)
+
+
+def principal_of(connection: Request | WebSocket) -> Principal:
+    """Who asks, as the access check found out."""
+    found: Principal = facts(connection.scope).get("principal", OPEN)
+    return found
+
+
+def chosen(asked: str | None, principal: Principal) -> frozenset[str]:
+    """The subjects that a request means. Raises `invalid_request`, `forbidden`."""
+    if asked is None:
+        return frozenset(each for each in SUBJECTS if may_see(principal.role, each)) or _refuse(principal, LOGGED)
+    wanted = [each.strip() for each in asked.split(",") if each.strip()]
+    unknown = sorted(set(wanted) - set(SUBJECTS))
+    if unknown or not wanted:
+        named = f"{unknown[0][:40]!r} is none" if unknown else "names none"
+        reason = f"{named} of the subjects: {', '.join(SUBJECTS)}"
+        fault = {"location": "query.subjects", "message": reason, "type": "subjects"}
+        raise Problem("invalid_request", f"query.subjects: {reason}", errors=[fault])
+    refused = [each for each in wanted if not may_see(principal.role, each)]
+    return _refuse(principal, refused) if refused else frozenset(wanted)
+
+
+def _refuse(principal: Principal, subjects: Iterable[str]) -> frozenset[str]:
+    subject = next(iter(subjects))
+    needs = str(LEAST.get(subject, "viewer"))
+    raise Problem(
+        "forbidden",
+        f"the subject {subject} is for the role {needs}; this token has the role {principal.role}",
+        role=str(principal.role),
+        needs=needs,
+    )
+
+
+def _index(after: str | None, last_event_id: str | None) -> int | None:
+    for text, name in ((last_event_id, "Last-Event-ID"), (after, "after")):
+        if text is not None:
+            if not (text.isascii() and text.isdecimal() and len(text) <= INDEX_DIGITS_MAX):
+                raise Problem("invalid_cursor", f"{name} is no number: it is an index in the replicated log")
+            return int(text)
+    return None
+
+
+def _takes_gzip(accept: str) -> bool:
+    for each in accept.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -1,0 +1,32 @@
+"""One client of a watch: its mailbox, and how its stream waits for it."""
+
+import asyncio
+
+from cluster import Change
+from orchestrator.access.principal import Principal
+from orchestrator.watching.mailbox import Mailbox, Message
+
+Address = tuple[str, int]
+
+
+class Watcher(Mailbox):
+    """One client. `after`: the index up to which it knew all; `backlog`: what came behind that before it joined."""
+
+    def __init__(self, subjects: frozenset[str], principal: Principal, client: Address | None) -> None:
+        self._called = asyncio.Event()
+        super().__init__(subjects, self._called.set)
+        self.principal = principal
+        self.client = client
+        self.after = 0
+        self.backlog: list[Change] = []
+
+    async def next(self, timeout_s: float) -> list[Message]:
+        """What waits, awaited for so long; nothing when it ended, or nothing came."""
+        if self.empty and not self.ended:
+            self._called.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._called.wait()
+            except TimeoutError:
+                return []
+        return self.take()

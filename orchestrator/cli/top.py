@@ -1,0 +1,284 @@
+"""`triarch top`: the plant as it is now, asked anew every second; it goes to another node when one is gone."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.http import Api, addresses, api_options
+from orchestrator.cli.output import Failure, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PATHS = {
+    "cluster": "/v1/cluster",
+    "health": "/health",
+    "control": "/control/status",
+    "frames": "/v1/frames/stats",
+    "lag": "/v1/frames/lag",
+    "processors": "/v1/processors",
+    "components": "/v1/components",
+    "alerts": "/v1/alerts",
+    "executions": "/v1/executions?limit=20",
+}
+ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT"})
+ROWS_MAX = 12
+"""Of each part; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at a monotonic time `at`, in s. `said`: what was answered, by the names of `PATHS`; empty: nothing."""
+
+    at: float
+    base: str
+    said: Mapping[str, Any]
+    why: str = ""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Frames a second since the look before, by what became of them."""
+
+
+@click.command(epilog="\b\nExamples:\n  triarch top\n  triarch top --every 5\n  triarch top --once -o json | jq .rates")
+@click.option("--every", "every_s", type=click.FloatRange(0.2, 60), default=1.0, show_default=True, metavar="SECONDS")
+@click.option("--once", is_flag=True, help="Look once, print, end.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="json: a document a look, on one line.")  # fmt: skip
+@api_options
+def top(every_s: float, once: bool, output: str, urls: str, timeout_s: float) -> None:
+    """Show nodes, frames, processors, components, alerts and executions, live, until Ctrl-C.
+
+    It says which node answered and how old that is. Without a terminal it prints a look after the other.
+    """
+    looker = _Looker(addresses(urls), min(timeout_s, 5.0))
+    live = sys.stdout.isatty() and output == "table" and not once
+    try:
+        if live:
+            _live(looker, every_s)
+            return
+        while True:
+            seen = looker.look()
+            _print(seen, output)
+            if once:
+                if not seen.said:
+                    raise Failure("no_node", seen.why)
+                return
+            time.sleep(every_s)
+    except KeyboardInterrupt:
+        pass
+
+
+def _live(looker: "_Looker", every_s: float) -> None:
+    from rich.live import Live
+
+    with Live(screen=True, auto_refresh=False) as shown:
+        seen = looker.look()
+        while True:
+            shown.update(screen(seen, time.monotonic()), refresh=True)
+            due = time.monotonic() + every_s
+            fresh = looker.look()
+            # Nobody answered: what was seen last stays, and says how old it is.
+            seen = fresh if fresh.said else Seen(seen.at, seen.base, seen.said, fresh.why, seen.rates)
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _print(seen: Seen, output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps({"answered_by": seen.base, "why": seen.why, "rates": seen.rates, **seen.said}))
+        return
+    from rich.console import Console
+
+    Console(highlight=False).print(screen(seen, time.monotonic()))
+
+
+class _Looker:
+    """Asks one node for everything, so that what is shown together belongs together; the next one when it is gone."""
+
+    def __init__(self, urls: Sequence[str], timeout_s: float) -> None:
+        self._urls = list(urls)
+        self._timeout_s = timeout_s
+        self._before: tuple[float, Mapping[str, int]] | None = None
+
+    def look(self) -> Seen:
+        whys = []
+        for base in list(self._urls):
+            try:
+                said = self._ask(base)
+            except Failure as error:
+                whys.append(f"{base}: {error.message}")
+                self._urls.append(self._urls.pop(self._urls.index(base)))  # asked last from now on
+                continue
+            now = time.monotonic()
+            return Seen(now, base, said, rates=self._rates(now, said.get("frames")))
+        return Seen(time.monotonic(), "", {}, "; ".join(whys))
+
+    def _ask(self, base: str) -> dict[str, Any]:
+        with Api.of(base, self._timeout_s) as api:
+            cluster = api.get(PATHS["cluster"])
+
+            def rest(name: str) -> Any:
+                try:
+                    return api.get(PATHS[name])
+                except Failure as error:
+                    return {"problem": f"{error.code}: {error.message}"}
+
+            names = [name for name in PATHS if name != "cluster"]
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                found = dict(zip(names, pool.map(rest, names), strict=True))
+        return {"cluster": cluster, **found}
+
+    def _rates(self, now: float, frames: Any) -> dict[str, float]:
+        if not isinstance(frames, dict) or "cameras" not in frames:
+            return {}
+        kinds = ("published", "settled", "dead", "dropped")
+        counts = {kind: sum(camera[kind] for camera in frames["cameras"].values()) for kind in kinds}
+        before, self._before = self._before, (now, counts)
+        if before is None or now <= before[0]:
+            return {}
+        return {kind: max(0.0, (counts[kind] - before[1].get(kind, 0)) / (now - before[0])) for kind in kinds}
+
+
+def screen(seen: Seen, now: float) -> "RenderableType":
+    """What is shown of a look, `now` being the monotonic time at which it is."""
+    from rich.console import Group
+    from rich.text import Text
+
+    if not seen.said:
+        return Text(printable(f"no node answers: {seen.why}"), style="bold red")
+    parts: list[RenderableType] = [_heading(seen, now), _nodes(seen.said["cluster"])]
+    parts += [_frames(seen), _processors(seen), _components(seen), _alerts(seen), _executions(seen)]
+    return Group(*parts)
+
+
+def _heading(seen: Seen, now: float) -> "RenderableType":
+    from rich.text import Text
+
+    cluster = seen.said["cluster"]
+    health = seen.said.get("health") or {}
+    age = now - seen.at
+    leader = cluster.get("leader")
+    text = Text()
+    text.append(f"leader {leader or 'NONE'}", style="bold" if leader else "bold red")
+    text.append(f"  epoch {cluster.get('epoch') or '-'}  index {cluster.get('applied_index')}  ")
+    text.append(
+        printable(f"{health.get('status', 'unknown')}"),
+        style="green" if health.get("status") == "healthy" else "yellow",
+    )
+    text.append(f"  answered by {cluster['node']}")
+    contact = cluster.get("last_contact_s")
+    if contact is not None:
+        text.append(f", {contact:.1f} s behind the leader's word")
+    if seen.why or age > 3:
+        text.append(f"  NOT LIVE, {age:.0f} s old: {printable(seen.why)}", style="bold red")
+    for reason in health.get("reasons", ()):
+        text.append(f"\n  {printable(str(reason))}", style="yellow")
+    return text
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "none") -> "RenderableType":
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
+    for row in rows[:ROWS_MAX]:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    if len(rows) > ROWS_MAX:
+        table.add_row(Text(f"and {len(rows) - ROWS_MAX} more"))
+    if not rows:
+        table.add_row(Text(empty, style="dim"))
+    return Group(Text(""), Text(title, style="bold", no_wrap=True, overflow="ellipsis"), table)
+
+
+def _nodes(cluster: Mapping[str, Any]) -> "RenderableType":
+    rows = [
+        (
+            row["id"],
+            row.get("role") or "-",
+            "yes" if row.get("reachable") else "NO",
+            _dash(row.get("lag")),
+            row.get("api"),
+        )
+        for row in cluster.get("members", ())
+    ]
+    return _table("nodes", ("NODE", "ROLE", "REACHABLE", "LAG", "API"), rows)
+
+
+def _frames(seen: Seen) -> "RenderableType":
+    frames, control = seen.said.get("frames") or {}, seen.said.get("control") or {}
+    if "problem" in frames:
+        return _table("frames", ("",), [(frames["problem"],)])
+    pressure = control.get("backpressure") or {}
+    rates = "  ".join(f"{kind} {rate:.0f}/s" for kind, rate in seen.rates.items()) or "rates with the next look"
+    title = f"frames   {rates}   backpressure {pressure.get('name', '-')}   cameras {len(frames.get('cameras', {}))}"
+    rows = [(row["place"], row["length"], _age(row.get("oldest_s"))) for row in _listed(seen.said.get("lag"))]
+    return _table(title, ("WHERE", "FRAMES", "OLDEST"), [row for row in rows if row[1]], "nothing waits")
+
+
+def _processors(seen: Seen) -> "RenderableType":
+    ready = (seen.said.get("frames") or {}).get("ready", {})
+    rows = [
+        (
+            row["id"],
+            "healthy" if row.get("healthy") else "NOT HEALTHY",
+            "draining" if row.get("draining") else "",
+            ready.get(row["id"], {}).get("length", "-"),
+            ",".join(row.get("capabilities", ())),
+        )
+        for row in _listed(seen.said.get("processors"))
+    ]
+    return _table("processors", ("PROCESSOR", "HEALTH", "", "QUEUE", "CAPABILITIES"), rows)
+
+
+def _components(seen: Seen) -> "RenderableType":
+    found = _listed(seen.said.get("components"))
+    trouble = [row for row in found if row.get("health") not in ("OK", None) or row.get("state") == "FAULT"]
+    states: dict[str, int] = {}
+    for row in found:
+        states[row["state"]] = states.get(row["state"], 0) + 1
+    title = "components   " + "  ".join(f"{state} {count}" for state, count in sorted(states.items()))
+    rows = [
+        (row["id"], row["state"], row.get("health", ""), _age(row.get("last_seen_s")), row.get("reason", ""))
+        for row in trouble
+    ]
+    return _table(title, ("COMPONENT", "STATE", "HEALTH", "SEEN", "REASON"), rows, "all well")
+
+
+def _alerts(seen: Seen) -> "RenderableType":
+    rows = [
+        (row.get("severity", ""), row.get("state", ""), row.get("rule", ""), row.get("summary", ""))
+        for row in _listed(seen.said.get("alerts"))
+        if row.get("state") != "RESOLVED"
+    ]
+    return _table("alerts", ("SEVERITY", "STATE", "RULE", "WHAT"), rows)
+
+
+def _executions(seen: Seen) -> "RenderableType":
+    rows = [
+        (row["id"], row.get("playbook", ""), row.get("status", ""), row.get("waits_for", row.get("error", "")))
+        for row in _listed(seen.said.get("executions"))
+        if row.get("status") not in ENDED
+    ]
+    return _table("executions under way", ("EXECUTION", "PLAYBOOK", "STATUS", ""), rows)
+
+
+def _listed(document: Any) -> list[Mapping[str, Any]]:
+    """The rows of a list, or of the one list in an object that has pages; none where there was no answer."""
+    if isinstance(document, dict):
+        document = next((value for value in document.values() if isinstance(value, list)), [])
+    return list(document or [])
+
+
+def _age(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.1f} s"
+
+
+def _dash(value: Any) -> Any:
+    return "-" if value is None else value

@@ -1,0 +1,159 @@
+"""One call from its first attempt to its end: as a generator of steps, which somebody else carries out. Pure.
+
+an address after the other ─┬ done, refused ─────────────────▶ over
+                            └ not possible there ─▶ the next ─▶ after the last: a pause ─▶ the first again
+the deadline ─┬ some attempt may have been done ─▶ OutcomeUnknown
+              └ none was ───────────────────────▶ the last refusal, or NoNode
+"""
+
+import json
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from orchestrator.client.addresses import Addresses, origin_of
+from orchestrator.client.errors import ApiError, NoNode, OutcomeUnknown, Unauthorised, UnexpectedAnswer
+from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Pause, Renew, Request, Step, Told
+from orchestrator.client.judging import RETRY_AFTER_MAX_S, Again, Done, Elsewhere, Refused, judged
+
+PAUSE_FIRST_S = 0.1
+PAUSE_MAX_S = 2.0
+REDIRECTS_MAX = 3
+REASONS_MAX = 16
+MEMBERS = Request(
+    method="GET", target="/v1/cluster?consistency=stale", patience_s=1.0, answer_bytes_max=1 << 20, any_node=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How long a call goes on.
+
+    `timeout_s`: all of it. `rounds`: how often all addresses are asked in turn while nothing was done; None: until the
+    time is over. A call that may have been done is repeated until then in either case.
+    """
+
+    timeout_s: float = 20.0
+    rounds: int | None = None
+    finds_members: bool = True
+
+    def within(self, timeout_s: float) -> "Tries":
+        return replace(self, timeout_s=timeout_s)
+
+
+def pause_s(rounds: int, fraction: float, asked_s: float | None = None) -> float:
+    """Seconds before the next round: doubled each time, spread by `fraction`, bounded; not less than a node asks."""
+    backoff = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** min(rounds, 10)) * (0.5 + fraction / 2)
+    return backoff if asked_s is None else max(backoff, min(asked_s, RETRY_AFTER_MAX_S))
+
+
+class _Story:
+    """What came of the attempts so far."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self.last: Again | None = None
+        self.unknown: Again | None = None
+        self.asked: list[float] = []
+        self.hopeless = True
+
+    def note(self, again: Again) -> None:
+        self.last = again
+        if again.unknown:
+            self.unknown = again
+        if again.wait_s is not None:
+            self.asked.append(again.wait_s)
+        self.hopeless = self.hopeless and not again.heals
+        if again.reason not in self.reasons:
+            self.reasons = [*self.reasons[-(REASONS_MAX - 1) :], again.reason]
+
+
+def attempts(request: Request, addresses: Addresses, tries: Tries, began: float) -> Generator[Step, Told, Answer]:
+    """The successful answer. Raises ClientError. `began`: monotonic seconds."""
+    now, rounds, story, renewed, redirects = began, 0, _Story(), False, 0
+    left_over = tries.rounds
+    deadline = began + tries.timeout_s
+    if tries.finds_members and addresses.asks_members(now):
+        now = yield from _members(addresses, now, deadline)
+    while True:
+        story.asked, story.hopeless = [], True
+        waiting = addresses.order(now, any_node=request.any_node)
+        fraction = 0.0
+        while waiting and now < deadline:
+            address = waiting.pop(0)
+            left = deadline - now
+            told = yield Exchange(address, request, min(left, request.patience_s), left)
+            now, fraction = told.now, told.fraction
+            outcome: Answer | NoAnswer = told.outcome
+            if isinstance(outcome, Answer):
+                addresses.answered(address, outcome.headers)
+            verdict = judged(request, outcome, address)
+            match verdict:
+                case Done(answer):
+                    return answer
+                case Refused(Unauthorised() as error) if not renewed:
+                    renewed = True
+                    told = yield Renew()
+                    now = told.now
+                    if not told.outcome:
+                        raise error
+                    waiting.insert(0, address)
+                case Refused(error):
+                    raise error
+                case Elsewhere(location):
+                    redirects += 1
+                    waiting.insert(0, _target(location, addresses, address, redirects))
+                case Again():
+                    story.note(verdict)
+                    if verdict.same_node:
+                        break
+                    addresses.failed(address, now)
+        else:
+            left_over = None if left_over is None else left_over - 1
+        rounds += 1
+        wait = pause_s(rounds, fraction, min(story.asked) if story.asked else None)
+        given_up = story.hopeless or left_over == 0
+        if now + wait >= deadline or (story.unknown is None and given_up):
+            raise _end(request, story, tries.timeout_s)
+        told = yield Pause(wait)
+        now = told.now
+
+
+def _end(request: Request, story: _Story, timeout_s: float) -> Exception:
+    if story.unknown is not None:
+        error = story.unknown.error
+        reason = error.reason if isinstance(error, OutcomeUnknown) else story.unknown.reason
+        if request.writes:
+            return OutcomeUnknown(reason, request.key)
+        return error
+    if story.last is not None and isinstance(story.last.error, ApiError):
+        return story.last.error
+    if story.last is not None and isinstance(story.last.error, UnexpectedAnswer) and story.last.error.status:
+        return story.last.error
+    if not story.reasons:
+        return NoNode(f"no time to ask any node: {timeout_s:g} s")
+    return NoNode("no node answered:\n  " + "\n  ".join(story.reasons))
+
+
+def _target(location: str, addresses: Addresses, asked: str, redirects: int) -> str:
+    """The address that a redirection leads to. Raises UnexpectedAnswer where the token must not go."""
+    wanted = origin_of(location)
+    for url in addresses.known:
+        if wanted and origin_of(url) == wanted and redirects <= REDIRECTS_MAX:
+            return url
+    why = "it goes on and on" if redirects > REDIRECTS_MAX else "no address of the cluster that is known here"
+    raise UnexpectedAnswer(f"{asked} redirects to {location[:200]!r}: not followed, {why}")
+
+
+def _members(addresses: Addresses, now: float, deadline: float) -> Generator[Step, Told, float]:
+    """Learn the members' addresses from the node that answered last. What it does not tell is done without."""
+    address = addresses.order(now, any_node=True)[0]
+    told = yield Exchange(address, MEMBERS, MEMBERS.patience_s, min(MEMBERS.patience_s, deadline - now))
+    outcome = told.outcome
+    if isinstance(outcome, Answer) and outcome.status == 200:
+        try:
+            document = json.loads(outcome.body)
+            members = {str(member["id"]): str(member["api"]) for member in document["members"] if member.get("api")}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return told.now
+        addresses.learn(members)
+    return told.now

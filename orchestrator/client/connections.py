@@ -1,0 +1,72 @@
+"""What both clients have of httpx: how a request is made of a step, and what an exception of httpx means."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from orchestrator.client.errors import SettingsInvalid, UnexpectedAnswer
+from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Open
+
+CONNECT_S = 1.0
+LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=2.0)
+"""Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+
+
+def made(client: httpx.Client | httpx.AsyncClient, step: Exchange | Open, token: str | None) -> httpx.Request:
+    """The request of a step. The token goes to addresses of the cluster alone: there are no others here."""
+    headers = {"Accept-Encoding": "identity", **step.request.headers}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    silence = max(0.001, step.silence_s)
+    timeout = httpx.Timeout(silence, connect=min(CONNECT_S, silence))
+    try:
+        return client.build_request(
+            step.request.method,
+            step.address + step.request.target,
+            headers=headers,
+            content=step.request.body,
+            timeout=timeout,
+        )
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise SettingsInvalid(f"{step.request.method} {step.request.target[:200]} cannot be sent: {error}") from None
+
+
+def no_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError, step: Exchange | Open | None) -> NoAnswer:
+    """What a failure of the connection means."""
+    if isinstance(error, _NEVER_SENT):
+        raise SettingsInvalid(f"the request cannot be sent: {error}") from None
+    name = type(error).__name__
+    if isinstance(error, _NOT_SENT):
+        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate" in str(error).lower()
+        return NoAnswer(str(error) or name, sent=False, heals=not untrusted)
+    return NoAnswer(name, sent=step is not None)
+
+
+def lower(headers: httpx.Headers) -> Mapping[str, str]:
+    """The headers with names in lower case; repeated ones are joined."""
+    return dict(headers.items())
+
+
+def answer_of(step: Exchange | Open, answer: httpx.Response, chunks: list[bytes]) -> Answer:
+    return Answer(
+        step.address + step.request.target.partition("?")[0],
+        answer.status_code,
+        lower(answer.headers),
+        b"".join(chunks),
+    )
+
+
+def counted(step: Exchange | Open, size: int, chunk: bytes) -> int:
+    """The size with `chunk`. Raises UnexpectedAnswer beyond the bound."""
+    size += len(chunk)
+    if size > step.request.answer_bytes_max:
+        raise UnexpectedAnswer(f"{step.address} answered more than {step.request.answer_bytes_max} bytes")
+    return size
+
+
+def options(context: Any) -> dict[str, Any]:
+    """Of either httpx client. Proxies of the environment are for the outside world, not for the cluster."""
+    return {"verify": context, "limits": LIMITS, "trust_env": False, "follow_redirects": False}
