@@ -14,6 +14,7 @@ from orchestrator.api_server import ApiServer
 from orchestrator.certificate_watch import CertificateWatch
 from orchestrator.config import NodeConfig
 from orchestrator.config_checks import warnings
+from orchestrator.identity_provider import IdentityProvider
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,13 @@ class Edge:
             None if tls is None else CertificateWatch(tls, registry, self.peers if shown is not None else None)
         )
 
+        self._provider = None if api.oidc is None else IdentityProvider(api.oidc, registry)
+
     def server(self, app: FastAPI) -> ApiServer:
         """The server of this node's API."""
         api = self._config.api
+        if self._provider is not None:
+            app.state.gate.foreign = self._provider.authenticate_foreign
         bounds = Bounds(api.connections_max, api.head_timeout_s, api.body_timeout_s)
         return ApiServer(app, bounds, self._figures, None if self._certificate is None else self._certificate.context)
 
@@ -50,9 +55,15 @@ class Edge:
             self._certificate.ask()
 
     async def run(self) -> None:
-        """Say what should be known at the start; then keep the certificate up to date until cancelled."""
+        """Say what should be known at the start; then keep certificate and keys up to date until cancelled."""
         for text in warnings(self._config):
             log.warning("%s", text)
+        async with asyncio.TaskGroup() as kept:
+            kept.create_task(self._keep_certificate(), name="certificate")
+            if self._provider is not None:
+                kept.create_task(self._provider.run(), name="identity-provider")
+
+    async def _keep_certificate(self) -> None:
         if self._certificate is None:
             await asyncio.Event().wait()
             return

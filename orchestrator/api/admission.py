@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from orchestrator.access.forwarded import PROVEN_HEADERS, Forwarded, key_of, verify
 from orchestrator.access.origins import is_host_of, is_this_host
 from orchestrator.access.targets import headers_fault, target_fault
-from orchestrator.api.answering import member_origins, page_is_ours
+from orchestrator.api.answering import asks_for_nothing, member_origins, page_is_ours
 from orchestrator.api.envelope import LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
@@ -33,7 +33,7 @@ class Admission:
     def __init__(self, app: ASGIApp, node: NodeView) -> None:
         self._app = app
         self._node = node
-        self._open = node.config.api_token() is None
+        self._open = asks_for_nothing(node)
         self._key = key_of(node.config.api_token())
         self._proxies = [ipaddress.ip_network(text) for text in node.config.api.trusted_proxies]
 

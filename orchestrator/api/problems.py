@@ -49,6 +49,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "request_late": (408, "The request did not come in time"),
     "unsupported_media_type": (415, "A body of this type is not taken here"),
     "too_many_requests": (429, "Too many requests; some later ones will be taken"),
+    "identity_provider_unavailable": (503, "The keys of the identity provider are not known now"),
     "too_many_connections": (503, "This node has as many connections as it may"),
     "host_unknown": (421, "This node is not asked under this name"),
     "cross_site": (403, "A page of another site may change nothing"),
@@ -162,6 +163,7 @@ RETRYABLE = frozenset(
         "component_stopping",
         "too_many_followers",
         "too_many_connections",
+        "identity_provider_unavailable",
     }
     | {"read_timed_out", "node_stopped"}
 )

@@ -50,7 +50,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
         *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site", "request_late"),
-        *("unsupported_media_type", "too_many_requests", "too_many_connections"),
+        *("unsupported_media_type", "too_many_requests", "too_many_connections", "identity_provider_unavailable"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
     ),
     Exit.CONFLICT: (
