@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, TypeVar
 
 from cluster.applying import Answer
+from cluster.clock import now
 from cluster.commands import Applied, Command, Epoch, encode
 from cluster.core import Claim, Replica
 from cluster.datadir import DataDir
@@ -184,6 +185,21 @@ class Cluster(Operations):
     def request_of(self, key: str) -> str | None:
         """The request to which a command's key belongs as of what is applied here; None where it is free."""
         return self._replica.request_of(key)
+
+    def at_hand(self, consistency: str) -> bool:
+        """Whether a read of this consistency may look at the machine from this thread, now, instead of `read`.
+
+        For queries that only follow references to what no later apply alters. `leader` where this node leads and a
+        majority was heard within `step_down_s`: the bound that `read` has. Never for `linearizable`.
+        """
+        if self._raft is None or not self._running:
+            return False
+        if consistency != "leader":
+            return consistency == "stale"
+        view = self._raft.view
+        if view.role != "leader" or view.epoch is None or view.heard_at is None:
+            return False
+        return bool(now() - view.heard_at <= self.settings.step_down_s)
 
     async def read(
         self,

@@ -15,7 +15,6 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from orchestrator.access.targets import HEAD_BYTES_MAX
 from orchestrator.api_connection import BoundedConnection, Bounds, ConnectionFigures
 from orchestrator.errors import AddressInUse
 
@@ -52,13 +51,12 @@ class ApiServer(uvicorn.Server):
                 ws_ping_interval=WS_PING_S,
                 ws_ping_timeout=WS_PING_S,
                 ws_per_message_deflate=False,
-                h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+                proxy_headers=False,  # whoever asks from this machine could name any other address
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=2,
                 timeout_keep_alive=KEEPALIVE_S,
                 server_header=False,
-                proxy_headers=False,  # uvicorn would believe X-Forwarded-For of anybody on this host
             )
         )
         self._tls = tls

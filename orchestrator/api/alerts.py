@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem
+from orchestrator.api.view import NodeView
 from orchestrator.events import Frozen
 from orchestrator.monitoring.alert_commands import Acknowledge, AlertRow, Silence, SilenceRow, Unsilence
 from orchestrator.monitoring.alert_rules import SEVERITIES, Rule, Severity
+from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.monitoring.evaluation import Pending
 from orchestrator.monitoring.silencing import active, silenced_by
 
@@ -148,20 +150,25 @@ async def alerts(
 
     Pending ones are shown by the leader alone.
     """
-    firing, resolved, silences, rules = await read(
-        lambda plant: (plant.alerts.firing, plant.alerts.resolved, plant.alerts.silences, plant.alerts.effective())
-    )
+    found = listed(ask.node, await read(lambda plant: plant.alerts), state)
+    return [alert for alert in found if severity in (None, alert.severity) and rule in (None, alert.rule)]
+
+
+def listed(node: NodeView, registry: AlertRegistry, state: str = "open") -> list[Alert]:
+    """The alerts in these states, in the order in which they are shown."""
+    firing, resolved, silences = registry.firing, registry.resolved, registry.silences
     now = time.time()
     shown: list[Alert] = []
     if state in ("firing", "open", "all"):
         rows = sorted(firing.values(), key=lambda row: (-_rank(row.severity), row.fired_time, row.id))
         shown += [shown_alert(row, silences, now) for row in rows]
-    duties = ask.node.duties()
-    if state in ("pending", "open", "all") and duties is not None:
-        shown += [_pending(each, rules.get(each.rule)) for each in duties.alerts.pending()]
+    duties = node.duties()
+    if state in ("pending", "open", "all") and duties is not None and (pending := duties.alerts.pending()):
+        rules = registry.effective()
+        shown += [_pending(each, rules.get(each.rule)) for each in pending]
     if state in ("resolved", "all"):
         shown += [shown_alert(row, silences, now) for row in reversed(resolved)]
-    return [alert for alert in shown if severity in (None, alert.severity) and rule in (None, alert.rule)]
+    return shown
 
 
 @router.get("/alerts/{alert_id}", summary="One alert", responses=problems("alert_unknown", *READ))

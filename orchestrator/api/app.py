@@ -9,7 +9,8 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
           OwnBody       what a machine says of itself in the body
             EventDesk           events, before a route is looked for
               ForwardToLeader   one hop, or answered here
-                routes
+                QuickReads      what is asked for all the time
+                  routes
 """
 
 import importlib.metadata
@@ -55,10 +56,11 @@ from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
-from orchestrator.api.forward import ForwardToLeader, new_client
+from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
+from orchestrator.api.quick import QuickReads
 from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
@@ -78,14 +80,14 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
 
     `trust`: whose certificates those may have; the public authorities' without it.
     """
-    client = new_client(trust)
+    link = new_link(trust)
     listener = events.NodeListener(node)
     gate = Gate(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        await client.aclose()
+        await link.aclose()
 
     app = FastAPI(
         title="Triarch",
@@ -102,10 +104,11 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
             Middleware(Admission, node=node),
             Middleware(Dashboard, node=node),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
-            Middleware(Intake),
+            Middleware(Intake, body_s=node.config.api.body_timeout_s),
             Middleware(OwnBody),
-            Middleware(EventDesk, node=node, listener=listener, client=client),
-            Middleware(ForwardToLeader, node=node, client=client),
+            Middleware(EventDesk, node=node, listener=listener, link=link),
+            Middleware(ForwardToLeader, node=node, link=link),
+            Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
     )
@@ -114,7 +117,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node.state)
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
-    app.state.figures = Figures(node, client)
+    app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
     app.state.listener = listener
     app.include_router(health.router)

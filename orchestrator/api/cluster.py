@@ -11,6 +11,7 @@ from orchestrator.api.documented import READ, problems
 from orchestrator.api.health import epoch_text
 from orchestrator.api.members import Member, rows_of
 from orchestrator.api.problems import Problem
+from orchestrator.api.view import NodeView
 from orchestrator.config_checks import warnings
 
 router = APIRouter(prefix="/v1/cluster", tags=["cluster"])
@@ -62,7 +63,11 @@ class Transferred(BaseModel):
 @router.get("", summary="The cluster as the answering node sees it", responses=problems(*READ))
 async def status(ask: Ask, _consistency: Read) -> ClusterStatus:
     """Answered by the node that is asked, also without a leader; `consistency=leader` asks the leader instead."""
-    node = ask.node
+    return seen_by(ask.node)
+
+
+def seen_by(node: NodeView) -> ClusterStatus:
+    """The cluster as a node sees it."""
     seen = node.cluster.status()
     return ClusterStatus(
         node=seen.node_id,

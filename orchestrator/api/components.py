@@ -113,6 +113,7 @@ ROWS_AT_ONCE = 50
 """Of a list: then others have their turn."""
 UNHEARD: dict[str, Any] = {"last_seen_s": None, "cpu": None, "memory": None, "metrics": {}}
 """Of a component that this node has not heard."""
+_UNHEARD = b"," + msgspec.json.encode(UNHEARD)[1:]
 
 
 class CommandRequest(BaseModel):
@@ -157,11 +158,13 @@ async def components(
     plant = await read.plant()
     rows = plant.components.rows
     wanted = rows if group is None else frozenset(resolving.groups(plant).get(group, ()))
-    found = [row for each, row in sorted(rows.items()) if each in wanted and state in (None, row.state)]
+    found = _ordered(ask.node, rows)
+    if group is not None or state is not None:
+        found = [row for row in found if row.id in wanted and state in (None, row.state)]
     # Thousands of rows in one go, or by way of the model, would hold up everyone else's requests.
     parts = []
     for start in range(0, len(found), ROWS_AT_ONCE):
-        parts += [_text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
+        parts += [text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
         await asyncio.sleep(0)
     return Response(b"[" + b",".join(parts) + b"]", media_type="application/json")
 
@@ -203,6 +206,18 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     return answer
 
 
+_ORDERED: WeakKeyDictionary[NodeView, tuple[Mapping[str, ComponentRow], list[ComponentRow]]] = WeakKeyDictionary()
+"""Of a node: its rows, and the same by id."""
+
+
+def _ordered(node: NodeView, rows: Mapping[str, ComponentRow]) -> list[ComponentRow]:
+    """Sorted once for as long as no component changes."""
+    before = _ORDERED.get(node)
+    if before is None or before[0] is not rows:
+        before = _ORDERED[node] = (rows, [row for _, row in sorted(rows.items())])
+    return before[1]
+
+
 def shown(node: NodeView, plant: "PlantState", row: ComponentRow) -> Component:
     """A row with what people want of the component and, on the leader, what was last heard of it."""
     return Component(**_facts(node, plant, row))
@@ -236,13 +251,13 @@ def lasting_of(row: ComponentRow, control: ControlRow) -> dict[str, Any]:
 
 
 _Kept = dict[str, tuple[ComponentRow, ControlRow | None, bytes]]
-_KEPT: WeakKeyDictionary["PlantState", _Kept] = WeakKeyDictionary()
-"""By component, the JSON of what lasts, with the rows that it was made of; of those that are registered."""
+_KEPT: WeakKeyDictionary[NodeView, _Kept] = WeakKeyDictionary()
+"""Of a node, by component: the JSON of what lasts, with the rows that it was made of; of those that are registered."""
 
 
-def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
+def text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
     """The JSON of `_facts`. What lasts is made once for a row: lists of a thousand are asked for again and again."""
-    kept = _KEPT.setdefault(plant, {})
+    kept = _KEPT.setdefault(node, {})
     control = plant.topology.controls.get(row.id)
     before = kept.get(row.id)
     if before is not None and before[0] is row and before[1] is control:
@@ -252,7 +267,9 @@ def _text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
         if len(kept) > len(plant.components.rows):
             kept.clear()  # of components that are gone
         kept[row.id] = (row, control, lasting)
-    return lasting + b"," + msgspec.json.encode(_heard(node, row))[1:]
+    duties = node.duties()
+    heard = None if duties is None else duties.heard_of(row.id)
+    return lasting + (b"," + msgspec.json.encode(heard)[1:] if heard else _UNHEARD)
 
 
 def unknown(component_id: str) -> Problem:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import httpx
 import msgspec
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
 from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
+from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
 from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT
@@ -30,8 +30,9 @@ GATHER_S = 0.03
 """What it costs a heartbeat to wait for others: nothing beside the seconds of its interval."""
 BATCH_BYTES_MAX = BODY_BYTES_MAX // 2
 WAITING_MAX = 20_000
-TIMEOUT = httpx.Timeout(1.5, connect=0.5)
+ANSWER_S = 1.5
 """Shorter than a component waits for its answer."""
+_JSON = (b"Content-Type", b"application/json")
 
 
 class _Head(msgspec.Struct):
@@ -49,11 +50,11 @@ class _Route(NamedTuple):
 class EventDesk:
     """The middleware that does it."""
 
-    def __init__(self, app: ASGIApp, node: NodeView, listener: NodeListener, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: ASGIApp, node: NodeView, listener: NodeListener, link: LeaderLink) -> None:
         self._app = app
         self._node = node
         self._listener = listener
-        self._relay = HeartbeatRelay(node, client)
+        self._relay = HeartbeatRelay(node, link)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
@@ -97,9 +98,9 @@ class _Refusals(msgspec.Struct):
 class HeartbeatRelay:
     """Passes heartbeats on to the leader, many at once. Who sent one is answered when the leader has answered."""
 
-    def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
+    def __init__(self, node: NodeView, link: LeaderLink) -> None:
         self._node = node
-        self._client = client
+        self._link = link
         self._proof_key = key_of(node.config.api_token())
         self._waiting: list[tuple[bytes, asyncio.Future[bool]]] = []
         self._gathering: asyncio.Task[None] | None = None
@@ -129,7 +130,7 @@ class HeartbeatRelay:
             refusals = await self._ask([body for body, _ in batch])
             known = refusals is not None
             refused = {refusal.index: Problem(refusal.code, refusal.detail) for refusal in refusals or ()}
-        except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError) as error:
+        except (NotSent, Broken, msgspec.MsgspecError) as error:
             refused = dict.fromkeys(range(len(batch)), _not_taken(error))
         except Exception as error:
             log.exception("heartbeats could not be passed on")
@@ -146,23 +147,20 @@ class HeartbeatRelay:
         """What the leader refused; None when it does not know this request."""
         leader = self._node.leader_api()
         if leader is None:
-            raise httpx.ConnectError("no leader is known")
-        url = httpx.URL(leader.rstrip("/") + BATCH_PATH)
+            raise NotSent("no leader is known")
         # For many components at once: no address is the client's.
-        headers = sign(
-            self._proof_key, node=self._node.config.node.id, method="POST", target=url.raw_path, client=""
-        ) | {"Content-Type": "application/json"}
-        if (token := self._node.config.api_token()) is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        answer = await self._client.post(
-            url,
-            content=msgspec.json.encode([msgspec.Raw(body) for body in bodies]),
-            headers=headers,
-            timeout=TIMEOUT,
+        proof = sign(
+            self._proof_key, node=self._node.config.node.id, method="POST", target=BATCH_PATH.encode(), client=""
         )
-        if answer.status_code in (404, 405):
+        headers = [*((name.encode(), value.encode()) for name, value in proof.items()), _JSON]
+        if (token := self._node.config.api_token()) is not None:
+            headers.append((b"Authorization", f"Bearer {token}".encode()))
+        content = msgspec.json.encode([msgspec.Raw(body) for body in bodies])
+        answer = await self._link.ask(leader, "POST", BATCH_PATH, headers, content, within_s=ANSWER_S)
+        if answer.status in (404, 405):
             return None
-        answer.raise_for_status()
+        if answer.status != 200:
+            raise Broken(f"it answered {answer.status}")
         return msgspec.json.decode(answer.content, type=_Refusals).refused
 
 

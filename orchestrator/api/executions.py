@@ -1,5 +1,6 @@
 """Executions of playbooks: what became of each, what a person may do to one, and following it live."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -14,13 +15,14 @@ from orchestrator.api.following import FOLLOWED, Following
 from orchestrator.api.following_execution import ExecutionFollowed
 from orchestrator.api.paging import page
 from orchestrator.api.problems import Problem
-from orchestrator.playbooks.execution import Control, Status
+from orchestrator.playbooks.execution import Control, ExecutionRow, Status
 from orchestrator.playbooks.fields import NAME_PATTERN, PLAYBOOK_PATTERN
 from orchestrator.variables import json_text
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"])
 
 PAGE_MAX = 500
+LIMIT = 100
 ExecutionId = Annotated[str, Path(min_length=1, max_length=200, examples=[EXAMPLE_ID])]
 LastEventId = Annotated[
     str | None,
@@ -129,7 +131,7 @@ async def executions(
     status: Annotated[list[Status] | None, Query(description="Only those; may be given again.")] = None,
     playbook: Annotated[str | None, Query(pattern=PLAYBOOK_PATTERN)] = None,
     cursor: Annotated[str, Query(max_length=400, description="Of the answer before: its next page.")] = "",
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = LIMIT,
 ) -> Response:
     """The last 1,000 that have ended are kept, and all that have not."""
     rows = await read(lambda state: state.executions.rows)
@@ -140,8 +142,17 @@ async def executions(
         if (not wanted or row.status in wanted) and (playbook is None or row.playbook == playbook)
     )
     query = ("executions", playbook or "", *sorted(wanted))
-    found, after = page(fitting, limit, query, cursor, lambda row: (row.position[1], row.id))
-    return _answer({"executions": [summary(row) for row in found], "cursor": after}, response)
+    return _answer(_page(fitting, limit, query, cursor), response)
+
+
+def first_page(rows: Mapping[str, ExecutionRow]) -> dict[str, Any]:
+    """What is shown to who asks for nothing in particular."""
+    return _page(reversed(list(rows.values())), LIMIT, ("executions", ""), "")
+
+
+def _page(rows: Iterable[ExecutionRow], limit: int, query: tuple[str, ...], cursor: str) -> dict[str, Any]:
+    found, after = page(rows, limit, query, cursor, lambda row: (row.position[1], row.id))
+    return {"executions": [summary(row) for row in found], "cursor": after}
 
 
 @router.get(

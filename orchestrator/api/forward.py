@@ -17,10 +17,9 @@ import logging
 import ssl
 import time
 import urllib.parse
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any
 
-import httpx
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from framebuffer.trust import distrust
 from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
-from orchestrator.api.pools import PooledTransport
+from orchestrator.api.leader_link import Answer, Broken, LeaderLink, NotSent
 from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
@@ -54,41 +53,31 @@ POLL_S = 0.02
 WATCH_S = 0.1
 KEEPALIVE_S = 2.0
 """Shorter than the server's (5 s): a connection that the other side is closing would make a write's outcome unknown."""
-TIMEOUT = httpx.Timeout(15.0, connect=1.0, write=5.0, pool=1.0)
 
 _PASSED_ON = frozenset(
-    {"authorization", "content-type", "accept", "if-match", "if-none-match", "traceparent", "tracestate", "user-agent"}
-    | {"x-request-id", "x-processor-token"}
+    {b"authorization", b"content-type", b"accept", b"if-match", b"if-none-match", b"traceparent", b"tracestate"}
+    | {b"user-agent", b"x-request-id", b"x-processor-token"}
 )
 _NOT_PASSED_BACK = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
+    {b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"content-encoding", b"date", b"server"}
 )
 
 
 log = logging.getLogger(__name__)
 
 
-class _NotSent(Exception):
-    """The leader certainly did nothing. Its text is for whoever asked; empty where there is nothing to add."""
-
-
-class _Broken(Exception):
-    """Sent, and no answer came."""
-
-
-def new_client(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
-    """The connections to the other nodes. Proxies of the environment are not for them."""
-    transport = PooledTransport(connections=200, kept=48, keepalive_s=KEEPALIVE_S, trust=trust)
-    return httpx.AsyncClient(timeout=TIMEOUT, transport=transport, trust_env=False, follow_redirects=False)
+def new_link(trust: ssl.SSLContext | None = None) -> LeaderLink:
+    """The connections to the other nodes. `trust`: whose certificates they may have."""
+    return LeaderLink(keep_s=KEEPALIVE_S, tls=trust)
 
 
 class ForwardToLeader:
     """Answers here, or passes on."""
 
-    def __init__(self, app: ASGIApp, node: NodeView, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: ASGIApp, node: NodeView, link: LeaderLink) -> None:
         self._app = app
         self._node = node
-        self._client = client
+        self._link = link
         self._proof_key = key_of(node.config.api_token())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,58 +131,47 @@ class ForwardToLeader:
 
     async def _ask(self, scope: Scope, leader: str) -> Response | None:
         """One attempt; None when nothing was done there and it may be tried again."""
-        url = leader.rstrip("/") + _target(scope)
+        target = _target(scope)
         facts(scope)["forwarded"] = True
-        if "redirect" in _query(scope):
-            return RedirectResponse(url, status_code=307)
+        if b"redirect" in scope["query_string"] and "redirect" in _query(scope):
+            return RedirectResponse(leader.rstrip("/") + target, status_code=307)
         try:
-            answer = await self._exchange(scope, url, leader)
-        except _NotSent as error:
-            if str(error):
-                facts(scope)["distrust"] = f"{leader}: {error}"
+            answer = await self._exchange(scope, target, leader)
+        except NotSent as error:
+            if reason := distrust(error):
+                facts(scope)["distrust"] = f"{leader}: {reason}"
             return None
-        except _Broken as error:
+        except Broken as error:
             if scope["method"] in SAFE_METHODS:
                 return None
             raise outcome_unknown(facts(scope)["key"], f"the leader did not answer ({error})") from None
         if _says_no_leader(answer):
             return None
-        response = Response(answer.content, status_code=answer.status_code)
-        response.raw_headers = [
-            (name.lower(), value)
-            for name, value in answer.headers.raw
-            if name.decode("latin-1").lower() not in _NOT_PASSED_BACK
-        ]
-        if answer.status_code not in (204, 304):
-            response.headers["content-length"] = str(len(answer.content))
+        response = Response(answer.content, status_code=answer.status)
+        response.raw_headers = [pair for pair in answer.headers if pair[0] not in _NOT_PASSED_BACK]
+        if answer.status not in (204, 304):
+            response.raw_headers.append((b"content-length", b"%d" % len(answer.content)))
         return response
 
-    async def _exchange(self, scope: Scope, url: str, leader: str) -> httpx.Response:
+    async def _exchange(self, scope: Scope, target: str, leader: str) -> Answer:
         known = facts(scope)
-        headers = [(name, value) for name, value in Headers(scope=scope).items() if name in _PASSED_ON]
-        headers.append(("Accept-Encoding", "identity"))
-        if "key" in known:
-            headers.append((KEY_HEADER, known["key"]))
-        request = self._client.build_request(scope["method"], url, headers=headers, content=known.get("body") or None)
-        request.headers.update(
-            sign(
-                self._proof_key,
-                node=self._node.config.node.id,
-                method=request.method,
-                target=request.url.raw_path,
-                client=known.get("client", ""),
-            )
+        headers = [pair for pair in scope["headers"] if pair[0] in _PASSED_ON]
+        proof = sign(
+            self._proof_key,
+            node=self._node.config.node.id,
+            method=scope["method"],
+            target=target.encode(),
+            client=known.get("client", ""),
         )
-        try:
-            return await self._watched(self._client.send(request), leader)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise _NotSent(distrust(error)) from error
-        except httpx.HTTPError as error:
-            raise _Broken(type(error).__name__) from error
+        headers += [(name.encode(), value.encode()) for name, value in proof.items()]
+        if "key" in known:
+            headers.append((KEY_HEADER.encode(), known["key"].encode()))
+        asking = self._link.ask(leader, scope["method"], target, headers, known.get("body") or b"")
+        return await self._watched(asking, leader)
 
-    async def _watched(self, sending: Awaitable[httpx.Response], leader: str) -> httpx.Response:
+    async def _watched(self, sending: Coroutine[Any, Any, Answer], leader: str) -> Answer:
         """Waits for the answer, but not for a leader that was replaced: a stopped process keeps its connections."""
-        task = asyncio.ensure_future(sending)
+        task = asyncio.create_task(sending)
         replaced = 0
         try:
             while True:
@@ -203,10 +181,11 @@ class ForwardToLeader:
                 replaced = replaced + 1 if self._node.leader_api() not in (None, leader) else 0
                 # Twice: a leader that has just handed over still answers, and knows better what became of the request.
                 if replaced > 1:
-                    raise _Broken("another node leads now")
+                    raise Broken("another node leads now")
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)  # its connection is closed before anyone asks again
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)  # its connection is closed before anyone asks again
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:
@@ -225,9 +204,9 @@ def _target(scope: Scope) -> str:
     return urllib.parse.quote(text, safe="/%:@!$&'()*+,;=~-._") + ("?" + "&".join(kept) if kept else "")
 
 
-def _says_no_leader(answer: httpx.Response) -> bool:
+def _says_no_leader(answer: Answer) -> bool:
     """The node asked does not lead: it has done nothing, so another may be asked."""
-    if answer.status_code != 503 or answer.headers.get("content-type") != MEDIA_TYPE:
+    if answer.status != 503 or answer.header(b"content-type") != MEDIA_TYPE.encode():
         return False
     try:
         document: Any = json.loads(answer.content)

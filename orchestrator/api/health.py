@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from orchestrator.api.asking import Ask, here
+from orchestrator.api.asking import Ask
 from orchestrator.api.documented import problems
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
@@ -126,10 +126,17 @@ async def leader(ask: Ask) -> Leads:
 @router.get("/health", summary="How the whole is, seen from here", responses=problems(also={503: {"model": Health}}))
 async def health(ask: Ask, response: Response) -> Health:
     """200 when `healthy` or `degraded`, 503 when `unhealthy`."""
-    node = ask.node
+    seen = seen_by(ask.node)
+    if seen.status == "unhealthy":
+        response.status_code = 503
+    return seen
+
+
+def seen_by(node: NodeView) -> Health:
+    """The whole, as a node sees it."""
     status = node.cluster.status()
     redis_ok, redis_reason = node.redis_health()
-    rows = await here(node, lambda state: [row.healthy for row in state.processors.rows.values()])
+    rows = [row.healthy for row in node.state.processors.rows.values()]
     members = [member for member in status.members if member.connected]
     broken = [] if status.leader_id is not None else ["no leader is known"]
     if not redis_ok:
@@ -139,8 +146,6 @@ async def health(ask: Ask, response: Response) -> Health:
         weak.append(f"{len(status.members) - len(members)} of {len(status.members)} nodes cannot be reached from here")
     if not all(rows):
         weak.append(f"{rows.count(False)} of {len(rows)} processors are not healthy")
-    if broken:
-        response.status_code = 503
     return Health(
         status="unhealthy" if broken else "degraded" if weak else "healthy",
         reasons=broken + weak,

@@ -1,5 +1,6 @@
 """Who the members are, and changing that: one at a time, each step committed before the next."""
 
+import functools
 import importlib.metadata
 from typing import Annotated
 
@@ -89,10 +90,16 @@ def rows_of(node: NodeView) -> list[Member]:
             role="leader" if member.id == seen.leader_id else "follower" if member.voter else "learner",
             voter=member.voter,
             lag=0 if member.id == seen.node_id and seen.role == "leader" else lag_of(seen, member.match_index),
-            release=importlib.metadata.version("triarch") if member.id == seen.node_id else member.release,
+            release=_own_release() if member.id == seen.node_id else member.release,
         )
         for member in seen.members
     ]
+
+
+@functools.cache
+def _own_release() -> str:
+    """Looked up in a file of the installation."""
+    return importlib.metadata.version("triarch")
 
 
 def _row_of(node: NodeView, member_id: str) -> Member:

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from framebuffer.routing import capacity_of
 from orchestrator.api.asking import Ask, Asking, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem
-from orchestrator.api.view import ProcessorReport
+from orchestrator.api.view import NodeView, ProcessorReport
 
 log = logging.getLogger(__name__)
 
@@ -157,16 +157,17 @@ async def processor(ask: Ask, read: Read, processor_id: ProcessorId) -> Observed
     row = await read(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
-    return Observed(**row.public(), **_observed(ask, row))
+    return observed(ask.node, row)
 
 
-def _observed(ask: Asking, row: ProcessorRow) -> dict[str, Any]:
-    duties = ask.node.duties()
+def observed(node: NodeView, row: ProcessorRow) -> Observed:
+    """A row and, on the leader, what it knows of the processor beside it."""
+    duties = node.duties()
     if duties is None:
-        return {}
+        return Observed(**row.public())
     found = duties.processor(row.id)
-    gates = {row.id: BreakerState(found.breaker)}
-    return {"capacity_granted": capacity_of(row, gates, ask.node.config.frames.capacity_max), **asdict(found)}
+    granted = capacity_of(row, {row.id: BreakerState(found.breaker)}, node.config.frames.capacity_max)
+    return Observed(**row.public(), capacity_granted=granted, **asdict(found))
 
 
 @router.patch(

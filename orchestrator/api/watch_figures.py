@@ -12,10 +12,10 @@ import time
 from collections import Counter
 from typing import Any
 
-import httpx
 import msgspec
 
 from framebuffer.errors import FrameBufferError
+from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
 from orchestrator.api.members import rows_of
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import Duties, NodeView
@@ -46,9 +46,9 @@ class Own(msgspec.Struct):
 class Figures:
     """Of one node."""
 
-    def __init__(self, node: NodeView, client: httpx.AsyncClient) -> None:
+    def __init__(self, node: NodeView, link: LeaderLink) -> None:
         self._node = node
-        self._client = client
+        self._link = link
         self._before: figures.Reading | None = None
         self._known: Own | None = None
         self._made_at = 0.0
@@ -109,14 +109,13 @@ class Figures:
         leader, token = self._node.leader_api(), self._node.config.api_token()
         if leader is None:
             return
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode())]
         try:
-            async with asyncio.timeout(ASK_S):
-                answer = await self._client.get(f"{leader}/v1/figures", params={"own": "true"}, headers=headers)
-            if answer.status_code != 200:
+            answer = await self._link.ask(leader, "GET", "/v1/figures?own=true", headers, within_s=ASK_S)
+            if answer.status != 200:
                 return
             found = msgspec.json.decode(answer.content, type=Own)
-        except (httpx.HTTPError, TimeoutError, msgspec.MsgspecError) as error:
+        except (NotSent, Broken, msgspec.MsgspecError) as error:
             log.debug("the leader at %s gave no figures: %s", leader, error)
             return
         self._known = found

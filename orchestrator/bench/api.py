@@ -3,6 +3,8 @@
 Eight clients on connections that stay open, spread over the nodes: each asks for the list of processors (a read from
 the leader, passed on by the followers), nine times, then updates a processor (a replicated write). The ceiling beside
 it is `/healthz` of the same nodes: HTTP alone.
+
+With `--components` it is a plant at work that is asked, at a fixed rate: `orchestrator.bench.api_plant`.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from orchestrator.bench import api_plant
 from orchestrator.bench.figures import latency, say
 from orchestrator.bench.options import BenchOptions
 from orchestrator.bench.running import run_bench
@@ -31,7 +34,7 @@ Ask = Callable[[httpx.AsyncClient, int, int], Awaitable[httpx.Response]]
 
 def run(options: BenchOptions) -> int:
     """Measure, write the report, return the exit code."""
-    return run_bench("api", options, measure)
+    return run_bench("api", options, api_plant.measure if options.components else measure)
 
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     async with LocalPlant(on_free_ports(directory)) as plant:
         leader = await plant.wait_ready()
         pid = plant.node(leader.node_id).pid
-        async with fleet(plant) as order:
+        async with fleet(plant, COMPONENTS, HEARTBEAT_S) as order:
             report: dict[str, Any] = {"ok": False, "components": COMPONENTS, "heartbeat_s": HEARTBEAT_S}
             say(f"bench components: {COMPONENTS} register")
             registered = await order("register")
@@ -59,10 +59,10 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
             await asyncio.sleep(2 * HEARTBEAT_S)  # everyone has sent one
             await order("count")
             say("bench components: heartbeats and reads")
-            spent, began = _cpu_s(pid), time.monotonic()
+            spent, began = cpu_s(pid), time.monotonic()
             one, everything = await _read(plant, steady_s)
             elapsed = time.monotonic() - began
-            report["leader_cores"] = round((_cpu_s(pid) - spent) / elapsed, 3)
+            report["leader_cores"] = round((cpu_s(pid) - spent) / elapsed, 3)
             counted = await order("count")
             report["heartbeats_not_taken"] = counted["refused"]
             report["heartbeats_per_s"] = round(counted["beats"] / elapsed, 1)
@@ -89,13 +89,13 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def fleet(plant: LocalPlant) -> AsyncIterator[Any]:
+async def fleet(plant: LocalPlant, count: int = COMPONENTS, heartbeat_s: float = HEARTBEAT_S) -> AsyncIterator[Any]:
     """The fleet as a process of its own; what is yielded sends it an order and returns the answer."""
     apis = [part for api in plant.topology.apis for part in ("--api", api)]
     argv = [sys.executable, "-m", "orchestrator.bench.component_fleet", *apis]
     with (plant.topology.logs / "fleet.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *leashed([*argv, "--count", str(COMPONENTS), "--heartbeat-s", str(HEARTBEAT_S)]),
+            *leashed([*argv, "--count", str(count), "--heartbeat-s", str(heartbeat_s)]),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=log,
@@ -159,7 +159,7 @@ async def _silence(plant: LocalPlant, silent: dict[str, float]) -> list[float]:
     return list(found.values())
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     """Seconds of processor time that a process has had, by the kernel's account."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

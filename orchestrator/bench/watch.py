@@ -24,6 +24,8 @@ from orchestrator.dev.topology import on_free_ports
 from orchestrator.dev.waiting import until
 
 WANTED_P99_MS = 100.0
+RATE = 200.0
+"""Changes a second where nothing else is said."""
 WRITERS = 8
 NAMES = 50
 SETTLE_S = 10.0
@@ -43,14 +45,14 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     async with LocalPlant(on_free_ports(directory)) as plant:
         await plant.wait_ready()
         say("bench watch: one watcher")
-        alone = await _phase(plant, 1, options.rate, max(3.0, options.seconds / 4))
+        alone = await _phase(plant, 1, (options.rate or RATE), max(3.0, options.seconds / 4))
         say(f"bench watch: {options.watchers} watchers")
-        found = await _phase(plant, options.watchers, options.rate, options.seconds)
+        found = await _phase(plant, options.watchers, (options.rate or RATE), options.seconds)
     ok = not (found["lost"] or found["doubled"] or found["disordered"]) and found["p99_ms"] <= WANTED_P99_MS
     return {
         "ok": ok,
         "watchers": options.watchers,
-        "rate": options.rate,
+        "rate": (options.rate or RATE),
         "seconds": options.seconds,
         "wanted_p99_ms": WANTED_P99_MS,
         **found,

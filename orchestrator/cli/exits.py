@@ -27,7 +27,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router", "trust_unusable", "not_http"),
+    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router", "trust_unusable"),
     Exit.NOT_FOUND: (
         "processor_unknown",
         "member_unknown",
@@ -49,7 +49,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
-        *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site", "request_late"),
+        *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site"),
         *("unsupported_media_type", "too_many_requests", "too_many_connections", "identity_provider_unavailable"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
     ),

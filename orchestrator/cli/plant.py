@@ -79,7 +79,8 @@ def demo(**flags: Any) -> None:
 
 
 @click.command(
-    epilog="\b\nExamples:\n  triarch bench frames\n  triarch bench failover --runs 10 --report failover.json"
+    epilog="\b\nExamples:\n  triarch bench frames\n  triarch bench failover --runs 10 --report failover.json\n"
+    "  triarch bench api --components 1000 --processors 50 --cameras 200 --rate 500 --report api.json"
 )
 @click.argument("name", type=click.Choice(BENCHES))
 @click.option("--report", type=_REPORT, help="Where the JSON report goes; - is stdout.")
@@ -93,7 +94,13 @@ def demo(**flags: Any) -> None:
     help="Of the leader in `failover`'s agreement part: SIGKILL, SIGSTOP.",
 )
 @click.option("--watchers", type=int, default=100, show_default=True, help="Of `watch`, spread over the nodes.")
-@click.option("--rate", type=float, default=200.0, show_default=True, help="Changes a second that `watch` writes.")
+@click.option("--components", type=int, default=0, help="Of `api`: beating components; with them it is open-loop.")
+@click.option("--processors", type=int, default=0, help="Of `api` with components.")
+@click.option("--cameras", type=int, default=0, help="Of `api` with components: a frame a second each.")
+@click.option(
+    "--rate", type=float, default=0.0, help="Changes a second of `watch`, reads a second of `api`. [default: 200, 500]"
+)
+@click.option("--write-rate", type=float, default=20.0, show_default=True, help="Beside them: writes a second.")
 @click.option("--directory", type=_DIRECTORY, help="Data and logs. [default: a new one below .triarch/]")
 def bench(name: str, **flags: Any) -> None:
     """Measure NAME, side by side with the ceiling of the same run."""

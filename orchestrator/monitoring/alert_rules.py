@@ -15,6 +15,7 @@ What may stand in a rule is checked once, at the proposer, and not again here: a
 not change what an old log says. A condition of an unknown kind is never active.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -172,6 +173,11 @@ class RuleSpec(Frozen):
 
 def default_rules() -> dict[str, Rule]:
     """The rules that are shipped, by name. One of the same name that is set takes its place."""
+    return dict(_shipped())
+
+
+@functools.cache
+def _shipped() -> dict[str, Rule]:
     specs: dict[str, RuleSpec] = {
         "component-fault": RuleSpec(
             condition=ConditionSpec(kind="state", values=("FAULT",)),
