@@ -166,6 +166,10 @@ def _playbook(state: "PlantState", name: str) -> Any:
     return _Text(row.newest.version, hashlib.sha256(text).hexdigest(), len(text), row.newest.who)
 
 
+def _limits(state: "PlantState", _id: str) -> Any:
+    return state.limits.limits
+
+
 _CONTROLS = ("policy.set", "policy.delete", "desired.set", "maintenance.set", "fault.acknowledge")
 _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **{f"component.{verb}": ("components", ("id",), _component) for verb in ("register", "unregister")},
@@ -178,6 +182,7 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **dict.fromkeys(_CONTROLS, ("policies", ("id", "ids"), _control)),
     **{f"execution.{verb}": ("executions", ("id",), _execution) for verb in ("start", "control")},
     **{f"playbook.{verb}": ("playbooks", ("name",), _playbook) for verb in ("put", "delete")},
+    "limits.put": ("limits", ("id",), _limits),
     "alert.acknowledge": ("alerts", ("id",), _alert),
     **{f"alert.{verb}": ("silences", ("id",), _silence) for verb in ("silence", "unsilence")},
     **{f"alert_rule.{verb}": ("alert_rules", ("name", "rule.name"), _rule) for verb in ("set", "delete")},
