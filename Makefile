@@ -51,6 +51,8 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/config_reference.py --write
 	@$(PY) tools/playbook_schema.py --write
 	@$(PY) tools/lifecycle_page.py --write
+	@$(PY) tools/access_page.py --write
+	@$(PY) tools/api_reference.py --write
 	@$(PY) tools/client_shapes.py --write
 
 dashboard: ## set up, then: build the dashboard (dashboard/) into orchestrator/dashboard/static; needs Node.js 20 with npm

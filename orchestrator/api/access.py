@@ -138,6 +138,7 @@ def principal_of(request: Request) -> Principal:
 
 @router.get("/whoami", summary="Who asks", responses=problems())
 async def whoami(request: Request) -> Whoami:
+    """Whose token came with this request, and what role it has."""
     who = principal_of(request)
     return Whoami(kind=who.kind, id=who.id, name=who.name, role=who.role, subject=who.subject, expires=who.until)
 
@@ -193,6 +194,7 @@ async def tokens(read: Read) -> list[Token]:
 
 @router.get("/tokens/{token_id}", summary="One token", responses=problems("token_unknown", *READ))
 async def token(read: Read, token_id: TokenId) -> Token:
+    """What is known of it; its text is shown only when it is made."""
     row = await read(lambda state: state.access.get(token_id))
     if row is None:
         raise Problem("token_unknown", f"there is no token {token_id}, or it is forgotten")

@@ -56,6 +56,7 @@ async def rules(read: Read) -> list[AlertRule]:
     responses=problems("alert_rule_unknown", *READ, also={200: _ETAGGED}),
 )
 async def rule(read: Read, name: RuleName, response: Response) -> AlertRule:
+    """The one in force under this name: the shipped one, or what was set in its place."""
     held, effective = await read(lambda plant: (plant.alerts.rules, plant.alerts.effective()))
     if name not in effective:
         raise Problem("alert_rule_unknown", f"there is no alert rule {name}")

@@ -173,6 +173,7 @@ def listed(node: NodeView, registry: AlertRegistry, state: str = "open") -> list
 
 @router.get("/alerts/{alert_id}", summary="One alert", responses=problems("alert_unknown", *READ))
 async def alert(read: Read, alert_id: AlertId) -> Alert:
+    """One that fires, or one of the last 500 that are over."""
     row, silences = await read(lambda plant: (plant.alerts.get(alert_id), plant.alerts.silences))
     if row is None:
         raise Problem("alert_unknown", f"there is no alert {alert_id}, or it is forgotten")
@@ -234,6 +235,7 @@ async def silence(ask: Ask, body: SilenceRequest, response: Response) -> Silence
     responses=problems("silence_unknown", "kind_unsupported", *WRITE),
 )
 async def unsilence(ask: Ask, silence_id: SilenceId) -> None:
+    """Whoever is to be told of alerts that fire still is told of them from now on."""
     await ask.propose(Unsilence.kind, Unsilence(id=silence_id))
 
 

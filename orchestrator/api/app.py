@@ -19,7 +19,6 @@ import importlib.metadata
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -31,6 +30,7 @@ from orchestrator.api import (
     access,
     alert_rules,
     alerts,
+    audit,
     cameras,
     cluster,
     component_metrics,
@@ -55,17 +55,19 @@ from orchestrator.api import (
 from orchestrator.api.admission import Admission
 from orchestrator.api.answering import AnswerHeaders
 from orchestrator.api.dashboard import Dashboard
-from orchestrator.api.documented import ProblemDocument
 from orchestrator.api.envelope import Envelope, Intake, RequestFigures
 from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
+from orchestrator.api.keys import Keys
 from orchestrator.api.limiting import BadTokens, Limiter, RateLimits
+from orchestrator.api.noting import Notes
+from orchestrator.api.openapi import document
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
-from orchestrator.api.security import OPEN_PATHS, Authorise, OwnBody
+from orchestrator.api.security import Authorise, OwnBody
 from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
@@ -75,7 +77,9 @@ DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
 the leader; `?redirect` answers `307` with its address instead. `X-Triarch-Node`, `-Leader`, `-Epoch` and `-Index`
 say who answered and how far its state is. A change may carry an `Idempotency-Key`: after `504 outcome_unknown`, the
-same request under the same key is done at most once. Every refusal is a problem document (RFC 9457) with a `code`.
+same request under the same key is done at most once. Another request under that key is refused with `422 key_reused`,
+the same one while the first is still being answered with `409 key_in_flight`. Every refusal is a problem document
+(RFC 9457) with a `code`.
 """
 
 
@@ -115,6 +119,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
             Middleware(OwnBody),
             Middleware(EventDesk, node=node, listener=listener, link=link),
             Middleware(ForwardToLeader, node=node, link=link),
+            Middleware(Keys, node=node),
             Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
@@ -126,7 +131,10 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
+    app.state.watching.still_valid = gate.still_valid
     app.state.listener = listener
+    app.state.exports = audit.exports()
+    app.state.notes = Notes(node, link)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)
@@ -150,8 +158,9 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(audit.router)
     app.include_router(watch.router)
-    _document(app, secured=node.config.api_token() is not None)
+    document(app, node)
     return app
 
 
@@ -162,30 +171,6 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _operation_id(route: APIRoute) -> str:
     prefix = "frame_api" if route.path.startswith("/processors") else str(route.tags[0])
     return f"{prefix}_{route.name}"
-
-
-def _document(app: FastAPI, *, secured: bool) -> None:
-    """Complete the OpenAPI document: the schema of problems, and the bearer token where one is needed."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = generate()
-            parts = document.setdefault("components", {})
-            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-            definitions = schema.pop("$defs", {})
-            parts.setdefault("schemas", {}).update({"ProblemDocument": schema, **definitions})
-            parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"bearer": []}] if secured else [{}, {"bearer": []}]
-            for path in OPEN_PATHS:
-                for operation in document["paths"][path].values():
-                    operation["security"] = []
-                    for status in ("401", "403"):
-                        operation["responses"].pop(status, None)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _version() -> str:

@@ -54,11 +54,13 @@ def problems(*codes: str, also: Responses | None = None) -> Responses:
         response = responses.setdefault(status, {"description": title})
         content = response.setdefault("content", {})
         content.setdefault(MEDIA_TYPE, {"schema": SCHEMA, "examples": {}})
-        content[MEDIA_TYPE]["examples"][code] = {"value": _example(code, status, title)}
+        content[MEDIA_TYPE]["examples"][code] = {"value": example_of(code)}
     return responses
 
 
-def _example(code: str, status: int, title: str) -> dict[str, Any]:
+def example_of(code: str) -> dict[str, Any]:
+    """A problem document of this code."""
+    status, title = KINDS[code]
     return {
         "type": TYPE_PREFIX + code,
         "title": title,

@@ -89,6 +89,7 @@ async def event(request: Request) -> Response:
 
 @router.get("/event", response_model=Listener, summary="Who listens here, and to what", responses=problems())
 async def described(request: Request) -> Mapping[str, Any]:
+    """Answered by every node for itself: events may be sent to any of them."""
     listener: NodeListener = request.app.state.listener
     return listener.describe()
 
@@ -109,7 +110,12 @@ class HeartbeatsTaken(BaseModel):
 BATCH = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"type": "array", "items": Event.model_json_schema()}}},
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": Event.model_json_schema()},
+                "example": [{"type": "component.heartbeat", "source": "press-1", "payload": {"state": "STARTED"}}],
+            }
+        },
     }
 }
 

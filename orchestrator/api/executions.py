@@ -64,7 +64,8 @@ class Execution(ExecutionSummary):
     """With its steps in the order in which they began. A step that waits to be tried again says so in `retrying`."""
 
     model_config = ConfigDict(
-        extra="allow", json_schema_extra={"example": {**SUMMARY_EXAMPLE, "inputs": {}, "steps": [STEP_EXAMPLE]}}
+        extra="allow",
+        json_schema_extra={"example": {**SUMMARY_EXAMPLE, "inputs": {}, "variables": {}, "steps": [STEP_EXAMPLE]}},
     )
 
     inputs: dict[str, Any]

@@ -34,12 +34,12 @@ from orchestrator.api.view import NodeView
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
-    | {"/event"}
+    | {"/event", "/v1/whoami", "/v1/rights", "/v1/audit/export"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
-OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop", "/v1/playbooks/validate"})
-"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody; or nothing."""
+OWN_WRITES = frozenset({"/v1/playbooks/validate"})
+"""What changes nothing, though it has a body."""
 OWN_PREFIXES = ("/v1/frames/trace/", "/v1/frames/cameras/")
 WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"
@@ -93,12 +93,12 @@ class ForwardToLeader:
             return False
         if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
-        if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
+        if scope["method"] not in SAFE_METHODS:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True
         asked = _query(scope).get("consistency", [""])[-1]
-        if path in OWN_READS or path in OWN_WRITES or path.startswith(OWN_PREFIXES):
+        if answered_anywhere(path) or path in OWN_WRITES:
             return asked in ("leader", "linearizable")
         return asked != "stale"
 
@@ -186,6 +186,12 @@ class ForwardToLeader:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)  # its connection is closed before anyone asks again
+
+
+def answered_anywhere(path: str) -> bool:
+    """Whether reads of this path are answered by the node that is asked, unless the leader's answer is wanted."""
+    local = path in OWN_READS or path in WATCH_PATHS
+    return local or path.startswith(OWN_PREFIXES) or path.endswith(FOLLOW_SUFFIX)
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:

@@ -67,6 +67,7 @@ class Health(BaseModel):
 
 @router.get("/healthz", summary="The process lives", responses=problems())
 async def healthz(ask: Ask) -> Alive:
+    """Says nothing of the cluster: whoever restarts a node by this does so only when the node itself hangs."""
     return Alive(node=ask.node.config.node.id)
 
 
@@ -115,6 +116,7 @@ def not_ready(node: NodeView) -> list[str]:
 
 @router.get("/leader", summary="200 on the leader, 503 elsewhere", responses=problems("not_leader"))
 async def leader(ask: Ask) -> Leads:
+    """For balancers that send everything to the leader. 503 also where nobody leads; the body says who does."""
     status = ask.node.cluster.status()
     epoch = epoch_text(ask.node)
     if not ask.node.is_leader():

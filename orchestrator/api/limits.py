@@ -37,6 +37,8 @@ class LimitsRequest(BaseModel):
 class LimitsShown(LimitsRequest):
     """`revision` is the ETag; 0: the defaults."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {**_DEFAULTS.public(), "revision": 42}})
+
     revision: int
 
 

@@ -15,5 +15,6 @@ EXPOSITION: Responses = {200: {"content": {"text/plain": {"example": "frame_buff
     "/metrics", summary="Prometheus metrics of this node", response_class=Response, responses=problems(also=EXPOSITION)
 )
 async def metrics(ask: Ask, request: Request) -> Response:
+    """In Prometheus' text format, or OpenMetrics where `Accept` asks for it. docs/metrics.md lists them."""
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     return Response(encode(ask.node.registry), headers={"Content-Type": content_type})

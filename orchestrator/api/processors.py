@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,26 +37,33 @@ OwnerToken = Annotated[
 ]
 
 
+PROCESSOR_EXAMPLE: dict[str, Any] = {
+    "id": "faces-1",
+    "capabilities": ["face_detection"],
+    "capacity": 32,
+    "queue": "frames:ready:faces-1",
+    "health_url": None,
+    "labels": {},
+    "healthy": True,
+    "draining": False,
+    "reason": "registered",
+    "registered_time": 1767225600.0,
+    "position": [3, 17],
+}
+REGISTERED_EXAMPLE: dict[str, Any] = {
+    **PROCESSOR_EXAMPLE,
+    "group": "processors",
+    "redis_url": "redis://10.0.0.5:6379/0",
+    "max_attempts": 3,
+    "lease_s": 30.0,
+    "durability": 0,
+}
+
+
 class Processor(BaseModel):
     """A registered processor. `position` tells two registrations of one id apart."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "faces-1",
-                "capabilities": ["face_detection"],
-                "capacity": 32,
-                "queue": "frames:ready:faces-1",
-                "health_url": None,
-                "labels": {},
-                "healthy": True,
-                "draining": False,
-                "reason": "registered",
-                "registered_time": 1767225600.0,
-                "position": [3, 17],
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": PROCESSOR_EXAMPLE})
 
     id: str
     capabilities: list[str]
@@ -94,6 +101,8 @@ class Registered(Processor):
     to another attempt. `durability`: replicas that must have a frame before it counts as published (`majority`: all
     that are known), for whoever publishes.
     """
+
+    model_config = ConfigDict(json_schema_extra={"example": REGISTERED_EXAMPLE})
 
     group: str
     redis_url: str
@@ -154,6 +163,7 @@ async def processors(
 
 @router.get("/processors/{processor_id}", summary="One processor", responses=problems("processor_unknown", *READ))
 async def processor(ask: Ask, read: Read, processor_id: ProcessorId) -> Observed:
+    """Its registration, whether it is healthy and, from the leader, what it was seen to hold and to have done."""
     row = await read(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)

@@ -61,6 +61,7 @@ async def variables(read: Read, response: Response) -> Response:
     responses=problems("variable_unknown", *READ, also={200: ETAGGED}),
 )
 async def variable(read: Read, name: VariableName, response: Response) -> Response:
+    """Its value, and its revision as ETag: send that in `If-Match` to change just what was read."""
     row = await read(lambda state: state.variables.get(name))
     if row is None:
         raise Problem("variable_unknown", f"variable {name} is not set")

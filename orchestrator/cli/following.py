@@ -44,21 +44,26 @@ class Follower:
 
     def events(self, until: float | None = None) -> Iterator[Told]:
         """Until `ended`, or there is nothing more. Failure; TimeOver when the monotonic time `until` has come."""
-        from orchestrator.client import Client
-        from orchestrator.client.errors import TimeOver as Over
+        from orchestrator.client import Client, Compacted
+        from orchestrator.client.errors import TimeOver as Elapsed
         from orchestrator.client.following import Course, Stream, following
 
         stream = Stream(path=self._path, query=self._params, ends=lambda event: ended(event.kind, event.data))
         course = Course(first_patience_s=FIRST_PATIENCE_S, until=until, told=note)
-        with failures():
-            try:
-                with Client(self._urls, token=self._token, **trusted()) as client:
+        with failures(), Client(self._urls, token=self._token, **trusted()) as client:
+            while True:
+                try:
                     for event in client.iterate(
                         lambda began: following(stream, client.addresses, self._place, course, began)
                     ):
                         yield Told(event.id, event.kind, event.data)
-            except Over:
-                raise TimeOver from None
+                except Compacted as error:
+                    note(f"{error.detail}; here it goes on from now: what changed in between is not shown")
+                    self._place.last = ""
+                except Elapsed:
+                    raise TimeOver from None
+                else:
+                    return
 
 
 def events_of(lines: Iterator[str]) -> Iterator[Told]:

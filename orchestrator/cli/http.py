@@ -72,7 +72,6 @@ class Api:
         with failures():
             tries = Tries(timeout_s=timeout_s, rounds=1, finds_members=False)
             self.client = Client(urls, token=token, tries=tries, **trusted())
-        self._token = token
         self._timeout_s = timeout_s
         self._patience_s = min(timeout_s, max(PATIENCE_S, timeout_s / len(urls)))
 
@@ -118,22 +117,18 @@ class Api:
 
     def probe(self, base: str, path: str, timeout_s: float) -> tuple[int, Any, Mapping[str, str], float]:
         """What this one address says, also when it is no success: status, JSON, headers, seconds it took."""
-        import time
+        from orchestrator.client.calls import document_of
+        from orchestrator.client.exchanging import NoAnswer
+        from orchestrator.client.programs import once
 
-        import httpx
-
-        from framebuffer.trust import distrust
-
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        began = time.monotonic()
-        try:
-            answer = httpx.get(base + path, headers=headers, timeout=timeout_s, trust_env=False, verify=trust(base))
-            document = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Failure("no_node", f"{base}: {distrust(error) or str(error) or type(error).__name__}") from None
+        with failures():
+            said, took = self.client.work(lambda began: once(base, path, timeout_s, began))
+            if isinstance(said, NoAnswer):
+                raise Failure("no_node", f"{base}: {said.reason}")
+            document = document_of(said)
         if not isinstance(document, dict):
             raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
-        return answer.status_code, document, answer.headers, time.monotonic() - began
+        return said.status, document, said.headers, took
 
     def _ask(self, method: str, path: str, **options: Any) -> "Reply":
         with failures():

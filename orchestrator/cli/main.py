@@ -55,6 +55,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "event": ("orchestrator.cli.event:event", "The plant's journal of events; send one."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
+    "token": ("orchestrator.cli.token:token", "Tokens of people, components and processors."),
+    "access": ("orchestrator.cli.access:access", "The first admin's token; who am I; which role may do what."),
+    "audit": ("orchestrator.cli.audit:audit", "Who changed what: list, export, and verify that nothing was altered."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
     "completion": ("orchestrator.cli.completion:completion", "Have the shell complete commands, options and ids."),
 }

@@ -305,13 +305,12 @@ async def test_an_open_node_asks_for_tokens_from_the_first_admins_on(tmp_path_fa
         assert (await http.get("/v1/tokens")).status_code == 200
 
 
-async def test_the_first_admins_token_is_made_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    async with serving(1, tmp_path_factory.mktemp("boot"), token=TOKEN) as nodes:
-        http = nodes.clients[0]
-        first = await http.post("/v1/access/bootstrap", json={"name": "ada"})
-        assert first.status_code == 201
-        again = await http.post("/v1/access/bootstrap", json={"name": "ada"})
-        assert (again.status_code, again.json()["code"]) == (409, "already_bootstrapped")
-        # The cluster has a token of its own, so even the last admin's may go.
-        assert (await http.delete(f"/v1/tokens/{first.json()['id']}")).status_code == 204
-        assert (await http.post("/v1/tokens", json={"name": "b", "role": "admin"})).status_code == 201
+async def test_the_first_admins_token_is_made_once(nodes: Nodes) -> None:
+    http = nodes.clients[0]
+    first = await http.post("/v1/access/bootstrap", json={"name": "ada"})
+    assert first.status_code == 201
+    again = await http.post("/v1/access/bootstrap", json={"name": "ada"})
+    assert (again.status_code, again.json()["code"]) == (409, "already_bootstrapped")
+    # The cluster has a token of its own, so even the last admin's may go.
+    assert (await http.delete(f"/v1/tokens/{first.json()['id']}")).status_code == 204
+    assert (await http.post("/v1/tokens", json={"name": "b", "role": "admin"})).status_code == 201

@@ -22,6 +22,7 @@ CAMPAIGNS = (
     *("torture", "rejoin", "calm", "bounded", "isolated", "frame-kills", "primary-kills", "million", "overload"),
     "playbook-crashes",
     "heartbeats",
+    "fuzz",
 )
 
 

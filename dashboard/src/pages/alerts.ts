@@ -166,7 +166,7 @@ export class Alerts extends LitElement {
       { key: "reason", label: "Reason", value: (row) => row.reason },
       { key: "by", label: "By", width: "130px", extra: true, value: (row) => row.by },
       { key: "until", label: "Until", width: "200px", value: (row) => row.until, cell: (row) => html`${moment(row.until)} <tri-badge state=${over(row) ? "over" : "ACTIVE"} tone=${over(row) ? "idle" : "info"} label=${over(row) ? "over" : "holds"}></tri-badge>` },
-      { key: "act", label: "", width: "80px", sortable: false, value: () => null, cell: (row) => (over(row) ? nothing : html`<tri-action method="DELETE" path="/v1/silences/{silence_id}" label="End the silence ${row.id}" .run=${() => this.unsilence(row)}>End</tri-action>`) },
+      { key: "act", label: "", width: "80px", sortable: false, value: () => null, cell: (row) => (over(row) ? nothing : html`<tri-action compact method="DELETE" path="/v1/silences/{silence_id}" label="End the silence ${row.id}" .run=${() => this.unsilence(row)}>End</tri-action>`) },
     ];
     return html`<tri-table label="Silences" sort="-until" empty="Nothing is silenced" .columns=${columns} .rows=${store.list("silences")}></tri-table>`;
   }
@@ -179,7 +179,7 @@ export class Alerts extends LitElement {
       { key: "target", label: "Of", width: "140px", extra: true, value: (row) => row.target },
       { key: "source", label: "From", width: "120px", extra: true, value: (row) => (row.revision === 0 ? "the release" : "set here") },
       { key: "enabled", label: "In force", width: "90px", value: (row) => (row.enabled ? "yes" : "no") },
-      { key: "act", label: "", width: "100px", sortable: false, value: () => null, cell: (row) => html`<tri-action method="PUT" path="/v1/alert-rules/{name}" label="${row.enabled ? "Disable" : "Enable"} ${row.name}" .run=${() => this.enable(row)}>${row.enabled ? "Disable" : "Enable"}</tri-action>` },
+      { key: "act", label: "", width: "100px", sortable: false, value: () => null, cell: (row) => html`<tri-action compact method="PUT" path="/v1/alert-rules/{name}" label="${row.enabled ? "Disable" : "Enable"} ${row.name}" .run=${() => this.enable(row)}>${row.enabled ? "Disable" : "Enable"}</tri-action>` },
     ];
     return html`<tri-table searchable label="Alert rules" sort="name" .columns=${columns} .rows=${store.list("alert_rules")} .rowKey=${(row: AlertRule) => row.name}></tri-table>`;
   }

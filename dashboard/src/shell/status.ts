@@ -82,6 +82,18 @@ export class Status extends LitElement {
         .who {
           display: none;
         }
+        header {
+          flex-wrap: nowrap;
+          align-items: start;
+          gap: var(--space-2);
+        }
+        dl {
+          gap: 0 var(--space-3);
+        }
+        tri-badge,
+        dl {
+          margin-top: 5px;
+        }
       }
     `,
   ];

@@ -1,0 +1,265 @@
+"""A million requests that nobody should send: no node breaks, grows, or loses its leader by them.
+
+Size: requests. Of each ten thousand about 500 are drawn from the OpenAPI document (half of them unsound), the others
+are those with bytes changed, and noise. Meanwhile there are slow clients, floods of headers and bodies, and, in every
+tenth, up to `IDLE` connections that hold half a request or nothing. The promises:
+
+    answers     0 × 5xx but 503 (and 502, 504 where the operation documents them); to a drawn request only what the
+                document names
+    memory      the largest resident memory of the second half of the run is at most 16 MiB above that of the first half
+    leader      the same node, under the same epoch
+    descriptors of each node back to within `DESCRIPTORS` of what they were
+
+As root all of it runs in a network of its own that has loopback only.
+"""
+
+import asyncio
+import ctypes
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from schemathesis import GenerationMode
+
+from orchestrator.dev.local import LocalPlant
+from orchestrator.dev.topology import on_free_ports
+from tests.soak.fuzz_cases import Document, Request, mutants, noise
+from tests.soak.fuzz_clients import ANSWER_S, FLOODS, QUIET_S, Connection, dribble, drop, flood, idle
+from tests.soak.million import growing, mib, resident
+from tests.support import eventually
+
+SIZE = 1_000_000
+SEED = 20_261_128
+WORKERS = 24
+DRAWN_AT_ONCE = 6
+"""Of an operation and a mode, before the next one has its turn."""
+MUTANTS = 15
+"""Of each drawn request."""
+NOISE_EVERY = 40
+IDLE = 10_000
+SMALL = 20_000
+"""Requests: a run of fewer has fewer idle connections."""
+DESCRIPTORS = 24
+SAMPLES = 40
+OPEN_FILES_LEFT = 500
+PATIENCE_S = 40.0
+EXAMPLES_MAX = 20
+NEW_NETWORK = 0x40000000
+"""`CLONE_NEWNET` of sched.h."""
+
+
+async def run(directory: Path, size: float) -> dict[str, Any]:
+    """`size` requests."""
+    total = int(size)
+    alone = _alone()
+    async with LocalPlant(on_free_ports(directory)) as plant:
+        leader = await plant.wait_ready()
+        async with httpx.AsyncClient(base_url=plant.topology.apis[0], timeout=30, trust_env=False) as http:
+            document = Document((await http.get("/openapi.json")).json())
+            made = await http.post("/v1/tokens", json={"name": "fuzz", "role": "admin"})
+            made.raise_for_status()
+        campaign = Campaign(plant.topology.apis, document, total, made.json()["token"])
+        pids = {node.id: plant.node(node.id).pid for node in plant.topology.nodes}
+        await campaign.warm()
+        descriptors = {name: _descriptors(pid) for name, pid in pids.items()}
+        memory: dict[str, list[int]] = {name: [] for name in pids}
+        began = time.monotonic()
+
+        def sample() -> None:
+            for name, pid in pids.items():
+                memory[name].append(resident(pid))
+
+        await campaign.run(sample)
+        elapsed = time.monotonic() - began
+
+        async def back() -> bool:
+            return all(_descriptors(pid) <= descriptors[name] + DESCRIPTORS for name, pid in pids.items())
+
+        problems = list(campaign.problems)
+        try:
+            await eventually(back, deadline_s=PATIENCE_S)
+        except AssertionError:
+            now = {name: _descriptors(pid) for name, pid in pids.items()}
+            problems.append(f"descriptors were {descriptors} and are {now}")
+        if (found := await plant.leader()) != leader:
+            problems.append(f"{leader} led before, and {found or 'nobody'} does now")
+    problems += [problem for name, samples in memory.items() for problem in growing(name, samples)]
+    return {
+        "requests": campaign.sent,
+        "drawn": campaign.drawn,
+        "operations": len(document.operations),
+        "seconds": round(elapsed, 1),
+        "requests_per_s": round(campaign.sent / elapsed, 1),
+        "answered": sum(campaign.answers.values()),
+        "answers_5xx_other_than_503": sum(
+            count for status, count in campaign.answers.items() if status >= 500 and status != 503
+        ),
+        "idle_connections_most": campaign.idle_most,
+        "floods": sum(campaign.floods.values()),
+        "slow_clients": campaign.slow,
+        "leader": leader.node_id,
+        "answers": {str(status): count for status, count in sorted(campaign.answers.items())},
+        "answers_to_floods": {str(status): count for status, count in campaign.floods.items()},
+        "memory_by_process_mib": {name: _tenths(samples) for name, samples in memory.items()},
+        "seed": SEED,
+        "network_of_its_own": alone,
+        "problems": problems,
+    }
+
+
+class Campaign:
+    """What is sent, and what came of it."""
+
+    def __init__(self, apis: Sequence[str], document: Document, total: int, token: str) -> None:
+        self._apis = apis
+        self._document = document
+        self._total = total
+        self._token = token
+        self._dice = random.Random(SEED)
+        self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(500)
+        self.sent = self.drawn = self.slow = self.idle_most = 0
+        self.answers: Counter[int] = Counter()
+        self.floods: Counter[int | None] = Counter()
+        self.problems: list[str] = []
+
+    async def warm(self) -> None:
+        """A request of each kind to each node: what is made once is made."""
+        for api in self._apis:
+            connection = Connection(api)
+            for path in (b"/openapi.json", b"/metrics", b"/v1/components", b"/v1/none"):
+                head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
+                await connection.ask(head % (path, self._token.encode()), ANSWER_S)
+            connection.close()
+
+    async def run(self, sample: Any) -> None:
+        """Send everything; `sample` is called `SAMPLES` times on the way."""
+        producer = asyncio.create_task(self._produce())
+        workers = [asyncio.create_task(self._work(number)) for number in range(WORKERS)]
+        beside = asyncio.create_task(self._beside())
+        watching = asyncio.create_task(self._watch(sample))
+        try:
+            await producer
+            await self._queue.join()
+        finally:
+            for task in (*workers, beside, watching):
+                task.cancel()
+            results = await asyncio.gather(*workers, beside, watching, return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _produce(self) -> None:
+        """Draws in a thread, as that takes longer than sending."""
+        seed = SEED
+        queued = 0
+        while queued < self._total:
+            for operation in self._document.operations:
+                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                    seed += 1
+                    drawn = await asyncio.to_thread(
+                        self._document.draw, operation, mode, DRAWN_AT_ONCE, seed, token=self._token
+                    )
+                    self.drawn += len(drawn)
+                    for raw, request in self._spread(drawn):
+                        await self._queue.put((raw, request))
+                        queued += 1
+                        if queued >= self._total:
+                            return
+
+    def _spread(self, drawn: list[Request]) -> Iterator[tuple[bytes, Request | None]]:
+        for request in drawn:
+            yield request.raw, request
+            if request.mutable:
+                for raw in mutants(request, MUTANTS, self._dice):
+                    yield raw, None
+                    if self._dice.randrange(NOISE_EVERY) == 0:
+                        yield noise(self._dice), None
+
+    async def _work(self, number: int) -> None:
+        connection = Connection(self._apis[number % len(self._apis)])
+        try:
+            while True:
+                raw, request = await self._queue.get()
+                try:
+                    status = await connection.ask(raw, QUIET_S if request is None else ANSWER_S)
+                    self._judge(raw, request, status)
+                except OSError as error:
+                    self._problem(f"{self._apis[number % len(self._apis)]}: nobody listens: {error}", raw)
+                finally:
+                    self.sent += 1
+                    self._queue.task_done()
+        finally:
+            connection.close()
+
+    def _judge(self, raw: bytes, request: Request | None, status: int | None) -> None:
+        if status is None:
+            if request is not None:
+                self._problem(f"{request.operation}: no answer", raw)
+            return
+        self.answers[status] += 1
+        if request is None:
+            # It may have become a request of any operation: those document 502 and 504 where they can be.
+            if status >= 500 and status not in (502, 503, 504):
+                self._problem(f"answered {status}", raw)
+            return
+        allowed = self._document.answers[request.operation]
+        if (status >= 500 and status != 503 and status not in allowed - {500}) or status not in allowed:
+            self._problem(f"{request.operation}: answered {status}, which is not documented", raw)
+
+    def _problem(self, text: str, raw: bytes) -> None:
+        if len(self.problems) < EXAMPLES_MAX:
+            self.problems.append(f"{text}: {raw[:600]!r}")
+
+    async def _beside(self) -> None:
+        """Slow clients, floods and idle connections, round after round."""
+        number = 0
+        most = IDLE if self._total > SMALL else IDLE // 20
+        while True:
+            tasks = [
+                flood(self._apis[number % len(self._apis)], raw, self._token, self.floods)
+                for raw in FLOODS[number % 3 :: 3]
+            ]
+            tasks += [dribble(api, self._dice, 6.0) for api in self._apis for _ in range(4)]
+            self.slow += 4 * len(self._apis)
+            holding = asyncio.create_task(idle(self._apis, most))
+            await asyncio.gather(*tasks)
+            held = await holding
+            self.idle_most = max(self.idle_most, len(held))
+            await drop(held)
+            number += 1
+
+    async def _watch(self, sample: Any) -> None:
+        done = 0
+        while True:
+            if self.sent >= done * self._total / SAMPLES:
+                sample()
+                done += 1
+            await asyncio.sleep(0.1)
+
+
+def _alone() -> bool:
+    """Put this process, and all that it starts, into a network with loopback only. False where that takes root."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(NEW_NETWORK) != 0:
+        return False
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    return True
+
+
+def _descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _tenths(samples: list[int]) -> list[float]:
+    """The largest of each tenth."""
+    step = max(1, len(samples) // 10)
+    return [mib(samples[at : at + step]) for at in range(0, len(samples), step)][:10]
