@@ -139,6 +139,11 @@ async def test_run_and_wait(nodes: Nodes) -> None:
     failed = await ask(nodes, "playbook", "run", "failing", "--wait", "-o", "json")
     assert (failed.exit_code, json.loads(failed.stdout)["status"]) == (Exit.FAILED, "FAILED")
     assert "no luck" in failed.stderr
+    followed = await ask(nodes, "playbook", "run", "failing", "--follow", "-o", "json")
+    events = [json.loads(line)["event"] for line in followed.stdout.splitlines()]
+    assert (followed.exit_code, events[0], events[-1]) == (Exit.FAILED, "snapshot", "ended"), followed.output
+    both = await ask(nodes, "playbook", "run", "failing", "--follow", "--wait")
+    assert both.exit_code == Exit.USAGE
     late = await ask(nodes, "playbook", "run", "gated", "--wait", "0.3")
     assert (late.exit_code, "it goes on" in late.stderr) == (Exit.UNKNOWN, True), late.output
     once = {(await data(nodes, "playbook", "run", "gated", "--key", "k-1"))["id"] for _ in range(2)}
