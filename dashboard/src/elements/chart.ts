@@ -137,7 +137,7 @@ export class Chart extends LitElement {
     const newest = this.lines.map((line) => line.values[line.values.length - 1] ?? null);
     const told = this.lines.map((line, at) => `${line.label} ${number(newest[at])}${this.unit ? ` ${this.unit}` : ""}`).join(", ");
     return html`<div class="plot" role="img" aria-label="${this.label}, now: ${told}"></div>
-      <ul aria-hidden="true">
+      <ul aria-hidden="true" ?hidden=${this.lines.length < 2}>
         ${this.lines.map((line, at) => html`<li><i class="s${(at % 6) + 1}"></i>${line.label} <strong>${number(newest[at])}</strong> ${this.unit}</li>`)}
       </ul>`;
   }

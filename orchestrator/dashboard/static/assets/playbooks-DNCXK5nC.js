@@ -1,4 +1,4 @@
-import{E as T,P as D,c as O,b as i,A as n,k as w,l as x,m,i as k,q as j,F as P,o as u,L as C,G as f,t as _,a as v,H as S,r as L,s as z,j as M,v as E}from"./index-BCYdyzwt.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
+import{E as T,P as D,c as O,b as i,A as n,k as w,l as x,m,i as k,q as j,F as P,o as u,L as C,G as f,t as _,a as v,H as S,r as L,s as z,j as M,v as E}from"./index-CvgA3VFa.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
 description: ""
 
 actions:
