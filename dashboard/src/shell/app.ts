@@ -66,8 +66,8 @@ export class App extends LitElement {
       }
       /* What is shown is not how it is now: the status says so in words, and the page is greyed. */
       main.old {
-        filter: grayscale(0.9);
-        opacity: 0.72;
+        box-shadow: inset 0 4px 0 var(--bad);
+        filter: grayscale(1);
       }
       @media (max-width: 760px) {
         :host {

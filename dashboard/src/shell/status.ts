@@ -111,6 +111,11 @@ export class Status extends LitElement {
     if (this.timer !== null) clearInterval(this.timer);
   }
 
+  willUpdate(): void {
+    // For whoever measures how far the page is.
+    this.dataset.index = String(store.link.index);
+  }
+
   render() {
     const { link } = store;
     const inside = session.state === "signed-in" && store.loaded;

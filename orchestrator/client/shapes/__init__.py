@@ -1,6 +1,6 @@
 """Shapes of what nodes answer. Generated from the API by `make docs`; not edited by hand."""
 
-from orchestrator.client.shapes.access import RightShown, Token, TokenMade, Whoami
+from orchestrator.client.shapes.access import LimitsShown, RightShown, Token, TokenMade, Whoami
 from orchestrator.client.shapes.alerts import (
     Alert,
     AlertAcknowledgement,
@@ -9,6 +9,7 @@ from orchestrator.client.shapes.alerts import (
     ConditionSpec,
     SilenceShown,
 )
+from orchestrator.client.shapes.audit import AuditEntry, AuditHead, AuditPage
 from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
 from orchestrator.client.shapes.components import (
     Acknowledgement,
@@ -60,6 +61,9 @@ __all__ = [
     "AlertMember",
     "AlertRule",
     "Alive",
+    "AuditEntry",
+    "AuditHead",
+    "AuditPage",
     "Camera",
     "CameraPage",
     "ClusterStatus",
@@ -89,6 +93,7 @@ __all__ = [
     "Latency",
     "Leads",
     "Led",
+    "LimitsShown",
     "Listener",
     "Maintenance",
     "Member",
