@@ -83,10 +83,10 @@ def test_the_figures_are_those_of_the_plant(cameras: Filming, open_page: Opener)
     watched.fits()
     expect(card(page, "hall-1").locator("figure[data-old=no]")).to_be_visible(timeout=DEADLINE_MS)
     if os.environ.get("TRIARCH_SCREENSHOTS"):
-        page.set_viewport_size({"width": 900, "height": 900})  # photographs make large files
+        page.set_viewport_size({"width": 900, "height": 900})
         chart = page.locator("tri-chart").first
         eventually_sync(lambda: chart.evaluate("(chart) => chart.times.length > 20"), deadline_s=60)
-        watched.picture("frames")
+        watched.picture("frames", bytes_max=200_000)  # photographs make large files
     page.get_by_role("tab", name="Ledger").click()
     expect(page.locator("tri-ledger")).to_contain_text("Exact", timeout=DEADLINE_MS)
     sums = {
