@@ -51,6 +51,7 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/config_reference.py --write
 	@$(PY) tools/playbook_schema.py --write
 	@$(PY) tools/lifecycle_page.py --write
+	@$(PY) tools/access_page.py --write
 	@$(PY) tools/api_reference.py --write
 	@$(PY) tools/client_shapes.py --write
 

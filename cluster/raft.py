@@ -315,6 +315,7 @@ class Raft(Leading, pysyncobj.SyncObj):
             sync_seconds=wal.sync_seconds,
             snapshots=self._store.taken,
             heard_at=self._majority_at() if leads else self._heard_at,
+            fresh_at=self._majority_at() if leads and self._leadership.epoch is not None else self._fresh_at,
             connected=before.connected if same else frozenset(node.id for node in self._SyncObj__connectedNodes),
             match_index={node.id: index for node, index in self._SyncObj__raftMatchIndex.items()} if leads else {},
             membership=self.membership(),

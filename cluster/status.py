@@ -55,6 +55,8 @@ class Status(msgspec.Struct, frozen=True):
     """members that refuse this node, and why: it lost its disk, or was removed"""
     listening: bool = False
     """others can connect to the Raft port"""
+    fresh_s: float | None = None
+    """since the state here was as new as the leader's (on the leader: since a majority answered); None: never"""
     is_member: bool = True
     """False: this node waits to be added, or was removed"""
 
@@ -106,5 +108,6 @@ def status_of(settings: ClusterSettings, view: View, *, running: bool) -> Status
         refused=view.refused,
         farewells=view.farewells,
         listening=running and view.listening,
+        fresh_s=None if view.fresh_at is None else now() - view.fresh_at,
         is_member=not view.membership.members or view.membership.get(settings.node_id) is not None,
     )

@@ -50,6 +50,8 @@ class View(msgspec.Struct, frozen=True):
     sync_seconds: float = 0.0
     snapshots: int = 0
     heard_at: float | None = None
+    fresh_at: float | None = None
+    """when the state here was as new as the leader's"""
     connected: frozenset[str] = frozenset()
     match_index: dict[str, int] = {}
     membership: Membership = Membership(())

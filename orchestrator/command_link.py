@@ -59,15 +59,18 @@ class CommandLink:
         """Whether this knows how to reach the address (a base URL)."""
         return _place(address) is not None
 
-    async def post(self, address: str, content: bytes, *, connect_s: float) -> tuple[int, bytes]:
+    async def post(
+        self, address: str, content: bytes, *, connect_s: float, bearer: str | None = None
+    ) -> tuple[int, bytes]:
         """`POST {address}/event`: the status and the body, empty when it is too large. NotDelivered, Broken.
 
-        The caller bounds the whole; one that is cancelled closes its connection.
+        The caller bounds the whole; one that is cancelled closes its connection. `bearer` is visible ASCII.
         """
         place = _place(address)
         if place is None:
             raise NotDelivered(f"{address} is not an http:// address")
-        request = f"{place.head}{self._lines}Content-Length: {len(content)}\r\n\r\n".encode() + content
+        shown = "" if bearer is None else f"Authorization: Bearer {bearer}\r\n"
+        request = f"{place.head}{self._lines}{shown}Content-Length: {len(content)}\r\n\r\n".encode() + content
         kept = self._take(address)
         if kept is not None:
             try:

@@ -14,7 +14,7 @@ import contextvars
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -78,7 +78,7 @@ class CommandedListener(EventListener):
     idempotent_commands: ClassVar[frozenset[Command]] = frozenset()
     """Lifecycle commands whose hook may safely be run again after a crash in the middle of it."""
 
-    def __init__(self, listener_id: str, *, name: str, token: str | None, memory: Path | None) -> None:
+    def __init__(self, listener_id: str, *, name: str, token: str | Sequence[str] | None, memory: Path | None) -> None:
         super().__init__(listener_id, name=name, token=token)
         self.state = State.READY
         self.reason = ""

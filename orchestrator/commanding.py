@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -24,6 +24,9 @@ from orchestrator.errors import (
 from orchestrator.events import COMMAND, EVENT_BYTES_MAX, CommandAnswer, Event, invalid_event
 from orchestrator.lifecycle import Command, parse_any_command
 
+Bearer = Callable[[str], str | None]
+"""By a component's id, the token that it is shown with a command; None: none."""
+
 ANSWER_BYTES_MAX = 64 * 1024
 SOURCE = "orchestrator"
 
@@ -31,13 +34,20 @@ SOURCE = "orchestrator"
 class CommandSender:
     """Sends commands under one epoch; `timeout_s` bounds each from the connection to the whole answer.
 
-    `link` takes those that it serves, at a tenth of the cost; `http` the others.
+    `link` takes those that it serves, at a tenth of the cost; `http` the others. `bearer` says what each is shown.
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, epoch: Epoch, *, timeout_s: float, link: CommandLink | None = None
+        self,
+        http: httpx.AsyncClient,
+        epoch: Epoch,
+        *,
+        timeout_s: float,
+        link: CommandLink | None = None,
+        bearer: Bearer | None = None,
     ) -> None:
         self._http = http
+        self._bearer = bearer
         self._link = link
         self._epoch = epoch
         self._timeout_s = timeout_s
@@ -106,14 +116,18 @@ class CommandSender:
             raise EventInvalid(f"params: they are JSON data: {error}") from None
         if len(content) > EVENT_BYTES_MAX:
             raise EventTooLarge(f"params: the command has {len(content)} bytes, an event at most {EVENT_BYTES_MAX}")
+        bearer = None if self._bearer is None else self._bearer(row.id)
         if self._link is not None and self._link.serves(row.address):
-            return await self._link.post(row.address, content, connect_s=self._connect_s)
+            return await self._link.post(row.address, content, connect_s=self._connect_s, bearer=bearer)
+        headers = {"Content-Type": "application/json"}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
         body = bytearray()
         async with self._http.stream(
             "POST",
             f"{row.address}/event",
             content=content,
-            headers={"Content-Type": "application/json"},
+            headers=headers,
             timeout=self._timeout,
         ) as response:
             async for chunk in response.aiter_bytes():

@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 import uvicorn
 
+from orchestrator.access.credential import PREFIX
+from orchestrator.access.credential import command_token as derived
 from orchestrator.command_memory import KEYS_MAX
 from orchestrator.commanded import ANSWER_WITHIN_S, CommandedListener, current_traceparent
 from orchestrator.component_health import Health, SelfCheck
@@ -45,7 +47,9 @@ class Component(CommandedListener):
         orchestrator_url: base URL of one node, or of several: any of them answers.
         groups: the component belongs to these.
         heartbeat_s: seconds between heartbeats.
-        token: bearer token, shared with the orchestrator: sent to its API, and demanded of whoever sends commands.
+        token: bearer token for the orchestrator's API: one made for this component, or the one that all nodes share.
+        command_token: demanded of whoever sends commands; it came with the token that was made for this component.
+            Without it the shared `token` is, or what the nodes derive from that.
         depends_on: ids of the components that must run before this one.
         labels: what it is selected by.
         memory: file in which it remembers the commands that it has done. Without it, a process that starts again has
@@ -63,11 +67,12 @@ class Component(CommandedListener):
         groups: Sequence[str] = (),
         heartbeat_s: float = HEARTBEAT_S,
         token: str | None = None,
+        command_token: str | None = None,
         depends_on: Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
         memory: Path | None = None,
     ) -> None:
-        super().__init__(component_id, name=name, token=token, memory=memory)
+        super().__init__(component_id, name=name, token=_demanded(component_id, token, command_token), memory=memory)
         self.groups = tuple(groups)
         self.depends_on = tuple(depends_on)
         self.labels = dict(labels or {})
@@ -142,8 +147,11 @@ class Component(CommandedListener):
             raise RuntimeError("a component serves once; make another one")
         if advertised is None and host in ("", "0.0.0.0", "::"):  # noqa: S104 - refused, not bound
             raise ValueError(f"advertised: nobody can reach a component at {host or 'every address'}; say where")
-        if self._token is None and not _is_loopback(host):
-            raise ValueError(f"token: on {host} anyone could send commands; beyond loopback a component needs a token")
+        if not self._tokens and not _is_loopback(host):
+            raise ValueError(
+                f"command_token: on {host} anyone could send commands; beyond loopback a component needs a token that "
+                "they come with: its command token, or the nodes' own as its token"
+            )
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._memory.open()
         self._recover()
@@ -248,6 +256,15 @@ class Component(CommandedListener):
             health_reason=self._check.health.reason,
             metrics=self._check.figures(),
         )
+
+
+def _demanded(component_id: str, token: str | None, own: str | None) -> list[str]:
+    """What a command may come with. A token of the component's own opens nodes, and is nothing that they would show."""
+    if own is not None:
+        return [own]
+    if token is None or token.startswith(PREFIX):
+        return []
+    return [token, derived(token, component_id)]
 
 
 def _is_loopback(host: str) -> bool:

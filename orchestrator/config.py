@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
+from orchestrator.config_audit import AuditSettings
 from orchestrator.config_components import ComponentSettings
 from orchestrator.config_monitoring import MonitoringSettings
 from orchestrator.config_notifications import NotificationSettings
@@ -298,6 +299,7 @@ class NodeConfig(Section):
     notifications: NotificationSettings = NotificationSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     monitoring: MonitoringSettings = MonitoringSettings()
+    audit: AuditSettings = AuditSettings()
 
     def member(self) -> NodeMember:
         """This node as the others reach it. KeyError when it is not among them, which `load_config` refuses."""

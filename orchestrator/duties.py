@@ -16,6 +16,7 @@ from framebuffer.router import Router
 from framebuffer.shards import ShardedStreams
 from framebuffer.tracing import SpanSink
 from framebuffer.wire import DispatchReport
+from orchestrator.access.credential import commanding
 from orchestrator.api.view import ProcessorObservation, ProcessorReport
 from orchestrator.command_link import CommandLink
 from orchestrator.components import ComponentCommand
@@ -105,6 +106,7 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
             link=link,
+            bearer=commanding(config.api_token(), state.access),
         )
         holding = Holding()
         self.supervision = SupervisionDuty(

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -94,18 +94,19 @@ class EventListener(EventTable):
     """Listens to events. Add handlers with `on`, then serve it as an ASGI application.
 
     `listener_id` is the id that events come from and that `target` must name when it is set. With `token`, an event
-    must come with it.
+    must come with it, or with one of them where several are given.
     """
 
     passes_errors_on: ClassVar[bool] = False
     """Whether what surrounds this application answers for what a handler raises that is none of this package's."""
 
-    def __init__(self, listener_id: str, *, name: str = "", token: str | None = None) -> None:
+    def __init__(self, listener_id: str, *, name: str = "", token: str | Sequence[str] | None = None) -> None:
         super().__init__(listener_id)
         self.name = name
         self.address = ""
         """Base URL where it listens; known once it serves."""
-        self._token = None if token is None else _digest(token)
+        demanded = (token,) if isinstance(token, str) else token or ()
+        self._tokens = tuple(_digest(each) for each in demanded)
         self._app = Starlette(
             routes=[
                 Route("/event", self.receive, methods=["POST"]),
@@ -167,8 +168,9 @@ class EventListener(EventTable):
     def _check_token(self, sent: str) -> None:
         scheme, _, token = sent.partition(" ")
         # Digests have one length, so the comparison tells nothing of the token's own.
-        valid = self._token is None or hmac.compare_digest(_digest(token.strip()), self._token)
-        if not valid or (self._token is not None and scheme.lower() != "bearer"):
+        digest = _digest(token.strip())
+        valid = scheme.lower() == "bearer" and any(hmac.compare_digest(digest, each) for each in self._tokens)
+        if self._tokens and not valid:
             raise Unauthorised(f"{self.id} takes events under its token only: Authorization: Bearer TOKEN")
 
     async def _described(self, _request: Request) -> Response:

@@ -32,8 +32,10 @@ from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import DispatchReport
+from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
 from orchestrator.api_server import ApiServer, listening
+from orchestrator.audit.trail import DAY_S, Trail
 from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
@@ -66,7 +68,10 @@ class Node:
     def __init__(self, config: NodeConfig) -> None:
         self.config = config
         self._clock = PlantClock()
-        self.state = TimedState(self._clock)
+        self._tokens_note = TokensNote(config.node.data_dir)
+        kept = config.audit
+        self.trail = Trail(config.node.data_dir / "audit", keep_s=kept.keep_days * DAY_S, keep_bytes=kept.keep_bytes)
+        self.state = TimedState(self._clock, self.trail, tokens_asked_for=self._tokens_note.write)
         self.cluster = Cluster(config.cluster_settings(), self.state)
         self.proposals = Proposals(self.cluster, self.state)
         self.registry = CollectorRegistry()
@@ -83,11 +88,9 @@ class Node:
         self._duties: Duties | None = None
         self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        token = config.api.bearer_token
         tls = httpx.create_ssl_context(trust_env=False)
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(verify=tls, trust_env=False, headers=bearer)
-        self._link = CommandLink(bearer)
+        self._http = httpx.AsyncClient(verify=tls, trust_env=False)
+        self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
         self.playbooks = PlaybookParts(
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
@@ -108,13 +111,29 @@ class Node:
         return None if self._redis is None else self._redis.shards()
 
     async def propose(
-        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+        self,
+        kind: str,
+        body: msgspec.Struct,
+        *,
+        command_id: str | None = None,
+        epoch: Epoch | None = None,
+        key: str = "",
+        request: str = "",
+        actor: dict[str, str] | None = None,
     ) -> Applied:
         """Replicate a typed body. A repeat under the same ``command_id`` answers what the first one did."""
-        return await self.proposals.propose(kind, body, command_id=command_id, epoch=epoch)
+        return await self.proposals.propose(
+            kind, body, command_id=command_id, epoch=epoch, key=key, request=request, actor=actor
+        )
+
+    def actor(self) -> dict[str, str] | None:
+        return self.proposals.actor()
+
+    def audited(self) -> bool:
+        return self.proposals.audited()
 
     def tokens_asked_for(self) -> bool:
-        return self.state.access.enforced
+        return self.state.access.enforced or self._tokens_note.written
 
     def leader_api(self) -> str | None:
         leader = self.cluster.status().leader_id
@@ -203,6 +222,7 @@ class Node:
                 self._router = load_router(self.config.frames.router)
             self._telemetry.start()
             await self._start_redis()
+            await asyncio.to_thread(self.trail.open)
             await self.cluster.start()
         except BaseException:
             listener.close()
@@ -258,6 +278,7 @@ class Node:
                 stack.push_async_callback(self._embedded.stop)
             if self._redis is not None:
                 stack.push_async_callback(self._redis.stop)
+            stack.push_async_callback(asyncio.to_thread, self.trail.close)
             stack.push_async_callback(self.cluster.stop)
             stack.push_async_callback(self._http.aclose)
             stack.push_async_callback(self._link.aclose)

@@ -15,7 +15,7 @@ import httpx
 
 from cluster import Applied, ClusterError, Epoch, KindUnsupported
 from orchestrator.command_link import CommandLink
-from orchestrator.commanding import ANSWER_BYTES_MAX, SOURCE, CommandSender
+from orchestrator.commanding import ANSWER_BYTES_MAX, SOURCE, Bearer, CommandSender
 from orchestrator.components import (
     ComponentCommand,
     ComponentRegistry,
@@ -96,6 +96,7 @@ class PlantDuty:
         event_max_age_s: bound between an event's time and this node's clock.
         command_timeout_s: how long an answer to a command is waited for.
         link: a lean way to components that `http` would be slow for.
+        bearer: the token that a component is shown with a command.
         events: called with every event that is accepted and no heartbeat. What it raises, the sender is answered.
     """
 
@@ -115,13 +116,14 @@ class PlantDuty:
         event_max_age_s: float = EVENT_MAX_AGE_S,
         events: Events | None = None,
         link: CommandLink | None = None,
+        bearer: Bearer | None = None,
     ) -> None:
         self._registry = registry
         self._propose = propose
         self._heartbeat_timeout_s = heartbeat_timeout_s
         self._missed_heartbeats = missed_heartbeats
         self._health_hold_s = health_hold_s
-        self._commands = CommandSender(http, epoch, timeout_s=command_timeout_s, link=link)
+        self._commands = CommandSender(http, epoch, timeout_s=command_timeout_s, link=link, bearer=bearer)
         self._events = events
         self._seen = SeenEvents(event_max_age_s)
         self._taking: dict[tuple[str, str], asyncio.Future[None]] = {}

@@ -7,6 +7,7 @@ import msgspec
 
 from cluster import Applied, Cluster, Command, Epoch
 from orchestrator.access.acting import ACTOR
+from orchestrator.playbooks.execution import EventAccepted
 from orchestrator.state import AUDIT_LEVEL, PlantState
 
 
@@ -18,9 +19,21 @@ class Proposals:
         self._state = state
 
     async def propose(
-        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: Epoch | None = None
+        self,
+        kind: str,
+        body: msgspec.Struct,
+        *,
+        command_id: str | None = None,
+        epoch: Epoch | None = None,
+        key: str = "",
+        request: str = "",
+        actor: dict[str, str] | None = None,
     ) -> Applied:
-        """Replicate a typed body. A repeat under the same `command_id` answers what the first one did."""
+        """Replicate a typed body. A repeat under the same `command_id` answers what the first one did.
+
+        `key`: nothing but the commands of `request` may use it. `actor`: of a request that came to another node.
+        """
+        known = self.audited()
         command = Command(
             kind=kind,
             body=msgspec.msgpack.encode(body),
@@ -28,8 +41,11 @@ class Proposals:
             time=time.time(),
             epoch=epoch,
             version=_layout(type(body)),
-            # What carries the epoch is decided by a duty, also where a request has brought it about: nobody's.
-            actor=self.actor() if epoch is None else None,
+            # What carries the epoch is decided by a duty, also where a request has brought it about: nobody's, but for
+            # an event, which is the sender's.
+            actor=(actor or self.actor()) if epoch is None or kind == EventAccepted.kind else None,
+            key=key if known else "",
+            request=request if known and key else "",
         )
         return await self._cluster.propose(command)
 
@@ -39,7 +55,10 @@ class Proposals:
         return None if actor is None or not self.audited() else msgspec.to_builtins(actor)
 
     def audited(self) -> bool:
-        """Whether changes are entered in the audit: every member knows it now, or did when the first one was."""
+        """Whether every member knows actors and keys: it does now, or did when the first change was entered.
+
+        One that does not would neither enter a change nor refuse a key, and then its state is another one.
+        """
         return not self._state.audit.untouched or self._cluster.level() >= AUDIT_LEVEL
 
 

@@ -86,7 +86,12 @@ class PlantState:
         self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
-        """From which level on a command is known. See `cluster.Levelled`."""
+        """From which level on a command is known. See `cluster.Levelled`.
+
+        A note is never held back once anything was entered: every member knew the audit then.
+        """
+        if kind == Note.kind and not self.audit.untouched:
+            return 1
         return LEVELS.get((kind, version), 1)
 
     def led(self, node_id: str, epoch: Epoch) -> None:  # noqa: ARG002
@@ -158,6 +163,8 @@ class PlantState:
         copy.variables.rows = self.variables.rows
         copy.executions.adopt(self.executions)
         copy.alerts.adopt(self.alerts)
+        copy.access.adopt(self.access)
+        copy.audit.adopt(self.audit)
         copy.leaderships.rows = self.leaderships.rows
         return copy
 
@@ -184,56 +191,62 @@ class PlantState:
         return msgspec.msgpack.encode(tree)
 
     def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
-        """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it.
+        """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it. Who
+        led is a fact of this cluster, too, and a token that was revoked since stays so.
 
         See `cluster.Replaceable`.
         """
-        kept = AuditChain()
-        kept.adopt(self.audit)
-        self.restore(data)
-        backup = self.audit.head()
-        self.audit.adopt(kept)
-        if command.actor is None and kept.untouched:
+        other = _read(data)
+        led = self.leaderships.rows  # what has happened here has happened
+        other.access.keep(self.access)
+        self._adopt(other)
+        self.leaderships.rows = led
+        if command.actor is None and self.audit.untouched:
             return ()
-        return restored(self.audit, command, position, index=index, data=data, backup=backup)
+        return restored(self.audit, command, position, index=index, data=data, backup=other.audit.head())
 
     def restore(self, data: bytes) -> None:
         """Become what `snapshot` returned. Errors: SnapshotUnreadable, and then nothing has changed."""
-        components, registry, variables = ComponentRegistry(), processors.ProcessorRegistry(), VariableRegistry()
-        executions, alerts, topology = ExecutionRegistry(variables), AlertRegistry(), TopologyRegistry()
-        access = TokenRegistry()
-        audit = AuditChain()
-        leaderships = Leaderships()
-        try:
-            tree: Any = msgspec.msgpack.decode(data)
-            found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
-            if found not in range(1, FORMAT + 1):
-                raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows 1 to {FORMAT}")
-            components.restore(tree["components"])
-            registry.restore(tree["processors"])
-            if found != 1:
-                variables.restore(tree["variables"])
-            if "executions" in tree:
-                executions.restore(tree["executions"])
-            if "alerts" in tree:
-                alerts.restore(tree["alerts"])
-            if "topology" in tree:
-                topology.restore(tree["topology"])
-            if "access" in tree:
-                access.restore(tree["access"])
-            if "audit" in tree:
-                audit.restore(tree["audit"])
-            if "leaderships" in tree:
-                leaderships.restore(tree["leaderships"])
-        except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
-        # The rows are exchanged, not the registries: others hold on to those.
-        self.components.rows = components.rows
-        self.processors.rows = registry.rows
-        self.variables.adopt(variables)
-        self.executions.adopt(executions)
-        self.alerts.adopt(alerts)
-        self.topology.adopt(topology)
-        self.access.adopt(access)
-        self.audit.adopt(audit)
-        self.leaderships.rows = leaderships.rows
+        other = _read(data)
+        self._adopt(other)
+        self.audit.adopt(other.audit)
+
+    def _adopt(self, other: "PlantState") -> None:
+        """All but the audit. The rows are exchanged, not the registries: others hold on to those."""
+        self.components.rows = other.components.rows
+        self.processors.rows = other.processors.rows
+        self.variables.adopt(other.variables)
+        self.executions.adopt(other.executions)
+        self.alerts.adopt(other.alerts)
+        self.topology.adopt(other.topology)
+        self.access.adopt(other.access)
+        self.leaderships.rows = other.leaderships.rows
+
+
+def _read(data: bytes) -> PlantState:
+    """What a snapshot holds. Errors: SnapshotUnreadable."""
+    state = PlantState()
+    try:
+        tree: Any = msgspec.msgpack.decode(data)
+        found = tree.get("format") if isinstance(tree, dict) else type(tree).__name__
+        if found not in range(1, FORMAT + 1):
+            raise SnapshotUnreadable(f"the plant's state has format {found!r}, this release knows 1 to {FORMAT}")
+        state.components.restore(tree["components"])
+        state.processors.restore(tree["processors"])
+        if found != 1:
+            state.variables.restore(tree["variables"])
+        if "executions" in tree:
+            state.executions.restore(tree["executions"])
+        if "alerts" in tree:
+            state.alerts.restore(tree["alerts"])
+        if "topology" in tree:
+            state.topology.restore(tree["topology"])
+        if "access" in tree:
+            state.access.restore(tree["access"])
+        if "leaderships" in tree:
+            state.leaderships.restore(tree["leaderships"])
+        if "audit" in tree:
+            state.audit.restore(tree["audit"])
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
+    return state

@@ -27,6 +27,7 @@ check config-page python tools/config_reference.py --check
 check schema python tools/playbook_schema.py --check
 check api-page python tools/api_reference.py --check
 check lifecycle python tools/lifecycle_page.py --check
+check rights python tools/access_page.py --check
 check shapes python tools/client_shapes.py --check
 check dashboard python tools/dashboard.py --check
 

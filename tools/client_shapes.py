@@ -48,10 +48,14 @@ def document() -> dict[str, Any]:
         return found
 
 
+SCHEMAS = "#/components/schemas/"
+
+
 def refs(schema: Any) -> set[str]:
     """Names of the schemas that this one refers to itself."""
     if isinstance(schema, Mapping):
-        own = {schema["$ref"].rsplit("/", 1)[-1]} if isinstance(schema.get("$ref"), str) else set()
+        named = schema.get("$ref")
+        own = {named.removeprefix(SCHEMAS)} if isinstance(named, str) and named.startswith(SCHEMAS) else set()
         return own.union(*(refs(value) for value in schema.values()))
     return set().union(*(refs(value) for value in schema)) if isinstance(schema, list) else set()
 

@@ -16,6 +16,11 @@ export function number(value: number | null | undefined): string {
   return Math.abs(value) >= 1000 ? WHOLE.format(value) : Math.abs(value) >= 10 ? SHORT.format(value) : FINE.format(value);
 }
 
+/** A figure a second: 0.4, 12.3, 240. */
+export function rated(value: number | null | undefined): string {
+  return value === null || value === undefined ? "–" : (value >= 100 ? WHOLE : SHORT).format(value);
+}
+
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? "–" : `${SHORT.format(share * 100)} %`;
 }

@@ -90,12 +90,14 @@ export interface AuditEntry {
   number: number;
   index: number;
   epoch: string | null;
-  time: string | number;
-  actor: { kind: string; id: string; name?: string; role?: string; address?: string; node?: string } | null;
+  time: string;
+  /** Empty: the cluster itself. */
+  actor: { kind?: string; id?: string; name?: string; role?: string; address?: string; node?: string };
   kind: string;
   subject: string;
   id: string;
-  outcome: unknown;
+  /** `done`, or why not. */
+  outcome: string;
   before: unknown;
   after: unknown;
   previous: string;
@@ -109,7 +111,9 @@ export interface TokenRow {
   subject: string | null;
   created: number;
   expires: number | null;
-  revoked?: number | boolean | null;
+  rotated: number | null;
+  grace_until: number | null;
+  revoked: number | null;
 }
 
 export interface Leadership {
@@ -126,17 +130,62 @@ export interface Figures {
   leader: string | null;
   epoch: string | null;
   index: number;
+  /** Age of the state that this node has, seconds; null on the leader. */
+  state_age_s: number | null;
+  /** Age of the figures below, which the leader works out. */
   staleness_s: number | null;
-  frames?: Record<string, unknown>;
-  cameras?: Record<string, unknown>[];
-  processors?: Record<string, unknown>;
+  figures_of: string | null;
+  members: { id: string; role: string; reachable: boolean; lag: number | null }[];
+  /** Null while Redis does not answer. */
+  frames: FrameFigures | null;
+  cameras: CameraFigures[];
+  processors: Record<string, ProcessorFigures>;
+  components: { total: number; offline: number; states: Record<string, number>; health: Record<string, number>; silence_s: Record<string, number> } | Record<string, never>;
+}
+
+export interface FrameFigures {
+  published_s: number | null;
+  dispatched_s: number | null;
+  settled_s: number | null;
+  capture: number;
+  lanes: Record<string, number>;
+  queues: Record<string, { length: number; pending: number }>;
+  dead_letters: number;
+  ledger: { published: number; settled: number; dead: number; dropped: number; in_flight: number };
+  backpressure: { level: number; name: string };
+  dispatch_p95_s?: number | null;
+  oldest_frame_s?: Record<string, number>;
+  lost?: number;
+}
+
+export interface CameraFigures {
+  id: string;
+  sequence: number;
+  rate: number | null;
+  published: number;
+  settled: number;
+  dead: number;
+  dropped: number;
+  in_flight: number;
+}
+
+export interface ProcessorFigures {
+  in_flight: number | null;
+  settled: number | null;
+  settled_s: number | null;
+  errors: number | null;
+  breaker: string;
+  silence_s: number | null;
 }
 
 /** Of subjects whose pages say more themselves. */
 type Row = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
 
+/** `cluster` has members under their ids, leaderships under `@` and their epoch, and `@claim`: who leads. */
+export type ClusterRow = Member & Leadership;
+
 export interface RowOf {
-  cluster: Member;
+  cluster: ClusterRow;
   components: Component;
   groups: Group;
   policies: Row;

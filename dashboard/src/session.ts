@@ -4,7 +4,6 @@ import { feed } from "./net/feed";
 import { Problem, sayError } from "./net/problem";
 import { keepToken, token } from "./net/token";
 import { store } from "./store";
-import type { Subject } from "./rows";
 
 export interface Who {
   kind: string;
@@ -21,11 +20,6 @@ interface Right {
   roles: string[];
 }
 
-const OPEN: Who = { kind: "open", id: "open", name: "open", role: "admin", subject: null, expires: null };
-const SUBJECTS: readonly Subject[] = [
-  ...(["cluster", "components", "groups", "policies", "playbooks", "executions", "processors", "variables"] as const),
-  ...(["alerts", "silences", "alert_rules", "journal"] as const),
-];
 
 class Session {
   who: Who | null = null;
@@ -71,10 +65,7 @@ class Session {
 
   private async enter(text: string | null, kept: boolean, strict = false): Promise<void> {
     try {
-      this.who = await get<Who>("/v1/whoami", undefined, { token: text }).catch((error: unknown) => {
-        if (error instanceof Problem && error.status === 404) return OPEN;
-        throw error;
-      });
+      this.who = await get<Who>("/v1/whoami", { consistency: "stale" }, { token: text });
     } catch (error) {
       if (strict) throw error;
       const refused = error instanceof Problem && error.status === 401;
@@ -87,15 +78,12 @@ class Session {
       return;
     }
     keepToken(text);
-    const rows = await get<Right[]>("/v1/rights").catch(() => []);
+    const rows = await get<Right[]>("/v1/rights", { consistency: "stale" });
     this.rights = new Map(rows.map((row) => [name(row.method, row.path), row.roles]));
     this.state = "signed-in";
     this.refusal = "";
     store.touch("session");
-    const subjects = SUBJECTS.slice();
-    if (this.may("GET", "/v1/tokens")) subjects.push("tokens");
-    if (this.may("GET", "/v1/audit")) subjects.push("audit");
-    feed.start(subjects, (problem) => this.end(problem.message));
+    feed.start((problem) => this.end(problem.message));
   }
 }
 

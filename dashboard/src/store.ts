@@ -5,14 +5,14 @@
  * nodes hold, lists that only grow keep their newest lines, trails keep ten minutes.
  */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import type { Figures, RowOf, Subject } from "./rows";
+import type { Figures, FrameFigures, Leadership, Member, RowOf, Subject } from "./rows";
 
 /** Subjects of which only the newest rows are kept. */
 const NEWEST: Partial<Record<Subject, number>> = { journal: 500, audit: 500 };
 /** One a second: ten minutes. */
 const TRAIL_MAX = 600;
 
-export type Topic = Subject | "figures" | "link" | "session" | "leaderships";
+export type Topic = Subject | "figures" | "link" | "session";
 
 export type LinkState = "connecting" | "live" | "lost" | "signed-out";
 
@@ -36,7 +36,8 @@ export interface Link {
 export interface TrailPoint {
   /** Seconds, by this page's clock. */
   at: number;
-  frames: Record<string, unknown>;
+  /** Null: not known then. */
+  frames: FrameFigures | null;
 }
 
 type Change = { subject: string; id: string; row: unknown };
@@ -69,6 +70,17 @@ class Store {
 
   list<S extends Subject>(subject: S): RowOf[S][] {
     return [...this.rows(subject).values()];
+  }
+
+  /** The members, with how far each is where the figures say so: only the leader's do. */
+  members(): Member[] {
+    const newest = new Map((this.figures?.members ?? []).map((row) => [row.id, row]));
+    return [...this.rows("cluster")].filter(([id]) => !id.startsWith("@")).map(([id, row]) => ({ ...row, ...newest.get(id) }));
+  }
+
+  /** Who led when, the oldest first. */
+  leaderships(): Leadership[] {
+    return [...this.rows("cluster")].filter(([id]) => id.startsWith("@") && id !== "@claim").map(([, row]) => row as Leadership).sort((a, b) => a.at - b.at);
   }
 
   on(topics: readonly Topic[], listener: () => void): () => void {
@@ -110,11 +122,11 @@ class Store {
       node: figures.node,
       leader: figures.leader,
       epoch: figures.epoch,
-      staleness: figures.staleness_s,
+      staleness: Math.max(figures.state_age_s ?? 0, figures.staleness_s ?? 0),
       figuresAt: now,
       index: Math.max(this.link.index, figures.index ?? 0),
     });
-    this.trail.push({ at: Date.now() / 1000, frames: (figures.frames ?? {}) as Record<string, unknown> });
+    this.trail.push({ at: Date.now() / 1000, frames: figures.frames ?? null });
     if (this.trail.length > TRAIL_MAX) this.trail.splice(0, this.trail.length - TRAIL_MAX);
     this.touch("figures");
     this.touch("link");

@@ -8,7 +8,11 @@ package main
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -74,6 +78,7 @@ type done struct {
 
 type component struct {
 	id, incarnation, address, token string
+	demanded                        []string // any of these comes with a command
 	nodes                           []string
 	preferred                       atomic.Int64 // of nodes: the one that answered last
 	client                          *http.Client
@@ -107,8 +112,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	token, command := os.Getenv("TRIARCH_TOKEN"), os.Getenv("TRIARCH_COMMAND_TOKEN")
 	c := &component{
-		id: *id, incarnation: randomID(), address: "http://" + listener.Addr().String(), token: os.Getenv("TRIARCH_TOKEN"),
+		demanded: demands(*id, token, command),
+		id:       *id, incarnation: randomID(), address: "http://" + listener.Addr().String(), token: token,
 		nodes: strings.Split(*nodes, ","), client: &http.Client{Timeout: 2 * time.Second},
 		state: "READY", known: map[string]done{}, changed: make(chan struct{}, 1),
 	}
@@ -217,13 +224,36 @@ func (c *component) post(path string, document any) int {
 	return 0
 }
 
+// demands says what commands come with: a token of this component's own, or what all nodes share and what they derive
+// from that once a token was made for this component. A token that was made for it (tri_…) opens nodes, and is not shown.
+func demands(id, token, command string) []string {
+	switch {
+	case command != "":
+		return []string{command}
+	case token == "" || strings.HasPrefix(token, "tri_"):
+		return nil
+	}
+	mac := hmac.New(sha256.New, []byte(token))
+	mac.Write([]byte("triarch/command/" + id))
+	return []string{token, base64.RawURLEncoding.EncodeToString(mac.Sum(nil))}
+}
+
+func (c *component) knows(authorization string) bool {
+	for _, token := range c.demanded {
+		if subtle.ConstantTimeCompare([]byte(authorization), []byte("Bearer "+token)) == 1 {
+			return true
+		}
+	}
+	return len(c.demanded) == 0
+}
+
 // take is POST /event.
 func (c *component) take(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		refuse(w, problem{405, "method_not_allowed", "POST an event here"})
 		return
 	}
-	if c.token != "" && r.Header.Get("Authorization") != "Bearer "+c.token {
+	if !c.knows(r.Header.Get("Authorization")) {
 		refuse(w, problem{401, "unauthorised", "commands come with the token"})
 		return
 	}

@@ -4,7 +4,11 @@ import base64
 import hashlib
 import hmac
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from orchestrator.access.tokens import TokenRegistry
 
 ID_PATTERN = r"^[a-z2-7]{10}$"
 PREFIX = "tri_"
@@ -55,6 +59,20 @@ def command_token(api_token: str, component_id: str) -> str:
     """
     message = f"triarch/command/{component_id}".encode()
     return _text(hmac.new(api_token.encode(), message, hashlib.sha256).digest())
+
+
+def commanding(api_token: str | None, registry: "TokenRegistry") -> Callable[[str], str | None]:
+    """What a component is shown with a command, by its id: its command token once a token was made for it.
+
+    Before, it is the one that all share: a component of that kind knows it anyway.
+    """
+
+    def shown(component_id: str) -> str | None:
+        if api_token is None or component_id not in registry.components:
+            return api_token
+        return command_token(api_token, component_id)
+
+    return shown
 
 
 def _text(secret: bytes) -> str:

@@ -70,6 +70,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/audit", _VIEW),
     *_rows("GET", "/v1/audit/export", _VIEW),
     *_rows("GET", "/v1/audit/head", _VIEW),
+    *_rows("POST", "/v1/audit/notes", _ADMIN, "cluster"),  # between nodes
     # The cluster itself. A snapshot holds all there is, what is kept of the tokens included.
     *_rows("GET", "/v1/cluster", _VIEW),
     *_rows("GET", "/v1/cluster/leaderships", _VIEW),
@@ -80,9 +81,10 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("DELETE", "/v1/cluster/members/{member_id}", _ADMIN),
     *_rows("GET", "/v1/cluster/snapshot", _ADMIN),
     *_rows("POST", "/v1/cluster/restore", _ADMIN),
-    # All of the plant at once, and as it changes. What needs more than a viewer in it: `may_watch`.
+    # All of the plant at once, and as it changes. Subjects of it that need more say so themselves.
     *_rows("GET", "/v1/snapshot", _VIEW),
     *_rows("GET", "/v1/watch", _VIEW),
+    *_rows("GET", "/v1/figures", _VIEW),
     # Components.
     *_rows("GET", "/event", _VIEW | _COMPONENT),
     *_rows("POST", "/event", _OPERATE | _COMPONENT, "body.source"),
@@ -110,6 +112,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/playbooks", _VIEW),
     *_rows("GET", "/v1/playbooks/{name}", _VIEW),
     *_rows("PUT DELETE", "/v1/playbooks/{name}", _OPERATE),
+    *_rows("POST", "/v1/playbooks/validate", _OPERATE),
     *_rows("POST", "/v1/playbooks/{name}/runs", _OPERATE),
     *_rows("POST", "/v1/playbooks/{name}/plan", _OPERATE),
     *_rows("GET", "/v1/executions", _VIEW),
@@ -141,6 +144,10 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/frames/stats", _VIEW),
     *_rows("GET", "/v1/frames/ledger", _VIEW),
     *_rows("GET", "/v1/frames/lag", _VIEW),
+    *_rows("GET", "/v1/frames/latency", _VIEW),
+    *_rows("GET", "/v1/frames/cameras", _VIEW),
+    *_rows("GET", "/v1/frames/cameras/{camera_id}", _VIEW),
+    *_rows("GET", "/v1/frames/cameras/{camera_id}/picture", _VIEW),
     *_rows("GET", "/v1/frames/trace/{frame:path}", _VIEW),
     *_rows("GET", "/v1/frames/dead", _VIEW),
     *_rows("POST", "/v1/frames/dead/replay", _OPERATE),
@@ -148,16 +155,14 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/frames/tail", _VIEW),
 )
 
-ADMIN_SUBJECTS = frozenset({"tokens"})
-"""Subjects of the watch and of the snapshot of all that viewers and operators do not see."""
-
 _FILES = frozenset({"/", "/favicon.ico"})
 _FILES_PREFIX = "/assets/"
 
 
 def may_watch(principal: Principal, subject: str) -> bool:
-    """Whether the changes of `subject` are told to `principal`."""
-    return subject not in ADMIN_SUBJECTS or principal.role == Role.ADMIN
+    """Whether a subject of the watch and of the snapshot is shown to `principal`: as its list is."""
+    row = _EXACT.get(("GET", f"/v1/{subject}"))
+    return principal.role in (_VIEW if row is None else row.roles)
 
 
 def is_file(method: str, path: str) -> bool:

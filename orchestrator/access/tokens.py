@@ -26,6 +26,8 @@ TOKENS_MAX = 10_000
 """They are kept in memory and in snapshots of every node."""
 ROTATED_MAX = 4
 """Old secrets of one token that are still taken; a further rotation ends the oldest one's grace."""
+COMPONENTS_MAX = 100_000
+"""Ids of components for which a token was ever made."""
 KEPT_S = 30 * 86_400.0
 """How long a token that was revoked or has expired stands in the list."""
 
@@ -154,6 +156,8 @@ class TokenRegistry:
         self.rows: Mapping[str, TokenRow] = {}
         self.enforced = False
         """an admin's token was made once: without one, only the token of the configuration opens anything"""
+        self.components: frozenset[str] = frozenset()
+        """for which a token was made once: the nodes show these a token of their own, and never again the shared one"""
 
     def get(self, token_id: str) -> TokenRow | None:
         return self.rows.get(token_id)
@@ -166,7 +170,7 @@ class TokenRegistry:
     def snapshot(self) -> dict[str, Any]:
         """Plain builtins, ordered by id: equal states give equal bytes."""
         rows = [msgspec.to_builtins(row, builtin_types=(bytes,)) for _, row in sorted(self.rows.items())]
-        return {"version": 1, "enforced": self.enforced, "tokens": rows}
+        return {"version": 1, "enforced": self.enforced, "components": sorted(self.components), "tokens": rows}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Replaces everything. Raises ValueError when the snapshot is of a version that this code does not know."""
@@ -174,11 +178,24 @@ class TokenRegistry:
             raise ValueError(f"tokens: snapshot version {data.get('version')!r} is not known here")
         rows = msgspec.convert(data["tokens"], list[TokenRow])
         self.enforced = msgspec.convert(data["enforced"], bool)
+        self.components = msgspec.convert(data["components"], frozenset[str])
         self.rows = {row.id: row for row in rows}
 
     def adopt(self, other: "TokenRegistry") -> None:
         """Become what `other` is."""
-        self.rows, self.enforced = other.rows, other.enforced
+        self.rows, self.enforced, self.components = other.rows, other.enforced, other.components
+
+    def keep(self, held: "TokenRegistry") -> None:
+        """These come from a backup, into a cluster that has `held`: what that says of a token holds.
+
+        So a token that was revoked since the backup is not taken again, and one that was made since goes on. Others of
+        the backup come back, as far as there is room.
+        """
+        room = TOKENS_MAX - len(held.rows)
+        back = sorted((row for row in self.rows.values() if row.id not in held.rows), key=lambda row: -row.created)
+        self.rows = {**{row.id: row for row in back[: max(0, room)]}, **held.rows}
+        self.enforced = self.enforced or held.enforced
+        self.components = frozenset(sorted(self.components | held.components)[:COMPONENTS_MAX])
 
     def apply(self, kind: str, body: bytes) -> Applied:
         """Apply one command; `body` is its msgpack. A refusal has a code and changes nothing."""
@@ -203,6 +220,12 @@ class TokenRegistry:
         forgotten = set(self._forgotten(command.at))
         if len(self.rows) - len(forgotten) >= TOKENS_MAX:
             return Result(code="too_many_tokens", message=f"{TOKENS_MAX} tokens are valid; revoke some first"), []
+        components = self.components
+        if command.role == Role.COMPONENT and command.subject is not None:
+            components = components | {command.subject}
+            if len(components) > COMPONENTS_MAX:
+                message = f"tokens were made for {COMPONENTS_MAX} components already"
+                return Result(code="too_many_tokens", message=message), []
         row = TokenRow(
             id=command.id,
             name=command.name,
@@ -214,6 +237,7 @@ class TokenRegistry:
         )
         self.rows = {**{key: held for key, held in self.rows.items() if key not in forgotten}, row.id: row}
         self.enforced = self.enforced or row.role == Role.ADMIN
+        self.components = components
         gone = [TokenEvent("token.forgotten", token_id, {}) for token_id in sorted(forgotten)]
         return Result(value=row.public()), [*gone, TokenEvent("token.created", row.id, row.public())]
 

@@ -27,6 +27,7 @@ from orchestrator.api import (
     access,
     alert_rules,
     alerts,
+    audit,
     cameras,
     cluster,
     component_metrics,
@@ -55,6 +56,8 @@ from orchestrator.api.event_desk import EventDesk
 from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
+from orchestrator.api.keys import Keys
+from orchestrator.api.noting import Notes
 from orchestrator.api.openapi import document
 from orchestrator.api.parameters import known_parameters
 from orchestrator.api.playbook_texts import Shelf
@@ -70,7 +73,9 @@ DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
 the leader; `?redirect` answers `307` with its address instead. `X-Triarch-Node`, `-Leader`, `-Epoch` and `-Index`
 say who answered and how far its state is. A change may carry an `Idempotency-Key`: after `504 outcome_unknown`, the
-same request under the same key is done at most once. Every refusal is a problem document (RFC 9457) with a `code`.
+same request under the same key is done at most once. Another request under that key is refused with `422 key_reused`,
+the same one while the first is still being answered with `409 key_in_flight`. Every refusal is a problem document
+(RFC 9457) with a `code`.
 """
 
 
@@ -105,6 +110,7 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(OwnBody),
             Middleware(EventDesk, node=node, listener=listener, link=link),
             Middleware(ForwardToLeader, node=node, link=link),
+            Middleware(Keys, node=node),
             Middleware(QuickReads, node=node),
         ],
         exception_handlers={HTTPException: _refused, RequestValidationError: _refused},
@@ -116,8 +122,11 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown
+    app.state.watching.still_valid = gate.still_valid
     app.state.listener = listener
     app.state.parameters = {}
+    app.state.exports = audit.exports()
+    app.state.notes = Notes(node, link)
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)
@@ -140,6 +149,7 @@ def build_app(node: NodeView) -> FastAPI:
     app.include_router(component_metrics.router)
     app.include_router(alerts.router)
     app.include_router(alert_rules.router)
+    app.include_router(audit.router)
     app.include_router(watch.router)
     document(app, node)
     return app

@@ -1,7 +1,9 @@
 """What a route gets of the request and the node: reading the replicated state, changing it, and the leader's duties."""
 
 import asyncio
+import contextlib
 import time
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -9,9 +11,12 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 
 from cluster import Applied, Consistency, Epoch
-from orchestrator.api.envelope import command_id, facts
+from orchestrator.api.envelope import SAFE_METHODS, command_id, facts, key_of, request_of
+from orchestrator.api.noting import Noted, Notes, flat, noted
 from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import Duties, NodeView
+from orchestrator.audit.chain import Note
+from orchestrator.audit.entry import INTENDED, short
 
 if TYPE_CHECKING:
     from framebuffer.shards import ShardedStreams
@@ -49,11 +54,30 @@ class Asking:
 
     async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
-        applied = await self.node.propose(kind, body, command_id=command_id(self._request.scope, kind), epoch=epoch)
+        scope = self._request.scope
+        applied = await self.node.propose(
+            kind, body, command_id=command_id(scope, kind), epoch=epoch, key=key_of(scope), request=request_of(scope)
+        )
         if not applied.outcome.ok:
             told = applied.outcome.value
             raise refused(applied.outcome.code, applied.outcome.message, **(told if isinstance(told, dict) else {}))
         return applied
+
+    def noted(self, action: str, subject: str, id: str, **asked: Any) -> contextlib.AbstractAsyncContextManager[Noted]:
+        """Around an effect that no replicated command makes: see `orchestrator.api.noting`. `asked`: plain values."""
+        scope = self._request.scope
+        notes: Notes = self._request.app.state.notes
+        intent = Note(action=action, subject=subject, id=short(id), outcome=INTENDED, after=flat(asked))
+        safe = scope["method"] in SAFE_METHODS
+        return noted(
+            notes,
+            intent,
+            actor=self.node.actor(),
+            command_id=uuid.uuid4().hex if safe else command_id(scope, Note.kind),
+            key="" if safe else key_of(scope),
+            request="" if safe else request_of(scope),
+            needed=not safe,  # a node that is cut off has to be able to give its state away
+        )
 
     async def duties(self) -> Duties:
         """The leader's duties, awaited for as long as this node leads: they are taken up just after the claim."""

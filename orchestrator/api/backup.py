@@ -1,5 +1,7 @@
 """The whole replicated state as one file, and back."""
 
+import hashlib
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
@@ -27,8 +29,10 @@ class Restored(BaseModel):
 @router.get("/snapshot", summary="Save the state", response_class=Response, responses=problems(*READ, also=FILE))
 async def snapshot(ask: Ask, read: Read) -> Response:
     """The leader's state, checksummed; with `consistency=stale` that of the node that is asked."""
-    index = await read(lambda _: ask.node.cluster.status().applied_index)
-    data = await ask.node.cluster.snapshot()
+    async with ask.noted("cluster.snapshot", "cluster", "") as told:
+        index = await read(lambda _: ask.node.cluster.status().applied_index)
+        data = await ask.node.cluster.snapshot()
+        told.members.update(index=index, bytes=len(data))
     headers = {"Content-Disposition": f'attachment; filename="triarch-{index}.snapshot"', INDEX_HEADER: str(index)}
     return Response(data, media_type=MEDIA_TYPE, headers=headers)
 
@@ -47,7 +51,9 @@ async def restore(ask: Ask, request: Request) -> Restored:
     data = await request.body()
     if not data:
         raise Problem("snapshot_unreadable", "the body is empty; send the snapshot's bytes")
-    applied = await ask.node.cluster.restore(data, timeout=RESTORE_S)
-    if not applied.outcome.ok:
-        raise refused(applied.outcome.code, applied.outcome.message)
+    told = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    async with ask.noted("cluster.restore", "cluster", "", **told):
+        applied = await ask.node.cluster.restore(data, actor=ask.node.actor(), timeout=RESTORE_S)
+        if not applied.outcome.ok:
+            raise refused(applied.outcome.code, applied.outcome.message)
     return Restored(index=applied.outcome.value, position=(applied.position.term, applied.position.index))

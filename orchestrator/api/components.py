@@ -20,6 +20,7 @@ from orchestrator.api.view import NodeView
 from orchestrator.components import ComponentRegistration, ComponentRow, Register, Unregister
 from orchestrator.events import CommandAnswer, CommandName
 from orchestrator.lifecycle import State
+from orchestrator.own_commands import params_digest
 from orchestrator.topology import resolving
 from orchestrator.topology.rows import ControlRow
 
@@ -197,13 +198,18 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
     if await read(lambda plant: plant.components.get(component_id)) is None:
         raise unknown(component_id)
     duties = await ask.duties()
-    try:
-        answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
-    except ClusterError as error:
-        # The component has answered by then; only what it said could not be replicated.
-        raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
-    if not answer.ok:
-        raise refused(answer.code, answer.message, component_id=component_id, state=answer.state)
+    params = params_digest(wanted.params) or None  # not what they say: they may hold what is nobody's business
+    async with ask.noted(
+        "component.command", "components", component_id, command=wanted.command, params=params
+    ) as told:
+        try:
+            answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
+        except ClusterError as error:
+            # The component has answered by then; only what it said could not be replicated.
+            raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
+        told.members["state"] = str(answer.state)
+        if not answer.ok:
+            raise refused(answer.code, answer.message, component_id=component_id, state=answer.state)
     return answer
 
 

@@ -40,8 +40,8 @@ _CONDITIONS = frozenset({b"if-match", b"if-none-match"})
 def facts(scope: Scope) -> dict[str, Any]:
     """What the middlewares know of this request.
 
-    `body` (bytes) and `key` (str), both for unsafe methods only; `method`: as it was sent; `client`: the address that
-    asked first; `forwarded_by`: the node that proved to have passed the request on.
+    `body` (bytes), `key` (str) and `keyed` (whether the key came with it), for unsafe methods only; `method`: as it was
+    sent; `client`: the address that asked first; `forwarded_by`: the node that proved to have passed the request on.
     """
     state: dict[str, Any] = scope.setdefault("state", {})
     found: dict[str, Any] = state.setdefault("triarch", {})
@@ -54,14 +54,36 @@ def command_id(scope: Scope, kind: str) -> str:
     It holds a digest of the request with its conditions, so that a key that was used for another request never gets
     that one's answer.
     """
+    return f"{kind}/{facts(scope)['key']}/{request_of(scope)[:16]}"
+
+
+def request_of(scope: Scope) -> str:
+    """What tells this request from another one, in hex: who asks, method, path, query, conditions and body."""
     known = facts(scope)
-    digest = hashlib.sha256()
-    for part in (scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b""), known["body"]):
-        digest.update(len(part).to_bytes(4, "big") + part)
-    for name, value in scope["headers"]:
-        if name in _CONDITIONS:
-            digest.update(name + len(value).to_bytes(4, "big") + value)
-    return f"{kind}/{known['key']}/{digest.hexdigest()[:16]}"
+    found: str | None = known.get("request")
+    if found is None:
+        digest = hashlib.sha256()
+        for part in (scope["method"].encode(), scope["path"].encode(), scope.get("query_string", b""), known["body"]):
+            digest.update(len(part).to_bytes(4, "big") + part)
+        for name, value in scope["headers"]:
+            if name in _CONDITIONS:
+                digest.update(name + len(value).to_bytes(4, "big") + value)
+        if asker := _asker(scope):
+            digest.update(b"asker" + asker.encode())
+        known["request"] = found = digest.hexdigest()[:32]
+    return found
+
+
+def key_of(scope: Scope) -> str:
+    """The key that came with the request, as that of whoever asks; empty where none came. No key holds a blank."""
+    known = facts(scope)
+    return f"{known['key']} {_asker(scope)}" if known.get("keyed") else ""
+
+
+def _asker(scope: Scope) -> str:
+    """Empty for who has the cluster's own token, as ids of the release before have none: a repeat is still known."""
+    principal = facts(scope).get("principal")
+    return "" if principal is None or principal.kind in ("cluster", "open") else f"{principal.kind}:{principal.id}"
 
 
 class RequestFigures:
@@ -163,7 +185,7 @@ class Envelope:
         epoch = self._node.epoch()
         if epoch is not None:
             headers[EPOCH_HEADER] = str(epoch)
-        headers[INDEX_HEADER] = str(status.applied_index)
+        headers.setdefault(INDEX_HEADER, str(status.applied_index))  # a snapshot has its own
         key = facts(scope).get("key")
         if key is not None:
             headers[KEY_HEADER] = key
@@ -195,7 +217,8 @@ class Intake:
             return
         headers = Headers(scope=scope)
         known = facts(scope)
-        known["key"] = _key(headers.get(KEY_HEADER))
+        sent = headers.get(KEY_HEADER)
+        known["key"], known["keyed"] = _key(sent), sent is not None
         body = await _read(headers, receive, LARGE_BODIES.get(scope["path"], BODY_BYTES_MAX))
         if body is None:  # the client went away before it had sent everything
             return

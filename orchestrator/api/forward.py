@@ -31,12 +31,12 @@ from orchestrator.api.view import NodeView
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
-    | {"/event"}
+    | {"/event", "/v1/whoami", "/v1/rights", "/v1/audit/export"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 
-OWN_WRITES = frozenset({"/v1/frames/dead/replay", "/v1/frames/dead/drop", "/v1/playbooks/validate"})
-"""Writes that change nothing but what stands in Redis, whose functions are safe to be called by anybody; or nothing."""
+OWN_WRITES = frozenset({"/v1/playbooks/validate"})
+"""What changes nothing, though it has a body."""
 OWN_PREFIXES = ("/v1/frames/trace/", "/v1/frames/cameras/")
 WATCH_PATHS = frozenset({"/v1/watch", "/v1/snapshot", "/v1/figures"})
 FOLLOW_SUFFIX = "/follow"

@@ -206,10 +206,14 @@ async def drop(ask: Ask, which: Which) -> Handled:
 async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
     streams = ask.shards()
     done: Done
-    if which.ids is not None:
-        done = await handle(streams, verb, which.ids)
-    else:
-        done = await handle_all(streams, verb, cursor=which.cursor, camera=which.camera, reason=which.reason)
+    ids = ",".join(which.ids or ())
+    asked = {"frames": len(which.ids)} if which.ids is not None else {"camera": which.camera, "reason": which.reason}
+    async with ask.noted(f"frames.{verb}", "frames", ids, **asked) as told:
+        if which.ids is not None:
+            done = await handle(streams, verb, which.ids)
+        else:
+            done = await handle_all(streams, verb, cursor=which.cursor, camera=which.camera, reason=which.reason)
+        told.members.update(done=done.done, not_found=done.not_found, refused=done.refused)
     return Handled(
         done=done.done,
         not_found=done.not_found,

@@ -6,10 +6,10 @@
     nothing asked for (loopback, no api.token, no admin's token yet) ─▶ OPEN, admin
 
 Replicated tokens are taken on the word of this node's own state, so that a request costs one digest and one look into a
-dict. A node that does not know what the others agree on must not go by an old list: where the leader was not heard for
-`api.tokens_stale_s`, or the state is not caught up since the start, it refuses them all with 503 `no_leader`. So a
-token that was revoked is refused everywhere that much later, on a node that is cut off too; on the others as soon as it
-is applied. The cluster's token needs no state and is taken always.
+dict. A node that does not know what the others agree on must not go by an old list: where its state was not as new as
+the leader's for `api.tokens_stale_s`, it refuses them all with 503 `no_leader`. So a token that was revoked is refused
+everywhere that much later, on a node that is cut off or comes back too; on the others as soon as it is applied. The
+cluster's token needs no state and is taken always.
 
 Whether a token has expired is said by this node's clock, without a tolerance: clocks that differ by a second end it a
 second apart.
@@ -53,7 +53,6 @@ class Gate:
         self._clock = clock
         token = node.config.api_token()
         self._cluster = None if token is None else _digest(token)
-        self._caught_up = False
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> "Gate":
@@ -129,15 +128,10 @@ class Gate:
         return Principal("token", row.id, row.role, row.name, row.subject, until, generation)
 
     def _check_fresh(self) -> None:
-        status = self._node.cluster.status()
-        age, bound = status.last_contact_s, self._node.config.api.tokens_stale_s
-        if not self._caught_up:
-            self._caught_up = age is not None and 0 < status.commit_index <= status.applied_index
-        if age is None or age > bound or not self._caught_up:
-            since = (
-                "has not caught up with the others yet" if not self._caught_up else f"heard no leader for {age:.1f} s"
-            )
-            detail = f"this node {since}: it cannot know whether the token still holds; nothing was done"
+        age = self._node.cluster.fresh_s()
+        if age is None or age > self._node.config.api.tokens_stale_s:
+            since = "since it started" if age is None else f"for {age:.1f} s"
+            detail = f"this node is not in touch with a leader {since}: it cannot know whether the token still holds"
             raise Problem("no_leader", detail)
 
 

@@ -137,16 +137,18 @@ async def add(ask: Ask, wanted: NewMember, response: Response, timeout: Wait = W
     node = ask.node
     _refuse_exposed(node, wanted)
     response.headers["Location"] = f"/v1/cluster/members/{wanted.id}"
-    try:
-        await node.cluster.add_member(
-            cluster.Member(id=wanted.id, address=wanted.raft, api=wanted.api), timeout=timeout
-        )
-    except cluster.OutcomeUnknown:
-        row = next((row for row in rows_of(node) if row.id == wanted.id), None)
-        if row is None or not node.is_leader():
-            raise
-        response.status_code = 202
-        return row
+    async with ask.noted("member.add", "cluster", wanted.id, raft=wanted.raft, api=wanted.api) as told:
+        try:
+            await node.cluster.add_member(
+                cluster.Member(id=wanted.id, address=wanted.raft, api=wanted.api), timeout=timeout
+            )
+        except cluster.OutcomeUnknown:
+            row = next((row for row in rows_of(node) if row.id == wanted.id), None)
+            if row is None or not node.is_leader():
+                raise
+            response.status_code = 202
+            told.members["votes"] = False
+            return row
     return _row_of(node, wanted.id)
 
 
@@ -179,4 +181,5 @@ async def remove(ask: Ask, member_id: MemberId, timeout: Wait = 5.0) -> None:
     After `outcome_unknown`, look whether it is still a member.
     """
     _row_of(ask.node, member_id)
-    await ask.node.cluster.remove_member(member_id, timeout=timeout)
+    async with ask.noted("member.remove", "cluster", member_id):
+        await ask.node.cluster.remove_member(member_id, timeout=timeout)

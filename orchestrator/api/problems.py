@@ -127,6 +127,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "memory_failed": (409, "The component cannot note what it is about to do; nothing was done"),
     "component_busy": (409, "Another command is running there"),
     "component_stopping": (503, "The component is going away"),
+    "key_in_flight": (409, "The first request under this Idempotency-Key is still being answered"),
     "key_reused": (422, "The Idempotency-Key belongs to another request"),
     "event_invalid": (422, "The event is not valid"),
     "unknown_event": (422, "Nothing takes events of this type"),
@@ -156,6 +157,7 @@ RETRYABLE = frozenset(
         "not_ready",
         "redis_unavailable",
         "component_stopping",
+        "key_in_flight",
         "too_many_followers",
     }
     | {"read_timed_out", "node_stopped"}

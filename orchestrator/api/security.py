@@ -18,8 +18,8 @@ from orchestrator.access.acting import ACTOR
 from orchestrator.access.principal import Actor, Principal, Role
 from orchestrator.access.rights import RIGHTS, Right, find, is_file, methods_of
 from orchestrator.api.envelope import facts
-from orchestrator.api.gate import Gate, refusal
-from orchestrator.api.problems import Problem, respond
+from orchestrator.api.gate import Gate
+from orchestrator.api.problems import Problem
 
 OPEN_PATHS = frozenset(right.path for right in RIGHTS if right.public)
 SUBPROTOCOL_PREFIX = "triarch.bearer."
@@ -42,14 +42,7 @@ class Authorise:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        try:
-            principal = self._principal(scope)
-        except Problem as problem:
-            if scope["type"] == "http":
-                raise
-            await receive()  # websocket.connect
-            await _deny(problem, scope, receive, send)
-            return
+        principal = self._principal(scope)
         if principal is None:
             await self._app(scope, receive, send)
             return
@@ -169,14 +162,3 @@ def _nothing_here(path: str) -> Problem:
     if not allowed:
         return Problem("not_found", "no such path")
     return Problem("method_not_allowed", "this path takes other methods", headers={"Allow": ", ".join(sorted(allowed))})
-
-
-async def _deny(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    """The problem document as the answer to a handshake; servers that cannot send one close instead."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await respond(problem, scope["path"])(scope, receive, send)
-    else:
-        await send({"type": "websocket.close", "code": 1008, "reason": problem.code})
-
-
-__all__ = ["OPEN_PATHS", "SUBPROTOCOL_PREFIX", "Authorise", "OwnBody", "check", "check_own", "refusal"]

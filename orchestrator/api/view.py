@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cluster import Applied, Cluster, Epoch
     from framebuffer.shards import ShardedStreams
     from framebuffer.streams import FrameStreams
+    from orchestrator.audit.trail import Trail
     from orchestrator.config import NodeConfig
     from orchestrator.events import CommandAnswer, Event
     from orchestrator.monitoring.alert_duty import AlertDuty
@@ -123,12 +124,33 @@ class NodeView(Protocol):
         """All shards; None while Redis has never answered yet."""
 
     @property
+    def trail(self) -> "Trail":
+        """The file of the audit on this node."""
+
+    @property
     def registry(self) -> "CollectorRegistry": ...
 
     async def propose(
-        self, kind: str, body: msgspec.Struct, *, command_id: str | None = None, epoch: "Epoch | None" = None
+        self,
+        kind: str,
+        body: msgspec.Struct,
+        *,
+        command_id: str | None = None,
+        epoch: "Epoch | None" = None,
+        key: str = "",
+        request: str = "",
+        actor: dict[str, str] | None = None,
     ) -> "Applied":
-        """`Cluster.propose` of a typed body; its errors pass through (NotLeader, NoLeader, OutcomeUnknown, …)."""
+        """`Cluster.propose` of a typed body; its errors pass through (NotLeader, NoLeader, OutcomeUnknown, …).
+
+        `key` and `request`: as in `cluster.Command`. `actor`: who is behind it, where that is not this request's.
+        """
+
+    def actor(self) -> dict[str, str] | None:
+        """Who is behind this request, as the audit tells it; None: nobody, or not every member knows the audit."""
+
+    def audited(self) -> bool:
+        """Whether changes are entered in the audit."""
 
     def tokens_asked_for(self) -> bool:
         """A replicated token is asked for, though the configuration may have none: an admin's was made once."""

@@ -3,13 +3,13 @@
 import asyncio
 import gzip
 import time
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 
-from orchestrator.access.principal import OPEN, Principal
+from orchestrator.access.principal import Principal
+from orchestrator.access.rights import may_watch
 from orchestrator.api.asking import STALENESS_HEADER, Ask
 from orchestrator.api.documented import problems
 from orchestrator.api.envelope import facts
@@ -17,8 +17,8 @@ from orchestrator.api.executions import LastEventId
 from orchestrator.api.problems import Problem
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
-from orchestrator.api.watch_stream import PROTOCOL, EventStream, speak
-from orchestrator.watching.subjects import FIGURES, LEAST, LOGGED, SUBJECTS, may_see
+from orchestrator.api.watch_stream import MEDIA_TYPE, PROTOCOL, EventStream, speak
+from orchestrator.watching.subjects import FIGURES, SUBJECTS, USUAL
 
 router = APIRouter(prefix="/v1", tags=["watch"])
 
@@ -32,7 +32,7 @@ Subjects = Annotated[
     str | None,
     Query(
         max_length=400,
-        description=f"Comma-separated, of: {', '.join(SUBJECTS)}. Without it: all that the token may see.",
+        description=f"Comma-separated, of: {', '.join(SUBJECTS)}. Without it: all but tokens and audit.",
         examples=["components,alerts"],
     ),
 ]
@@ -174,6 +174,8 @@ async def watch(
     """
     principal = principal_of(request)
     wanted = chosen(subjects, principal)
+    if facts(request.scope).get("method") == "HEAD":
+        return Response(media_type=MEDIA_TYPE)  # what has no body cannot go on either
     hub: Hub = request.app.state.watching
     watcher = await hub.join(wanted, _index(after, last_event_id), principal, request.scope.get("client"))
     return EventStream(hub, watcher)
@@ -222,14 +224,14 @@ async def watch_by_websocket(websocket: WebSocket, subjects: str | None = None, 
 
 def principal_of(connection: Request | WebSocket) -> Principal:
     """Who asks, as the access check found out."""
-    found: Principal = facts(connection.scope).get("principal", OPEN)
+    found: Principal = facts(connection.scope)["principal"]
     return found
 
 
 def chosen(asked: str | None, principal: Principal) -> frozenset[str]:
     """The subjects that a request means. Raises `invalid_request`, `forbidden`."""
     if asked is None:
-        return frozenset(each for each in SUBJECTS if may_see(principal.role, each)) or _refuse(principal, LOGGED)
+        return frozenset(USUAL)
     wanted = [each.strip() for each in asked.split(",") if each.strip()]
     unknown = sorted(set(wanted) - set(SUBJECTS))
     if unknown or not wanted:
@@ -237,19 +239,11 @@ def chosen(asked: str | None, principal: Principal) -> frozenset[str]:
         reason = f"{named} of the subjects: {', '.join(SUBJECTS)}"
         fault = {"location": "query.subjects", "message": reason, "type": "subjects"}
         raise Problem("invalid_request", f"query.subjects: {reason}", errors=[fault])
-    refused = [each for each in wanted if not may_see(principal.role, each)]
-    return _refuse(principal, refused) if refused else frozenset(wanted)
-
-
-def _refuse(principal: Principal, subjects: Iterable[str]) -> frozenset[str]:
-    subject = next(iter(subjects))
-    needs = str(LEAST.get(subject, "viewer"))
-    raise Problem(
-        "forbidden",
-        f"the subject {subject} is for the role {needs}; this token has the role {principal.role}",
-        role=str(principal.role),
-        needs=needs,
-    )
+    for each in wanted:
+        if not may_watch(principal, each):
+            detail = f"the subject {each} needs admin; this token's role is {principal.role.value}"
+            raise Problem("forbidden", detail, role=principal.role.value, needs=["admin"])
+    return frozenset(wanted)
 
 
 def _index(after: str | None, last_event_id: str | None) -> int | None:

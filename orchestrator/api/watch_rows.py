@@ -24,6 +24,7 @@ from orchestrator.api.policies import shown_policy
 from orchestrator.api.processors import Processor
 from orchestrator.api.variables import shown as shown_variable
 from orchestrator.api.view import NodeView
+from orchestrator.audit.entry import text_of
 from orchestrator.playbooks.journal import public
 from orchestrator.topology import resolving
 from orchestrator.watching.belonging import Belonging
@@ -95,6 +96,12 @@ class Rows:
             case "journal":
                 for line in state.executions.journal.lines:
                     yield str(line.number), msgspec.json.encode(shown_line(public(line)))
+            case "tokens":
+                for each, token in sorted(state.access.rows.items()):
+                    yield each, msgspec.json.encode(token.public())
+            case "audit":
+                for audited in state.audit.entries:
+                    yield str(audited.number), text_of(audited)
             case "cluster":
                 yield from self._cluster(state)
 
@@ -117,6 +124,10 @@ class Rows:
                 # Of one that has ended nobody knows whom it concerned.
                 wanted = [row for row in shown if silence not in silences or silence in row.silenced_by]
                 return [(str(row.id), _json(row)) for row in wanted]
+            case "audit":
+                # The newest stand at the end, and it is one of them.
+                found = next((one for one in reversed(state.audit.entries) if str(one.number) == each), None)
+                return [] if found is None else [(each, text_of(found))]
             case "cluster":
                 if each != CLAIM_ID:
                     led = state.leaderships.get(each.removeprefix("@"))
@@ -145,6 +156,8 @@ class Rows:
                 shown = shown_silence(silence, now)
             case "alert_rules" if (rule := state.alerts.effective().get(each)) is not None:
                 shown = shown_rule(rule, state.alerts.rules.get(each))
+            case "tokens" if (token := state.access.get(each)) is not None:
+                shown = token.public()
         if shown is None:
             return None
         return _json(shown) if isinstance(shown, BaseModel) else msgspec.json.encode(shown)

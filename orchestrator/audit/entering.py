@@ -1,16 +1,17 @@
 """A command with an actor, applied and entered. Pure.
 
 Entered: what was accepted and changed something, and what was refused to people. Left out: a command that changed
-nothing (the same registration again), what machines report (`subjects.REPORTS`), and refusals beyond the chain's bound.
+nothing (the same registration again), what machines report (`subjects.REPORTS`, events), and refusals beyond the
+chain's bound.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cluster.commands import Command, Event, Outcome, Position
 from orchestrator.audit import subjects
-from orchestrator.audit.chain import AuditChain, Head, Note
+from orchestrator.audit.chain import MACHINES, AuditChain, Head, Note
 from orchestrator.audit.entry import DONE, Entry
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 ENTERED = "audit.entered"
 """The event of an entry. Its subject is the number, `data` has `number` and `hash`; the entry is in the state."""
+
+EVENT = "event.accepted"
+"""Entered when a person has sent it, not when a component has. With the cluster's own token nobody can tell."""
 
 _UNREAD = frozenset({"invalid_command", "unknown_command"})
 """Refusals of bodies that need not be what they should: whether their ids can be read may depend on the node."""
@@ -29,7 +33,7 @@ def entered(state: "PlantState", command: Command, position: Position, apply: Ap
     """Apply `command`, which has an actor, and enter what it did."""
     if command.kind == Note.kind and command.version == 1:
         return _noted(state.audit, command, position)
-    if command.kind in subjects.REPORTS:
+    if command.kind in subjects.REPORTS or (command.kind == EVENT and not _person(command.actor or {})):
         return apply(command, position)
     about = subjects.about(command.kind, command.body)
     before = subjects.told(state, about, about.ids)
@@ -71,6 +75,10 @@ def restored(
         },
     )
     return () if entry is None else [_event(entry)]
+
+
+def _person(actor: Mapping[str, str]) -> bool:
+    return actor.get("kind") in ("token", "oidc") and actor.get("role") not in MACHINES
 
 
 def _noted(audit: AuditChain, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.state import PlantState
 
 REPORTS = frozenset(
-    {"component.observe", "component.presence", "component.self_report", "processor.health"}
-    | {"event.accepted", "triggers.seen", "alert.record", "alert.notified", "execution.record"}
+    {"leadership.noted", "component.observe", "component.presence", "component.self_report", "processor.health"}
+    | {"triggers.seen", "alert.record", "alert.notified", "execution.record"}
     | {"supervision.begin", "supervision.end", "supervision.give_up"}
 )
 """What machines report, and what the leader records of it: many a second, and no decision of anyone."""
@@ -124,6 +124,10 @@ def _silence(state: "PlantState", id: str) -> Any:
     return state.alerts.silences.get(id)
 
 
+def _token(state: "PlantState", id: str) -> Any:
+    return state.access.rows.get(id)  # told by its `public`, which has no digest
+
+
 def _rule(state: "PlantState", name: str) -> Any:
     return state.alerts.rules.get(name)
 
@@ -178,6 +182,8 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **dict.fromkeys(_CONTROLS, ("policies", ("id", "ids"), _control)),
     **{f"execution.{verb}": ("executions", ("id",), _execution) for verb in ("start", "control")},
     **{f"playbook.{verb}": ("playbooks", ("name",), _playbook) for verb in ("put", "delete")},
+    **{f"token.{verb}": ("tokens", ("id",), _token) for verb in ("create", "rotate", "revoke")},
+    "event.accepted": ("journal", ("entry.source",), _nothing),
     "alert.acknowledge": ("alerts", ("id",), _alert),
     **{f"alert.{verb}": ("silences", ("id",), _silence) for verb in ("silence", "unsilence")},
     **{f"alert_rule.{verb}": ("alert_rules", ("name", "rule.name"), _rule) for verb in ("set", "delete")},

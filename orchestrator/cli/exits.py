@@ -23,12 +23,14 @@ class Exit(IntEnum):
 
 _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     Exit.FAILED: (
+        "audit_broken",
         *("internal", "port_in_use", "address_unusable", "data_dir_unwritable", "data_dir_unreadable"),
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router"),
+    Exit.USAGE: ("usage", "client_invalid", "context_invalid", "telemetry_invalid", "invalid_router"),
     Exit.NOT_FOUND: (
+        "context_unknown",
         "processor_unknown",
         "member_unknown",
         "variable_unknown",
@@ -36,9 +38,11 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         "playbook_unknown",
         "execution_unknown",
         "step_unknown",
+        *("token_unknown", "camera_unknown", "picture_unknown", "audit_unknown"),
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
+        "context_exposed",
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),
@@ -50,13 +54,16 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
+        *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site"),
+        *("token_over", "too_many_tokens", "last_admin", "already_bootstrapped"),
     ),
     Exit.CONFLICT: (
         *("processor_exists", "processor_changed", "component_changed", "data_dir_in_use", "data_dir_foreign"),
-        *("restore_interrupted", "precondition_failed", "execution_exists"),
+        *("restore_interrupted", "precondition_failed", "execution_exists", "key_in_flight"),
+        *("token_exists", "token_made"),
     ),
     Exit.NO_LEADER: ("not_leader", "no_node"),
-    Exit.UNKNOWN: ("read_timed_out",),
+    Exit.UNKNOWN: ("read_timed_out", "request_timed_out"),
     Exit.DEGRADED: (
         *("redis_unavailable", "redis_unsupported", "redis_refused", "redis_failure", "not_ready", "node_stopped"),
         *("too_many_followers",),

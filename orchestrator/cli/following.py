@@ -1,10 +1,10 @@
 """Following server-sent events from the command line: the streams of `orchestrator.client`, with notes for people."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.cli.connection import credentials
 from orchestrator.cli.http import addresses, failures
 from orchestrator.cli.output import note
 
@@ -35,7 +35,7 @@ class Follower:
         self._urls = addresses(urls)
         self._path = path
         self._params = dict(params or {})
-        self._token = os.environ.get("TRIARCH_TOKEN") or None
+        self._as = credentials()
         self._place = Place(last)
 
     @property
@@ -44,21 +44,29 @@ class Follower:
 
     def events(self, until: float | None = None) -> Iterator[Told]:
         """Until `ended`, or there is nothing more. Failure; TimeOver when the monotonic time `until` has come."""
-        from orchestrator.client import Client
-        from orchestrator.client.errors import TimeOver as Over
+        from orchestrator.client import Client, Compacted
+        from orchestrator.client.errors import TimeOver as Elapsed
         from orchestrator.client.following import Course, Stream, following
 
         stream = Stream(path=self._path, query=self._params, ends=lambda event: ended(event.kind, event.data))
         course = Course(first_patience_s=FIRST_PATIENCE_S, until=until, told=note)
-        with failures():
-            try:
-                with Client(self._urls, token=self._token) as client:
+        with (
+            failures(),
+            Client(self._urls, token=self._as.token, ca=self._as.ca, certificate=self._as.certificate) as client,
+        ):
+            while True:
+                try:
                     for event in client.iterate(
                         lambda began: following(stream, client.addresses, self._place, course, began)
                     ):
                         yield Told(event.id, event.kind, event.data)
-            except Over:
-                raise TimeOver from None
+                except Compacted as error:
+                    note(f"{error.detail}; here it goes on from now: what changed in between is not shown")
+                    self._place.last = ""
+                except Elapsed:
+                    raise TimeOver from None
+                else:
+                    return
 
 
 def events_of(lines: Iterator[str]) -> Iterator[Told]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.connection import connection_options, credentials
 from orchestrator.cli.output import Failure
 
 if TYPE_CHECKING:
@@ -13,21 +15,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_URLS = "http://127.0.0.1:8101,http://127.0.0.1:8102,http://127.0.0.1:8103"
 PATIENCE_S = 5.0
 """How long a node may say nothing to a read before the next one is asked; more where `--timeout` leaves more."""
 
 
 def api_options(command: F) -> F:
-    """`--url` and `--timeout`. The token comes from the environment alone: a flag would stand in the process list."""
-    for option in (
-        click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
-                     metavar="SECONDS", help="How long an answer may take, over all nodes."),
-        click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, default=DEFAULT_URLS, metavar="URL,…",
-                     help="Addresses of the nodes; the first that answers is used. [default: those of `triarch dev`]"),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    """`--timeout`, and the options that say where to ask (`connection`)."""
+    timeout = click.option(
+        "--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
+        metavar="SECONDS", help="How long an answer may take, over all nodes.",
+    )  # fmt: skip
+    return connection_options(timeout(command))
 
 
 def addresses(urls: str) -> tuple[str, ...]:
@@ -48,22 +46,28 @@ class Api:
     repeated under its key until the time is over.
     """
 
-    def __init__(self, urls: Sequence[str], *, token: str | None = None, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        token: str | Path | None = None,
+        timeout_s: float = 20.0,
+        ca: str | None = None,
+        certificate: tuple[str, str] | None = None,
+    ) -> None:
         from orchestrator.client import Client, Tries
 
         with failures():
             tries = Tries(timeout_s=timeout_s, rounds=1, finds_members=False)
-            self.client = Client(urls, token=token, tries=tries)
-        self._token = token
+            self.client = Client(urls, token=token, tries=tries, ca=ca, certificate=certificate)
         self._timeout_s = timeout_s
         self._patience_s = min(timeout_s, max(PATIENCE_S, timeout_s / len(urls)))
 
     @classmethod
     def of(cls, urls: str, timeout_s: float) -> "Api":
-        """From the options of `api_options` and `TRIARCH_TOKEN`."""
-        import os
-
-        return cls(addresses(urls), token=os.environ.get("TRIARCH_TOKEN") or None, timeout_s=timeout_s)
+        """From the options of `api_options`, the environment and the context."""
+        found = credentials()
+        return cls(addresses(urls), token=found.token, timeout_s=timeout_s, ca=found.ca, certificate=found.certificate)
 
     def __enter__(self) -> "Api":
         return self
@@ -100,20 +104,18 @@ class Api:
 
     def probe(self, base: str, path: str, timeout_s: float) -> tuple[int, Any, Mapping[str, str], float]:
         """What this one address says, also when it is no success: status, JSON, headers, seconds it took."""
-        import time
+        from orchestrator.client.calls import document_of
+        from orchestrator.client.exchanging import NoAnswer
+        from orchestrator.client.programs import once
 
-        import httpx
-
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        began = time.monotonic()
-        try:
-            answer = httpx.get(base + path, headers=headers, timeout=timeout_s, trust_env=False)
-            document = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Failure("no_node", f"{base}: {str(error) or type(error).__name__}") from None
+        with failures():
+            said, took = self.client.work(lambda began: once(base, path, timeout_s, began))
+            if isinstance(said, NoAnswer):
+                raise Failure("no_node", f"{base}: {said.reason}")
+            document = document_of(said)
         if not isinstance(document, dict):
             raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
-        return answer.status_code, document, answer.headers, time.monotonic() - began
+        return said.status, document, said.headers, took
 
     def _ask(self, method: str, path: str, **options: Any) -> "Reply":
         with failures():

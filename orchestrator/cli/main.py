@@ -16,8 +16,10 @@ Examples:
 
 \b
 Environment:
+  TRIARCH_CONTEXT    addresses and token by name (triarch context)
   TRIARCH_URL        addresses of the API, comma separated
   TRIARCH_TOKEN      the API's token
+  TRIARCH_CA         authorities that are trusted, a file
   TRIARCH_REDIS_URL  where `triarch frames` finds Redis
   NO_COLOR           no colours
 
@@ -40,6 +42,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
+    "context": ("orchestrator.cli.context:context", "Places that commands ask, by name."),
+    "login": ("orchestrator.cli.context:login", "Keep a token for a context, after a look whose it is."),
     "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
     "doctor": ("orchestrator.cli.doctor:doctor", "What is wrong with a plant or with a host, and what to do about it."),
     "watch": ("orchestrator.cli.watch:watch", "Each change of the plant as it is applied, over nodes that are lost."),
@@ -55,6 +59,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "event": ("orchestrator.cli.event:event", "The plant's journal of events; send one."),
     "variable": ("orchestrator.cli.variable:variable", "Values that the whole cluster agrees on."),
+    "token": ("orchestrator.cli.token:token", "Tokens of people, components and processors."),
+    "access": ("orchestrator.cli.access:access", "The first admin's token; who am I; which role may do what."),
+    "audit": ("orchestrator.cli.audit:audit", "Who changed what: list, export, and verify that nothing was altered."),
     "frames": ("orchestrator.cli.frames:frames", "Queues, the ledger, and what became of each frame."),
     "completion": ("orchestrator.cli.completion:completion", "Have the shell complete commands, options and ids."),
 }

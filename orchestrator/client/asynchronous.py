@@ -125,6 +125,7 @@ class _Running:
         self._token = token
         self._stream: httpx.Response | None = None
         self._chunks: AsyncIterator[bytes] | None = None
+        self._ends: float | None = None
         self.value: Any = None
 
     async def emitted(self) -> Emit | None:
@@ -195,6 +196,7 @@ class _Running:
             answer = await self._http.send(request, stream=True)
             if answer.status_code == 200:
                 self._stream, self._chunks = answer, answer.aiter_bytes()
+                self._ends = None if step.left_s is None else asyncio.get_running_loop().time() + step.left_s
                 return Opened(lower(answer.headers))
             try:
                 async with asyncio.timeout(step.silence_s):
@@ -208,6 +210,7 @@ class _Running:
         if self._chunks is None:
             return b""
         try:
-            return await anext(self._chunks, b"")
-        except httpx.HTTPError as error:
+            async with asyncio.timeout_at(self._ends):
+                return await anext(self._chunks, b"")
+        except (httpx.HTTPError, TimeoutError) as error:
             return no_answer(error, None)

@@ -83,6 +83,9 @@ class Call(Generic[T]):
         """What is sent; `key` for a write that was given none. Raises SettingsInvalid."""
         writes = self.method not in SAFE_METHODS
         headers = dict(self._headers)
+        for name, value in headers.items():
+            if not value.isascii() or not value.isprintable():
+                raise SettingsInvalid(f"the header {name} is not one line of ASCII text")
         if self._body is not None:
             headers["Content-Type"] = self._content_type
         sent = checked_key(self.key if self.key is not None else key) if writes else ""
@@ -151,7 +154,10 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     for name, value in values.items():
         if value in ("", ".", ".."):
             raise SettingsInvalid(f"{name}: {value!r} cannot stand in a path")
-    return template.format_map({name: urllib.parse.quote(value, safe="") for name, value in values.items()})
+    try:
+        return template.format_map({name: urllib.parse.quote(value, safe="") for name, value in values.items()})
+    except UnicodeEncodeError:
+        raise SettingsInvalid("what stands in the path is no text") from None
 
 
 def query_of(values: Values) -> str:

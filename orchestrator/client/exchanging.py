@@ -84,6 +84,8 @@ class Open:
     address: str
     request: Request
     silence_s: float
+    left_s: float | None = None
+    """When it is cut, whatever comes."""
 
 
 @dataclass(frozen=True, slots=True)

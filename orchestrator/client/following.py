@@ -57,11 +57,10 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """What is followed. `ends`: whether an event is the last one. `lost`: the kind by which a node cuts a slow reader.
+    """What is followed. `ends`: whether an event is the last one. `lost`: the kind by which a node cuts a stream.
 
-    `state`: a program that gives the event with the state to go on from when the place is not held any more, None to
-    raise Compacted then. `anew`: whether a place that no node knows (the cluster was restored) is given up for that,
-    or for a start anew.
+    `state`: a program that gives the event with the state to go on from when the place is not held any more, or the
+    plant was restored; None to raise Compacted then.
     """
 
     path: str
@@ -69,18 +68,20 @@ class Stream:
     ends: Callable[[Event], bool] = lambda _event: False
     lost: str = "lost"
     state: Callable[[float], Generator[Step, Told, Event]] | None = None
-    after: bool = False
-    """Whether the place is sent as `after`, too, which is how a stream begins somewhere."""
+    begins_with_state: bool = False
+    """Whether a stream without a place begins with that."""
 
 
 class _Lost(Exception):
-    """This node tells no more; the next one goes on. Without a reason the same one does, with less time for silence."""
+    """This node tells no more; the next one goes on."""
 
-    def __init__(self, now: float, reason: str = "", wait_s: float = 0.0) -> None:
+    def __init__(self, now: float, reason: str, wait_s: float = 0.0, *, anew: bool = False) -> None:
         super().__init__(reason)
         self.now = now
         self.reason = reason
         self.wait_s = wait_s
+        self.anew = anew
+        """Nothing that was told before counts any more."""
 
 
 def following(
@@ -90,10 +91,13 @@ def following(
     now, heard, patience, said, given = began, began, course.first_patience_s, False, place.last
     tried: set[str] = set()
     renewed = False
+    if stream.begins_with_state and stream.state is not None and not place.last:
+        now = yield from _begun_anew(stream.state, place, now, 0.0)
 
     while True:
         address = _next(addresses, tried, now)
         tried.add(address)
+        opened, heard_of_it = now, False
         try:
             events = _from(stream, address, addresses, place, course, now)
             told: Told | None = None
@@ -101,7 +105,7 @@ def following(
                 step = next(events) if told is None else events.send(told)
                 if isinstance(step, Emit):
                     event: Event = step.item
-                    patience, renewed = course.patience_s, False
+                    patience, renewed, heard_of_it = course.patience_s, False, True
                     tried = {address}
                     if said and course.told is not None:
                         course.told("it goes on")
@@ -121,7 +125,8 @@ def following(
             now = lost.now
             if course.until is not None and now >= course.until:
                 raise TimeOver("the time given is over") from None
-            if not lost.reason:
+            if lost.anew and stream.state is not None:
+                now = yield from _begun_anew(stream.state, place, now)
                 tried.discard(address)
                 continue
             addresses.failed(address, now)
@@ -130,9 +135,9 @@ def following(
             if not said and patience == course.patience_s and course.told is not None:
                 course.told(f"{lost.reason}; going on from {place.last or 'the beginning'}")
                 said = True
-            if tried.issuperset(addresses.known):
+            if tried.issuperset(addresses.known) or (heard_of_it and now - opened < PAUSE_S):
                 now = (yield Pause(max(PAUSE_S, min(lost.wait_s, RETRY_AFTER_MAX_S)))).now
-                tried.clear()
+                tried = {address} if heard_of_it and len(addresses.known) > 1 else set()
         except Unauthorised:
             told = yield Renew()
             now = told.now
@@ -143,18 +148,26 @@ def following(
         except Compacted:
             if stream.state is None:
                 raise
-            event = yield from stream.state(now)
-            place.last, heard = event.id, now
-            yield Emit(event)
+            heard = now = yield from _begun_anew(stream.state, place, now)
+            tried.discard(address)
         except ApiError as error:
             if error.code != "invalid_cursor" or place.last == given:
                 raise
             # The cluster was restored meanwhile: its log is another one.
             place.last = given = ""
+            tried.discard(address)
             if stream.state is not None:
-                event = yield from stream.state(now)
-                place.last = event.id
-                yield Emit(event)
+                now = yield from _begun_anew(stream.state, place, now, 0.0)
+
+
+def _begun_anew(
+    state: Callable[[float], Generator[Step, Told, Event]], place: Place, now: float, pause_s: float = PAUSE_S
+) -> Generator[Step, Told, float]:
+    """Emits the state, and goes on from there. The time afterwards."""
+    event = yield from state(now)
+    place.last = event.id
+    yield Emit(event)
+    return (yield Pause(pause_s)).now
 
 
 def _next(addresses: Addresses, tried: set[str], now: float) -> str:
@@ -166,8 +179,9 @@ def _from(
     stream: Stream, address: str, addresses: Addresses, place: Place, course: Course, now: float
 ) -> Generator[Step, Told, None]:
     """What one node tells, signs of life too; it returns where there is nothing more. Raises _Lost before the end."""
-    silence = SILENCE_S if course.until is None else max(0.05, min(SILENCE_S, course.until - now))
-    told = yield Open(address, _request(stream, place), silence)
+    left = None if course.until is None else max(0.05, course.until - now)
+    silence = SILENCE_S if left is None else min(SILENCE_S, left)
+    told = yield Open(address, _request(stream, place), silence, left)
     outcome = told.outcome
     if isinstance(outcome, NoAnswer):
         raise _Lost(told.now, f"{address} is gone ({outcome.reason})")
@@ -184,23 +198,19 @@ def _from(
         if not told.outcome:
             raise _Lost(told.now, f"{address} has ended the stream")
         for event in parser.feed(told.outcome):
-            if event.kind == stream.lost:
-                raise _Lost(told.now, f"{address} has cut the stream: it was read too slowly")
             if event.id:
                 place.last = event.id
             yield Emit(event)
-        if course.until is not None and course.until - told.now < silence:
-            raise _Lost(told.now)  # asked anew, so that silence is not waited for beyond the time given
+            if event.kind == stream.lost:
+                why = str(event.data.get("reason", "")) if isinstance(event.data, dict) else ""
+                raise _Lost(told.now, f"{address} has cut the stream ({why})", anew=why == "restored")
 
 
 def _request(stream: Stream, place: Place) -> Request:
     headers = {"Accept": "text/event-stream"}
-    query = dict(stream.query)
     if place.last:
         headers["Last-Event-ID"] = place.last
-        if stream.after:
-            query["after"] = place.last
-    return Request(method="GET", target=stream.path + query_of(query), headers=headers, any_node=True)
+    return Request(method="GET", target=stream.path + query_of(stream.query), headers=headers, any_node=True)
 
 
 def _refused(answer: Answer, address: str, now: float) -> Exception:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from orchestrator.client.attempts import attempts
 from orchestrator.client.calls import Call
 from orchestrator.client.endpoints import Acting, Emitting, Program
-from orchestrator.client.exchanging import Emit, Pause, Step, Told
+from orchestrator.client.exchanging import Answer, Emit, Exchange, NoAnswer, Pause, Request, Step, Told
 from orchestrator.client.following import Course, Place, Stream, following
 from orchestrator.client.sse import Event
 
@@ -18,6 +18,12 @@ def asked(acting: Acting, call: Call[T], now: float) -> Program[T]:
     """The value of one read, as part of a program."""
     answer = yield from attempts(call.request(""), acting.addresses, acting.tries, now)
     return call.value(answer)
+
+
+def once(address: str, target: str, timeout_s: float, began: float) -> Program[tuple[Answer | NoAnswer, float]]:
+    """What this one address says to a GET, whatever it is, and the seconds it took."""
+    told = yield Exchange(address, Request(method="GET", target=target, any_node=True), timeout_s, timeout_s)
+    return told.outcome, told.now - began
 
 
 def paged(

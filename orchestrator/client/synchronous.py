@@ -1,6 +1,9 @@
 """The client that waits."""
 
+import contextlib
 import random
+import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -143,6 +146,7 @@ class _Acting:
         self._token = token
         self._stream: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
+        self._cut: threading.Timer | None = None
 
     def perform(self, step: Step) -> Any:
         match step:
@@ -159,6 +163,9 @@ class _Acting:
         return None
 
     def close(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -190,6 +197,11 @@ class _Acting:
             answer = self._http.send(made(self._http, step, self._token.text()), stream=True)
             if answer.status_code == 200:
                 self._stream, self._chunks = answer, answer.iter_bytes()
+                if step.left_s is not None:
+                    # A read cannot be told to end earlier once it waits; a connection that is shut down ends it.
+                    self._cut = threading.Timer(step.left_s, _shut_down, [answer])
+                    self._cut.daemon = True
+                    self._cut.start()
                 return Opened(lower(answer.headers))
             try:
                 return self._whole(step, answer, time.monotonic() + step.silence_s)
@@ -203,3 +215,11 @@ class _Acting:
             return next(self._chunks, b"")
         except httpx.HTTPError as error:
             return no_answer(error, None)
+
+
+def _shut_down(answer: httpx.Response) -> None:
+    stream = answer.extensions.get("network_stream")
+    connection = None if stream is None else stream.get_extra_info("socket")
+    if connection is not None:
+        with contextlib.suppress(OSError):  # it has ended by itself
+            connection.shutdown(socket.SHUT_RDWR)

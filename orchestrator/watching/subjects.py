@@ -1,14 +1,14 @@
-"""The subjects of a watch, who may see them, and which rows a change of the log touches. Pure.
+"""The subjects of a watch, and which rows a change of the log touches. Pure.
 
 A row belongs to a subject and has an id there. A change touches the rows that its events name, and those that are made
 of them: groups count the states of their members, a component's row shows what its policy says.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cluster import Event
-from orchestrator.access.principal import Role
+if TYPE_CHECKING:
+    from cluster.commands import Event
 
 CLUSTER = "cluster"
 FIGURES = "figures"
@@ -25,13 +25,14 @@ LOGGED = (
     "silences",
     "alert_rules",
     "journal",
+    "tokens",
+    "audit",
 )
 """Of which the log tells each change."""
 SUBJECTS = (*LOGGED, FIGURES)
 """All that there are."""
-LEAST: Mapping[str, Role] = {}
-"""By subject, the least of the people's roles that may see it; what is not here, every one may."""
-_RANK = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
+USUAL = tuple(each for each in SUBJECTS if each not in ("tokens", "audit"))
+"""Those that are meant where none is named."""
 
 CLAIM_ID = "@claim"
 """In `cluster`: who leads. Members stand there under their ids, leaderships as `@` and their epoch."""
@@ -49,11 +50,6 @@ class Touched(NamedTuple):
     """of the event, where the row is made of it"""
 
 
-def may_see(role: Role, subject: str) -> bool:
-    """Whether people of this role may see a subject. Machines see none."""
-    return role in _RANK and _RANK.index(role) >= _RANK.index(LEAST.get(subject, Role.VIEWER))
-
-
 _BY_SPACE: Mapping[str, str] = {
     "playbook": "playbooks",
     "processor": "processors",
@@ -61,11 +57,13 @@ _BY_SPACE: Mapping[str, str] = {
     "alert": "alerts",
     "alert_rule": "alert_rules",
     "execution": "executions",
+    "token": "tokens",
+    "audit": "audit",
 }
 _OF_POLICIES = frozenset({"policy", "desired", "maintenance", "fault", "supervision"})
 
 
-def touched(events: Iterable[Event]) -> list[Touched]:
+def touched(events: "Iterable[Event]") -> list[Touched]:
     """The rows that the events of one change name, each once, with the last kind; in the order of the events.
 
     `groups` has one entry for each component that changed (its id, as `component:<id>`): which groups that concerns
@@ -79,7 +77,7 @@ def touched(events: Iterable[Event]) -> list[Touched]:
     return list(found.values())
 
 
-def _of(event: Event) -> list[Touched]:
+def _of(event: "Event") -> list[Touched]:
     kind, subject, data = event.kind, event.subject, event.data
     space = kind.partition(".")[0]
     if space in _BY_SPACE:
@@ -96,7 +94,8 @@ def _of(event: Event) -> list[Touched]:
     if kind == "event.logged":
         return [Touched("journal", str(data["number"]), kind, data)]
     if space == "leadership":
-        return [Touched(CLUSTER, f"@{subject}", kind)]
+        # By then everybody knows who leads: at the claim itself not every node does.
+        return [Touched(CLUSTER, f"@{subject}", kind), Touched(CLUSTER, CLAIM_ID, kind)]
     if space == "cluster":
         return [Touched(CLUSTER, CLAIM_ID, kind)]
     return []

@@ -209,7 +209,7 @@ class RegisterClient:
         if answer.status == 503 and code in NOT_DONE:
             self._note_leaderless(at, code)
             return "unknown" if unknown else "failed"
-        if (answer.status, code) == (504, "outcome_unknown"):
+        if (answer.status, code) in ((504, "outcome_unknown"), (409, "key_in_flight")):
             return "unknown"
         raise Unexpected(f"PUT {target}: {answer.status} {answer.body[:500]!r}")
 

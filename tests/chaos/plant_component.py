@@ -29,6 +29,7 @@ class PlantComponent(Component):
             depends_on=arguments.needs,
             heartbeat_s=0.5,
             memory=arguments.log.with_suffix(".memory"),
+            token=os.environ.get("PLANT_TOKEN"),
         )
         self._log = os.open(arguments.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._failing: Path = arguments.log.with_suffix(".fail")

@@ -319,9 +319,9 @@ async def test_a_repeat_under_the_same_key_changes_nothing_more(http: httpx.Asyn
     assert first.headers["Idempotency-Key"] == "again-1"
     # Under another key it is another request, and the id is taken.
     assert_problem(await http.post("/processors/register", json=registration("twice")), 409, "processor_exists")
-    # The same key on another request does not get the first one's answer.
-    assert (await http.delete("/processors/twice", headers=key)).status_code == 204
-    assert_problem(await http.get("/processors/twice"), 404, "processor_unknown")
+    # The same key on another request is refused, and nothing is done.
+    assert_problem(await http.delete("/processors/twice", headers=key), 422, "key_reused")
+    assert (await http.get("/processors/twice")).status_code == 200
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a b", "\u00e4"])

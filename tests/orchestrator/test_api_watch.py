@@ -245,6 +245,12 @@ async def test_what_cannot_be_watched_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+async def test_a_watch_without_a_body_ends(client: httpx.AsyncClient) -> None:
+    answer = await client.head("/v1/watch")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_watch_needs_the_token(nodes: Nodes) -> None:
     async with httpx.AsyncClient(base_url=nodes.urls[0], trust_env=False) as stranger:
         for path in ("/v1/watch", "/v1/snapshot", "/v1/figures"):
@@ -360,3 +366,36 @@ async def test_one_that_takes_nothing_is_cut(
 
     await eventually(gone, deadline_s=30)
     writer.close()
+
+
+async def test_a_stream_ends_with_its_token_and_tells_only_what_it_may(nodes: Nodes, client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/tokens", json={"name": "looks", "role": "viewer"})).json()
+    headers = {"Authorization": f"Bearer {made['token']}"}
+    async with httpx.AsyncClient(base_url=nodes.urls[0], headers=headers, trust_env=False, timeout=10) as viewer:
+        for path in ("/v1/watch", "/v1/snapshot"):
+            refused = await viewer.get(f"{path}?subjects=variables,tokens")
+            assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        usual = await snapshot(viewer, "")
+        assert "tokens" not in usual["subjects"]
+        async with watching(viewer, "subjects=variables") as events:
+            await events.next("ready")
+            assert (await client.delete(f"/v1/tokens/{made['id']}")).is_success
+            _, _, data = await events.next("lost")
+            assert data["reason"] == "token"
+            with pytest.raises(EOFError):
+                await events.next()
+    shown = (await snapshot(client, "subjects=tokens"))["subjects"]["tokens"]
+    listed = (await client.get("/v1/tokens")).json()
+    assert shown == {row["id"]: row for row in listed}
+
+
+async def test_the_audit_is_watched_entry_by_entry(client: httpx.AsyncClient) -> None:
+    async with watching(client, "subjects=audit,variables") as events:
+        await events.next("ready")
+        put = (await client.put("/v1/variables/w.audited", json={"value": 1})).json()
+        _, _, data = await events.next("change")
+        told = {each["subject"]: each["row"] for each in data["changes"]}
+        assert told["variables"] == put
+        assert (told["audit"]["kind"], told["audit"]["id"]) == ("variable.set", "w.audited")
+    number = str(told["audit"]["number"])
+    assert (await snapshot(client, "subjects=audit"))["subjects"]["audit"][number] == told["audit"]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.access.credential import command_token
 from orchestrator.component import KEYS_MAX, Component
 from orchestrator.errors import KeyReused
 from orchestrator.events import COMMAND, CommandAnswer, Event
@@ -455,6 +456,48 @@ async def test_with_a_token_only_the_orchestrator_commands_it(tmp_path: Path) ->
         finally:
             await component.stop()
             await task
+
+
+async def test_a_component_needs_no_token_but_its_own_two(tmp_path: Path) -> None:
+    """Once a token was made for it, commands come with its command token; who knows the shared one takes both."""
+    async with serving(1, tmp_path, token=TOKEN) as nodes:
+        http = nodes.clients[0]
+        made: dict[str, Any] = {}
+        for name in ("old", "own"):
+            body = {"name": name, "role": "component", "subject": f"press-{name}"}
+            made = (await http.post("/v1/tokens", json=body)).json()
+        old = Component("press-old", orchestrator_url=nodes.urls, token=TOKEN)
+        own = Component(
+            "press-own", orchestrator_url=nodes.urls, token=made["token"], command_token=made["command_token"]
+        )
+        tasks = [asyncio.create_task(each.serve()) for each in (old, own)]
+        try:
+            for each in (old, own):
+                await each.wait_registered()
+                answer = await http.post(f"/v1/components/{each.id}/commands", json={"command": "CMD_INITIALIZE"})
+                assert answer.status_code == 200, answer.text
+            event = {"type": COMMAND, "source": "me", "payload": {"command": "CMD_START"}, "idempotency_key": "k"}
+            async with client(own.address) as stranger:
+                for token in (TOKEN, made["token"], command_token(TOKEN, "press-old")):
+                    answer = await stranger.post("/event", json=event, headers={"Authorization": f"Bearer {token}"})
+                    assert answer.status_code == 401
+            # What a component is shown opens no node.
+            answer = await http.get("/v1/whoami", headers={"Authorization": f"Bearer {made['command_token']}"})
+            assert answer.status_code == 401
+        finally:
+            for each in (old, own):
+                await each.stop()
+            await asyncio.gather(*tasks)
+
+
+async def test_a_token_of_its_own_does_not_shut_a_component_on_loopback_to_nodes_without_one() -> None:
+    press = Press(token="tri_aaaaaaaaaa_" + "A" * 43)
+    async with working(press) as http:
+        assert (await http.get("/health")).status_code == 200
+        event = {"type": COMMAND, "source": "n", "payload": {"command": "CMD_INITIALIZE"}, "idempotency_key": "k"}
+        assert (await http.post("/event", json=event)).status_code == 200
+    with pytest.raises(ValueError, match="its command token"):
+        await Press(token="tri_aaaaaaaaaa_" + "A" * 43).serve("192.0.2.1", advertised="http://plant.example:9000")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "::", "plant.example"])

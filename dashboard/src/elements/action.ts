@@ -18,6 +18,11 @@ export class Action extends LitElement {
       :host {
         display: inline-flex;
       }
+      :host([compact]) button {
+        min-height: 24px;
+        padding: 0 var(--space-2);
+        font-size: var(--text-xs);
+      }
     `,
   ];
   /** As the API documents it. */

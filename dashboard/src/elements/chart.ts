@@ -13,6 +13,8 @@ export interface Line {
 }
 
 const DRAWN_MAX = 1200;
+/** A line of a second says nothing. */
+const SHOWN_LEAST_S = 30;
 
 @customElement("tri-chart")
 export class Chart extends LitElement {
@@ -117,7 +119,7 @@ export class Chart extends LitElement {
         padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
-        scales: { y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), Math.max(high, 1e-9))) } },
+        scales: { x: { range: (_, low, high) => [Math.min(low, high - SHOWN_LEAST_S), high] }, y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), Math.max(high, 1e-9))) } },
         series: [{}, ...this.lines.map((line, at) => ({ label: line.label, stroke: colour(`--series-${(at % 6) + 1}`), width: 1.5, points: { show: false }, spanGaps: false }))],
         axes: [
           { ...axis, size: 28, values: (_, splits) => splits.map((at) => timeOfDay(at * 1000)), space: 90 },

@@ -108,6 +108,10 @@ export class Table extends LitElement {
         .extra {
           display: none;
         }
+        th,
+        td {
+          padding: 0 var(--space-2);
+        }
       }
     `,
   ];
@@ -182,7 +186,7 @@ export class Table extends LitElement {
             <slot name="top"></slot>
           </div>`
         : nothing}
-      <div class="scroll" tabindex="0" role="region" aria-label=${this.label} @scroll=${this.look}>
+      <div class="scroll" tabindex="0" role="region" aria-label="${this.label}, rows" @scroll=${this.look}>
         <table aria-label=${this.label} aria-rowcount=${this.shown.length + 1}>
           <thead>
             <tr>
@@ -204,7 +208,7 @@ export class Table extends LitElement {
   private head(column: Column<unknown>) {
     const up = this.sort === column.key;
     const down = this.sort === `-${column.key}`;
-    return html`<th scope="col" class=${classes(column)} .style=${column.width ? `width:${column.width}` : ""} aria-sort=${up ? "ascending" : down ? "descending" : "none"}>
+    return html`<th scope="col" class=${classes(column)} .style=${column.width ? `width:${column.width}` : "min-width:0"} aria-sort=${up ? "ascending" : down ? "descending" : "none"}>
       ${column.sortable === false
         ? column.label || html`<span class="only-read">Actions</span>`
         : html`<button @click=${() => this.turn(column)}>${column.label}<span aria-hidden="true">${up ? "▲" : down ? "▼" : ""}</span></button>`}

@@ -31,7 +31,7 @@ export class Steps extends LitElement {
       }
       .line {
         display: grid;
-        grid-template-columns: minmax(180px, 30%) 128px minmax(80px, 1fr) 84px;
+        grid-template-columns: minmax(180px, 28%) 152px minmax(80px, 1fr) 84px;
         gap: var(--space-3);
         align-items: center;
         min-height: 38px;
@@ -114,12 +114,15 @@ export class Steps extends LitElement {
         white-space: pre-wrap;
         overflow-wrap: anywhere;
       }
-      .axis {
-        display: flex;
-        justify-content: space-between;
-        padding: var(--space-1) var(--space-4);
+      .line.axis {
+        min-height: 26px;
         color: var(--ink-3);
         font-size: var(--text-xs);
+      }
+      .axis .ends {
+        display: flex;
+        justify-content: space-between;
+        grid-column: 3;
       }
       @container (max-width: 700px) {
         .line {
@@ -129,6 +132,12 @@ export class Steps extends LitElement {
         .track {
           grid-column: 1 / -1;
           grid-row: 2;
+        }
+        .axis .ends {
+          grid-column: 1 / -1;
+        }
+        .axis .time {
+          display: none;
         }
         .note,
         .more {
@@ -176,7 +185,7 @@ export class Steps extends LitElement {
     if (steps.length === 0) return html`<tri-empty heading="No step has begun yet"></tri-empty>`;
     const [from, to] = this.span();
     const shown = this.all ? steps : steps.slice(-SHOWN);
-    return html`<div class="axis" aria-hidden="true"><span>${moment(from / 1000)}</span><span>${duration((to - from) / 1000)}</span><span>${isOpen(this.execution) ? "now" : moment(to / 1000)}</span></div>
+    return html`<div class="line axis" aria-hidden="true"><div class="ends"><span>${moment(from / 1000)}</span><span>${isOpen(this.execution) ? "now" : moment(to / 1000)}</span></div><span class="time">${duration((to - from) / 1000)}</span></div>
       ${shown.length < steps.length ? html`<div class="note"><button @click=${() => (this.all = true)}>Show all ${count(steps.length)} steps</button> The newest ${count(shown.length)} are shown.</div>` : nothing}
       <ol aria-label="Steps">
         ${repeat(
@@ -195,6 +204,8 @@ export class Steps extends LitElement {
     const left = Math.min(100, Math.max(0, ((begin - from) / (to - from)) * 100));
     const width = Math.max(0, Math.min(100 - left, ((end - begin) / (to - from)) * 100));
     const opened = this.opened.has(step.path);
+    const waits = step.status === "RUNNING" && (step.waiting !== null || step.type === "approve");
+    const said = `${waits ? "Waiting" : word(step.status)}${step.attempt > 1 ? `, attempt ${step.attempt}` : ""}`;
     const took = duration(Math.max(0, end - begin) / 1000);
     return html`<li data-path=${step.path} data-status=${step.status}>
       <div class="line">
@@ -202,7 +213,7 @@ export class Steps extends LitElement {
           <button class="plain" aria-expanded=${opened ? "true" : "false"} aria-label="More about ${step.path}" @click=${() => this.toggle(step.path)}>${opened ? "▾" : "▸"}</button>
           <div title=${`${step.type} ${step.path}`}><strong>${step.id || step.type}</strong>${step.id ? html` <span class="muted">${step.type}</span>` : nothing}<br /><span class="path">${step.path}</span></div>
         </div>
-        <span><tri-badge tone=${tone} state=${step.status} label=${step.attempt > 1 ? `${word(step.status)} · ${step.attempt}` : word(step.status)} title=${step.attempt > 1 ? `attempt ${step.attempt}` : nothing}></tri-badge></span>
+        <span><tri-badge tone=${tone} state=${step.status} label=${said}></tri-badge></span>
         <div class="track" role="img" aria-label="${word(step.status)}, began ${duration((begin - from) / 1000)} after the start, ${over ? "took" : "for"} ${took}">
           <div class="bar ${tone} ${over ? "" : "open"}" .style=${`left:${left}%;width:${width}%`}></div>
         </div>

@@ -60,7 +60,7 @@ export class LedgerView extends LitElement {
       ${this.polled.error ? html`<tri-error .error=${this.polled.error}></tri-error>` : nothing}
       <div class="row between">
         <tri-badge tone=${ledger.ledger_ok ? "ok" : "bad"} state=${ledger.ledger_ok ? "EXACT" : "NOT EXACT"} label=${ledger.ledger_ok ? "Exact: no frame is lost or there twice" : "It does not add up"}></tri-badge>
-        <span class="row"><span class="muted small">Verified ${duration(Math.round(this.polled.age))} ago</span><button @click=${() => this.polled.refresh()}>Verify now</button></span>
+        <span class="row"><span class="muted small">Verified ${this.polled.age < 1 ? "just now" : `${duration(Math.round(this.polled.age))} ago`}</span><button @click=${() => this.polled.refresh()}>Verify now</button></span>
       </div>
       <div class="sum" role="group" aria-label="published = settled + dead + dropped + in flight${ledger.lost ? " + lost" : ""}">
         ${part(ledger.published, "published")}<span class="sign" aria-hidden="true">=</span>${part(ledger.settled, "settled")}<span class="sign" aria-hidden="true">+</span>${part(ledger.dead, "dead")}<span class="sign" aria-hidden="true">+</span>${part(ledger.dropped, "dropped")}<span class="sign" aria-hidden="true">+</span>${part(ledger.in_flight, "in flight")}

@@ -1,6 +1,8 @@
 /**
  * The stream that keeps the store as the plant is.
  *
+ * All subjects are asked for but tokens and audit, which have pages of their own.
+ *
  *     snapshot at N ─▶ watch behind N ─▶ changes …          any node: an index means the same everywhere
  *          ▲                │ silent, cut, ended ─▶ the next member, behind the last index that was told
  *          └── 410 ─────────┘ the place is compacted: all anew
@@ -10,12 +12,11 @@
  */
 import { members } from "./members";
 import { pathWith } from "./api";
-import { poll } from "./polling";
 import { Problem } from "./problem";
 import { eventsOf, type ServerEvent } from "./sse";
 import { authorised } from "./token";
 import { store } from "../store";
-import type { Figures, Member, Subject } from "../rows";
+import type { Figures } from "../rows";
 
 export const SILENT_MS = 2200;
 const CONNECT_MS = 1200;
@@ -40,12 +41,12 @@ class Feed {
   private after: number | null = null;
   private failures = 0;
 
-  start(subjects: readonly Subject[], onRefused: (problem: Problem) => void): void {
+  start(onRefused: (problem: Problem) => void): void {
     this.stop();
     const stopping = (this.stopping = new AbortController());
     this.after = null;
     this.failures = 0;
-    void this.run(subjects, onRefused, stopping.signal);
+    void this.run(onRefused, stopping.signal);
   }
 
   stop(): void {
@@ -53,22 +54,27 @@ class Feed {
     this.stopping = null;
   }
 
-  private async run(subjects: readonly Subject[], onRefused: (problem: Problem) => void, stop: AbortSignal): Promise<void> {
+  private async run(onRefused: (problem: Problem) => void, stop: AbortSignal): Promise<void> {
     store.relink({ state: "connecting", reason: "" });
     while (!stop.aborted) {
       const origin = members.current;
       let reason = `${origin} ended the stream`;
       try {
-        if (this.after === null) await this.snapshot(origin, subjects, stop);
-        await this.watch(origin, subjects, stop);
+        if (this.after === null) await this.snapshot(origin, stop);
+        await this.watch(origin, stop);
       } catch (error) {
         if (stop.aborted) return;
+        if (error instanceof Compacted) {
+          this.after = null;
+          await new Promise((go) => setTimeout(go, PAUSE_MS));
+          continue;
+        }
         if (error instanceof Problem) {
           reason = `${origin}: ${error.title}`;
           if (error.status === 401 || error.status === 403) return onRefused(error);
-          if (error.status === 404) return poll(subjects, stop);
           if (error.code === "compacted" || error.code === "invalid_cursor") {
             this.after = null;
+            await new Promise((go) => setTimeout(go, PAUSE_MS));
             continue;
           }
         } else {
@@ -86,10 +92,9 @@ class Feed {
     }
   }
 
-  private async snapshot(origin: string, subjects: readonly Subject[], stop: AbortSignal): Promise<void> {
-    const url = origin + pathWith("/v1/snapshot", { subjects: subjects.join(",") });
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(SNAPSHOT_MS)]);
-    const response = await fetch(url, { headers: authorised(), signal, cache: "no-store", credentials: "omit" });
+  private async snapshot(origin: string, stop: AbortSignal): Promise<void> {
+        const signal = AbortSignal.any([stop, AbortSignal.timeout(SNAPSHOT_MS)]);
+    const response = await fetch(`${origin}/v1/snapshot`, { headers: authorised(), signal, cache: "no-store", credentials: "omit" });
     if (!response.ok) throw await Problem.of(response);
     const body = (await response.json()) as { index: number; subjects: Record<string, Record<string, unknown>> };
     this.after = body.index;
@@ -97,7 +102,7 @@ class Feed {
     learnMembers();
   }
 
-  private async watch(origin: string, subjects: readonly Subject[], stop: AbortSignal): Promise<void> {
+  private async watch(origin: string, stop: AbortSignal): Promise<void> {
     const cut = new AbortController();
     const connecting = setTimeout(() => cut.abort(new Silent()), CONNECT_MS);
     let heard = performance.now();
@@ -105,7 +110,7 @@ class Feed {
       if (performance.now() - heard > SILENT_MS) cut.abort(new Silent());
     }, 200);
     try {
-      const url = origin + pathWith("/v1/watch", { subjects: [...subjects, "figures"].join(","), after: this.after });
+      const url = origin + pathWith("/v1/watch", { after: this.after });
       const response = await fetch(url, {
         headers: authorised({ Accept: "text/event-stream" }),
         signal: AbortSignal.any([stop, cut.signal]),
@@ -114,11 +119,13 @@ class Feed {
       });
       if (!response.ok) throw await Problem.of(response);
       clearTimeout(connecting);
-      for await (const event of eventsOf(response, () => (heard = store.link.heardAt = performance.now()))) {
-        this.take(origin, event);
-      }
+      const alive = (id: string | null) => {
+        heard = store.link.heardAt = performance.now();
+        if (id !== null && /^\d+$/.test(id)) this.after = Math.max(this.after ?? 0, Number(id));
+      };
+      for await (const event of eventsOf(response, alive)) this.take(origin, event);
     } catch (error) {
-      throw cut.signal.aborted ? new Silent() : error;
+      throw cut.signal.aborted && !(error instanceof Problem) ? new Silent() : error;
     } finally {
       clearTimeout(connecting);
       clearInterval(watchdog);
@@ -127,14 +134,16 @@ class Feed {
   }
 
   private take(origin: string, event: ServerEvent): void {
-    if (event.id !== null && /^\d+$/.test(event.id)) this.after = Math.max(this.after ?? 0, Number(event.id));
     if (event.event === "ready") {
       const ready = JSON.parse(event.data) as Ready;
       this.failures = 0;
       const { node, leader, epoch } = ready;
       store.relink({ state: "live", origin, node, leader, epoch, reason: "", figuresAt: performance.now(), staleness: null });
       mark("live");
-      noteLeader(leader, epoch);
+      noteLeader(leader);
+    } else if (event.event === "lost") {
+      const { reason } = JSON.parse(event.data) as { reason: string };
+      if (reason === "compacted" || reason === "restored") throw new Compacted();
     } else if (event.event === "change") {
       const changed = JSON.parse(event.data) as Changed;
       store.change(changed.index, changed.changes);
@@ -142,26 +151,27 @@ class Feed {
     } else if (event.event === "figures") {
       const figures = JSON.parse(event.data) as Figures;
       store.tell(figures);
-      noteLeader(figures.leader, figures.epoch);
+      noteLeader(figures.leader);
     }
   }
 }
 
 class Silent extends Error {}
 
+/** What was missed is not held any more: all anew. */
+class Compacted extends Error {}
+
 function learnMembers(): void {
-  members.learn(store.list("cluster").map((row: Member) => row.api));
+  members.learn(store.members().map((row) => row.api));
 }
 
 let known: string | null = null;
 
 /** A mark for whoever measures how long a change of the leader was felt here. */
-function noteLeader(leader: string | null, epoch: string | null): void {
+function noteLeader(leader: string | null): void {
   if (leader === null || leader === known) return;
   known = leader;
   mark("leader");
-  store.touch("leaderships");
-  void epoch;
 }
 
 /** One mark a name: the browser would keep them all. */

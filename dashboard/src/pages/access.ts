@@ -4,12 +4,14 @@ import { customElement, state } from "lit/decorators.js";
 import type { Column } from "../elements/table";
 import { ask } from "../elements/dialog";
 import { toast } from "../elements/toast";
-import { post, remove } from "../net/api";
+import { Every } from "../every";
+import { get, post, remove } from "../net/api";
 import type { TokenRow } from "../rows";
 import { session } from "../session";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
 
+const TOKENS_MS = 4000;
 const ROLES: readonly [string, string][] = [
   ["viewer", "viewer: looks"],
   ["operator", "operator: acts on the plant"],
@@ -48,7 +50,19 @@ export class Access extends LitElement {
     `,
   ];
   @state() private made: { name: string; token: string } | null = null;
-  protected live = new Live(this, ["tokens", "session"]);
+  protected live = new Live(this, ["session"]);
+  private readonly tokens = new Every<TokenRow[]>(this, TOKENS_MS, (signal) => get<TokenRow[]>("/v1/tokens", undefined, { signal }));
+  private off: (() => void) | null = null;
+
+  connectedCallback(): void {
+    super.connectedCallback();
+    this.off = store.on(["tokens"], () => void this.tokens.now());
+  }
+
+  disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.off?.();
+  }
 
   render() {
     return html`<div class="stack">
@@ -64,32 +78,33 @@ export class Access extends LitElement {
             <div class="row"><button @click=${() => void this.copy()}>Copy</button><button @click=${() => (this.made = null)}>I have kept it</button></div>
           </section>`
         : nothing}
-      <section class="card flush">${this.table()}</section>
+      <tri-error .error=${this.tokens.error}></tri-error>
+      <section class="card flush">${this.tokens.value ? this.table(this.tokens.value) : html`<tri-loading what="tokens"></tri-loading>`}</section>
       <p class="muted small">You are ${session.who?.name || session.who?.id} (${session.who?.kind}), role ${session.who?.role}.</p>
     </div>`;
   }
 
-  private table() {
+  private table(rows: readonly TokenRow[]) {
     const columns: Column<TokenRow>[] = [
       { key: "name", label: "Name", value: (row) => row.name },
       { key: "role", label: "Role", width: "120px", value: (row) => row.role, cell: (row) => html`<tri-badge state=${row.role} tone=${row.role === "admin" ? "warn" : "idle"}></tri-badge>` },
       { key: "subject", label: "For", extra: true, value: (row) => row.subject },
       { key: "id", label: "Id", width: "130px", extra: true, value: (row) => row.id, cell: (row) => html`<span class="mono">${row.id}</span>` },
       { key: "created", label: "Created", width: "170px", extra: true, value: (row) => row.created, cell: (row) => html`<tri-time absolute .value=${row.created}></tri-time>` },
-      { key: "expires", label: "Expires", width: "180px", value: (row) => row.expires, cell: (row) => (row.expires === null ? html`<span class="muted">never</span>` : html`<tri-time .value=${row.expires}></tri-time>`) },
+      { key: "expires", label: "Expires", width: "180px", value: (row) => row.expires, cell: (row) => (row.revoked !== null ? html`<tri-badge state="REVOKED" label="revoked"></tri-badge>` : row.expires === null ? html`<span class="muted">never</span>` : html`<tri-time .value=${row.expires}></tri-time>`) },
       {
         key: "act",
         label: "",
         width: "170px",
         sortable: false,
         value: () => null,
-        cell: (row) => html`<span class="row">
-          <tri-action path="/v1/tokens/{token_id}/rotate" label="Rotate ${row.name}" .run=${() => this.rotate(row)}>Rotate</tri-action>
-          <tri-action method="DELETE" path="/v1/tokens/{token_id}" kind="danger" label="Revoke ${row.name}" .run=${() => this.revoke(row)}>Revoke</tri-action>
+        cell: (row) => row.revoked !== null ? nothing : html`<span class="row">
+          <tri-action compact path="/v1/tokens/{token_id}/rotate" label="Rotate ${row.name}" .run=${() => this.rotate(row)}>Rotate</tri-action>
+          <tri-action compact method="DELETE" path="/v1/tokens/{token_id}" kind="danger" label="Revoke ${row.name}" .run=${() => this.revoke(row)}>Revoke</tri-action>
         </span>`,
       },
     ];
-    return html`<tri-table searchable label="Tokens" sort="name" empty="There is no token yet" .columns=${columns} .rows=${store.list("tokens")}></tri-table>`;
+    return html`<tri-table searchable label="Tokens" sort="name" empty="There is no token yet" .columns=${columns} .rows=${rows}></tri-table>`;
   }
 
   private async create(): Promise<void> {
@@ -111,6 +126,7 @@ export class Access extends LitElement {
       },
     });
     if (made) this.made = made;
+    void this.tokens.now();
   }
 
   private async rotate(row: TokenRow): Promise<void> {
@@ -126,6 +142,7 @@ export class Access extends LitElement {
       },
     });
     if (made) this.made = made;
+    void this.tokens.now();
   }
 
   private async revoke(row: TokenRow): Promise<void> {
@@ -138,6 +155,7 @@ export class Access extends LitElement {
       run: () => remove(`/v1/tokens/${row.id}`),
     });
     if (done) toast(`${row.name}: revoked`);
+    void this.tokens.now();
   }
 
   private async copy(): Promise<void> {

@@ -48,6 +48,9 @@ export class Alerts extends LitElement {
       ul.open > li:first-child {
         border-top: 0;
       }
+      ul.open h2 {
+        font-size: var(--text-m);
+      }
       ul.open p {
         font-size: var(--text-s);
       }
@@ -126,7 +129,7 @@ export class Alerts extends LitElement {
     return html`<li>
       <tri-badge state=${alert.state === "PENDING" ? "PENDING" : alert.severity}></tri-badge>
       <div>
-        <h3>${alert.rule}${alert.group ? html` <span class="muted">${alert.group}</span>` : nothing}</h3>
+        <h2>${alert.rule}${alert.group ? html` <span class="muted">${alert.group}</span>` : nothing}</h2>
         <p class="muted wrap">${alert.summary}</p>
         <ul class="who">
           ${alert.members.slice(0, 12).map((member) => html`<li><a href=${href("components", member.subject)}>${member.subject}</a> <span class="muted wrap">${member.reason}${member.value === null ? "" : ` (${number(member.value)})`}</span></li>`)}
@@ -166,7 +169,7 @@ export class Alerts extends LitElement {
       { key: "reason", label: "Reason", value: (row) => row.reason },
       { key: "by", label: "By", width: "130px", extra: true, value: (row) => row.by },
       { key: "until", label: "Until", width: "200px", value: (row) => row.until, cell: (row) => html`${moment(row.until)} <tri-badge state=${over(row) ? "over" : "ACTIVE"} tone=${over(row) ? "idle" : "info"} label=${over(row) ? "over" : "holds"}></tri-badge>` },
-      { key: "act", label: "", width: "80px", sortable: false, value: () => null, cell: (row) => (over(row) ? nothing : html`<tri-action method="DELETE" path="/v1/silences/{silence_id}" label="End the silence ${row.id}" .run=${() => this.unsilence(row)}>End</tri-action>`) },
+      { key: "act", label: "", width: "80px", sortable: false, value: () => null, cell: (row) => (over(row) ? nothing : html`<tri-action compact method="DELETE" path="/v1/silences/{silence_id}" label="End the silence ${row.id}" .run=${() => this.unsilence(row)}>End</tri-action>`) },
     ];
     return html`<tri-table label="Silences" sort="-until" empty="Nothing is silenced" .columns=${columns} .rows=${store.list("silences")}></tri-table>`;
   }
@@ -179,7 +182,7 @@ export class Alerts extends LitElement {
       { key: "target", label: "Of", width: "140px", extra: true, value: (row) => row.target },
       { key: "source", label: "From", width: "120px", extra: true, value: (row) => (row.revision === 0 ? "the release" : "set here") },
       { key: "enabled", label: "In force", width: "90px", value: (row) => (row.enabled ? "yes" : "no") },
-      { key: "act", label: "", width: "100px", sortable: false, value: () => null, cell: (row) => html`<tri-action method="PUT" path="/v1/alert-rules/{name}" label="${row.enabled ? "Disable" : "Enable"} ${row.name}" .run=${() => this.enable(row)}>${row.enabled ? "Disable" : "Enable"}</tri-action>` },
+      { key: "act", label: "", width: "100px", sortable: false, value: () => null, cell: (row) => html`<tri-action compact method="PUT" path="/v1/alert-rules/{name}" label="${row.enabled ? "Disable" : "Enable"} ${row.name}" .run=${() => this.enable(row)}>${row.enabled ? "Disable" : "Enable"}</tri-action>` },
     ];
     return html`<tri-table searchable label="Alert rules" sort="name" .columns=${columns} .rows=${store.list("alert_rules")} .rowKey=${(row: AlertRule) => row.name}></tri-table>`;
   }

@@ -56,6 +56,7 @@ export class Audit extends LitElement {
   @state() private chosen: number | null = null;
   @state() private loaded = false;
   @state() private filters: Filters = { actor: "", kind: "", subject: "" };
+  private index = 0;
   private soon: ReturnType<typeof setTimeout> | null = null;
   private off: (() => void) | null = null;
   protected live = new Live(this, ["session"]);
@@ -63,7 +64,10 @@ export class Audit extends LitElement {
   connectedCallback(): void {
     super.connectedCallback();
     for (const name of ["actor", "kind", "subject"] as const) this.filters[name] = this.query.get(name) ?? "";
-    this.off = store.on(["audit"], () => this.later());
+    // Whatever is entered came by the log.
+    this.off = store.on(["figures", "components", "alerts", "tokens"], () => {
+      if (store.link.index !== this.index) this.later();
+    });
     void this.load();
   }
 
@@ -87,6 +91,7 @@ export class Audit extends LitElement {
 
   /** The newest page, or with `older` the next one behind those that are here. */
   private async load(older = false): Promise<void> {
+    this.index = store.link.index;
     try {
       const asked = { ...this.filters };
       const page = await get<{ entries: AuditEntry[]; cursor: string | null }>("/v1/audit", { ...asked, limit: PAGE, cursor: older ? this.cursor : null });
@@ -154,7 +159,7 @@ export class Audit extends LitElement {
       { key: "actor", label: "Who", width: "170px", value: (row) => who(row) },
       { key: "kind", label: "Change", value: (row) => row.kind },
       { key: "subject", label: "Of", value: (row) => `${row.subject} ${row.id}`, extra: true },
-      { key: "outcome", label: "Outcome", width: "130px", value: (row) => outcome(row), cell: (row) => html`<tri-badge state=${outcome(row)} tone=${outcome(row) === "done" ? "ok" : "warn"}></tri-badge>` },
+      { key: "outcome", label: "Outcome", width: "130px", value: (row) => row.outcome, cell: (row) => html`<tri-badge state=${row.outcome} tone=${row.outcome === "done" ? "ok" : "warn"}></tri-badge>` },
       { key: "from", label: "From", width: "130px", extra: true, value: (row) => row.actor?.address ?? null },
     ];
     return html`<tri-table searchable label="Audit entries" sort="-number" empty="No entry fits" .columns=${columns} .rows=${this.entries} .rowKey=${(row: AuditEntry) => String(row.number)}></tri-table>`;
@@ -167,7 +172,7 @@ export class Audit extends LitElement {
       <header><h2 id="h-entry">Entry ${entry.number}</h2><button class="plain" @click=${() => (this.chosen = null)}>Close</button></header>
       <div class="stack">
         <dl class="facts">
-          <dt>Who</dt><dd>${who(entry)} ${entry.actor ? html`<span class="muted">${entry.actor.kind} ${entry.actor.id}, ${entry.actor.role ?? ""}</span>` : nothing}</dd>
+          <dt>Who</dt><dd>${who(entry)} ${entry.actor?.id ? html`<span class="muted">${entry.actor.kind} ${entry.actor.id}, ${entry.actor.role ?? ""}</span>` : nothing}</dd>
           <dt>From</dt><dd>${entry.actor?.address || "–"}${entry.actor?.node ? ` by way of ${entry.actor.node}` : ""}</dd>
           <dt>Epoch, index</dt><dd>${entry.epoch ?? "–"}, ${entry.index}</dd>
           <dt>Hash</dt><dd class="mono">${entry.hash}</dd>
@@ -183,12 +188,7 @@ export class Audit extends LitElement {
 }
 
 function who(row: AuditEntry): string {
-  return row.actor ? row.actor.name || row.actor.id : "the cluster itself";
-}
-
-function outcome(row: AuditEntry): string {
-  if (row.outcome === null || row.outcome === undefined || row.outcome === "" || row.outcome === "ok") return "done";
-  return typeof row.outcome === "string" ? row.outcome : JSON.stringify(row.outcome);
+  return row.actor?.name || row.actor?.id || "the cluster itself";
 }
 
 function shown(value: unknown): string {

@@ -11,7 +11,7 @@ import { href } from "../router";
 import type { Component } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
-import { health } from "./components";
+import { health, silence } from "./components";
 
 const ROW_MS = 1500;
 const METRICS_MS = 4000;
@@ -89,7 +89,7 @@ export class ComponentPage extends LitElement {
   ];
   @property({ attribute: false }) params: Record<string, string> = {};
   @state() private shownFor = "";
-  protected live = new Live(this, ["components", "session"]);
+  protected live = new Live(this, ["components", "figures", "session"]);
   private readonly heard = new Every<Component>(this, ROW_MS, (signal) => get<Component>(this.path(), undefined, { signal }));
   private readonly policy = new Every<Policy>(this, POLICY_MS, (signal) => get<Policy>(this.path("/policy"), undefined, { signal }));
   private readonly around = new Every<Dependents>(this, POLICY_MS, (signal) => get<Dependents>(this.path("/dependents"), undefined, { signal }));
@@ -170,7 +170,7 @@ export class ComponentPage extends LitElement {
       <dl class="facts">
         <dt>Id</dt><dd class="mono">${row.id}</dd>
         <dt>Presence</dt><dd>${row.presence}</dd>
-        <dt>Last seen</dt><dd>${heard.last_seen_s === null || heard.last_seen_s === undefined ? "–" : `${duration(heard.last_seen_s)} ago`}</dd>
+        <dt>Last seen</dt><dd>${silence(row.id) === null ? "–" : `${duration(silence(row.id))} ago`}</dd>
         <dt>Heartbeat</dt><dd>${row.heartbeat_s === null ? "as the plant's" : `every ${duration(row.heartbeat_s)}`}</dd>
         <dt>CPU, memory</dt><dd>${percent(heard.cpu)}, ${bytes(heard.memory)}</dd>
         <dt>Groups</dt><dd>${row.groups.join(", ") || "–"}</dd>

@@ -4,7 +4,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import { toneOf, type Tone } from "../elements/badge";
 import type { Column } from "../elements/table";
 import { mapOf, type Box, type Cell, type Edge } from "../component-map";
-import { percent, plural } from "../format";
+import { duration, plural } from "../format";
 import { href, keepQuery } from "../router";
 import type { Component } from "../rows";
 import { Live, store } from "../store";
@@ -88,7 +88,7 @@ export class Components extends LitElement {
   @state() private group = "";
   @state() private only = "";
   @state() private width = 1000;
-  protected live = new Live(this, ["components", "groups"]);
+  protected live = new Live(this, ["components", "groups", "figures"]);
   private readonly resized = new ResizeObserver(([entry]) => (this.width = Math.round(entry?.contentRect.width ?? 1000)));
 
   connectedCallback(): void {
@@ -165,7 +165,7 @@ export class Components extends LitElement {
       { key: "group", label: "Groups", extra: true, value: (row) => row.groups.join(", ") },
       { key: "desired", label: "Desired", width: "110px", extra: true, value: (row) => row.desired },
       { key: "needs", label: "Needs", extra: true, value: (row) => row.depends_on.join(", ") || null },
-      { key: "cpu", label: "CPU", width: "80px", numeric: true, extra: true, value: (row) => row.cpu, cell: (row) => percent(row.cpu) },
+      { key: "seen", label: "Last seen", width: "110px", numeric: true, extra: true, value: (row) => silence(row.id), cell: (row) => duration(silence(row.id)) },
       { key: "why", label: "Why", extra: true, value: (row) => row.reason || row.health_reason || (row.maintenance ? `maintenance: ${row.maintenance.reason}` : null) },
     ];
     return html`<section class="card flush"><tri-table searchable label="Components" sort="id" .columns=${columns} .rows=${rows}></tri-table></section>`;
@@ -186,6 +186,11 @@ export class Components extends LitElement {
       </div>
     </section>`;
   }
+}
+
+/** Seconds since the leader has heard it; null where it says nothing. */
+export function silence(id: string): number | null {
+  return store.figures?.components?.silence_s?.[id] ?? null;
 }
 
 export function health(row: Component): string {

@@ -30,6 +30,9 @@ export class Page extends LitElement {
       :host {
         display: block;
       }
+      .tiles {
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 145px), 1fr));
+      }
       .tile {
         display: grid;
         gap: 2px;

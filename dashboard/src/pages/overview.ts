@@ -6,17 +6,13 @@ import "../elements/timeline";
 import type { Column } from "../elements/table";
 import type { Span } from "../elements/timeline";
 import { clock } from "../clock";
-import { Every } from "../every";
-import { count, duration, moment, number, plural } from "../format";
-import { rates, totals } from "../frame-figures";
-import { get } from "../net/api";
+import { count, duration, moment, plural, rated } from "../format";
+import { rates } from "../frame-figures";
 import { href } from "../router";
-import type { Alert, Component, Leadership, Member } from "../rows";
+import type { Alert, Component, Member } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
 
-const MEMBERS_MS = 2000;
-const LEADERSHIPS_MS = 5000;
 /** What the timeline shows at least and at most, seconds. */
 const SHOWN_LEAST_S = 300;
 const SHOWN_MOST_S = 24 * 3600;
@@ -63,19 +59,6 @@ export class Overview extends LitElement {
     `,
   ];
   protected live = new Live(this, ["cluster", "components", "alerts", "figures", "link"]);
-  private readonly seen = new Every<Member[]>(this, MEMBERS_MS, (signal) => get<Member[]>("/v1/cluster/members", undefined, { signal }));
-  private readonly leaderships = new Every<Leadership[]>(this, LEADERSHIPS_MS, (signal) => get<Leadership[]>("/v1/cluster/leaderships", undefined, { signal }));
-  private epoch: string | null = null;
-
-  willUpdate(): void {
-    // A new leader is shown at once, not with the next question.
-    if (store.link.epoch !== this.epoch) {
-      this.epoch = store.link.epoch;
-      void this.leaderships.now();
-      void this.seen.now();
-    }
-  }
-
   render() {
     return html`<div class="stack">
       <h1>Overview</h1>
@@ -88,11 +71,11 @@ export class Overview extends LitElement {
     const components = store.list("components");
     const states = counted(components.map((each) => each.state));
     const troubled = components.filter(inTrouble).length;
-    const members = this.members();
+    const members = store.members();
     const reachable = members.filter((member) => member.reachable).length;
     const open = openAlerts();
-    const frames = totals(store.figures?.frames);
-    const rate = rates(store.trail.slice(-6), "settled").filter((value): value is number => value !== null);
+    const frames = store.figures?.frames;
+    const rate = rates(store.trail.slice(-5), "settled_s").filter((value): value is number => value !== null);
     return html`<div class="tiles">
       <section class="card" aria-labelledby="t-nodes">
         <h2 id="t-nodes">Nodes reachable</h2>
@@ -109,11 +92,11 @@ export class Overview extends LitElement {
       </a>
       <a class="card" href="#/frames" aria-labelledby="t-frames t-frames-n">
         <h2 id="t-frames">Frames settled a second</h2>
-        <p class="figure" id="t-frames-n">${rate.length ? number(rate.reduce((a, b) => a + b, 0) / rate.length) : "–"}</p>
+        <p class="figure" id="t-frames-n">${rate.length ? rated(rate.reduce((a, b) => a + b, 0) / rate.length) : "–"}</p>
         <div class="counts">
           ${frames
-            ? html`<tri-badge tone="info" label=${`${count(frames.waiting)} in flight`}></tri-badge>${frames.dead > 0 ? html`<tri-badge tone="warn" label=${`${count(frames.dead)} dead`}></tri-badge>` : nothing}`
-            : html`<span class="muted small">no cameras yet</span>`}
+            ? html`<tri-badge tone="info" label=${`${count(frames.ledger.in_flight)} in flight`}></tri-badge>${frames.backpressure.level > 0 ? html`<tri-badge tone="warn" label=${`backpressure ${frames.backpressure.name}`}></tri-badge>` : nothing}${frames.dead_letters > 0 ? html`<tri-badge tone="warn" label=${`${count(frames.dead_letters)} dead`}></tri-badge>` : nothing}`
+            : html`<span class="muted small">the frame server does not answer</span>`}
         </div>
       </a>
       <a class="card" href="#/alerts" aria-labelledby="t-alerts t-alerts-n">
@@ -126,28 +109,23 @@ export class Overview extends LitElement {
     </div>`;
   }
 
-  /** As the leader sees them, which knows how far each is; until it has answered, as the stream tells. */
-  private members(): Member[] {
-    return this.seen.value ?? store.list("cluster");
-  }
-
   private nodes() {
     const columns: Column<Member>[] = [
-      { key: "id", label: "Node", value: (row) => row.id, cell: (row) => html`<strong>${row.id}</strong>${row.id === store.link.node ? html` <span class="muted">serves this page</span>` : nothing}` },
-      { key: "role", label: "Role", width: "110px", value: (row) => row.role, cell: (row) => html`<tri-badge state=${row.role} tone=${row.role === "leader" ? "info" : "idle"}></tri-badge>` },
-      { key: "reachable", label: "Reached", width: "130px", value: (row) => String(row.reachable), cell: (row) => html`<tri-badge state=${row.reachable ? "OK" : "UNREACHABLE"} label=${row.reachable ? "reachable" : "unreachable"}></tri-badge>` },
-      { key: "lag", label: "Index lag", width: "100px", numeric: true, value: (row) => row.lag, cell: (row) => count(row.lag) },
+      { key: "id", label: "Node", value: (row) => row.id, cell: (row) => html`<strong>${row.id}</strong>${row.id === store.link.node ? html` <span class="muted">serves</span>` : nothing}` },
+      { key: "role", label: "Role", width: "100px", value: (row) => row.role, cell: (row) => html`<tri-badge state=${row.role} tone=${row.role === "leader" ? "info" : "idle"}></tri-badge>` },
+      { key: "reachable", label: "Reached", width: "122px", value: (row) => String(row.reachable), cell: (row) => html`<tri-badge state=${row.reachable ? "OK" : "UNREACHABLE"} label=${row.reachable ? "reachable" : "unreachable"}></tri-badge>` },
+      { key: "lag", label: "Lag", width: "64px", numeric: true, value: (row) => row.lag, cell: (row) => count(row.lag) },
       { key: "release", label: "Release", width: "100px", extra: true, value: (row) => row.release },
       { key: "api", label: "API", extra: true, value: (row) => row.api, cell: (row) => html`<span class="mono">${row.api}</span>` },
     ];
     return html`<section class="card flush" aria-labelledby="h-nodes">
       <header><h2 id="h-nodes">Nodes</h2><span class="muted small num">index ${count(store.link.index)}</span></header>
-      <tri-table label="Nodes" .columns=${columns} .rows=${this.members()} .rowKey=${(row: Member) => row.id}></tri-table>
+      <tri-table label="Nodes" .columns=${columns} .rows=${store.members()} .rowKey=${(row: Member) => row.id}></tri-table>
     </section>`;
   }
 
   private history() {
-    const rows = [...(this.leaderships.value ?? [])].sort((a, b) => a.at - b.at);
+    const rows = store.leaderships();
     const now = clock.now() / 1000;
     const newest = rows.slice(-20);
     const from = newest.length ? Math.min(now - SHOWN_LEAST_S, Math.max(newest[0]!.at - (newest[0]!.gap_s ?? 0), now - SHOWN_MOST_S)) : now - SHOWN_LEAST_S;
@@ -155,17 +133,17 @@ export class Overview extends LitElement {
       const next = newest[at + 1];
       const to = next ? next.at - (next.gap_s ?? 0) : null;
       const gap = row.gap_s === null ? "" : `, after ${duration(row.gap_s)} without a leader`;
-      const led: Span = { lane: row.node, from: row.at, to, tone: to === null ? "info" : "idle", text: `led from ${moment(row.at)}${to === null ? "" : ` to ${moment(to)}`} in epoch ${row.epoch}${gap}` };
+      const led: Span = { lane: row.node, from: row.at, to, tone: to === null ? "info" : "idle", text: `${to === null ? "leads since" : "led from"} ${moment(row.at)}${to === null ? "" : ` to ${moment(to)}`} in epoch ${row.epoch}, by ${row.reason}${gap}` };
       return row.gap_s ? [{ lane: row.node, from: row.at - row.gap_s, to: row.at, tone: "gap", text: `no leader for ${duration(row.gap_s)}` }, led] : [led];
     });
-    const lanes = [...new Set([...this.members().map((member) => member.id), ...newest.map((row) => row.node)])].sort();
+    const lanes = [...new Set([...store.members().map((member) => member.id), ...newest.map((row) => row.node)])].sort();
     const last = rows[rows.length - 1];
     return html`<section class="card" aria-labelledby="h-led">
       <header>
         <h2 id="h-led">Leadership</h2>
-        ${last ? html`<span class="muted small num">${plural(rows.length, "takeover")} known; the last left ${last.gap_s === null ? "an unknown gap" : html`<strong>${duration(last.gap_s)}</strong> without a leader`}</span>` : nothing}
+        ${last ? html`<span class="muted small num">${plural(rows.length, "leadership")}; ${last.gap_s === null ? "the last began with a start" : html`the last began by ${last.reason}, after <strong data-fact="gap">${duration(last.gap_s)}</strong> without a leader`}</span>` : nothing}
       </header>
-      ${rows.length ? html`<tri-timeline label="Who led when" .spans=${spans} .lanes=${lanes} .from=${from} .to=${now}></tri-timeline>` : html`<tri-empty heading=${this.leaderships.error ? "Not known" : "No takeover is known yet"}></tri-empty>`}
+      ${rows.length ? html`<tri-timeline label="Who led when" .spans=${spans} .lanes=${lanes} .from=${from} .to=${now}></tri-timeline>` : html`<tri-empty heading="No leadership is known yet"></tri-empty>`}
     </section>`;
   }
 
@@ -173,7 +151,7 @@ export class Overview extends LitElement {
     const times = store.trail.map((point) => point.at);
     return html`<section class="card" aria-labelledby="h-frames">
       <header><h2 id="h-frames">Frames a second</h2><a class="small" href="#/frames">All of frames</a></header>
-      <tri-chart label="Frames a second" unit="/s" .times=${times} .lines=${[{ label: "published", values: rates(store.trail, "published") }, { label: "settled", values: rates(store.trail, "settled") }]}></tri-chart>
+      <tri-chart label="Frames a second" unit="/s" .times=${times} .lines=${[{ label: "published", values: rates(store.trail, "published_s") }, { label: "settled", values: rates(store.trail, "settled_s") }]}></tri-chart>
     </section>`;
   }
 

@@ -225,6 +225,18 @@ export const shared = css`
     gap: var(--space-4);
     grid-template-columns: repeat(auto-fit, minmax(min(100%, 190px), 1fr));
   }
+  @media (max-width: 760px) {
+    .tiles {
+      gap: var(--space-2);
+      grid-template-columns: repeat(2, minmax(0, 1fr));
+    }
+    .card {
+      padding: var(--space-3);
+    }
+    .figure {
+      font-size: var(--text-xl);
+    }
+  }
   .tabs {
     display: flex;
     flex-wrap: wrap;

@@ -2,8 +2,11 @@
 
 from typing import cast
 
-from orchestrator.client.endpoints import Acting, M, Noun
+from orchestrator.client.endpoints import Acting, M
+from orchestrator.client.nouns.access import Access, Tokens
 from orchestrator.client.nouns.alerts import AlertRules, Alerts, Silences
+from orchestrator.client.nouns.audit import Audit
+from orchestrator.client.nouns.cameras import Cameras
 from orchestrator.client.nouns.cluster import Cluster, HealthOfNode
 from orchestrator.client.nouns.components import Components
 from orchestrator.client.nouns.events import Events
@@ -13,9 +16,10 @@ from orchestrator.client.nouns.groups import Groups, Plans
 from orchestrator.client.nouns.playbooks import Playbooks
 from orchestrator.client.nouns.processors import Processors
 from orchestrator.client.nouns.variables import Variables
+from orchestrator.client.nouns.watching import Watching
 
 
-class Nouns(Noun[M]):
+class Nouns(Watching[M]):
     """What a client can be asked for."""
 
     def _place_nouns(self) -> None:
@@ -35,3 +39,7 @@ class Nouns(Noun[M]):
         self.variables: Variables[M] = Variables(acting)
         self.processors: Processors[M] = Processors(acting)
         self.frames: Frames[M] = Frames(acting)
+        self.cameras: Cameras[M] = Cameras(acting)
+        self.tokens: Tokens[M] = Tokens(acting)
+        self.audit: Audit[M] = Audit(acting)
+        self.access: Access[M] = Access(acting)

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from orchestrator.client.calls import Call, ReadOptions, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
 from orchestrator.client.exchanging import Answer
-from orchestrator.client.shapes.cluster import ClusterStatus, Member, Restored, Transferred
+from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
 from orchestrator.client.shapes.health import Alive, Health, Leads, Ready
 
 FILE_PATIENCE_S = 60.0
@@ -44,6 +44,11 @@ class Cluster(Noun[M]):
     def remove(self, member_id: str, *, wait_s: float | None = None, key: str | None = None) -> Call[None]:
         """Remove a member for good, and wait until that is committed."""
         return nothing({"member_id": member_id}, query={"timeout": wait_s}, key=key)
+
+    @endpoint("GET", "/v1/cluster/leaderships")
+    def leaderships(self, **read: Unpack[ReadOptions]) -> Call[list[Led]]:
+        """Who led since when, and how long nobody did before."""
+        return Call(list[Led], query=read)
 
     @endpoint("GET", "/v1/cluster/snapshot")
     def snapshot(self, **read: Unpack[ReadOptions]) -> Call[bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 from orchestrator.client.calls import Call
 from orchestrator.client.endpoints import Emitting, M, Noun, each, endpoint
 from orchestrator.client.programs import given, paged
-from orchestrator.client.shapes.frames import DeadFrame, DeadPage, FrameServer, Handled
+from orchestrator.client.shapes.frames import DeadFrame, DeadPage, FrameServer, Handled, Latency
 
 Data = dict[str, Any]
 TAIL_PATIENCE_S = 5.0
@@ -52,6 +52,11 @@ class Frames(Noun[M]):
             return Frames.dead.call(self, cursor=cursor, limit=limit, camera=camera, reason=reason)
 
         return paged(self.acting, call, lambda page: page.frames, lambda page: page.cursor)
+
+    @endpoint("GET", "/v1/frames/latency")
+    def latency(self, *, window_s: float = 10.0) -> Call[Latency]:
+        """How long frames took, of those that ended within the last `window_s` seconds."""
+        return Call(Latency, query={"window_s": window_s})
 
     @endpoint("POST", "/v1/frames/dead/replay")
     def replay(

@@ -5,7 +5,14 @@ from typing import Any, Unpack
 
 from orchestrator.client.calls import Call, ReadOptions, if_match, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
-from orchestrator.client.shapes.playbooks import Planned, PlaybookStored, PlaybookSummary, PlaybookText, Started
+from orchestrator.client.shapes.playbooks import (
+    Planned,
+    PlaybookStored,
+    PlaybookSummary,
+    PlaybookText,
+    Started,
+    Validated,
+)
 
 
 class Playbooks(Noun[M]):
@@ -32,6 +39,11 @@ class Playbooks(Noun[M]):
         query = {"who": who, "dry_run": dry_run}
         headers = if_match(if_match_version)
         return Call(PlaybookStored, {"name": name}, query=query, body={"text": text}, headers=headers, key=key)
+
+    @endpoint("POST", "/v1/playbooks/validate")
+    def validate(self, text: str, *, name: str = "") -> Call[Validated]:
+        """What is wrong with YAML, each with its line; nothing is stored."""
+        return Call(Validated, query={"name": name or None}, body={"text": text})
 
     @endpoint("DELETE", "/v1/playbooks/{name}")
     def delete(self, name: str, *, if_match_version: int | None = None, key: str | None = None) -> Call[None]:

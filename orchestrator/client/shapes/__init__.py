@@ -1,5 +1,6 @@
 """Shapes of what nodes answer. Generated from the API by `make docs`; not edited by hand."""
 
+from orchestrator.client.shapes.access import RightShown, Token, TokenMade, Whoami
 from orchestrator.client.shapes.alerts import (
     Alert,
     AlertAcknowledgement,
@@ -8,7 +9,8 @@ from orchestrator.client.shapes.alerts import (
     ConditionSpec,
     SilenceShown,
 )
-from orchestrator.client.shapes.cluster import ClusterStatus, Member, Restored, Transferred
+from orchestrator.client.shapes.audit import AuditEntry, AuditHead, AuditPage
+from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
 from orchestrator.client.shapes.components import (
     Acknowledgement,
     CommandAnswer,
@@ -24,11 +26,29 @@ from orchestrator.client.shapes.components import (
 )
 from orchestrator.client.shapes.events import EventLine, EventPage
 from orchestrator.client.shapes.executions import Controlled, Execution, ExecutionPage, ExecutionSummary
-from orchestrator.client.shapes.frames import DeadFrame, DeadPage, FrameServer, Handled
+from orchestrator.client.shapes.frames import (
+    Camera,
+    CameraPage,
+    DeadFrame,
+    DeadPage,
+    FrameServer,
+    Handled,
+    LastPicture,
+    Latency,
+)
 from orchestrator.client.shapes.groups import Group, GroupState, GroupWithMembers
 from orchestrator.client.shapes.health import Alive, Counted, Health, Leads, MembersHealth, Ready, RedisHealth
 from orchestrator.client.shapes.plans import Plan, PlannedSkip, PlannedStep, SupervisionDecision
-from orchestrator.client.shapes.playbooks import Planned, PlaybookStored, PlaybookSummary, PlaybookText, Started
+from orchestrator.client.shapes.playbooks import (
+    Input,
+    Place,
+    Planned,
+    PlaybookStored,
+    PlaybookSummary,
+    PlaybookText,
+    Started,
+    Validated,
+)
 from orchestrator.client.shapes.policies import Dependents, Policy, PolicyModel, RestartModel, SupervisedRun
 from orchestrator.client.shapes.processors import Observed, Processor, Registered
 from orchestrator.client.shapes.several import Maintenance, Neighbour, Revision
@@ -41,6 +61,11 @@ __all__ = [
     "AlertMember",
     "AlertRule",
     "Alive",
+    "AuditEntry",
+    "AuditHead",
+    "AuditPage",
+    "Camera",
+    "CameraPage",
     "ClusterStatus",
     "CommandAnswer",
     "Component",
@@ -63,7 +88,11 @@ __all__ = [
     "Handled",
     "Health",
     "HeartbeatsTaken",
+    "Input",
+    "LastPicture",
+    "Latency",
     "Leads",
+    "Led",
     "Listener",
     "Maintenance",
     "Member",
@@ -74,6 +103,7 @@ __all__ = [
     "MetricTrend",
     "Neighbour",
     "Observed",
+    "Place",
     "Plan",
     "Planned",
     "PlannedSkip",
@@ -91,10 +121,15 @@ __all__ = [
     "RestartModel",
     "Restored",
     "Revision",
+    "RightShown",
     "SilenceShown",
     "Started",
     "SupervisedRun",
     "SupervisionDecision",
+    "Token",
+    "TokenMade",
     "Transferred",
+    "Validated",
     "Variable",
+    "Whoami",
 ]

@@ -47,6 +47,19 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Connections to the Raft port here that were turned away, by kind."""
 
 
+class Led(msgspec.Struct, frozen=True, kw_only=True):
+    """One leadership. `gap_s`: from when the new leader last heard the one before to when its own duties stood,
+    by its clock; null at a start, when there was none to hear.
+    """
+
+    epoch: str
+    node: str
+    at: float
+    """Unix seconds by the clock of the node that led, for display."""
+    gap_s: float | None
+    reason: str
+
+
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What was replaced, and where in the log."""
 

@@ -5,6 +5,25 @@ from typing import Any
 import msgspec
 
 
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution may be given. One that is not given is its default, or null; `required` refuses that."""
+
+    type: str | None = None
+    default: Any = None
+    required: bool | None = None
+    description: str | None = None
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is said of a text: where (line and column from 1), of which member, what, and what to do."""
+
+    line: int
+    column: int
+    field: str
+    message: str
+    hint: str
+
+
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """The steps in order. `components`: what a selector means now; `order`: side by side in each, one after
     another.
@@ -55,3 +74,14 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     status: str
     version: int
+
+
+class Validated(msgspec.Struct, frozen=True, kw_only=True):
+    """`valid`: a put of this text would be taken. `inputs` are those that it declares, once it is valid."""
+
+    valid: bool
+    name: str | None
+    problems: list[Place]
+    warnings: list[Place]
+    inputs: dict[str, Input]
+    """By name."""

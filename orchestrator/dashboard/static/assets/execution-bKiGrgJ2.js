@@ -1,1 +1,0 @@
-import{i as o,b as l,q as g}from"./index-BuULAYRH.js";var u=Object.getOwnPropertyDescriptor,v=(r,a,i,n)=>{for(var e=n>1?void 0:n?u(a,i):a,t=r.length-1,p;t>=0;t--)(p=r[t])&&(e=p(e)||e);return e};let s=class extends o{render(){return l`<tri-empty heading="Not built yet"></tri-empty>`}};s=v([g("page-execution")],s);export{s as Page};

@@ -1,1 +1,0 @@
-import{i as o,b as l,q as g}from"./index-BuULAYRH.js";var u=Object.getOwnPropertyDescriptor,v=(r,s,i,a)=>{for(var e=a>1?void 0:a?u(s,i):s,t=r.length-1,n;t>=0;t--)(n=r[t])&&(e=n(e)||e);return e};let p=class extends o{render(){return l`<tri-empty heading="Not built yet"></tri-empty>`}};p=v([g("page-executions")],p);export{p as Page};

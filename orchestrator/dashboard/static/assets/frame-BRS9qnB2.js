@@ -1,1 +1,0 @@
-import{i as l,b as o,q as g}from"./index-BuULAYRH.js";var m=Object.getOwnPropertyDescriptor,v=(t,a,i,p)=>{for(var e=p>1?void 0:p?m(a,i):a,r=t.length-1,s;r>=0;r--)(s=t[r])&&(e=s(e)||e);return e};let n=class extends l{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};n=v([g("page-frame")],n);export{n as Page};

@@ -1,1 +1,0 @@
-import{i as l,b as o,q as g}from"./index-BuULAYRH.js";var m=Object.getOwnPropertyDescriptor,v=(t,a,i,s)=>{for(var e=s>1?void 0:s?m(a,i):a,r=t.length-1,p;r>=0;r--)(p=t[r])&&(e=p(e)||e);return e};let n=class extends l{render(){return o`<tri-empty heading="Not built yet"></tri-empty>`}};n=v([g("page-frames")],n);export{n as Page};

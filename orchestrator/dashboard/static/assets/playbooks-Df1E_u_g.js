@@ -1,1 +1,0 @@
-import{i as n,b as i,q as g}from"./index-BuULAYRH.js";var v=Object.getOwnPropertyDescriptor,y=(t,a,l,p)=>{for(var e=p>1?void 0:p?v(a,l):a,r=t.length-1,s;r>=0;r--)(s=t[r])&&(e=s(e)||e);return e};let o=class extends n{render(){return i`<tri-empty heading="Not built yet"></tri-empty>`}};o=y([g("page-playbooks")],o);export{o as Page};

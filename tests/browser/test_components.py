@@ -1,0 +1,187 @@
+"""The pages of components: every action by an operator, none by a viewer, a thousand of them."""
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.plant import CLUSTER_TOKEN, BrowserPlant
+from tests.browser.watched import LIVE_MS, Opener
+
+ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge")
+
+
+def _action(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def _is(page: Page, state: str) -> None:
+    expect(page.locator("[data-fact=state]")).to_have_text(state, timeout=LIVE_MS)
+
+
+def _agreed(page: Page, heading: str, action: str) -> None:
+    """Agree to what is asked, and wait until it is done."""
+    dialog = page.get_by_role("dialog", name=heading)
+    dialog.get_by_role("button", name=action, exact=True).click()
+    expect(dialog).to_have_count(0, timeout=2 * LIVE_MS)
+
+
+def test_an_operator_stops_starts_and_restarts(open_page: Opener, plant: BrowserPlant) -> None:
+    watched = open_page("operator")
+    page = watched.open("components/press-2")
+    _is(page, "STARTED")
+    _action(page, "Stop")
+    dialog = page.get_by_role("dialog", name="Stop press-2?")
+    expect(dialog.get_by_role("table", name="Plan")).to_contain_text("CMD_GRACEFUL_STOP")
+    watched.accessible()
+    watched.picture("plan")
+    _agreed(page, "Stop press-2?", "Stop")
+    _is(page, "STOPPED")
+    assert plant.state("press-2") == "STOPPED"
+    _action(page, "Start")
+    expect(page.get_by_role("table", name="Plan")).to_contain_text("CMD_RESET, CMD_INITIALIZE, CMD_START")
+    _agreed(page, "Start press-2?", "Start")
+    _is(page, "STARTED")
+    _action(page, "Restart")
+    _agreed(page, "Restart press-2?", "Restart")
+    assert plant.settled("press-2") == "STARTED"
+    done = (plant.logs / "press-2.log").read_text().split()
+    assert done[-8:] == ["STOP", "RESET", "INITIALIZE", "START"] * 2
+
+
+def test_what_needs_it_is_stopped_too_when_asked(open_page: Opener, plant: BrowserPlant) -> None:
+    watched = open_page("operator")
+    page = watched.open("components/press-1")
+    expect(page.get_by_role("link", name="oven")).to_be_visible()
+    _action(page, "Stop")
+    page.get_by_label("Stop what needs it, too: oven").check()
+    _agreed(page, "Stop press-1?", "Stop")
+    assert plant.state("press-1") == "STOPPED"
+    assert plant.state("oven") == "STOPPED"
+    plant.started("press-1")
+    plant.started("oven")
+
+
+def test_a_fault_is_acknowledged_and_reset(open_page: Opener, plant: BrowserPlant) -> None:
+    watched = open_page("operator")
+    page = watched.open("components/oven")
+    plant.fault("oven")
+    _is(page, "FAULT")
+    expect(page.get_by_text("told to fail").first).to_be_visible()
+    _action(page, "Acknowledge")
+    page.get_by_label("Note").fill("seen")
+    _agreed(page, "Acknowledge the fault of oven", "Acknowledge")
+    expect(page.get_by_text("Acknowledged by operator-one: seen")).to_be_visible(timeout=LIVE_MS)
+    watched.accessible()
+    watched.picture("component")
+    _action(page, "Reset")
+    _agreed(page, "Reset oven?", "Reset")
+    _is(page, "READY")
+    plant.started("oven")
+
+
+def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlant) -> None:
+    watched = open_page("operator")
+    page = watched.open("components/scale")
+    _action(page, "Maintenance")
+    page.get_by_role("button", name="Begin maintenance").click()
+    expect(page.get_by_role("dialog")).to_be_visible()  # without a reason nothing happens
+    page.get_by_label("Reason").fill("new valve")
+    _agreed(page, "Maintenance of scale", "Begin maintenance")
+    expect(page.get_by_text("new valve, operator-one")).to_be_visible(timeout=LIVE_MS)
+    _action(page, "End maintenance")
+    _agreed(page, "End the maintenance of scale?", "End maintenance")
+    expect(page.get_by_role("button", name="Maintenance", exact=True)).to_be_visible(timeout=LIVE_MS)
+    _action(page, "Desired state")
+    page.get_by_label("State", exact=True).select_option("STARTED")
+    _agreed(page, "Desired state of scale", "Set")
+    assert plant.call("GET", "/v1/components/scale").json()["desired"] == "STARTED"
+    _action(page, "Desired state")
+    page.get_by_label("State", exact=True).select_option("")
+    _agreed(page, "Desired state of scale", "Set")
+    assert plant.call("GET", "/v1/components/scale").json()["desired"] is None
+
+
+def test_a_viewer_sees_the_actions_and_why_they_are_not_for_viewers(open_page: Opener) -> None:
+    watched = open_page("viewer")
+    page = watched.open("components/press-1")
+    for name in ACTIONS:
+        button = page.get_by_role("button", name=name, exact=True)
+        expect(button).to_have_attribute("aria-disabled", "true")
+        expect(button).to_have_accessible_description("Your role is viewer; this needs operator or admin.")
+        button.click(force=True)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("navigation", name="Pages")).not_to_contain_text("Access")
+    page.evaluate("location.hash = '#/access'")
+    expect(page.get_by_text("Your role is viewer; this needs admin.")).to_be_visible()
+
+
+def test_the_map_shows_a_fault_as_it_comes_and_the_list_the_same(open_page: Opener, plant: BrowserPlant) -> None:
+    watched = open_page("viewer")
+    page = watched.open("components")
+    expect(page.get_by_role("link", name="oven: STARTED, OK")).to_be_visible()
+    plant.fault("oven")
+    expect(page.get_by_role("link", name="oven: FAULT, OK, told to fail")).to_be_visible(timeout=LIVE_MS)
+    page.get_by_role("button", name="List").click()
+    expect(page.get_by_role("row", name="oven")).to_contain_text("FAULT")
+    page.get_by_label("State", exact=True).select_option("trouble")
+    expect(page.get_by_role("link", name="oven")).to_be_visible()
+    expect(page.get_by_role("link", name="press-1")).to_have_count(0)
+    page.get_by_role("button", name="Map").click()
+    page.get_by_role("link", name="oven: FAULT").click()
+    expect(page.get_by_role("heading", name="oven", level=1)).to_be_visible()
+    plant.call("POST", "/v1/components/oven/commands", {"command": "CMD_RESET"})
+    plant.started("oven")
+
+
+def test_a_name_that_is_no_component(open_page: Opener) -> None:
+    watched = open_page("viewer")
+    watched.expected.append("404")
+    page = watched.open("components/nobody")
+    expect(page.get_by_text("nobody is not registered")).to_be_visible()
+    page.evaluate("location.hash = '#/no/such/page'")
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+
+
+@pytest.fixture
+def thousand(plant: BrowserPlant) -> Iterator[None]:
+    """A thousand components more, which are registered and no process."""
+    api = plant.api_of(plant.leader())
+
+    async def each(method: str) -> None:
+        headers = {"Authorization": f"Bearer {CLUSTER_TOKEN}"}
+        room = asyncio.Semaphore(32)
+        async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30, trust_env=False) as client:
+
+            async def one(number: int) -> None:
+                name = f"cell-{number:04}"
+                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [f"bay-{number % 12}"]}
+                async with room:
+                    if method == "POST":
+                        answer = await client.post("/v1/components", json=body)
+                    else:
+                        answer = await client.delete(f"/v1/components/{name}")
+                    assert answer.is_success, answer.text
+
+            await asyncio.gather(*(one(number) for number in range(1000)))
+
+    plant.portal.call(each, "POST")
+    yield
+    plant.portal.call(each, "DELETE")
+
+
+@pytest.mark.usefixtures("thousand")
+def test_a_thousand_components_are_a_list_of_some_rows(open_page: Opener) -> None:
+    watched = open_page("viewer")
+    page = watched.open("components?view=list")
+    expect(page.get_by_role("status").filter(has_text="1,007")).to_be_visible(timeout=LIVE_MS)
+    assert page.locator("tri-table tbody tr").count() < 80
+    page.get_by_role("region", name="Components").evaluate("(it) => it.scrollTo(0, it.scrollHeight)")
+    expect(page.get_by_role("link", name="scale")).to_be_visible()
+    page.get_by_label("Filter Components").fill("cell-0777")
+    expect(page.get_by_role("link", name="cell-0777")).to_be_visible()
+    page.get_by_role("button", name="Map").click()
+    expect(page.get_by_role("link", name="cell-0777: ")).to_be_visible()
+    watched.accessible()
