@@ -64,7 +64,7 @@ PARAMETERS: Mapping[str, str] = {
     "level": "Only what is at least this grave.",
     "severity": "Only alerts of this severity.",
     "rule": "Only alerts of this rule.",
-    "subject": "Only what concerns this, such as `components` or `components/press-1`.",
+    "subject": "Only changes of this subject, such as `components`.",
     "traceparent": "W3C trace context: the execution's spans belong to that trace.",
 }
 """What a parameter is, where the route leaves that unsaid."""
