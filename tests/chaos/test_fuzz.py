@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-REQUESTS = 800
+REQUESTS = 500
 
 
 @pytest.mark.campaign

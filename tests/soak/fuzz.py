@@ -46,7 +46,7 @@ NOISE_EVERY = 40
 IDLE = 10_000
 SMALL = 20_000
 """Requests: a run of fewer has fewer idle connections, and comes to every operation all the same."""
-DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 3
+DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 1
 DESCRIPTORS = 24
 SAMPLES = 40
 OPEN_FILES_LEFT = 500
