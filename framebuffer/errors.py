@@ -17,6 +17,7 @@
     ├── FrameUnknown            frame_unknown             no such frame, or nothing of it is kept any more
     ├── TelemetryInvalid        telemetry_invalid         the variables that ask for spans make no sense
     ├── TelemetryMissing        telemetry_missing         spans cannot be exported: the extra is not installed
+    ├── TrustUnusable           trust_unusable            a file of authorities, or a certificate to show, is no use
     ├── RedisFailure            redis_failure
     │   ├── RedisUnavailable    redis_unavailable         worth another try: connection, failover, loading, full
     │   ├── RedisUnsupported    redis_unsupported         the server is too old, or lacks what is needed
@@ -55,6 +56,7 @@ __all__ = [
     "ServerMissing",
     "TelemetryInvalid",
     "TelemetryMissing",
+    "TrustUnusable",
 ]
 
 
@@ -267,3 +269,9 @@ class ServerFailed(EmbeddedFailure):
     """The server process ended, or did not become ready in time."""
 
     code = "server_failed"
+
+
+class TrustUnusable(FrameBufferError):
+    """Says which file, and why."""
+
+    code = "trust_unusable"

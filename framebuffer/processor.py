@@ -29,6 +29,7 @@ import logging
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -85,7 +86,8 @@ class ProcessorClient:
     ask this processor how it is, beside its heartbeats. `work`: a function to call instead of `process_frame`.
     `executor`: where that runs, when it is a plain `def`. `drain_s`: how long `stop` waits for frames in work.
     `work_limit_s`: a frame that takes longer is left to another attempt elsewhere. `spans` gets a `process_frame` span
-    of each frame whose trace is recorded (framebuffer.otlp).
+    of each frame whose trace is recorded (framebuffer.otlp). `ca_file`: whose certificates the orchestrator's may be,
+    for `https://` (framebuffer.trust).
 
     Errors: InvalidRegistration.
     """
@@ -113,6 +115,7 @@ class ProcessorClient:
         labels: Mapping[str, str] | None = None,
         exists_wait_s: float = 10.0,
         spans: SpanSink | None = None,
+        ca_file: str | Path | None = None,
     ) -> None:
         before = set(self.__dict__)
         numbers = {"batch": batch, "concurrency": concurrency, "heartbeat_s": heartbeat_s, "work_limit_s": work_limit_s}
@@ -130,7 +133,9 @@ class ProcessorClient:
         self._drain_s = drain_s
         self._exists_wait_s = exists_wait_s
         self._spans = spans
-        self._registrar = Registrar(self.registration, orchestrator_url, token=token, instance=instance)
+        self._registrar = Registrar(
+            self.registration, orchestrator_url, token=token, instance=instance, ca_file=ca_file
+        )
         self._work = Work(processor_id, work or self.process_frame, executor, concurrency, spans=spans)
         self._handling: Handling = lambda _: (self._work, None)
         self._lease_s = DEFAULT_LEASE_S

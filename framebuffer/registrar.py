@@ -17,6 +17,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,6 +33,7 @@ from framebuffer.errors import (
 )
 from framebuffer.models import ProcessorRegistration, http_url
 from framebuffer.outage import Outage
+from framebuffer.trust import trust_of
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,8 @@ class Registrar:
     """Speaks for one processor.
 
     `timeout_s` bounds a request to one node, `heartbeat_timeout_s` a heartbeat: it must leave time to ask another node
-    before the orchestrator misses it, as a node that is stopped still accepts connections.
+    before the orchestrator misses it, as a node that is stopped still accepts connections. `ca_file`: see
+    `framebuffer.trust`.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Registrar:
         instance: str | None = None,
         timeout_s: float = 3.0,
         heartbeat_timeout_s: float = 1.0,
+        ca_file: str | Path | None = None,
     ) -> None:
         self.registration = registration
         self._urls = _addresses(urls)
@@ -86,7 +90,7 @@ class Registrar:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         # Proxies of the environment are for the outside world, not for the cluster.
-        self._http = httpx.AsyncClient(headers=headers, trust_env=False)
+        self._http = httpx.AsyncClient(headers=headers, verify=trust_of(ca_file=ca_file), trust_env=False)
         self._outage = Outage(f"processor {registration.id}: orchestrator", log, first_s=0.1, most_s=2.0)
 
     async def register(self, *, timeout_s: float | None = None, exists_wait_s: float = 0.0) -> Enrolment:

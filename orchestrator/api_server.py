@@ -1,18 +1,29 @@
-"""The HTTP server of a node: its socket, its bounds, and no signal handlers of its own."""
+"""The HTTP server of a node: its socket, its bounds, its certificate, and no signal handlers of its own."""
 
+import asyncio
 import contextlib
+import functools
+import resource
 import socket
-from collections.abc import Iterator
+import ssl
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import STARTUP_FAILURE
 
-from orchestrator.api.wire import BoundedHttp
+from orchestrator.api_connection import BoundedConnection, Bounds, ConnectionFigures
 from orchestrator.errors import AddressInUse
 
 KEEPALIVE_S = 30
 """Longer than clients commonly keep a connection: none sends a request on one that is just being closed."""
+BACKLOG = 2048
+HANDSHAKE_S = 10.0
+SHUTDOWN_S = 2.0
+FILES_WANTED = 65_536
 WS_BYTES_MAX = 16 << 10
 """Of one message from a client: none has anything to say."""
 WS_QUEUE_MAX = 4
@@ -21,19 +32,25 @@ WS_PING_S = 10.0
 
 
 class ApiServer(uvicorn.Server):
-    """uvicorn as a node serves its API: it is told when to stop, as the node decides in which order things end."""
+    """uvicorn as a node serves its API: it is told when to stop, as the node decides in which order things end.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        tls: what to serve under; without it, plain HTTP.
+    """
+
+    def __init__(
+        self, app: ASGIApp, bounds: Bounds, figures: ConnectionFigures, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=functools.partial(BoundedConnection, bounds=bounds, figures=figures),  # type: ignore[arg-type]
                 ws="websockets-sansio",
                 ws_max_size=WS_BYTES_MAX,
                 ws_max_queue=WS_QUEUE_MAX,
                 ws_ping_interval=WS_PING_S,
                 ws_ping_timeout=WS_PING_S,
                 ws_per_message_deflate=False,
-                http=BoundedHttp,
                 proxy_headers=False,  # whoever asks from this machine could name any other address
                 log_config=None,
                 access_log=False,
@@ -42,6 +59,7 @@ class ApiServer(uvicorn.Server):
                 server_header=False,
             )
         )
+        self._tls = tls
 
     def cut(self, client: tuple[str, int]) -> None:
         """Break the connection of a client that takes nothing any more: closing would wait for it."""
@@ -53,6 +71,28 @@ class ApiServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """As uvicorn's, which bounds no handshake."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        loop = asyncio.get_running_loop()
+        # One that never ends its handshake is not counted as a connection: there is no request yet.
+        secured: dict[str, Any] = {}
+        if self._tls is not None:
+            secured = {"ssl": self._tls, "ssl_handshake_timeout": HANDSHAKE_S, "ssl_shutdown_timeout": SHUTDOWN_S}
+        self.servers = [
+            await loop.create_server(self._connection, sock=listener, backlog=BACKLOG, **secured)
+            for listener in sockets or ()
+        ]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
 
 def listening(address: str) -> socket.socket:
@@ -70,3 +110,16 @@ def listening(address: str) -> socket.socket:
             f"api.bind: cannot listen on {address}: {error.strerror}; is another node running, or the address wrong?"
         ) from error
     return listener
+
+
+def allow_files(wanted: int = FILES_WANTED) -> int:
+    """Raise this process's bound on open files, as far as it may by itself; what it is then.
+
+    Systems give a process 1,024 by default, and every connection is a file.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft

@@ -54,6 +54,7 @@ class Component(CommandedListener):
         labels: what it is selected by.
         memory: file in which it remembers the commands that it has done. Without it, a process that starts again has
             forgotten them.
+        ca_file: whose certificates the orchestrator's may be, for `https://` (`framebuffer.trust`).
 
     Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse.
     """
@@ -71,6 +72,7 @@ class Component(CommandedListener):
         depends_on: Sequence[str] = (),
         labels: Mapping[str, str] | None = None,
         memory: Path | None = None,
+        ca_file: str | Path | None = None,
     ) -> None:
         super().__init__(component_id, name=name, token=_demanded(component_id, token, command_token), memory=memory)
         self.groups = tuple(groups)
@@ -87,6 +89,7 @@ class Component(CommandedListener):
             heartbeat=self._beat,
             heartbeat_s=heartbeat_s,
             token=token,
+            ca_file=ca_file,
         )
         # What would be refused with every attempt to register is refused here.
         self._registration(address="http://localhost")

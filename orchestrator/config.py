@@ -5,7 +5,6 @@ What a single value must be stands here and in `orchestrator.config_values`; wha
 Durations are seconds. Secrets are `SecretStr`: no text form of the tree shows them.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 from cluster.settings import ClusterSettings, Member
 from framebuffer.durability import Durability
 from framebuffer.pressure import MARGIN, Thresholds
+from orchestrator.config_api import ApiSettings, OidcSettings, TlsSettings
 from orchestrator.config_audit import AuditSettings
 from orchestrator.config_components import ComponentSettings
 from orchestrator.config_monitoring import MonitoringSettings
@@ -22,7 +22,7 @@ from orchestrator.config_notifications import NotificationSettings
 from orchestrator.config_redis import RedisSettings
 from orchestrator.config_section import Section
 from orchestrator.config_telemetry import TelemetrySettings
-from orchestrator.config_values import checked_address, checked_api_url, checked_id, checked_network, host_and_port
+from orchestrator.config_values import checked_address, checked_api_url, checked_id, host_and_port
 
 __all__ = [
     "ApiSettings",
@@ -34,12 +34,13 @@ __all__ = [
     "NodeMember",
     "NodeSettings",
     "NotificationSettings",
+    "OidcSettings",
     "RedisSettings",
     "TelemetrySettings",
+    "TlsSettings",
     "load_config",
 ]
 
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _thresholds = Thresholds()
 
 
@@ -155,57 +156,6 @@ class ClusterSection(Section):
         # Not a setting here: a connection is given up no sooner than the leader.
         found["connection_timeout_s"] = max(_default("connection_timeout_s"), self.election_max_s)
         return found
-
-
-class ApiSettings(Section):
-    """The HTTP API of this node."""
-
-    bind: str | None = Field(
-        default=None, description="`host:port` to listen on, where that is not the host and port of its `api` URL."
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        description="Bearer token of every request, the same on every node. Beyond loopback at least 32 characters.",
-    )
-    token_file: Path | None = Field(
-        default=None, description="File that holds the token, closed to group and others. Relative as `node.data_dir`."
-    )
-    trusted_proxies: tuple[str, ...] = Field(
-        default=(),
-        max_length=32,
-        description="Addresses or networks (`10.0.0.0/8`) of proxies in front of this node: what they say in "
-        "`X-Forwarded-For` counts as the client's address. Nobody else is believed.",
-    )
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(checked_network(text) for text in value)
-
-    tokens_stale_s: float = Field(
-        default=1.0,
-        gt=0,
-        le=3600,
-        description="A node that has heard no leader for so long refuses every token but `api.token`: one may have "
-        "been revoked meanwhile.",
-    )
-
-    @field_validator("bind")
-    @classmethod
-    def _check_bind(cls, value: str | None) -> str | None:
-        return None if value is None else checked_address(value)
-
-    @field_validator("token")
-    @classmethod
-    def _check_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _VISIBLE_ASCII.fullmatch(value.get_secret_value()):
-            raise ValueError("a token is made of visible ASCII characters: it travels in an HTTP header")
-        return value
-
-    @property
-    def bearer_token(self) -> str | None:
-        """The token in the clear, whether it was given as a value or as a file."""
-        return None if self.token is None else self.token.get_secret_value()
 
 
 class FrameSettings(Section):

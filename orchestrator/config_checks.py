@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -12,7 +13,7 @@ from cluster.settings import SECRET_CHARS_MIN, ClusterSettings, Member, is_loopb
 from orchestrator.config import NodeConfig, RedisSettings
 from orchestrator.config_values import host_and_port
 
-__all__ = ["Broken", "Complaint", "Loc", "complaints", "is_every_interface"]
+__all__ = ["Broken", "Complaint", "Loc", "complaints", "is_every_interface", "warnings"]
 
 Loc = tuple[str | int, ...]
 """Path of a setting in the tree, as pydantic gives it: `("cluster", "members", 0, "raft")`."""
@@ -316,3 +317,13 @@ def _beyond_loopback(config: NodeConfig, broken: Broken) -> Iterator[Complaint]:
         else:
             continue
         yield Complaint((section, name), needed, f"{_MAKE_ONE}; or {section}.{name}_file", insecure=True)
+
+
+def warnings(config: NodeConfig) -> list[str]:
+    """What works and may not be meant so, in words. Shown at the start and in `/v1/cluster`."""
+    places = [config.api.bind or host_and_port(config.member().api)]
+    exposed = next((place for place in places if not is_loopback(place)), None)
+    if config.api.tls is None and exposed is not None and urlsplit(config.member().api).scheme == "http":
+        danger = "tokens and frames can be read on the way"
+        return [f"the API on {exposed} is plain HTTP: {danger}; api.tls gives it a certificate (docs/tls.md)"]
+    return []

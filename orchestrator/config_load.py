@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from orchestrator.config import NodeConfig
+from orchestrator.config_certificates import certificate_complaints
 from orchestrator.config_checks import Loc, complaints
 from orchestrator.config_source import Source, dotted, from_text, read_source
 from orchestrator.errors import ConfigurationInvalid, Problem, RefusedInsecure
@@ -25,6 +26,16 @@ _SECRETS: tuple[tuple[str, str], ...] = (
     ("redis", "password"),
     ("redis", "sentinel_password"),
 )
+_PATHS: tuple[Loc, ...] = (
+    ("node", "data_dir"),
+    ("api", "ca_file"),
+    ("api", "tls", "cert_file"),
+    ("api", "tls", "key_file"),
+    ("api", "tls", "client_ca_file"),
+    ("api", "oidc", "jwks_file"),
+    ("api", "oidc", "ca_file"),
+)
+"""Beside the files of `_SECRETS`: relative to the folder of the file that is read."""
 _SECRET_BYTES_MAX = 64 << 10
 # In place of what is wrong, so that the rest can be checked. Nothing is concluded from these.
 _SOUND: dict[str, dict[str, Any]] = {
@@ -41,9 +52,36 @@ def _sections() -> dict[str, type[BaseModel]]:
     }
 
 
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that an annotation stands for, perhaps beside None. Not the entries of lists."""
+    found = [annotation] if get_origin(annotation) is None else list(get_args(annotation))
+    if get_origin(annotation) in (tuple, list, dict):
+        return None
+    return next((one for one in found if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _fields_of(model: type[BaseModel], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, field in model.model_fields.items():
+        yield (*above, name)
+        if (inner := _model_in(field.annotation)) is not None:
+            yield from _fields_of(inner, (*above, name))
+
+
 _FIELDS: dict[str, Loc] = {
-    f"{section}.{name}": (section, name) for section, model in _sections().items() for name in model.model_fields
+    ".".join(loc): loc for section, model in _sections().items() for loc in _fields_of(model, (section,))
 }
+
+
+def _annotation(loc: Loc) -> Any:
+    """Of a setting in `_FIELDS`."""
+    model: type[BaseModel] | None = _sections()[str(loc[0])]
+    annotation: Any = None
+    for part in loc[1:]:
+        if model is None:  # not in `_FIELDS`
+            return None
+        annotation = model.model_fields[str(part)].annotation
+        model = _model_in(annotation)
+    return annotation
 
 
 def variable_of(field: str) -> str:
@@ -89,20 +127,24 @@ def _by_flag(overrides: Mapping[str, str], problems: list[Problem]) -> Iterator[
 
 def _merge(source: Source, settings: Iterable[tuple[Loc, str, str]]) -> None:
     for loc, text, where in settings:
-        section, name = str(loc[0]), str(loc[1])
         value: Any = text
-        for place in [place for place in source.places if place[:2] == loc]:
+        for place in [place for place in source.places if place[: len(loc)] == loc]:
             del source.places[place]
-        if get_origin(_sections()[section].model_fields[name].annotation) in (tuple, dict):
+        annotation = _annotation(loc)
+        if get_origin(annotation) in (tuple, dict) or _model_in(annotation) is not None:
             inner = from_text(text, loc, where)
             source.problems += inner.problems
             source.places |= inner.places
             value = inner.tree.get("")
         source.places[loc] = where
-        if source.tree.get(section) is None:
-            source.tree[section] = {}
-        if isinstance(source.tree[section], dict):
-            source.tree[section][name] = value
+        tree: Any = source.tree
+        for part in loc[:-1]:
+            if isinstance(tree, dict):
+                if tree.get(part) is None:
+                    tree[part] = {}
+                tree = tree[part]
+        if isinstance(tree, dict):
+            tree[loc[-1]] = value
 
 
 def _meant(word: str, known: Iterable[str], prefix: str = "") -> str:
@@ -130,7 +172,7 @@ class _Loading:
         self._read_secrets()
         config = self._validated()
         secure: list[Problem] = []
-        for complaint in tuple(complaints(config, self._broken)):
+        for complaint in (*complaints(config, self._broken), *certificate_complaints(config, self._broken)):
             problem = Problem(dotted(complaint.loc), complaint.message, complaint.hint, self._where(complaint.loc))
             (secure if complaint.insecure else self._problems).append(problem)
         if self._problems:
@@ -178,9 +220,12 @@ class _Loading:
             if secret is not None:
                 settings[name] = secret
                 self._places.setdefault(loc, str(path))
-        node = self._tree.get("node")
-        if isinstance(node, dict) and node.get("data_dir"):
-            node["data_dir"] = self._absolute(node["data_dir"], ("node", "data_dir")) or node["data_dir"]
+        for place in _PATHS:
+            tree: Any = self._tree
+            for part in place[:-1]:
+                tree = tree.get(part) if isinstance(tree, dict) else None
+            if isinstance(tree, dict) and tree.get(place[-1]):
+                tree[place[-1]] = self._absolute(tree[place[-1]], place) or tree[place[-1]]
 
     def _absolute(self, value: Any, loc: Loc) -> Path | None:
         """None where it is no path: then pydantic says so, or it has been said."""
@@ -274,6 +319,9 @@ class _Loading:
         model: Any = _sections()[str(loc[0])]
         for part in loc[1:-1]:
             if isinstance(part, str) and part in model.model_fields:
+                if (nested := _model_in(model.model_fields[part].annotation)) is not None:
+                    model = nested
+                    continue
                 inner = get_args(model.model_fields[part].annotation)
                 model = inner[1] if get_origin(model.model_fields[part].annotation) is dict else inner[0]
         return _meant(word, model.model_fields) or _meant_elsewhere(word)

@@ -31,6 +31,11 @@ class Section(BaseModel):
         "password_file",
         "sentinel_password_file",
         "data_dir",
+        "cert_file",
+        "key_file",
+        "ca_file",
+        "client_ca_file",
+        "jwks_file",
         mode="before",
         check_fields=False,
     )

@@ -39,6 +39,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── OutcomeUnknown           outcome_unknown      7  504   may have been done; repeat under the same key
     ├── Unreachable              unreachable          8  502   certainly not delivered
     ├── AddressInUse             address_in_use       1  500
+    ├── CertificateUnusable      certificate_unusable 2  500   a certificate, a key, an authority in a file
     ├── MemoryUnreadable     memory_unreadable    1  500   a component's memory of commands: damaged, or in use
     └── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
 """
@@ -93,6 +94,18 @@ class RefusedInsecure(ConfigurationInvalid):
 
     code = "refused_insecure"
     exit_code = 4
+
+
+class CertificateUnusable(OrchestratorError):
+    """`setting`: which of the files it is about, as the settings name them."""
+
+    code = "certificate_unusable"
+    exit_code = 2
+
+    def __init__(self, setting: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.setting = setting
+        self.hint = hint
 
 
 class NotFound(OrchestratorError):

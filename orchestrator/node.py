@@ -31,10 +31,12 @@ from framebuffer.metrics import FrameMetrics
 from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
+from framebuffer.trust import trusting
 from framebuffer.wire import DispatchReport
 from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
-from orchestrator.api_server import ApiServer, listening
+from orchestrator.api_edge import Edge
+from orchestrator.api_server import ApiServer, allow_files, listening
 from orchestrator.audit.trail import DAY_S, Trail
 from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
@@ -58,6 +60,8 @@ from orchestrator.timed_state import TimedState
 log = logging.getLogger(__name__)
 
 RATE_WINDOW_S = 5.0
+FILES_OWN = 512
+"""Beside those of clients: the log, Raft, Redis, and what is asked elsewhere."""
 HAND_OVER_S = 1.0
 """How long a leader that stops looks for a successor. When all nodes stop together there may be none."""
 
@@ -88,7 +92,7 @@ class Node:
         self._duties: Duties | None = None
         self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        tls = httpx.create_ssl_context(trust_env=False)
+        tls = trusting(config.api.ca_file, public_too=True)
         self._http = httpx.AsyncClient(verify=tls, trust_env=False)
         self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
@@ -96,6 +100,7 @@ class Node:
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
         )
         self._rate = Rate(RATE_WINDOW_S)
+        self._edge = Edge(config, self.registry)
         self._tasks: list[asyncio.Task[None]] = []
         self._server: ApiServer | None = None
         self._app: FastAPI | None = None
@@ -228,12 +233,13 @@ class Node:
             listener.close()
             await self.stop()
             raise
-        self._app = build_app(self)
-        self._server = ApiServer(self._app)
+        self._app = build_app(self, self._edge.peers)
+        self._server = self._edge.server(self._app)
         self._app.state.watching.cut = self._server.cut
         self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
+        self._spawn(self._edge.run(), "edge")
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames
@@ -251,6 +257,10 @@ class Node:
             max_attempts=frames.max_attempts,
         )
         await self._redis.start()
+
+    def reload(self) -> None:
+        """Read the files again that may change while a node runs: its certificate."""
+        self._edge.reload()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
@@ -336,6 +346,7 @@ async def _main(config: NodeConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as node:
+        loop.add_signal_handler(signal.SIGHUP, node.reload)
         to_stderr(config.node, epoch=node.leading)
         _collect_less_often()
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
@@ -349,5 +360,12 @@ def run(config: NodeConfig) -> int:
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
     to_stderr(config.node)
+    files = allow_files()
+    if files < config.api.connections_max + FILES_OWN:
+        log.warning(
+            "this process may open %d files: too few for api.connections_max %d; raise its hard limit (LimitNOFILE)",
+            files,
+            config.api.connections_max,
+        )
     uvloop.run(_main(config))
     return 0

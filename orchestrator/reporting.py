@@ -8,10 +8,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from framebuffer.trust import trust_of
 from orchestrator.components import ComponentRegistration
 from orchestrator.errors import OrchestratorError, OutcomeUnknown, from_code
 from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event, HeartbeatPayload, StateChangedPayload
@@ -39,6 +41,7 @@ class Reporter:
         heartbeat: makes a heartbeat's payload.
         heartbeat_s: seconds between heartbeats.
         token: bearer token for the orchestrator's API, if it wants one.
+        ca_file: whose certificates it may have (`framebuffer.trust`).
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Reporter:
         heartbeat: Callable[[], Awaitable[HeartbeatPayload]],
         heartbeat_s: float,
         token: str | None,
+        ca_file: str | Path | None = None,
     ) -> None:
         if not urls:
             raise ValueError("a component needs the URL of at least one node of the orchestrator")
@@ -62,7 +66,8 @@ class Reporter:
         self._heartbeat = heartbeat
         self._heartbeat_s = heartbeat_s
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, headers=headers, trust_env=False)
+        trust = trust_of(ca_file=ca_file)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, headers=headers, verify=trust, trust_env=False)
         self._newest: StateChangedPayload | None = None
         self._changed = asyncio.Event()
         self._delivered = asyncio.Event()

@@ -7,6 +7,8 @@ import msgspec
 
 from cluster.commands import Command, Epoch, Event, Outcome, Position
 from framebuffer import registry as processors
+from orchestrator.access.limits import KINDS as LIMITS_KINDS
+from orchestrator.access.limits import LimitsPolicy
 from orchestrator.access.tokens import KINDS as TOKEN_KINDS
 from orchestrator.access.tokens import TokenRegistry
 from orchestrator.audit.chain import AuditChain, Note
@@ -37,7 +39,7 @@ VERSION = 1
 
 LEVELS: dict[tuple[str, int], int] = {
     (processors.DRAIN, 1): 2,
-    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS, *TOKEN_KINDS)},
+    **{(kind, 1): 3 for kind in (*EXECUTION_KINDS, *ALERT_KINDS, *TOPOLOGY_KINDS, *TOKEN_KINDS, *LIMITS_KINDS)},
     (Declare.kind, Declare.version): 3,
     (SelfReport.kind, 1): 3,
     (Note.kind, 1): 3,
@@ -63,7 +65,7 @@ class _Part(Protocol):
 
 class PlantState:
     """A `cluster.StateMachine` over the registries: components, processors, variables, executions, alerts, topology,
-    access (tokens).
+    access (tokens), limits.
 
     Outcome codes of its own: `unknown_command` (a kind or a version that this release does not know) and
     `invalid_command`; the others are the registries'.
@@ -82,6 +84,7 @@ class PlantState:
         self.alerts = AlertRegistry()
         self.topology = TopologyRegistry()
         self.access = TokenRegistry()
+        self.limits = LimitsPolicy()
         self.audit = AuditChain()
         self.leaderships = Leaderships()
 
@@ -142,6 +145,9 @@ class PlantState:
             if command.kind in TOKEN_KINDS:
                 granted, grants = self.access.apply(command.kind, command.body)
                 return Outcome(granted.value, granted.code, granted.message), [Event(*grant) for grant in grants]
+            if command.kind in LIMITS_KINDS:
+                bounded, bounds = self.limits.apply(command.kind, command.body, position=place)
+                return Outcome(bounded.value, bounded.code, bounded.message), [Event(*each) for each in bounds]
             if command.kind == Noted.kind:
                 ours, led = self.leaderships.apply(command.body, time=command.time)
                 return Outcome(ours.value, ours.code, ours.message), [Event(*each) for each in led]
@@ -182,6 +188,7 @@ class PlantState:
             "alerts": self.alerts,
             "topology": self.topology,
             "access": self.access,
+            "limits": self.limits,
             "audit": self.audit,
             "leaderships": self.leaderships,
         }
@@ -220,6 +227,7 @@ class PlantState:
         self.alerts.adopt(other.alerts)
         self.topology.adopt(other.topology)
         self.access.adopt(other.access)
+        self.limits.adopt(other.limits)
         self.leaderships.rows = other.leaderships.rows
 
 
@@ -243,6 +251,8 @@ def _read(data: bytes) -> PlantState:
             state.topology.restore(tree["topology"])
         if "access" in tree:
             state.access.restore(tree["access"])
+        if "limits" in tree:
+            state.limits.restore(tree["limits"])
         if "leaderships" in tree:
             state.leaderships.restore(tree["leaderships"])
         if "audit" in tree:

@@ -64,6 +64,8 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/whoami", _ALL),
     *_rows("GET", "/v1/rights", _ALL),
     *_rows("POST", "/v1/access/bootstrap", _ADMIN, "cluster"),
+    *_rows("GET", "/v1/access/limits", _VIEW),
+    *_rows("PUT", "/v1/access/limits", _ADMIN),
     *_rows("GET POST", "/v1/tokens", _ADMIN),
     *_rows("GET DELETE", "/v1/tokens/{token_id}", _ADMIN),
     *_rows("POST", "/v1/tokens/{token_id}/rotate", _ADMIN),

@@ -1,17 +1,13 @@
-"""What a request may ask for at all: its target, and how much it says about itself. Pure.
+"""What a request may ask for at all: its target, and how deep its body is. Pure.
 
 Routes, rights and the audit see decoded paths, proxies in front perhaps not: so what could mean two paths is refused,
 not made sense of.
 """
 
 import re
-from collections.abc import Sequence
 
 TARGET_BYTES_MAX = 8 << 10
 """Path and query together."""
-HEADERS_MAX = 100
-HEAD_BYTES_MAX = 32 << 10
-"""All header lines together; the server counts them as they come in."""
 SLASHED = (b"/v1/frames/trace/",)
 """Paths whose last part may hold a slash, and so an encoded one: `camera/number`."""
 
@@ -42,13 +38,6 @@ def target_fault(raw_path: bytes, path: str, query: bytes) -> tuple[str, str] | 
         return "path_invalid", "the path holds a part '.' or '..'; ask for the path itself"
     if _SLASH.search(raw_path) and (b"\\" in raw_path or not raw_path.startswith(SLASHED)):
         return "path_invalid", "the path holds an encoded slash or a backslash"
-    return None
-
-
-def headers_fault(headers: Sequence[tuple[bytes, bytes]]) -> str | None:
-    """What is wrong with the number of headers."""
-    if len(headers) > HEADERS_MAX:
-        return f"{len(headers)} header lines were sent, at most {HEADERS_MAX} are taken"
     return None
 
 

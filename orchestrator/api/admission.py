@@ -1,6 +1,6 @@
 """Whether a request is looked at at all, before anybody asks who sends it.
 
-target and headers ──▶ 400 path_invalid, 414 target_too_long, 431 headers_too_large
+the target ──▶ 400 path_invalid, 414 target_too_long
 the host that was asked for, the page that asks ──▶ 421 host_unknown, 403 cross_site
 who passed it on, and from which address it came first ──▶ facts `client`, `forwarded_by`
 
@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.access.forwarded import PROVEN_HEADERS, Forwarded, key_of, verify
 from orchestrator.access.origins import is_host_of, is_this_host
-from orchestrator.access.targets import headers_fault, target_fault
-from orchestrator.api.answering import member_origins, page_is_ours
+from orchestrator.access.targets import target_fault
+from orchestrator.api.answering import asks_for_nothing, member_origins, page_is_ours
 from orchestrator.api.envelope import LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
@@ -33,7 +33,7 @@ class Admission:
     def __init__(self, app: ASGIApp, node: NodeView) -> None:
         self._app = app
         self._node = node
-        self._open = node.config.api_token() is None
+        self._open = asks_for_nothing(node)
         self._key = key_of(node.config.api_token())
         self._proxies = [ipaddress.ip_network(text) for text in node.config.api.trusted_proxies]
 
@@ -63,8 +63,6 @@ class Admission:
         fault = target_fault(raw, path, scope.get("query_string", b""))
         if fault is not None:
             raise Problem(*fault)
-        if (count := headers_fault(scope["headers"])) is not None:
-            raise Problem("headers_too_large", count)
 
     def _check_page(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")

@@ -39,12 +39,17 @@ def member_origins(node: NodeView) -> set[str]:
     return {origin for url in urls if (origin := origin_of(url))}
 
 
+def asks_for_nothing(node: NodeView) -> bool:
+    """By its settings, whatever tokens were made since: then it is on loopback, and stays as careful as before."""
+    return node.config.api_token() is None and node.config.api.oidc is None
+
+
 def page_is_ours(node: NodeView, headers: Headers) -> bool | None:
     """Whether the page that asks is of this cluster; None where no page does."""
     origin = headers.get("origin")
     if origin is None:
         return None
-    open_to_all = node.config.api_token() is None
+    open_to_all = asks_for_nothing(node)
     return is_ours(origin, headers.get("host", ""), member_origins(node), open_to_all=open_to_all)
 
 

@@ -4,7 +4,9 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
   Envelope              who answers, problem documents, figures by route
     Admission           paths and headers that make no sense, pages of other sites; where the request came from first
       Dashboard         its files, which need no token
+      BadTokens         429 for an address that shows one after the other
       Authorise         401 and 403 before anything else is looked at
+      RateLimits        429 for who asks more than the policy allows
         Intake          the body, bounded; the Idempotency-Key
           OwnBody       what a machine says of itself in the body
             EventDesk           events, before a route is looked for
@@ -14,6 +16,7 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
 """
 
 import importlib.metadata
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +41,7 @@ from orchestrator.api import (
     groups,
     health,
     journal,
+    limits,
     metrics,
     plans,
     playbook_drafts,
@@ -57,6 +61,7 @@ from orchestrator.api.following import Following
 from orchestrator.api.forward import ForwardToLeader, new_link
 from orchestrator.api.gate import Gate
 from orchestrator.api.keys import Keys
+from orchestrator.api.limiting import BadTokens, Limiter, RateLimits
 from orchestrator.api.noting import Notes
 from orchestrator.api.openapi import document
 from orchestrator.api.parameters import known_parameters
@@ -79,11 +84,15 @@ the same one while the first is still being answered with `409 key_in_flight`. E
 """
 
 
-def build_app(node: NodeView) -> FastAPI:
-    """The ASGI application of `node`. Its lifespan closes the connections to the other nodes."""
-    link = new_link()
+def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
+    """The ASGI application of `node`. Its lifespan closes the connections to the other nodes.
+
+    `trust`: whose certificates those may have; the public authorities' without it.
+    """
+    link = new_link(trust)
     listener = events.NodeListener(node)
     gate = Gate(node)
+    limiter = Limiter(node)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -105,8 +114,10 @@ def build_app(node: NodeView) -> FastAPI:
             Middleware(Envelope, node=node, figures=RequestFigures(node.registry)),
             Middleware(Admission, node=node),
             Middleware(Dashboard, node=node),
+            Middleware(BadTokens, limiter=limiter),
             Middleware(Authorise, gate=gate, node_id=node.config.node.id),
-            Middleware(Intake),
+            Middleware(RateLimits, limiter=limiter),
+            Middleware(Intake, body_s=node.config.api.body_timeout_s),
             Middleware(OwnBody),
             Middleware(EventDesk, node=node, listener=listener, link=link),
             Middleware(ForwardToLeader, node=node, link=link),
@@ -124,12 +135,13 @@ def build_app(node: NodeView) -> FastAPI:
     app.state.watching.live = app.state.figures.shown
     app.state.watching.still_valid = gate.still_valid
     app.state.listener = listener
-    app.state.parameters = {}
     app.state.exports = audit.exports()
     app.state.notes = Notes(node, link)
+    app.state.parameters = {}
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)
+    app.include_router(limits.router)
     app.include_router(processors.router)
     app.include_router(processors.router, prefix="/v1")
     app.include_router(cluster.router)

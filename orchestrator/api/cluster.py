@@ -12,6 +12,7 @@ from orchestrator.api.health import epoch_text
 from orchestrator.api.members import Member, rows_of
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
+from orchestrator.config_checks import warnings
 
 router = APIRouter(prefix="/v1/cluster", tags=["cluster"])
 
@@ -40,6 +41,9 @@ class ClusterStatus(BaseModel):
     )
     refused: dict[str, int] = Field(
         description="Connections to the Raft port here that were turned away, by kind.", examples=[{"secret": 2}]
+    )
+    warnings: list[str] = Field(
+        description="What works on this node and may not be meant so, such as an API without TLS.", examples=[[]]
     )
 
 
@@ -84,6 +88,7 @@ def seen_by(node: NodeView) -> ClusterStatus:
         members=rows_of(node),
         refusals=seen.farewells,
         refused=seen.refused,
+        warnings=warnings(node.config),
     )
 
 

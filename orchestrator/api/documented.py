@@ -35,7 +35,8 @@ WRITE = ("no_leader", "queue_full", "outcome_unknown", "body_too_large", "comman
 READ = ("no_leader", "too_stale", "read_timed_out")
 ANY = (
     "unauthorised", "forbidden", "no_leader", "invalid_request", "internal", "path_invalid", "cross_site",
-    "host_unknown", "headers_too_large", "target_too_long",
+    "host_unknown", "headers_too_large", "target_too_long", "unsupported_media_type",
+    "request_timed_out", "too_many_requests",
 )  # fmt: skip
 """Any route may refuse with these, most of them before it is reached."""
 

@@ -3,6 +3,7 @@
 Also what is known of a request before its route: its body, read once and bounded, and its Idempotency-Key.
 """
 
+import asyncio
 import hashlib
 import string
 import time
@@ -14,12 +15,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.core import RESTORE_BYTES_MAX
+from orchestrator.access.targets import JSON_DEPTH_MAX, too_deep
 from orchestrator.api.problems import Problem, problem_of, respond
 from orchestrator.api.view import NodeView
 
 BODY_BYTES_MAX = 1 << 20
 LARGE_BODIES = {"/v1/cluster/restore": RESTORE_BYTES_MAX}
 """Paths that take more than `BODY_BYTES_MAX`."""
+LARGE_BODY_FACTOR = 10
+"""They may take so much longer."""
+TEXT_PREFIX = "/v1/playbooks"
+"""Below it bodies may be YAML."""
 DRAINED_BYTES_MAX = 8 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL_PATHS = frozenset({"/healthz", "/readyz", "/leader", "/metrics"})
@@ -206,10 +212,14 @@ async def _deny(problem: Problem, scope: Scope, receive: Receive, send: Send) ->
 
 
 class Intake:
-    """Reads the body of an unsafe request, bounded, and gives the request a key when it has none."""
+    """Reads the body of an unsafe request, bounded, and gives the request a key when it has none.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `body_s`: how long a client may take to send it; ten times that for what may be large.
+    """
+
+    def __init__(self, app: ASGIApp, body_s: float = 30.0) -> None:
         self._app = app
+        self._body_s = body_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
@@ -219,9 +229,17 @@ class Intake:
         known = facts(scope)
         sent = headers.get(KEY_HEADER)
         known["key"], known["keyed"] = _key(sent), sent is not None
-        body = await _read(headers, receive, LARGE_BODIES.get(scope["path"], BODY_BYTES_MAX))
+        most = LARGE_BODIES.get(scope["path"])
+        within_s = self._body_s if most is None else self._body_s * LARGE_BODY_FACTOR
+        try:
+            async with asyncio.timeout(within_s):
+                body = await _read(headers, receive, most or BODY_BYTES_MAX)
+        except TimeoutError:
+            late = f"the body has to arrive within {within_s:g} s"
+            raise Problem("request_timed_out", late, headers={"Connection": "close"}) from None
         if body is None:  # the client went away before it had sent everything
             return
+        _check_body(scope["path"], headers.get("content-type"), body)
         known["body"] = body
         replayed = False
 
@@ -233,6 +251,26 @@ class Intake:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+def _check_body(path: str, sent: str | None, body: bytes) -> None:
+    """Refuses what is not JSON, by its own word, and JSON that is deeper than anybody's parser should have to go."""
+    if not body or path in LARGE_BODIES:
+        return
+    kind = "" if sent is None else sent.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        if path.startswith(TEXT_PREFIX):
+            return  # YAML too: looked at where it is read
+        raise Problem(
+            "unsupported_media_type",
+            "header.Content-Type: application/json is taken here",
+            headers={"Accept": "application/json"},
+            accepted=["application/json"],
+        )
+    if too_deep(body):
+        reason = f"lists and objects stand more than {JSON_DEPTH_MAX} deep in one another, or are not closed"
+        fault = {"location": "body", "message": reason, "type": "json_depth"}
+        raise Problem("invalid_request", f"body: {reason}", errors=[fault])
 
 
 def _key(sent: str | None) -> str:

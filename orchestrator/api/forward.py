@@ -13,6 +13,8 @@ In mode `active-passive` a follower passes on everything but `LOCAL_PATHS`.
 
 import asyncio
 import json
+import logging
+import ssl
 import time
 import urllib.parse
 from collections.abc import Coroutine
@@ -22,6 +24,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from framebuffer.trust import distrust
 from orchestrator.access.forwarded import key_of, sign
 from orchestrator.api.envelope import FORWARDED_HEADER, KEY_HEADER, LOCAL_PATHS, SAFE_METHODS, facts
 from orchestrator.api.leader_link import Answer, Broken, LeaderLink, NotSent
@@ -60,9 +63,12 @@ _NOT_PASSED_BACK = frozenset(
 )
 
 
-def new_link() -> LeaderLink:
-    """The connections to the other nodes."""
-    return LeaderLink(keep_s=KEEPALIVE_S)
+log = logging.getLogger(__name__)
+
+
+def new_link(trust: ssl.SSLContext | None = None) -> LeaderLink:
+    """The connections to the other nodes. `trust`: whose certificates they may have."""
+    return LeaderLink(keep_s=KEEPALIVE_S, tls=trust)
 
 
 class ForwardToLeader:
@@ -107,9 +113,16 @@ class ForwardToLeader:
                 if answer is not None:
                     return answer
             if time.monotonic() >= deadline:
-                raise Problem("no_leader", "no leader is known or reachable from this node; nothing was changed")
+                raise Problem("no_leader", self._unreached(facts(scope).get("distrust")))
             await asyncio.sleep(POLL_S)
         return None
+
+    @staticmethod
+    def _unreached(distrusted: str | None) -> str:
+        if distrusted is None:
+            return "no leader is known or reachable from this node; nothing was changed"
+        log.warning("requests cannot be passed on to %s", distrusted)
+        return f"the leader cannot be asked by this node; nothing was changed. {distrusted}"
 
     def _other_leader(self) -> str | None:
         leader = self._node.leader_api()
@@ -124,7 +137,9 @@ class ForwardToLeader:
             return RedirectResponse(leader.rstrip("/") + target, status_code=307)
         try:
             answer = await self._exchange(scope, target, leader)
-        except NotSent:
+        except NotSent as error:
+            if reason := distrust(error):
+                facts(scope)["distrust"] = f"{leader}: {reason}"
             return None
         except Broken as error:
             if scope["method"] in SAFE_METHODS:

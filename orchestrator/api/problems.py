@@ -45,6 +45,10 @@ KINDS: dict[str, tuple[int, str]] = {
     "path_invalid": (400, "The path could be understood in two ways"),
     "target_too_long": (414, "Path and query are too long"),
     "headers_too_large": (431, "The headers are too many or too large"),
+    "unsupported_media_type": (415, "A body of this type is not taken here"),
+    "too_many_requests": (429, "Too many requests; some later ones will be taken"),
+    "identity_provider_unavailable": (503, "The keys of the identity provider are not known now"),
+    "too_many_connections": (503, "This node has as many connections as it may"),
     "host_unknown": (421, "This node is not asked under this name"),
     "cross_site": (403, "A page of another site may change nothing"),
     "request_timed_out": (408, "The request did not arrive in time"),
@@ -159,6 +163,8 @@ RETRYABLE = frozenset(
         "component_stopping",
         "key_in_flight",
         "too_many_followers",
+        "too_many_connections",
+        "identity_provider_unavailable",
     }
     | {"read_timed_out", "node_stopped"}
 )

@@ -17,7 +17,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from orchestrator.api.problems import KINDS, MEDIA_TYPE, TYPE_PREFIX
+from orchestrator.api.problems import KINDS, MEDIA_TYPE, RETRY_AFTER_S, RETRYABLE, TYPE_PREFIX
 
 HEAD_BYTES_MAX = 16 * 1024
 HEADERS_MAX = 100
@@ -32,6 +32,8 @@ class _Refused(Exception):
 class BoundedHttp(HttpToolsProtocol):
     """One connection."""
 
+    head_s = HEAD_S
+
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._in_head = True
@@ -43,7 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._overdue = self.loop.call_later(HEAD_S, self._too_slow)
+        self._overdue = self.loop.call_later(self.head_s, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
@@ -71,7 +73,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._unfinished > HEAD_BYTES_MAX:
             self._refuse(*_too_large())
         elif self._overdue is None and self._begun != begun:
-            self._overdue = self.loop.call_later(HEAD_S, self._too_slow)
+            self._overdue = self.loop.call_later(self.head_s, self._too_slow)
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= PIPELINED_MAX:
@@ -117,7 +119,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._overdue = None
         if self._begun and self._in_head:
-            self._refuse("request_timed_out", f"the head of a request has to arrive within {HEAD_S:g} s")
+            self._refuse("request_timed_out", f"the head of a request has to arrive within {self.head_s:g} s")
         elif not self._begun:
             self.transport.close()
 
@@ -147,6 +149,9 @@ def refusal(code: str, detail: str) -> bytes:
     }
     body = json.dumps(document).encode()
     head = f"HTTP/1.1 {status} {http.HTTPStatus(status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+    head += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    if code in RETRYABLE:
+        head += f"Retry-After: {RETRY_AFTER_S}\r\n"
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 

@@ -170,6 +170,10 @@ def _playbook(state: "PlantState", name: str) -> Any:
     return _Text(row.newest.version, hashlib.sha256(text).hexdigest(), len(text), row.newest.who)
 
 
+def _limits(state: "PlantState", _id: str) -> Any:
+    return state.limits.limits
+
+
 _CONTROLS = ("policy.set", "policy.delete", "desired.set", "maintenance.set", "fault.acknowledge")
 _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **{f"component.{verb}": ("components", ("id",), _component) for verb in ("register", "unregister")},
@@ -182,6 +186,7 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...], Row]] = {
     **dict.fromkeys(_CONTROLS, ("policies", ("id", "ids"), _control)),
     **{f"execution.{verb}": ("executions", ("id",), _execution) for verb in ("start", "control")},
     **{f"playbook.{verb}": ("playbooks", ("name",), _playbook) for verb in ("put", "delete")},
+    "limits.put": ("limits", ("id",), _limits),
     **{f"token.{verb}": ("tokens", ("id",), _token) for verb in ("create", "rotate", "revoke")},
     "event.accepted": ("journal", ("entry.source",), _nothing),
     "alert.acknowledge": ("alerts", ("id",), _alert),

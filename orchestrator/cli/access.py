@@ -1,10 +1,11 @@
-"""`triarch access bootstrap|whoami|rights`."""
+"""`triarch access bootstrap|whoami|rights|limits`."""
 
 from pathlib import Path
 
 import click
 
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.limits import limits
 from orchestrator.cli.output import emit, emit_rows, output_option
 from orchestrator.cli.token import ROLES, expires_option, given, key_option
 from orchestrator.cli.token_file import file_option, hand_out, reserved
@@ -15,6 +16,9 @@ COLUMNS = {"METHOD": "method", "PATH": "path", "ROLES": "roles", "OWN": "own", "
 @click.group()
 def access() -> None:
     """Who may do what."""
+
+
+access.add_command(limits)
 
 
 @access.command(

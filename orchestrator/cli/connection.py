@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URLS = "http://127.0.0.1:8101,http://127.0.0.1:8102,http://127.0.0.1:8103"
+CA_VARIABLE = "TRIARCH_CA_FILE"
 _META = "orchestrator.cli.connection"
 
 
@@ -44,7 +45,7 @@ class Credentials:
 def connection_options(command: F) -> F:
     """`--url`, `--context`, `--ca`. A token is never a flag: it would stand in the process list."""
     for option in (
-        click.option("--ca", envvar="TRIARCH_CA", show_envvar=True, metavar="FILE", expose_value=False, is_eager=True,
+        click.option("--ca", envvar=CA_VARIABLE, show_envvar=True, metavar="FILE", expose_value=False, is_eager=True,
                      callback=_ca_given, help="Authorities that are trusted, for https. [default: the system's]"),
         click.option("--context", envvar="TRIARCH_CONTEXT", show_envvar=True, metavar="NAME", expose_value=False,
                      is_eager=True, callback=_context_given, help="Addresses, token and authorities by this name."),
@@ -67,10 +68,21 @@ def credentials() -> Credentials:
     chosen = _chosen()
     entry = _entry(chosen) if chosen.own_urls or chosen.by_flag else None
     token: str | Path | None = os.environ.get("TRIARCH_TOKEN") or None
+    shown = _certificate()
     if entry is None:
-        return Credentials(token, chosen.ca or None)
+        return Credentials(token, chosen.ca or os.environ.get(CA_VARIABLE) or None, shown)
     ca, certificate = entry.trusted()
-    return Credentials(token or entry.source(chosen.context), chosen.ca or ca, certificate)
+    return Credentials(token or entry.source(chosen.context), chosen.ca or ca, shown or certificate)
+
+
+def _certificate() -> tuple[str, str] | None:
+    """The certificate that is shown, and its key, of the environment. Failure where only one of them is named."""
+    from orchestrator.cli.output import Failure
+
+    certificate, key = (os.environ.get(f"TRIARCH_{name}_FILE") or "" for name in ("CERT", "KEY"))
+    if bool(certificate) != bool(key):
+        raise Failure("trust_unusable", "TRIARCH_CERT_FILE and TRIARCH_KEY_FILE belong together; one is not set")
+    return (certificate, key) if certificate else None
 
 
 def of_a_machine(urls: str | None) -> tuple[str, str | None]:

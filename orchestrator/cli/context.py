@@ -6,7 +6,7 @@ from typing import Any
 import click
 import msgspec
 
-from orchestrator.cli.connection import DEFAULT_URLS, context_name
+from orchestrator.cli.connection import CA_VARIABLE, DEFAULT_URLS, context_name
 from orchestrator.cli.contexts import Entry, changing, load
 from orchestrator.cli.http import Api, addresses
 from orchestrator.cli.output import Failure, emit, emit_rows, note, output_option
@@ -116,7 +116,7 @@ def delete(name: str) -> None:
               help="Keep it there. [default: the context in use, or `default`]")  # fmt: skip
 @click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, metavar="URL,…",
               help="Addresses of the nodes. [default: those of the context, or of `triarch dev`]")  # fmt: skip
-@click.option("--ca", envvar="TRIARCH_CA", show_envvar=True, metavar="FILE", help="Authorities that are trusted.")
+@click.option("--ca", envvar=CA_VARIABLE, show_envvar=True, metavar="FILE", help="Authorities that are trusted.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
               metavar="SECONDS", help="How long the answer may take.")  # fmt: skip
 @output_option

@@ -28,7 +28,9 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "client_invalid", "context_invalid", "telemetry_invalid", "invalid_router"),
+    Exit.USAGE: (
+        *("usage", "client_invalid", "context_invalid", "telemetry_invalid", "invalid_router", "trust_unusable"),
+    ),
     Exit.NOT_FOUND: (
         "context_unknown",
         "processor_unknown",
@@ -53,6 +55,8 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("playbooks_full", "inputs_invalid", "execution_skipped", "executions_full", "execution_ended"),
         *("execution_not_ended", "execution_succeeded", "execution_not_running", "execution_not_paused"),
         *("step_not_waiting", "too_many_signals"),
+        *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site"),
+        *("unsupported_media_type", "too_many_requests", "too_many_connections", "identity_provider_unavailable"),
         *("alert_resolved", "too_many_silences", "too_many_alert_rules"),
         *("path_invalid", "target_too_long", "headers_too_large", "host_unknown", "cross_site"),
         *("token_over", "too_many_tokens", "last_admin", "already_bootstrapped"),

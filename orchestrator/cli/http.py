@@ -39,6 +39,20 @@ def addresses(urls: str) -> tuple[str, ...]:
         raise click.BadParameter(error.message, param_hint="--url") from None
 
 
+def trusted() -> dict[str, Any]:
+    """For `Client`: whose certificates count, and which one is shown."""
+    given = credentials()
+    return {"ca": given.ca, "certificate": given.certificate}
+
+
+def trust(url: str, given: Mapping[str, Any]) -> Any:
+    """What `trusted` gave, for a single request to `url`."""
+    from orchestrator.client.tls import context_of
+
+    with failures():
+        return context_of([url], **given)
+
+
 class Api:
     """Asks the nodes. Every failure is a `Failure` whose code the exit code follows from.
 

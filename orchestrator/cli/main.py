@@ -19,7 +19,7 @@ Environment:
   TRIARCH_CONTEXT    addresses and token by name (triarch context)
   TRIARCH_URL        addresses of the API, comma separated
   TRIARCH_TOKEN      the API's token
-  TRIARCH_CA         authorities that are trusted, a file
+  TRIARCH_CA_FILE    authorities that are trusted (TRIARCH_CERT_FILE, TRIARCH_KEY_FILE: what is shown)
   TRIARCH_REDIS_URL  where `triarch frames` finds Redis
   NO_COLOR           no colours
 

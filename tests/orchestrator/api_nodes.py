@@ -1,5 +1,6 @@
 """Real nodes for tests of what they serve: one or three in this process, over one real Redis server."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -72,11 +73,12 @@ def settings(
     at: int, ports: Sequence[tuple[int, int]], directory: Path, redis_port: int, **extra: dict[str, Any]
 ) -> dict[str, Any]:
     """The settings of node `at` as YAML holds them. `ports` has (raft, api) of each node."""
+    scheme = "https" if "tls" in extra.get("api", {}) else "http"
     tree: dict[str, Any] = {
         "node": {"id": f"n{at + 1}", "data_dir": str(directory / f"n{at + 1}")},
         "cluster": {
             "members": [
-                {"id": f"n{k + 1}", "raft": f"127.0.0.1:{raft}", "api": f"http://127.0.0.1:{api}"}
+                {"id": f"n{k + 1}", "raft": f"127.0.0.1:{raft}", "api": f"{scheme}://127.0.0.1:{api}"}
                 for k, (raft, api) in enumerate(ports)
             ],
             **PATIENT,
@@ -136,11 +138,13 @@ async def serving(
     *,
     token: str | None = None,
     rewrite: Callable[[int, dict[str, Any]], None] | None = None,
+    verify: ssl.SSLContext | bool = True,
     **extra: Any,
 ) -> AsyncIterator[Nodes]:
     """`count` nodes that serve on ports of their own. With `token`, the clients send it.
 
-    `rewrite` may change the settings of each node before it starts.
+    `rewrite` may change the settings of each node before it starts. `verify`: whom the clients trust, where the nodes
+    have certificates (`api.tls`).
     """
     ports = [(free_port(), free_port()) for _ in range(count)]
     if token is not None:
@@ -149,14 +153,20 @@ async def serving(
     async with AsyncExitStack() as all_of_it:
         redis = await all_of_it.enter_async_context(EmbeddedServer(directory / "redis", free_port()))
         found = Nodes([], [], redis)
-        for at, (_, api) in enumerate(ports):
+        for at in range(count):
             stack = AsyncExitStack()
             all_of_it.push_async_callback(stack.aclose)
             tree = settings(at, ports, directory, redis.port, **extra)
             if rewrite is not None:
                 rewrite(at, tree)
             found.nodes.append(await stack.enter_async_context(running(configured(tree, directory))))
-            client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{api}", headers=headers, timeout=10, trust_env=False)
+            client = httpx.AsyncClient(
+                base_url=tree["cluster"]["members"][at]["api"],
+                headers=headers,
+                timeout=10,
+                trust_env=False,
+                verify=verify,
+            )
             found.clients.append(await all_of_it.enter_async_context(client))
             found.stacks.append(stack)
         await found.leader()

@@ -158,8 +158,8 @@ def test_flags_before_the_environment_before_the_context(home: Path) -> None:
     assert asked("--context", "one", TRIARCH_CONTEXT="two") == one
     assert "SECOND" in asked("--context", "two")["said"]
     assert asked("--context", "nobody")["exit"] == Exit.NOT_FOUND
-    assert asked(TRIARCH_TOKEN="own", TRIARCH_CA="/own.pem") == {**one, "token": "own", "ca": "/own.pem"}
-    assert asked("--ca", "/flag.pem", TRIARCH_CA="/own.pem")["ca"] == "/flag.pem"
+    assert asked(TRIARCH_TOKEN="own", TRIARCH_CA_FILE="/own.pem") == {**one, "token": "own", "ca": "/own.pem"}
+    assert asked("--ca", "/flag.pem", TRIARCH_CA_FILE="/own.pem")["ca"] == "/flag.pem"
     # The token of a context is not for other addresses, but where the flag says so.
     elsewhere = {"urls": "http://else:1", "token": None, "ca": None}
     assert asked("--url", "http://else:1") == elsewhere

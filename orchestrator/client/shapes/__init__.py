@@ -1,6 +1,6 @@
 """Shapes of what nodes answer. Generated from the API by `make docs`; not edited by hand."""
 
-from orchestrator.client.shapes.access import RightShown, Token, TokenMade, Whoami
+from orchestrator.client.shapes.access import LimitsShown, RightShown, Token, TokenMade, Whoami
 from orchestrator.client.shapes.alerts import (
     Alert,
     AlertAcknowledgement,
@@ -93,6 +93,7 @@ __all__ = [
     "Latency",
     "Leads",
     "Led",
+    "LimitsShown",
     "Listener",
     "Maintenance",
     "Member",

@@ -3,6 +3,23 @@
 import msgspec
 
 
+class LimitsShown(msgspec.Struct, frozen=True, kw_only=True):
+    """`revision` is the ETag; 0: the defaults."""
+
+    enabled: bool | None = None
+    token_per_second: float | None = None
+    """In the long run, by one token."""
+    token_burst: int | None = None
+    """At once, by one token."""
+    address_per_second: float | None = None
+    """In the long run, from one address, or from one /64 of IPv6."""
+    address_burst: int | None = None
+    """At once, from one address."""
+    failures_per_minute: int | None = None
+    """Refused tokens from one address, before it is not listened to."""
+    revision: int
+
+
 class RightShown(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the decision table."""
 

@@ -45,6 +45,8 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Members that refuse this node, and why: it lost its disk, or was removed."""
     refused: dict[str, int]
     """Connections to the Raft port here that were turned away, by kind."""
+    warnings: list[str]
+    """What works on this node and may not be meant so, such as an API without TLS."""
 
 
 class Led(msgspec.Struct, frozen=True, kw_only=True):
