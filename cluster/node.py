@@ -182,6 +182,11 @@ class Cluster(Operations):
         met = [view.met[each].level if each in view.met else 1 for each in others]
         return min([self._levels.level, *met])
 
+    def fresh_s(self) -> float | None:
+        """`Status.fresh_s` alone, for whoever asks with every request."""
+        fresh_at = self._view().fresh_at
+        return None if fresh_at is None or not self._running else now() - fresh_at
+
     def request_of(self, key: str) -> str | None:
         """The request to which a command's key belongs as of what is applied here; None where it is free."""
         return self._replica.request_of(key)

@@ -89,7 +89,12 @@ class PlantState:
         self.leaderships = Leaderships()
 
     def level_of(self, kind: str, version: int) -> int:
-        """From which level on a command is known. See `cluster.Levelled`."""
+        """From which level on a command is known. See `cluster.Levelled`.
+
+        A note is never held back once anything was entered: every member knew the audit then.
+        """
+        if kind == Note.kind and not self.audit.untouched:
+            return 1
         return LEVELS.get((kind, version), 1)
 
     def led(self, node_id: str, epoch: Epoch) -> None:  # noqa: ARG002
@@ -194,12 +199,13 @@ class PlantState:
 
     def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
         """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it. Who
-        led is a fact of this cluster, too.
+        led is a fact of this cluster, too, and a token that was revoked since stays so.
 
         See `cluster.Replaceable`.
         """
         other = _read(data)
         led = self.leaderships.rows  # what has happened here has happened
+        other.access.keep(self.access)
         self._adopt(other)
         self.leaderships.rows = led
         if command.actor is None and self.audit.untouched:

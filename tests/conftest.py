@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support import eventually_sync, lasting_children, port_range
 # A developer's own settings must not reach a node or a command under test.
 for name in [name for name in os.environ if name.startswith("TRIARCH_") and name != "TRIARCH_SCREENSHOTS"]:
     del os.environ[name]
+os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "triarch-tests-config")
 
 # How long an example takes is the machine's affair. With CI set, Hypothesis has a profile of its own for that.
 if "CI" not in os.environ:

@@ -20,8 +20,7 @@ INTRODUCTION = """# The HTTP API
 <!-- Written by tools/api_reference.py from the OpenAPI document; `make docs` writes it anew. Do not edit. -->
 
 `GET /openapi.json` of any node has all of this for programs: parameters, bodies, every answer with its headers,
-every refusal with its codes, and an example of each. `GET /docs` of any node shows it to people, without
-anything from elsewhere.
+every refusal with its codes, and an example of each.
 
 ```sh
 curl -s -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8101/v1/components/press-1

@@ -65,7 +65,7 @@ class Session {
 
   private async enter(text: string | null, kept: boolean, strict = false): Promise<void> {
     try {
-      this.who = await get<Who>("/v1/whoami", undefined, { token: text });
+      this.who = await get<Who>("/v1/whoami", { consistency: "stale" }, { token: text });
     } catch (error) {
       if (strict) throw error;
       const refused = error instanceof Problem && error.status === 401;
@@ -78,7 +78,7 @@ class Session {
       return;
     }
     keepToken(text);
-    const rows = await get<Right[]>("/v1/rights");
+    const rows = await get<Right[]>("/v1/rights", { consistency: "stale" });
     this.rights = new Map(rows.map((row) => [name(row.method, row.path), row.roles]));
     this.state = "signed-in";
     this.refusal = "";

@@ -60,8 +60,6 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/control/status", _VIEW),
     *_rows("GET", "/metrics", _VIEW),
     *_rows("GET", "/openapi.json", _VIEW),
-    *_rows("GET", "/docs", _VIEW),
-    *_rows("GET", "/docs/oauth2-redirect", _VIEW),
     # Who may do what.
     *_rows("GET", "/v1/whoami", _ALL),
     *_rows("GET", "/v1/rights", _ALL),

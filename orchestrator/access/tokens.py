@@ -185,6 +185,18 @@ class TokenRegistry:
         """Become what `other` is."""
         self.rows, self.enforced, self.components = other.rows, other.enforced, other.components
 
+    def keep(self, held: "TokenRegistry") -> None:
+        """These come from a backup, into a cluster that has `held`: what that says of a token holds.
+
+        So a token that was revoked since the backup is not taken again, and one that was made since goes on. Others of
+        the backup come back, as far as there is room.
+        """
+        room = TOKENS_MAX - len(held.rows)
+        back = sorted((row for row in self.rows.values() if row.id not in held.rows), key=lambda row: -row.created)
+        self.rows = {**{row.id: row for row in back[: max(0, room)]}, **held.rows}
+        self.enforced = self.enforced or held.enforced
+        self.components = frozenset(sorted(self.components | held.components)[:COMPONENTS_MAX])
+
     def apply(self, kind: str, body: bytes) -> Applied:
         """Apply one command; `body` is its msgpack. A refusal has a code and changes nothing."""
         try:

@@ -20,7 +20,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -64,6 +64,7 @@ from orchestrator.api.keys import Keys
 from orchestrator.api.limiting import BadTokens, Limiter, RateLimits
 from orchestrator.api.noting import Notes
 from orchestrator.api.openapi import document
+from orchestrator.api.parameters import known_parameters
 from orchestrator.api.playbook_texts import Shelf
 from orchestrator.api.problems import problem_of, respond
 from orchestrator.api.quick import QuickReads
@@ -102,9 +103,10 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
         title="Triarch",
         version=_version(),
         description=DESCRIPTION,
-        docs_url="/docs",
+        docs_url=None,  # the page that FastAPI has comes from elsewhere; docs/api.md is ours
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(known_parameters)],
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         middleware=[
@@ -135,6 +137,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.state.listener = listener
     app.state.exports = audit.exports()
     app.state.notes = Notes(node, link)
+    app.state.parameters = {}
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(access.router)

@@ -29,8 +29,8 @@ class Restored(BaseModel):
 @router.get("/snapshot", summary="Save the state", response_class=Response, responses=problems(*READ, also=FILE))
 async def snapshot(ask: Ask, read: Read) -> Response:
     """The leader's state, checksummed; with `consistency=stale` that of the node that is asked."""
-    index = await read(lambda _: ask.node.cluster.status().applied_index)
     async with ask.noted("cluster.snapshot", "cluster", "") as told:
+        index = await read(lambda _: ask.node.cluster.status().applied_index)
         data = await ask.node.cluster.snapshot()
         told.members.update(index=index, bytes=len(data))
     headers = {"Content-Disposition": f'attachment; filename="triarch-{index}.snapshot"', INDEX_HEADER: str(index)}

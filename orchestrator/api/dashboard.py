@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from orchestrator.api.answering import member_origins
 from orchestrator.api.view import NodeView
 
 PAGE = "/"
@@ -61,20 +61,12 @@ def _file(name: str, body: bytes) -> File:
     return File(body, packed, media_type, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
-def policy(apis: Iterable[str]) -> str:
-    """The content security policy of the page. `apis`: addresses of the members' APIs, which it may ask, too.
-
-    Addresses come from the configuration and from who may add members; only what is an origin gets in.
-    """
+def policy(origins: Iterable[str]) -> str:
+    """The content security policy of the page. `origins`: of the members' APIs, which it may ask, too."""
     asked = ["'self'"]
-    for api in apis:
-        url = urlsplit(api)
-        if url.scheme not in ("http", "https") or not url.hostname or set(url.netloc) & set(" ;,'\"@"):
-            continue
-        for scheme in (url.scheme, {"http": "ws", "https": "wss"}[url.scheme]):
-            origin = f"{scheme}://{url.netloc}"
-            if origin not in asked:
-                asked.append(origin)
+    for origin in sorted(origins):
+        scheme, _, place = origin.partition("://")
+        asked += [origin, f"{'wss' if scheme == 'https' else 'ws'}://{place}"]
     return "; ".join(
         (
             "default-src 'none'",
@@ -109,14 +101,11 @@ class Dashboard:
     def _answer(self, path: str, file: File, asked: Headers) -> Response:
         headers = {
             "ETag": file.etag,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
             "Vary": "Accept-Encoding",
             "Cache-Control": "no-cache",
         }
         if path == PAGE:
-            headers["Content-Security-Policy"] = policy(self._apis())
-            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Content-Security-Policy"] = policy(member_origins(self._node))
         else:
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
         if file.etag in asked.get("if-none-match", ""):
@@ -126,7 +115,3 @@ class Dashboard:
             body = file.packed
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers, media_type=file.media_type)
-
-    def _apis(self) -> list[str]:
-        apis = (self._node.api_of(member.id) for member in self._node.cluster.members())
-        return [api for api in apis if api]

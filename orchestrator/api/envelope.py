@@ -192,7 +192,7 @@ class Envelope:
         epoch = self._node.epoch()
         if epoch is not None:
             headers[EPOCH_HEADER] = str(epoch)
-        headers[INDEX_HEADER] = str(status.applied_index)
+        headers.setdefault(INDEX_HEADER, str(status.applied_index))  # a snapshot has its own
         key = facts(scope).get("key")
         if key is not None:
             headers[KEY_HEADER] = key

@@ -32,7 +32,7 @@ from orchestrator.api.problems import MEDIA_TYPE, Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 
 OWN_READS = frozenset(
-    {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json", "/docs"}
+    {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
     | {"/event", "/v1/whoami", "/v1/rights", "/v1/audit/export"}
 )
@@ -93,7 +93,7 @@ class ForwardToLeader:
             return False
         if scope["method"] in SAFE_METHODS and (path.endswith(FOLLOW_SUFFIX) or path in WATCH_PATHS):
             return False
-        if scope["method"] not in SAFE_METHODS:
+        if scope["method"] not in SAFE_METHODS and path not in OWN_WRITES:
             return True
         if self._node.config.cluster.mode == "active-passive":
             return True

@@ -128,7 +128,7 @@ class Gate:
         return Principal("token", row.id, row.role, row.name, row.subject, until, generation)
 
     def _check_fresh(self) -> None:
-        age = self._node.cluster.status().fresh_s
+        age = self._node.cluster.fresh_s()
         if age is None or age > self._node.config.api.tokens_stale_s:
             since = "since it started" if age is None else f"for {age:.1f} s"
             detail = f"this node is not in touch with a leader {since}: it cannot know whether the token still holds"

@@ -13,7 +13,7 @@ from orchestrator.access.principal import Role
 from orchestrator.access.rights import RIGHTS
 from orchestrator.api.documented import SCHEMA, ProblemDocument, example_of
 from orchestrator.api.envelope import LOCAL_PATHS
-from orchestrator.api.forward import answered_anywhere
+from orchestrator.api.forward import OWN_WRITES, answered_anywhere
 from orchestrator.api.problems import KINDS, MEDIA_TYPE, RETRY_AFTER_S
 from orchestrator.api.security import OPEN_PATHS
 from orchestrator.api.synthesis import Synthesis
@@ -195,7 +195,8 @@ def _complete(method: str, path: str, operation: Json, synthesis: Synthesis) -> 
         operation["security"] = []
         responses.pop("401", None)
         responses.pop("403", None)
-    if path not in LOCAL_PATHS and not (method == "get" and answered_anywhere(path)):
+    anywhere = path in LOCAL_PATHS or path in OWN_WRITES or (method == "get" and answered_anywhere(path))
+    if not anywhere:
         parameters.append(REDIRECT_PARAMETER)
         responses.setdefault("307", {"description": "With `?redirect`, from a follower: the leader's address."})
     for content in operation.get("requestBody", {}).get("content", {}).values():

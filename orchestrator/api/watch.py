@@ -17,7 +17,7 @@ from orchestrator.api.executions import LastEventId
 from orchestrator.api.problems import Problem
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
-from orchestrator.api.watch_stream import PROTOCOL, EventStream, speak
+from orchestrator.api.watch_stream import MEDIA_TYPE, PROTOCOL, EventStream, speak
 from orchestrator.watching.subjects import FIGURES, SUBJECTS, USUAL
 
 router = APIRouter(prefix="/v1", tags=["watch"])
@@ -174,6 +174,8 @@ async def watch(
     """
     principal = principal_of(request)
     wanted = chosen(subjects, principal)
+    if facts(request.scope).get("method") == "HEAD":
+        return Response(media_type=MEDIA_TYPE)  # what has no body cannot go on either
     hub: Hub = request.app.state.watching
     watcher = await hub.join(wanted, _index(after, last_event_id), principal, request.scope.get("client"))
     return EventStream(hub, watcher)

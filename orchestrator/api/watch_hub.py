@@ -13,6 +13,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from prometheus_client import Counter, Gauge
+
 from cluster import Change, Compacted
 from orchestrator.access.principal import Principal
 from orchestrator.api.problems import Problem
@@ -52,6 +54,13 @@ class Hub:
     def __init__(self, node: NodeView, rows: Rows) -> None:
         self._node = node
         self.rows = rows
+        watchers = Gauge("triarch_watchers", "Streams of /v1/watch by way of this node.", registry=node.registry)
+        watchers.set_function(lambda: float(self._count))
+        self._lost = Counter(
+            "triarch_watch_lost", "Streams of /v1/watch that this node ended.", ["reason"], registry=node.registry
+        )
+        for reason in sorted(TOLD):
+            self._lost.labels(reason)
         self.cut: Callable[[Address], None] | None = None
         """Breaks a client's connection. Set by whoever has the server."""
         self.still_valid: Callable[[Principal], bool] = lambda _principal: True
@@ -176,6 +185,7 @@ class Hub:
                 yield batch
             elif watcher.ended:
                 if watcher.ended in TOLD:
+                    self._lost.labels(watcher.ended).inc()
                     data = {"reason": watcher.ended, "index": told, "snapshot": SNAPSHOT_PATH}
                     yield [message("lost", data)]
                 return

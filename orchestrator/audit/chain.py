@@ -6,6 +6,7 @@ flood the chain nor empty it.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -67,6 +68,8 @@ class AuditChain:
         """of the leadership under which commands are applied now; it comes with the claims, not with snapshots"""
         self._minute = 0
         self._refusals = 0
+        self._sizes: deque[int] = deque()
+        """of the entries' texts, in their order"""
         self._bytes = 0
 
     @property
@@ -103,7 +106,8 @@ class AuditChain:
         self.left_out = msgspec.convert(data["left_out"], int)
         self._minute = msgspec.convert(data["minute"], int)
         self._refusals = msgspec.convert(data["refusals"], int)
-        self._bytes = sum(len(text_of(entry)) for entry in self.entries)
+        self._sizes = deque(len(text_of(entry)) for entry in self.entries)
+        self._bytes = sum(self._sizes)
 
     def adopt(self, other: "AuditChain") -> None:
         """Become what `other` is, but for the epoch."""
@@ -143,11 +147,12 @@ class AuditChain:
             after=bounded(after),
         )
         self.number, self.hash = entry.number, entry.hash
-        self._bytes += len(text_of(entry))
+        self._sizes.append(len(text_of(entry)))
+        self._bytes += self._sizes[-1]
         entries = (*self.entries, entry)
         gone = 0
         while len(entries) - gone > ENTRIES_MAX or self._bytes > BYTES_MAX:
-            self._bytes -= len(text_of(entries[gone]))
+            self._bytes -= self._sizes.popleft()
             gone += 1
         self.entries = entries[gone:] if gone else entries
         return entry

@@ -199,7 +199,7 @@ def _of_cluster(api: Api, after: int) -> "Iterator[Line]":
         data, headers = api.download(f"/v1/audit/export?after={after}&limit={LINES_AT_ONCE}")
         found = data.splitlines()
         for text in found:
-            yield f"{headers.get('X-Triarch-Node', 'the cluster')}: behind entry {after}", text
+            yield f"{headers.get('x-triarch-node', 'the cluster')}: behind entry {after}", text
             try:
                 line = msgspec.json.decode(text)
                 after = line["number"] if "number" in line else line["gap"]["next"] - 1

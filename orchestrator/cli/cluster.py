@@ -2,14 +2,14 @@
 
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import click
 
 from orchestrator.cli.exits import Exit
-from orchestrator.cli.http import Api, api_options, trust
+from orchestrator.cli.http import Api, api_options, trust, trusted
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
 from orchestrator.cli.recover import recover
 from orchestrator.cli.snapshot import snapshot
@@ -193,11 +193,12 @@ def _probed(members: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each member with what it says itself; a node that does not answer is shown as such, whatever others think."""
     if not members:
         return []
+    given = trusted()  # now: the threads know nothing of this command's options
     with ThreadPoolExecutor(max_workers=len(members)) as pool:
-        return list(pool.map(_probe, members))
+        return list(pool.map(lambda member: _probe(member, given), members))
 
 
-def _probe(member: dict[str, Any]) -> dict[str, Any]:
+def _probe(member: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     import httpx
 
     row: dict[str, Any] = {"id": member["id"], "role": "unknown", "ready": False}
@@ -205,7 +206,7 @@ def _probe(member: dict[str, Any]) -> dict[str, Any]:
     try:
         # No token goes there: the address comes from an answer, and /readyz is open.
         url = member["api"].rstrip("/") + "/readyz"
-        answer = httpx.get(url, timeout=PROBE_S, trust_env=False, verify=trust(url))
+        answer = httpx.get(url, timeout=PROBE_S, trust_env=False, verify=trust(url, given))
         said = answer.json()
         if said["node"] != member["id"]:
             return {**row, "reason": f"{said['node']} answers at this address"}

@@ -1,6 +1,5 @@
 """`triarch completion SHELL`, and what it offers beyond names of commands: ids that the plant knows."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,11 +63,12 @@ def offer(command: click.Command, noun: str = "") -> None:
 
 def _completing(path: str, member: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     def complete(ctx: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-        from orchestrator.cli.http import DEFAULT_URLS, Api
+        from orchestrator.cli.connection import urls_now
+        from orchestrator.cli.http import Api
         from orchestrator.cli.output import Failure
 
         try:
-            with Api.of(str(ctx.params.get("urls") or os.environ.get("TRIARCH_URL") or DEFAULT_URLS), ASK_S) as api:
+            with Api.of(ctx.params.get("urls") or urls_now(), ASK_S) as api:
                 found = api.get(path)
         except (Failure, click.UsageError):
             return []  # nothing can be said in the middle of somebody's line

@@ -28,8 +28,11 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("disk_failed", "library_mismatch", "state_machine_failed", "entry_unreadable", "log_diverged"),
         *("server_missing", "server_failed", "node_failed", "telemetry_missing"),
     ),
-    Exit.USAGE: ("usage", "client_invalid", "telemetry_invalid", "invalid_router", "trust_unusable"),
+    Exit.USAGE: (
+        *("usage", "client_invalid", "context_invalid", "telemetry_invalid", "invalid_router", "trust_unusable"),
+    ),
     Exit.NOT_FOUND: (
+        "context_unknown",
         "processor_unknown",
         "member_unknown",
         "variable_unknown",
@@ -41,6 +44,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
         *("metric_unknown", "alert_unknown", "silence_unknown", "alert_rule_unknown", "policy_unknown"),
     ),
     Exit.REFUSED: (
+        "context_exposed",
         *("invalid_request", "method_not_allowed", "body_too_large", "command_too_large", "queue_full", "too_stale"),
         *("fenced", "registry_full", "transfer_failed", "unknown_command", "too_many_variables", "variables_full"),
         *("member_change_refused", "kind_unsupported", "restore_refused", "restore_too_large", "data_dir_exposed"),

@@ -1,11 +1,11 @@
 """Following server-sent events from the command line: the streams of `orchestrator.client`, with notes for people."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cli.http import addresses, failures, trusted
+from orchestrator.cli.connection import credentials
+from orchestrator.cli.http import addresses, failures
 from orchestrator.cli.output import note
 
 FIRST_PATIENCE_S = 3.0
@@ -35,7 +35,7 @@ class Follower:
         self._urls = addresses(urls)
         self._path = path
         self._params = dict(params or {})
-        self._token = os.environ.get("TRIARCH_TOKEN") or None
+        self._as = credentials()
         self._place = Place(last)
 
     @property
@@ -50,7 +50,10 @@ class Follower:
 
         stream = Stream(path=self._path, query=self._params, ends=lambda event: ended(event.kind, event.data))
         course = Course(first_patience_s=FIRST_PATIENCE_S, until=until, told=note)
-        with failures(), Client(self._urls, token=self._token, **trusted()) as client:
+        with (
+            failures(),
+            Client(self._urls, token=self._as.token, ca=self._as.ca, certificate=self._as.certificate) as client,
+        ):
             while True:
                 try:
                     for event in client.iterate(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from orchestrator.cli.connection import connection_options, credentials
 from orchestrator.cli.output import Failure
 
 if TYPE_CHECKING:
@@ -13,21 +15,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_URLS = "http://127.0.0.1:8101,http://127.0.0.1:8102,http://127.0.0.1:8103"
 PATIENCE_S = 5.0
 """How long a node may say nothing to a read before the next one is asked; more where `--timeout` leaves more."""
 
 
 def api_options(command: F) -> F:
-    """`--url` and `--timeout`. The token comes from the environment alone: a flag would stand in the process list."""
-    for option in (
-        click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
-                     metavar="SECONDS", help="How long an answer may take, over all nodes."),
-        click.option("--url", "urls", envvar="TRIARCH_URL", show_envvar=True, default=DEFAULT_URLS, metavar="URL,…",
-                     help="Addresses of the nodes; the first that answers is used. [default: those of `triarch dev`]"),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    """`--timeout`, and the options that say where to ask (`connection`)."""
+    timeout = click.option(
+        "--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=20.0, show_default=True,
+        metavar="SECONDS", help="How long an answer may take, over all nodes.",
+    )  # fmt: skip
+    return connection_options(timeout(command))
 
 
 def addresses(urls: str) -> tuple[str, ...]:
@@ -42,21 +40,17 @@ def addresses(urls: str) -> tuple[str, ...]:
 
 
 def trusted() -> dict[str, Any]:
-    """For `Client`: whose certificates count (TRIARCH_CA_FILE), what is shown (TRIARCH_CERT_FILE, _KEY_FILE)."""
-    import os
-
-    given = [os.environ.get(f"TRIARCH_{name}_FILE") or None for name in ("CA", "CERT", "KEY")]
-    if (given[1] is None) != (given[2] is None):
-        raise Failure("trust_unusable", "TRIARCH_CERT_FILE and TRIARCH_KEY_FILE belong together; one is not set")
-    return {"ca": given[0], "certificate": None if given[1] is None else (given[1], given[2])}
+    """For `Client`: whose certificates count, and which one is shown."""
+    given = credentials()
+    return {"ca": given.ca, "certificate": given.certificate}
 
 
-def trust(url: str) -> Any:
-    """The same for a single request to `url`."""
+def trust(url: str, given: Mapping[str, Any]) -> Any:
+    """What `trusted` gave, for a single request to `url`."""
     from orchestrator.client.tls import context_of
 
     with failures():
-        return context_of([url], **trusted())
+        return context_of([url], **given)
 
 
 class Api:
@@ -66,21 +60,28 @@ class Api:
     repeated under its key until the time is over.
     """
 
-    def __init__(self, urls: Sequence[str], *, token: str | None = None, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        token: str | Path | None = None,
+        timeout_s: float = 20.0,
+        ca: str | None = None,
+        certificate: tuple[str, str] | None = None,
+    ) -> None:
         from orchestrator.client import Client, Tries
 
         with failures():
             tries = Tries(timeout_s=timeout_s, rounds=1, finds_members=False)
-            self.client = Client(urls, token=token, tries=tries, **trusted())
+            self.client = Client(urls, token=token, tries=tries, ca=ca, certificate=certificate)
         self._timeout_s = timeout_s
         self._patience_s = min(timeout_s, max(PATIENCE_S, timeout_s / len(urls)))
 
     @classmethod
     def of(cls, urls: str, timeout_s: float) -> "Api":
-        """From the options of `api_options` and `TRIARCH_TOKEN`."""
-        import os
-
-        return cls(addresses(urls), token=os.environ.get("TRIARCH_TOKEN") or None, timeout_s=timeout_s)
+        """From the options of `api_options`, the environment and the context."""
+        found = credentials()
+        return cls(addresses(urls), token=found.token, timeout_s=timeout_s, ca=found.ca, certificate=found.certificate)
 
     def __enter__(self) -> "Api":
         return self

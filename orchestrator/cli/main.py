@@ -16,8 +16,10 @@ Examples:
 
 \b
 Environment:
+  TRIARCH_CONTEXT    addresses and token by name (triarch context)
   TRIARCH_URL        addresses of the API, comma separated
   TRIARCH_TOKEN      the API's token
+  TRIARCH_CA_FILE    authorities that are trusted (TRIARCH_CERT_FILE, TRIARCH_KEY_FILE: what is shown)
   TRIARCH_REDIS_URL  where `triarch frames` finds Redis
   NO_COLOR           no colours
 
@@ -40,6 +42,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
+    "context": ("orchestrator.cli.context:context", "Places that commands ask, by name."),
+    "login": ("orchestrator.cli.context:login", "Keep a token for a context, after a look whose it is."),
     "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
     "doctor": ("orchestrator.cli.doctor:doctor", "What is wrong with a plant or with a host, and what to do about it."),
     "watch": ("orchestrator.cli.watch:watch", "Each change of the plant as it is applied, over nodes that are lost."),

@@ -16,7 +16,7 @@ from framebuffer.errors import FrameBufferError
 from framebuffer.models import DEFAULT_CAPABILITY
 from framebuffer.otlp import from_environment
 from framebuffer.processor import ProcessorClient
-from orchestrator.cli.http import DEFAULT_URLS
+from orchestrator.cli.connection import of_a_machine
 from orchestrator.cli.output import Failure
 
 _HINT = "MODULE:NAME"
@@ -42,12 +42,13 @@ def run_processor(
     )
     logging.getLogger("framebuffer").setLevel(log_level.upper())
     found = load(target)
+    urls, token = of_a_machine(urls)
     options: dict[str, Any] = {
         "labels": labels or None,
         "health_url": health_url,
         "redis_url": redis_url,
         "redis_password": os.environ.get("TRIARCH_REDIS_PASSWORD") or None,
-        "token": os.environ.get("TRIARCH_TOKEN") or None,
+        "token": token,
         "capacity": capacity,
         "concurrency": concurrency or processes,
         "executor": _pool_of(processes) if processes else None,
@@ -58,7 +59,7 @@ def run_processor(
         telemetry = from_environment("triarch-processor")
         if telemetry is not None:
             given["spans"] = telemetry.spans
-        made = _made(found, target, processor_id or _id_of(target), offered, urls or DEFAULT_URLS, given)
+        made = _made(found, target, processor_id or _id_of(target), offered, urls, given)
         try:
             made.run()
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import plant as plants
 from tests.browser.plant import BrowserPlant
@@ -16,6 +16,8 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+# A deadline, not a figure: the machine may be busy.
+expect.set_options(timeout=20_000)
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -57,5 +59,8 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserPlant]:
 @pytest.fixture
 def open_page(browser: Browser, plant: BrowserPlant) -> Iterator[Opener]:
     """`open_page(role)`: a page under watch. See `opener`."""
-    with opener(browser, plant.apis, plant.tokens) as make:
-        yield make
+    try:
+        with opener(browser, plant.apis, plant.tokens) as make:
+            yield make
+    finally:
+        plant.restored()

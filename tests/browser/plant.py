@@ -100,11 +100,10 @@ class BrowserPlant:
         """Have a component STARTED, whatever it is now."""
         if self.state(component_id) == "STARTED":
             return
-        steps = self.call("GET", f"/v1/plan?target=STARTED&component={component_id}").json()["steps"]
-        for step in steps:
-            for command in step["commands"]:
-                self.call("POST", f"/v1/components/{component_id}/commands", {"command": command})
-                self.settled(component_id)
+        commands = ["CMD_INITIALIZE", "CMD_START"]
+        for command in commands if self.state(component_id) == "READY" else ["CMD_RESET", *commands]:
+            self.call("POST", f"/v1/components/{component_id}/commands", {"command": command})
+            self.settled(component_id)
         assert self.state(component_id) == "STARTED"
 
     def settled(self, component_id: str) -> str:
@@ -119,6 +118,17 @@ class BrowserPlant:
         """The component itself goes into FAULT."""
         os.kill(self.plant.processes[component_id].pid, signal.SIGUSR1)
         eventually_sync(lambda: self.state(component_id) == "FAULT", deadline_s=20, message=f"{component_id} in FAULT")
+
+    def restored(self) -> None:
+        """Have everything as tests find it: all components started, none in maintenance."""
+        for row in self.call("GET", "/v1/components").json():
+            if row["id"] not in COMPONENTS:
+                continue
+            if row["maintenance"] is not None:
+                self.call("DELETE", f"/v1/components/{row['id']}/maintenance")
+            if row["state"] != "STARTED":
+                self.settled(row["id"])
+                self.started(row["id"])
 
     def kill(self, node_id: str) -> None:
         self.portal.call(self.plant.kill, node_id)

@@ -1,9 +1,13 @@
 """The pages of components: every action by an operator, none by a viewer, a thousand of them."""
 
+import asyncio
+from collections.abc import Iterator
+
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.plant import BrowserPlant
+from tests.browser.plant import CLUSTER_TOKEN, BrowserPlant
 from tests.browser.watched import LIVE_MS, Opener
 
 ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge")
@@ -91,11 +95,11 @@ def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlan
     _agreed(page, "End the maintenance of scale?", "End maintenance")
     expect(page.get_by_role("button", name="Maintenance", exact=True)).to_be_visible(timeout=LIVE_MS)
     _action(page, "Desired state")
-    page.get_by_label("State").select_option("STARTED")
+    page.get_by_label("State", exact=True).select_option("STARTED")
     _agreed(page, "Desired state of scale", "Set")
     assert plant.call("GET", "/v1/components/scale").json()["desired"] == "STARTED"
     _action(page, "Desired state")
-    page.get_by_label("State").select_option("")
+    page.get_by_label("State", exact=True).select_option("")
     _agreed(page, "Desired state of scale", "Set")
     assert plant.call("GET", "/v1/components/scale").json()["desired"] is None
 
@@ -142,24 +146,20 @@ def test_a_name_that_is_no_component(open_page: Opener) -> None:
 
 
 @pytest.fixture
-def thousand(plant: BrowserPlant) -> object:
+def thousand(plant: BrowserPlant) -> Iterator[None]:
     """A thousand components more, which are registered and no process."""
-    import asyncio
-
-    import httpx
-
-    from tests.browser.plant import CLUSTER_TOKEN
+    api = plant.api_of(plant.leader())
 
     async def each(method: str) -> None:
         headers = {"Authorization": f"Bearer {CLUSTER_TOKEN}"}
         room = asyncio.Semaphore(32)
-        async with httpx.AsyncClient(base_url=plant.api_of(plant.leader()), headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30, trust_env=False) as client:
 
             async def one(number: int) -> None:
                 name = f"cell-{number:04}"
+                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [f"bay-{number % 12}"]}
                 async with room:
                     if method == "POST":
-                        body = {"id": name, "address": f"http://127.0.0.1:{9}", "groups": [f"bay-{number % 12}"]}
                         answer = await client.post("/v1/components", json=body)
                     else:
                         answer = await client.delete(f"/v1/components/{name}")

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize, expect
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -104,11 +104,11 @@ def opener(browser: Browser, origins: tuple[str, ...], tokens: dict[str, str]) -
     opened: list[Watched] = []
 
     def make(role: str | None = "admin", *, dark: bool = False, phone: bool = False, **options: Any) -> Watched:
-        viewport = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 800}
+        viewport = ViewportSize(width=390, height=844) if phone else ViewportSize(width=1280, height=800)
         context = browser.new_context(
             color_scheme="dark" if dark else "light",
             viewport=viewport,
-            **options,  # type: ignore[arg-type]
+            **options,
         )
         contexts.append(context)
         context.add_init_script(_NOTES)

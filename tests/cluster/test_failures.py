@@ -8,11 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
 from cluster import (
     AddressUnusable,
+    Applied,
     Cluster,
     ClusterError,
     Command,
@@ -163,6 +165,31 @@ async def test_an_outcome_that_cannot_be_replicated_is_a_defect(tmp_path: Path) 
     with pytest.raises(OutcomeUnknown):
         await (await group.leader()).propose(command())
     await group.stop()
+
+
+async def test_keys_and_actors_outlive_a_restart_from_a_snapshot(tmp_path: Path) -> None:
+    group = one(tmp_path, compaction_entries=5)
+
+    async def propose(leader: Cluster, id: str, request: str, key: str = "k ada") -> Applied:
+        made = msgspec.structs.replace(command(id=id), key=key, request=request, actor={"id": "ada"})
+        return await leader.propose(made)
+
+    await group.start()
+    try:
+        leader = await group.leader()
+        assert (await propose(leader, "a", "r1")).outcome.ok
+        for at in range(20):
+            await leader.propose(command(id=f"{at}"))
+        await eventually(lambda: leader.status().log_entries < 20)
+        await group.stop()
+        await group.start()
+        leader = await group.leader()
+        assert leader.request_of("k ada") == "r1"
+        assert (await propose(leader, "b", "r2")).outcome.code == "key_reused"
+        assert (await propose(leader, "a", "r1")).duplicate
+        assert (await propose(leader, "b", "r2", "k bob")).outcome.ok
+    finally:
+        await group.stop()
 
 
 async def test_a_snapshot_that_fails_stops_the_node(tmp_path: Path) -> None:

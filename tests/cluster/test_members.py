@@ -269,15 +269,18 @@ async def test_a_new_kind_waits_until_every_member_knows_it(tmp_path: Path) -> N
             ) as caught:
                 await leader.propose(refused)
             assert caught.value.members == ("n3",)
+        assert leader.level() == 1, "one that was never met may know nothing"
         assert (await leader.propose(command())).outcome.ok
         await group.start("n3")  # of the first release
         await eventually(lambda: all(member.connected for member in leader.members()))
         with pytest.raises(KindUnsupported):
             await leader.propose(new)
+        assert leader.level() == 1, "that of the oldest"
         await group.stop("n3")
         await group.start("n3", machine=Newer)
         await eventually(lambda: _accepted(leader, new))
         assert (await leader.propose(newer_version)).outcome.ok
+        assert leader.level() == 2
     finally:
         await group.stop()
 

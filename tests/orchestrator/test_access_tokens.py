@@ -108,6 +108,27 @@ def test_there_is_room_for_so_many_that_are_valid(monkeypatch: pytest.MonkeyPatc
     assert set(registry.rows) == {"a", "c", "d"}  # that which is over for longest has made room
 
 
+def test_a_backup_brings_no_revoked_token_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, backup = TokenRegistry(), TokenRegistry()
+    for registry in (now, backup):
+        apply(registry, create("stolen"))
+        apply(registry, create("press", Role.COMPONENT, subject="press-1"))
+    apply(backup, create("old", at=2.0))
+    apply(backup, create("older", at=1.0))
+    apply(now, revoke("stolen"))
+    apply(now, create("since", Role.ADMIN))
+    back = TokenRegistry()
+    back.restore(backup.snapshot())
+    monkeypatch.setattr(tokens, "TOKENS_MAX", 4)
+    back.keep(now)
+    assert back.rows["stolen"].revoked == 1.0
+    assert set(back.rows) == {"stolen", "press", "since", "old"}
+    assert (back.enforced, set(back.components)) == (True, {"press-1"})
+    empty = TokenRegistry()
+    back.keep(empty)
+    assert len(back.rows) == 4
+
+
 def test_nothing_shown_or_told_holds_a_digest() -> None:
     registry = TokenRegistry()
     first = create("a", subject=None)

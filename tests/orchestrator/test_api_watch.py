@@ -245,6 +245,12 @@ async def test_what_cannot_be_watched_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+async def test_a_watch_without_a_body_ends(client: httpx.AsyncClient) -> None:
+    answer = await client.head("/v1/watch")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_watch_needs_the_token(nodes: Nodes) -> None:
     async with httpx.AsyncClient(base_url=nodes.urls[0], trust_env=False) as stranger:
         for path in ("/v1/watch", "/v1/snapshot", "/v1/figures"):

@@ -1,11 +1,13 @@
 """A watch over three nodes: gone on with at another one, figures from the leader, the timeline of leadership."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.command_line import triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.orchestrator.test_api_watch import merged, snapshot, watching
 from tests.support import eventually
@@ -66,25 +68,45 @@ async def test_a_follower_has_the_figures_of_the_leader(nodes: Nodes) -> None:
 
 
 async def test_a_takeover_by_transfer_is_in_the_timeline(nodes: Nodes) -> None:
-    to = await nodes.follower()
-    client = nodes.clients[to]
+    client = nodes.clients[0]
     taken = await snapshot(client, "subjects=cluster")
+    rows = taken["subjects"]["cluster"]
+
+    async def handed_over() -> str:
+        leader = await nodes.leader()
+        answer = await nodes.clients[leader].post("/v1/cluster/transfer", json={"to": f"n{(leader + 1) % 3 + 1}"})
+        return str(answer.json()["epoch"]) if answer.is_success else ""
+
     async with watching(client, f"subjects=cluster&after={taken['index']}") as events:
-        await nodes.transfer(to)
-        rows = taken["subjects"]
-        node = f"n{to + 1}"
-
-        def led() -> list[dict[str, Any]]:
-            return [row for name, row in rows["cluster"].items() if name.startswith("@") and row.get("node") == node]
-
-        while not led() or rows["cluster"]["@claim"]["leader"] != node:
-            merged(rows, (await events.next("change"))[2])
-    newest = led()[-1]
-    assert newest["reason"] == "transfer"
-    assert newest["gap_s"] > 0
-    assert rows["cluster"]["@claim"]["epoch"] == newest["epoch"]
+        epoch = await eventually(handed_over, deadline_s=20)
+        while f"@{epoch}" not in rows:
+            merged(taken["subjects"], (await events.next("change"))[2])
+    assert rows[f"@{epoch}"]["reason"] == "transfer"
+    assert rows[f"@{epoch}"]["gap_s"] > 0
+    assert rows["@claim"]["leader"] is not None
     listed = (await client.get("/v1/cluster/leaderships")).json()
-    assert listed[0] == newest
+    assert rows[f"@{epoch}"] in listed
+
+
+async def test_the_command_line_watches(nodes: Nodes) -> None:
+    urls = ",".join(nodes.urls)
+    before = (await snapshot(nodes.clients[0], "subjects=variables"))["index"]
+    written = [await put(nodes.clients[0], "w.cli", n) for n in range(2)]
+
+    async def watch(*arguments: str) -> list[str]:
+        code, out, err = await triarch("watch", *arguments, TRIARCH_URL=urls, TRIARCH_TOKEN=TOKEN)
+        assert code == 0, err
+        return out.splitlines()
+
+    told = await watch("variables", "--from", str(before), "--count", "2", "-o", "json")
+    assert [json.loads(line)["index"] for line in told] == written
+    (line,) = await watch("variables", "--from", str(written[0]), "--count", "1")
+    assert line.split() == [str(written[1]), "variables/w.cli", "variable.set", "value=1"]
+    (line,) = await watch("figures", "--count", "1")
+    assert line.startswith("leader n")
+    code, out, _ = await triarch(*("cluster", "leaderships", "-o", "json"), TRIARCH_URL=urls, TRIARCH_TOKEN=TOKEN)
+    assert code == 0
+    assert {row["reason"] for row in json.loads(out)} <= {"start", "election", "transfer"}
 
 
 async def test_what_is_held_no_more_is_refused_with_where_to_begin(nodes: Nodes) -> None:
@@ -105,3 +127,24 @@ async def test_what_is_held_no_more_is_refused_with_where_to_begin(nodes: Nodes)
     assert document["index"] > before
     taken = await snapshot(client, "subjects=variables")
     assert "w.restored" not in taken["subjects"]["variables"]
+
+
+async def test_figures_go_on_without_a_leader(nodes: Nodes) -> None:
+    """The last of this module: two of its nodes end."""
+    at = await nodes.follower()
+    async with watching(nodes.clients[at], "subjects=figures") as events:
+
+        async def figures(led: bool) -> dict[str, Any] | None:
+            data: dict[str, Any] = (await events.next("figures"))[2]
+            return data if data["frames"] is not None and (data["leader"] is not None) is led else None
+
+        before = await eventually(lambda: figures(led=True), deadline_s=15)
+        for other in {0, 1, 2} - {at}:
+            await nodes.stop(other)
+        after = await eventually(lambda: figures(led=False), deadline_s=15)
+        later = await eventually(lambda: figures(led=False), deadline_s=15)
+    assert after["frames"].keys() == before["frames"].keys()
+    assert 0 < after["staleness_s"] < later["staleness_s"]
+    assert later["state_age_s"] > after["state_age_s"]
+    taken = await snapshot(nodes.clients[at], "subjects=variables")
+    assert taken["index"] >= before["index"]

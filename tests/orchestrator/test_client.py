@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -32,8 +33,10 @@ from tests.support import eventually, free_port
 from tools.client_shapes import document
 
 pytestmark = pytest.mark.anyio
+PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 
 NOT_FOR_THE_CLIENT = {
+    ("POST", "/v1/audit/notes"): "between nodes, with the cluster's own proof",
     ("GET", "/processors"): "the frame API under its old paths; /v1/processors is the same",
     ("POST", "/processors/register"): "the same",
     ("GET", "/processors/{processor_id}"): "the same",
@@ -284,6 +287,13 @@ async def test_cluster_health_and_access(nodes: Nodes, client: AsyncClient, tmp_
     assert (await client.access.whoami()).kind == "cluster"
     assert any(row.path == "/v1/whoami" for row in await client.access.rights())
 
+    assert (await client.audit.head()).number > 0
+    newest = [entry.number async for entry in client.audit.iterate(limit=3)]
+    assert newest == sorted(newest, reverse=True)
+    assert (await client.audit.page(limit=1, kind="variable.*")).entries[0].subject == "variables"
+    exported = [line["number"] async for line in client.audit.export(after=2) if "gap" not in line]
+    assert exported[-1] >= newest[0]
+
     first = await client.access.bootstrap("root")
     assert first.role == "admin"
     made = await client.tokens.create("ada", "viewer", expires_in_s=3600)
@@ -406,6 +416,19 @@ async def _awaited(call: Callable[[], Any]) -> None:
     found = call()
     if isinstance(found, Awaitable):
         await found
+
+
+async def test_the_examples_of_the_page(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 5
+    monkeypatch.setenv("TRIARCH_URL", ",".join(nodes.urls))
+    monkeypatch.setenv("TRIARCH_TOKEN", TOKEN)
+    names: dict[str, Any] = {"__name__": "page"}
+    for number, block in enumerate(blocks):
+        code = compile(block, f"{PAGE.name}, block {number}", "exec")
+        await asyncio.to_thread(exec, code, names)
+    assert names["ended"].status == "SUCCEEDED"
+    assert names["rows"]["line-a.speed"]["value"] == {"mm_s": 60}
 
 
 # ── A node that goes away in the middle ───

@@ -15,7 +15,10 @@ from framebuffer.models import ProcessorRegistration
 from orchestrator.api.watch_rows import Rows, entry
 from orchestrator.components import Observe, Presence, Register, Unregister
 from orchestrator.lifecycle import State
+from orchestrator.monitoring import alerts
 from orchestrator.monitoring.alert_commands import Member, Notified, Record, Report, Silence, Unsilence
+from orchestrator.playbooks import registry as executions
+from orchestrator.playbooks.execution import Control, PlaybookPut, Start
 from orchestrator.state import PlantState
 from orchestrator.topology.models import GroupModel
 from orchestrator.topology.rows import DeleteGroup, DeletePolicy, Desire, PutGroup
@@ -23,6 +26,8 @@ from orchestrator.variables import Delete, Set
 from orchestrator.watching import mailbox
 from orchestrator.watching.mailbox import Mailbox, Message
 from orchestrator.watching.subjects import LOGGED, touched
+from tests.orchestrator.test_execution_registry import COMMANDS as EXECUTION_COMMANDS
+from tests.orchestrator.test_execution_registry import NAMES
 
 NOW = 1_000.0
 SUBJECTS_OF_STATE = [each for each in LOGGED if each not in ("cluster", "playbooks")]
@@ -56,6 +61,9 @@ commands = st.one_of(
     st.builds(lambda n: lambda state: Notified(id=_one(state.alerts.firing.values(), n), phase="fired"), picks),
     st.builds(lambda rule, until: Silence(rule=rule, subject="*", severity="", until=until, by="Ada", reason="x"),
               st.sampled_from(["r1", "*"]), st.sampled_from([2_000.0, 5_000.0])),
+    EXECUTION_COMMANDS,
+    EXECUTION_COMMANDS,
+    EXECUTION_COMMANDS,
     st.builds(lambda n: lambda state: Unsilence(id=_one(state.alerts.silences.values(), n)), picks),
 )  # fmt: skip
 
@@ -111,8 +119,41 @@ def merged(held: dict[str, dict[str, Any]], changes: list[dict[str, Any]]) -> No
 @settings(max_examples=40)
 @given(st.lists(commands, max_size=12), st.lists(st.lists(commands, min_size=1, max_size=4), max_size=8))
 def test_a_snapshot_and_the_changes_behind_it_are_a_snapshot_later(before: list[Any], batches: list[list[Any]]) -> None:
+    _gone_through(before, batches)
+
+
+def _fired(*members: str) -> Record:
+    report = Report(
+        rule="r",
+        group="",
+        severity="error",
+        summary="s",
+        members=tuple(Member(subject=each, value=None, reason="r") for each in members),
+        total=len(members),
+    )
+    return Record(reports=(report,))
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [_fired("a"), _fired(), _fired("a"), _fired()],
+        [Start(id="e1", playbook=NAMES[0]), Control(id="e1", action="cancel", name="force"),
+         Start(id="e2", playbook=NAMES[0]), Control(id="e2", action="cancel", name="force")],
+        [Silence(rule="*", subject="*", severity="", until=until, by="Ada", reason="x") for until in (-1e9, 5e3)],
+    ],
+    ids=["alerts", "executions", "silences"],
+)  # fmt: skip
+def test_what_is_forgotten_for_newer_ones_is_told(monkeypatch: pytest.MonkeyPatch, batch: list[Any]) -> None:
+    monkeypatch.setattr(alerts, "RESOLVED_MAX", 1)
+    monkeypatch.setattr(executions, "ENDED_KEPT_MAX", 1)
+    plant = _gone_through([], [[body] for body in batch])
+    assert any(event.kind.endswith(".forgotten") for change in plant.log for event in change.events)
+
+
+def _gone_through(before: list[Any], batches: list[list[Any]]) -> Plant:
     plant = Plant()
-    for body in before:
+    for body in [*(PlaybookPut(name=name, text="0") for name in NAMES), *before]:
         plant.apply(body)
     held, seen = plant.snapshot(), len(plant.log)
     for batch in batches:
@@ -123,6 +164,7 @@ def test_a_snapshot_and_the_changes_behind_it_are_a_snapshot_later(before: list[
             merged(held, plant.told(change))
         seen = len(plant.log)
         assert held == plant.snapshot()
+    return plant
 
 
 def test_a_change_names_each_row_once() -> None:

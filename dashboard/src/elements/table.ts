@@ -186,7 +186,7 @@ export class Table extends LitElement {
             <slot name="top"></slot>
           </div>`
         : nothing}
-      <div class="scroll" tabindex="0" role="region" aria-label=${this.label} @scroll=${this.look}>
+      <div class="scroll" tabindex="0" role="region" aria-label="${this.label}, rows" @scroll=${this.look}>
         <table aria-label=${this.label} aria-rowcount=${this.shown.length + 1}>
           <thead>
             <tr>

@@ -133,7 +133,7 @@ export class Dead extends LitElement {
     const page = this.polled.value;
     const some = this.chosen.size > 0;
     const none = !page || page.frames.length === 0 ? "There is none." : "";
-    return html`<section class="card flush" aria-label="Dead frames">
+    return html`<section class="card flush">
       <div class="bar">
         <div class="field"><label for="camera">Camera</label><input id="camera" type="search" maxlength="64" .value=${this.camera} @input=${(event: InputEvent) => this.filter("camera", (event.target as HTMLInputElement).value)} /></div>
         <div class="field"><label for="reason">Reason holds</label><input id="reason" type="search" maxlength="500" .value=${this.reason} @input=${(event: InputEvent) => this.filter("reason", (event.target as HTMLInputElement).value)} /></div>

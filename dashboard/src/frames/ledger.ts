@@ -43,6 +43,12 @@ export class LedgerView extends LitElement {
         padding-left: var(--space-4);
         font-size: var(--text-s);
       }
+      h2 {
+        font-size: var(--text-m);
+      }
+      li a {
+        text-decoration: underline;
+      }
       .problem {
         color: var(--bad);
         overflow-wrap: anywhere;
@@ -73,7 +79,7 @@ export class LedgerView extends LitElement {
           </ul>`
         : nothing}
       ${ledger.stuck
-        ? html`<div><h3>${count(ledger.stuck)} under way for more than a minute</h3>
+        ? html`<div><h2>${count(ledger.stuck)} under way for more than a minute</h2>
             <ul class="named" tabindex="0" aria-label="Frames that are under way for long">
               ${ledger.stuck_frames.slice(0, NAMED_MAX).map((frame) => html`<li><a href=${href("frames", "frame", `${frame.camera_id}:${frame.sequence}`)}>${frame.camera_id}:${frame.sequence}</a> in <code>${frame.place}</code> for ${duration(frame.age_s)}</li>`)}
             </ul></div>`

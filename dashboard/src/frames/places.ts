@@ -72,7 +72,7 @@ export class Places extends LitElement {
     const rows = this.rows();
     const longest = Math.max(1, ...rows.map((row) => row.length));
     return html`${this.polled.error ? html`<tri-error .error=${this.polled.error}></tri-error>` : ""}
-      <section class="card flush" aria-label="Queues and lanes">
+      <section class="card flush">
         <tri-table label="Queues and lanes" searchable sort="kind" .columns=${this.columns(longest)} .rows=${rows} .rowKey=${(row: Row) => row.place} empty="No place holds frames"></tri-table>
       </section>`;
   }

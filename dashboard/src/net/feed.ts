@@ -1,7 +1,7 @@
 /**
  * The stream that keeps the store as the plant is.
  *
- * All subjects that the role may see are asked for.
+ * All subjects are asked for but tokens and audit, which have pages of their own.
  *
  *     snapshot at N ─▶ watch behind N ─▶ changes …          any node: an index means the same everywhere
  *          ▲                │ silent, cut, ended ─▶ the next member, behind the last index that was told
@@ -64,11 +64,17 @@ class Feed {
         await this.watch(origin, stop);
       } catch (error) {
         if (stop.aborted) return;
+        if (error instanceof Compacted) {
+          this.after = null;
+          await new Promise((go) => setTimeout(go, PAUSE_MS));
+          continue;
+        }
         if (error instanceof Problem) {
           reason = `${origin}: ${error.title}`;
           if (error.status === 401 || error.status === 403) return onRefused(error);
           if (error.code === "compacted" || error.code === "invalid_cursor") {
             this.after = null;
+            await new Promise((go) => setTimeout(go, PAUSE_MS));
             continue;
           }
         } else {
@@ -113,11 +119,13 @@ class Feed {
       });
       if (!response.ok) throw await Problem.of(response);
       clearTimeout(connecting);
-      for await (const event of eventsOf(response, () => (heard = store.link.heardAt = performance.now()))) {
-        this.take(origin, event);
-      }
+      const alive = (id: string | null) => {
+        heard = store.link.heardAt = performance.now();
+        if (id !== null && /^\d+$/.test(id)) this.after = Math.max(this.after ?? 0, Number(id));
+      };
+      for await (const event of eventsOf(response, alive)) this.take(origin, event);
     } catch (error) {
-      throw cut.signal.aborted ? new Silent() : error;
+      throw cut.signal.aborted && !(error instanceof Problem) ? new Silent() : error;
     } finally {
       clearTimeout(connecting);
       clearInterval(watchdog);
@@ -126,7 +134,6 @@ class Feed {
   }
 
   private take(origin: string, event: ServerEvent): void {
-    if (event.id !== null && /^\d+$/.test(event.id)) this.after = Math.max(this.after ?? 0, Number(event.id));
     if (event.event === "ready") {
       const ready = JSON.parse(event.data) as Ready;
       this.failures = 0;
@@ -134,6 +141,9 @@ class Feed {
       store.relink({ state: "live", origin, node, leader, epoch, reason: "", figuresAt: performance.now(), staleness: null });
       mark("live");
       noteLeader(leader);
+    } else if (event.event === "lost") {
+      const { reason } = JSON.parse(event.data) as { reason: string };
+      if (reason === "compacted" || reason === "restored") throw new Compacted();
     } else if (event.event === "change") {
       const changed = JSON.parse(event.data) as Changed;
       store.change(changed.index, changed.changes);
@@ -147,6 +157,9 @@ class Feed {
 }
 
 class Silent extends Error {}
+
+/** What was missed is not held any more: all anew. */
+class Compacted extends Error {}
 
 function learnMembers(): void {
   members.learn(store.members().map((row) => row.api));

@@ -12,7 +12,8 @@ const LINE_MAX = 8 << 20;
 /** Gathers chunks of text into events. Comments count as bytes (see the watchdog) and give no event. */
 export class EventParser {
   private rest = "";
-  private id: string | null = null;
+  /** The last id that came, also beside a comment: whoever comes back goes on behind it. */
+  id: string | null = null;
   private event = "";
   private data: string[] = [];
 
@@ -51,8 +52,8 @@ export class EventParser {
   }
 }
 
-/** Events of a response; `heard` is called for every chunk, also one that holds a comment only. */
-export async function* eventsOf(response: Response, heard: () => void): AsyncGenerator<ServerEvent> {
+/** Events of a response. `heard` is called behind the events of every chunk, also of one that holds a comment only. */
+export async function* eventsOf(response: Response, heard: (id: string | null) => void): AsyncGenerator<ServerEvent> {
   if (!response.body) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const parser = new EventParser();
@@ -60,8 +61,9 @@ export async function* eventsOf(response: Response, heard: () => void): AsyncGen
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      heard();
+      heard(null);
       yield* parser.feed(value);
+      heard(parser.id);
     }
   } finally {
     reader.cancel().catch(() => undefined);

@@ -48,6 +48,9 @@ export class Alerts extends LitElement {
       ul.open > li:first-child {
         border-top: 0;
       }
+      ul.open h2 {
+        font-size: var(--text-m);
+      }
       ul.open p {
         font-size: var(--text-s);
       }
@@ -126,7 +129,7 @@ export class Alerts extends LitElement {
     return html`<li>
       <tri-badge state=${alert.state === "PENDING" ? "PENDING" : alert.severity}></tri-badge>
       <div>
-        <h3>${alert.rule}${alert.group ? html` <span class="muted">${alert.group}</span>` : nothing}</h3>
+        <h2>${alert.rule}${alert.group ? html` <span class="muted">${alert.group}</span>` : nothing}</h2>
         <p class="muted wrap">${alert.summary}</p>
         <ul class="who">
           ${alert.members.slice(0, 12).map((member) => html`<li><a href=${href("components", member.subject)}>${member.subject}</a> <span class="muted wrap">${member.reason}${member.value === null ? "" : ` (${number(member.value)})`}</span></li>`)}

@@ -21,6 +21,9 @@ export class Page extends LitElement {
       :host {
         display: block;
       }
+      dd a {
+        text-decoration: underline;
+      }
       .wide {
         display: grid;
         gap: var(--space-4);

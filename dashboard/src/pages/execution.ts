@@ -25,6 +25,9 @@ export class Page extends LitElement {
       :host {
         display: block;
       }
+      dd a {
+        text-decoration: underline;
+      }
       .wide {
         grid-template-columns: minmax(0, 1fr);
       }

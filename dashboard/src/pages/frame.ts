@@ -19,6 +19,9 @@ export class Page extends LitElement {
       :host {
         display: block;
       }
+      dd a {
+        text-decoration: underline;
+      }
       ol {
         list-style: none;
       }

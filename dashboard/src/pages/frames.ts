@@ -42,6 +42,9 @@ export class Page extends LitElement {
         font-size: var(--text-xs);
         color: var(--ink-3);
       }
+      .charts h2 {
+        font-size: var(--text-m);
+      }
       .charts {
         display: grid;
         gap: var(--space-4);
@@ -146,19 +149,19 @@ export class Page extends LitElement {
         <section class="card tile" aria-label="Dispatched by"><span>Dispatched by</span><strong class="figure">${stats.fence?.node ?? "–"}</strong><span>${stats.fence ? `epoch ${stats.fence.term}.${stats.fence.index}, ${count(stats.fence.frames)} frames` : "nobody has dispatched yet"}</span></section>
       </div>
       <div class="charts">
-        <section class="card" aria-label="Rates"><header><h3>Frames a second</h3></header>
+        <section class="card" aria-label="Rates"><header><h2>Frames a second</h2></header>
           <tri-chart label="Frames a second" unit="/s" .times=${times} .lines=${[
             { label: "published", values: points.map((point) => point.published) },
             { label: "settled", values: points.map((point) => point.settled) },
             { label: "dead or dropped", values: points.map((point) => point.ended) },
           ]}></tri-chart></section>
-        <section class="card" aria-label="Latency"><header><h3>From publish to result</h3></header>
+        <section class="card" aria-label="Latency"><header><h2>From publish to result</h2></header>
           <tri-chart label="From publish to result" unit="ms" .times=${times} .lines=${[
             { label: "median", values: points.map((point) => point.p50) },
             { label: "p95", values: points.map((point) => point.p95) },
             { label: "p99", values: points.map((point) => point.p99) },
           ]}></tri-chart></section>
-        <section class="card" aria-label="Waiting"><header><h3>Under way</h3></header>
+        <section class="card" aria-label="Waiting"><header><h2>Under way</h2></header>
           <tri-chart label="Frames under way" .times=${times} .lines=${[
             { label: "in flight", values: points.map((point) => point.inFlight) },
             { label: "not in a queue yet", values: points.map((point) => point.waiting) },

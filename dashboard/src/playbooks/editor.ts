@@ -92,7 +92,8 @@ export class Editor extends LitElement {
     this.loading = true;
     this.error = this.plan = this.judged = null;
     try {
-      const book = await stored(name, version);
+      // Of one that nobody has stored the node has nothing to tell.
+      const book = version === null && !plant.rows("playbooks").has(name) ? null : await stored(name, version);
       if (name !== this.name) return;
       if (fresh) forget(name);
       const draft = version === null ? keptOf(name) : undefined;
@@ -204,7 +205,7 @@ export class Editor extends LitElement {
     if (this.loading && !this.text) return html`<tri-loading what=${this.name}></tri-loading>`;
     const there = plant.rows("playbooks").get(this.name)?.version as number | undefined;
     const old = this.book !== null && this.book.version !== this.newest;
-    const newer = there !== undefined && this.newest !== null && there > this.newest;
+    const newer = there !== undefined && !this.loading && there > (this.newest ?? 0);
     return html`<div class="stack">
       <div class="row between">
         <div class="row">
@@ -222,7 +223,7 @@ export class Editor extends LitElement {
       ${this.book?.description && !this.dirty ? html`<p class="muted">${this.book.description}</p>` : nothing}
       ${newer
         ? html`<div class="notice" role="status">
-            <span>Version ${there} was stored meanwhile; this text was made from version ${this.over}.</span>
+            <span>Version ${there} was stored meanwhile; this text was made from ${this.over === null ? "nothing" : `version ${this.over}`}.</span>
             <button @click=${() => this.load(null, true)}>Show version ${there}${this.dirty ? ", drop mine" : ""}</button>
           </div>`
         : nothing}

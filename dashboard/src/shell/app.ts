@@ -14,6 +14,13 @@ import "./sign-in";
 import "./status";
 import type { Keys } from "./keys";
 
+/** The other pages, too, once there is time: the node that has served them may be gone when they are wanted. */
+function loadAll(): void {
+  requestIdleCallback(() => {
+    for (const page of PAGES) page.load().catch(() => undefined);
+  });
+}
+
 @customElement("tri-app")
 export class App extends LitElement {
   static styles = [
@@ -59,8 +66,8 @@ export class App extends LitElement {
       }
       /* What is shown is not how it is now: the status says so in words, and the page is greyed. */
       main.old {
-        filter: grayscale(0.9);
-        opacity: 0.72;
+        box-shadow: inset 0 4px 0 var(--bad);
+        filter: grayscale(1);
       }
       @media (max-width: 760px) {
         :host {
@@ -84,7 +91,7 @@ export class App extends LitElement {
   connectedCallback(): void {
     super.connectedCallback();
     window.addEventListener("hashchange", this.moved);
-    void this.load();
+    void this.load().then(loadAll);
   }
 
   disconnectedCallback(): void {
@@ -132,10 +139,17 @@ export class App extends LitElement {
   render() {
     const inside = session.state === "signed-in";
     const old = inside && store.loaded && store.link.state !== "live";
-    return html`<a class="skip" href="#main" @click=${(event: Event) => {
-        event.preventDefault();
-        this.main.focus();
-      }}>Skip to the page</a>
+    return html`<nav aria-label="Shortcut">
+        <a
+          class="skip"
+          href="#main"
+          @click=${(event: Event) => {
+            event.preventDefault();
+            this.main.focus();
+          }}
+          >Skip to the page</a
+        >
+      </nav>
       <tri-navigation .pages=${PAGES} .at=${this.at.page}></tri-navigation>
       <tri-status @help=${() => this.keys.open()}></tri-status>
       <main id="main" tabindex="-1" class=${old ? "old" : ""} data-live=${inside && !old ? "yes" : "no"}>

@@ -20,7 +20,7 @@ export class Status extends LitElement {
         border-bottom: 1px solid var(--line);
         background: var(--surface);
       }
-      header {
+      .line {
         display: flex;
         flex-wrap: wrap;
         align-items: center;
@@ -75,14 +75,14 @@ export class Status extends LitElement {
         padding: 0 var(--space-2);
       }
       @media (max-width: 760px) {
-        header,
+        .line,
         .bar {
           padding-inline: var(--space-3);
         }
         .who {
           display: none;
         }
-        header {
+        .line {
           flex-wrap: nowrap;
           align-items: start;
           gap: var(--space-2);
@@ -111,6 +111,11 @@ export class Status extends LitElement {
     if (this.timer !== null) clearInterval(this.timer);
   }
 
+  willUpdate(): void {
+    // For whoever measures how far the page is.
+    this.dataset.index = String(store.link.index);
+  }
+
   render() {
     const { link } = store;
     const inside = session.state === "signed-in" && store.loaded;
@@ -118,7 +123,7 @@ export class Status extends LitElement {
     const age = (link.staleness ?? 0) + Math.max(0, silence - 1);
     const live = link.state === "live" && age < OLD_S && link.leader !== null;
     const word = !live ? (link.state === "live" ? (link.leader === null ? "NO LEADER" : "STALE") : "NOT LIVE") : "LIVE";
-    return html`<header aria-label="Status" role="group">
+    return html`<header aria-label="Status"><div class="line">
         ${inside
           ? html`<tri-badge state=${word} tone=${live ? "ok" : link.state === "live" ? "warn" : "bad"} data-word=${word}></tri-badge>
               <dl>
@@ -136,13 +141,14 @@ export class Status extends LitElement {
           ${inside ? html`<button class="plain" title="Keys (?)" aria-label="Keys" @click=${() => this.dispatchEvent(new Event("help"))}>?</button>` : nothing}
           ${session.who && session.who.kind !== "open" ? html`<button class="plain" data-do="sign-out" @click=${() => session.end()}>Sign out</button>` : nothing}
         </div>
-      </header>
+      </div>
       ${inside && link.state !== "live"
         ? html`<div class="bar bad" data-bar="lost">Not live: what is shown is ${duration(silence)} old. ${link.reason}. Connecting to another node …</div>`
         : inside && link.leader === null
           ? html`<div class="bar warn" data-bar="leaderless">No leader is known: nothing can be changed until one is elected.</div>`
           : inside && !live
             ? html`<div class="bar warn" data-bar="stale">${link.node} is behind: its state is ${duration(age)} old.</div>`
-            : nothing}`;
+            : nothing}
+      </header>`;
   }
 }

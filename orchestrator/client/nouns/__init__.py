@@ -5,6 +5,7 @@ from typing import cast
 from orchestrator.client.endpoints import Acting, M
 from orchestrator.client.nouns.access import Access, Tokens
 from orchestrator.client.nouns.alerts import AlertRules, Alerts, Silences
+from orchestrator.client.nouns.audit import Audit
 from orchestrator.client.nouns.cameras import Cameras
 from orchestrator.client.nouns.cluster import Cluster, HealthOfNode
 from orchestrator.client.nouns.components import Components
@@ -40,4 +41,5 @@ class Nouns(Watching[M]):
         self.frames: Frames[M] = Frames(acting)
         self.cameras: Cameras[M] = Cameras(acting)
         self.tokens: Tokens[M] = Tokens(acting)
+        self.audit: Audit[M] = Audit(acting)
         self.access: Access[M] = Access(acting)

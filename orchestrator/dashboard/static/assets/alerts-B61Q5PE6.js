@@ -1,4 +1,4 @@
-import{i as x,L as _,g as E,u as j,s as d,z as S,b as l,A as o,j as A,h as v,d as u,a as h,t as $,D as N,c as g,r as D,p as R,k as I,l as L,m as O,o as P,q}from"./index-BPhg6YS8.js";import{E as C,b as w}from"./every-CiB24EW6.js";var z=Object.defineProperty,G=Object.getOwnPropertyDescriptor,f=(t,e,a,s)=>{for(var n=s>1?void 0:s?G(e,a):e,i=t.length-1,r;i>=0;i--)(r=t[i])&&(n=(s?r(e,a,n):r(n))||n);return s&&n&&z(e,a,n),n};const c=[["open","Open"],["resolved","Resolved"],["silences","Silences"],["rules","Rules"]],T=3e3,F=[[900,"15 minutes"],[3600,"1 hour"],[4*3600,"4 hours"],[24*3600,"1 day"],[168*3600,"7 days"]];let b=class extends x{constructor(){super(...arguments),this.query=new URLSearchParams,this.tab="open",this.live=new _(this,["alerts","silences","alert_rules"]),this.pending=new C(this,T,t=>E("/v1/alerts",{state:"pending"},{signal:t}))}connectedCallback(){super.connectedCallback();const t=this.query.get("show");this.tab=c.find(([e])=>e===t)?.[0]??"open"}choose(t){this.tab=t,j({show:t==="open"?"":t})}turn(t){const e=t.key==="ArrowRight"?1:t.key==="ArrowLeft"?-1:0;if(e===0)return;const a=c.findIndex(([n])=>n===this.tab),s=c[(a+e+c.length)%c.length][0];this.choose(s),this.updateComplete.then(()=>this.renderRoot.querySelector(`#tab-${s}`)?.focus())}render(){const t=d.list("alerts"),e=t.filter(s=>s.state==="FIRING"),a={open:e.length,resolved:t.filter(s=>s.state==="RESOLVED").length,silences:d.list("silences").filter(s=>s.active&&s.until*1e3>Date.now()).length,rules:d.rows("alert_rules").size};return l`<div class="stack">
+import{i as k,L as _,g as E,u as j,s as d,z as S,b as l,A as o,j as A,h as v,d as u,a as h,t as $,D as N,c as g,r as D,p as R,k as I,l as L,m as O,o as P,q}from"./index-CYwaW7a2.js";import{E as z,b as w}from"./every-CmTF8n4Q.js";var C=Object.defineProperty,G=Object.getOwnPropertyDescriptor,f=(t,e,a,s)=>{for(var n=s>1?void 0:s?G(e,a):e,i=t.length-1,r;i>=0;i--)(r=t[i])&&(n=(s?r(e,a,n):r(n))||n);return s&&n&&C(e,a,n),n};const c=[["open","Open"],["resolved","Resolved"],["silences","Silences"],["rules","Rules"]],T=3e3,F=[[900,"15 minutes"],[3600,"1 hour"],[4*3600,"4 hours"],[24*3600,"1 day"],[168*3600,"7 days"]];let b=class extends k{constructor(){super(...arguments),this.query=new URLSearchParams,this.tab="open",this.live=new _(this,["alerts","silences","alert_rules"]),this.pending=new z(this,T,t=>E("/v1/alerts",{state:"pending"},{signal:t}))}connectedCallback(){super.connectedCallback();const t=this.query.get("show");this.tab=c.find(([e])=>e===t)?.[0]??"open"}choose(t){this.tab=t,j({show:t==="open"?"":t})}turn(t){const e=t.key==="ArrowRight"?1:t.key==="ArrowLeft"?-1:0;if(e===0)return;const a=c.findIndex(([n])=>n===this.tab),s=c[(a+e+c.length)%c.length][0];this.choose(s),this.updateComplete.then(()=>this.renderRoot.querySelector(`#tab-${s}`)?.focus())}render(){const t=d.list("alerts"),e=t.filter(s=>s.state==="FIRING"),a={open:e.length,resolved:t.filter(s=>s.state==="RESOLVED").length,silences:d.list("silences").filter(s=>s.active&&s.until*1e3>Date.now()).length,rules:d.rows("alert_rules").size};return l`<div class="stack">
       <div class="row between">
         <h1>Alerts</h1>
         <tri-action path="/v1/silences" .run=${()=>this.silence()}>Silence alerts</tri-action>
@@ -12,7 +12,7 @@ import{i as x,L as _,g as E,u as j,s as d,z as S,b as l,A as o,j as A,h as v,d a
     </div>`}open(t){const e=this.pending.value??[],a=[...t.sort((s,n)=>(n.fired_time??0)-(s.fired_time??0)),...e];return a.length===0?l`<tri-empty heading="Nothing fires, and nothing is about to"></tri-empty>`:l`<ul class="open">${a.map(s=>this.one(s))}</ul>`}one(t){return l`<li>
       <tri-badge state=${t.state==="PENDING"?"PENDING":t.severity}></tri-badge>
       <div>
-        <h3>${t.rule}${t.group?l` <span class="muted">${t.group}</span>`:o}</h3>
+        <h2>${t.rule}${t.group?l` <span class="muted">${t.group}</span>`:o}</h2>
         <p class="muted wrap">${t.summary}</p>
         <ul class="who">
           ${t.members.slice(0,12).map(e=>l`<li><a href=${A("components",e.subject)}>${e.subject}</a> <span class="muted wrap">${e.reason}${e.value===null?"":` (${v(e.value)})`}</span></li>`)}
@@ -47,6 +47,9 @@ import{i as x,L as _,g as E,u as j,s as d,z as S,b as l,A as o,j as A,h as v,d a
       ul.open > li:first-child {
         border-top: 0;
       }
+      ul.open h2 {
+        font-size: var(--text-m);
+      }
       ul.open p {
         font-size: var(--text-s);
       }
@@ -63,4 +66,4 @@ import{i as x,L as _,g as E,u as j,s as d,z as S,b as l,A as o,j as A,h as v,d a
           grid-template-columns: minmax(0, 1fr);
         }
       }
-    `];f([O({attribute:!1})],b.prototype,"query",2);f([P()],b.prototype,"tab",2);b=f([q("page-alerts")],b);function m(t){return t.until*1e3<=Date.now()}function U(t){return Object.fromEntries(Object.entries(t).filter(([,e])=>e!==null&&e!==""&&e!==0&&!(Array.isArray(e)&&e.length===0)))}function V(t){const{kind:e,values:a,name:s,above:n,below:i,within_s:r,window_s:k}=t.condition,y=n!=null?`above ${v(n)}`:i!=null?`below ${v(i)}`:"",p=t.for_s?` for ${u(t.for_s)}`:"";return e==="state"||e==="health"?`${e} is ${a.join(" or ")}${p}`:e==="trend"?`${s} will be ${y} within ${u(r)}${p}`:e==="increase"?`${s} rises by more than ${v(n??0)} in ${u(k)}${p}`:`${s} ${y}${p}`}export{b as Alerts};
+    `];f([O({attribute:!1})],b.prototype,"query",2);f([P()],b.prototype,"tab",2);b=f([q("page-alerts")],b);function m(t){return t.until*1e3<=Date.now()}function U(t){return Object.fromEntries(Object.entries(t).filter(([,e])=>e!==null&&e!==""&&e!==0&&!(Array.isArray(e)&&e.length===0)))}function V(t){const{kind:e,values:a,name:s,above:n,below:i,within_s:r,window_s:x}=t.condition,y=n!=null?`above ${v(n)}`:i!=null?`below ${v(i)}`:"",p=t.for_s?` for ${u(t.for_s)}`:"";return e==="state"||e==="health"?`${e} is ${a.join(" or ")}${p}`:e==="trend"?`${s} will be ${y} within ${u(r)}${p}`:e==="increase"?`${s} rises by more than ${v(n??0)} in ${u(x)}${p}`:`${s} ${y}${p}`}export{b as Alerts};

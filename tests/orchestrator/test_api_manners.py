@@ -1,0 +1,195 @@
+"""What holds for every endpoint, asked of each: HEAD, methods, unknown parameters, ETags, cursors, `?redirect`.
+
+Also the reads that are answered beside the routes: they say what the routes say.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from orchestrator.api.forward import answered_anywhere
+from orchestrator.api.openapi import operations
+from orchestrator.api.quick import BELOW, EXACT, OWN
+from tests.orchestrator.api_nodes import Nodes, serving
+
+pytestmark = pytest.mark.anyio
+
+LIVE = frozenset(
+    {"fires_in_s", "last_seen_s", "last_contact_s", "silence_s"}
+    | {"applied_index", "commit_index", "last_index", "log_bytes", "log_entries"}
+)
+NAMED_TWICE = ("/register", "/validate", "/heartbeats", "/bootstrap")
+ENDLESS = ("/follow", "/v1/watch", "/v1/frames/tail")
+FILLED = {
+    "component_id": "press-1",
+    "processor_id": "faces-1",
+    "member_id": "n1",
+    "name": "speed",
+    "execution_id": "none",
+    "alert_id": "a1",
+    "silence_id": "s1",
+    "token_id": "abcdefghij",
+    "camera_id": "cam-1",
+    "frame": "cam-1:1",
+    "frame:path": "cam-1:1",
+}
+
+
+@pytest.fixture(scope="module")
+async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
+    async with serving(3, tmp_path_factory.mktemp("manners")) as found:
+        http = found.clients[0]
+        made = await asyncio.gather(
+            http.post("/v1/components", json={"id": "press-1", "address": "http://127.0.0.1:9"}),
+            http.post("/processors/register", json={"id": "faces-1", "capabilities": ["face"], "capacity": 3}),
+            http.put("/v1/variables/speed", json={"value": {"mm_s": 1.5, "note": "ä\u2028"}}),
+            http.put("/v1/components/press-1/policy", json={"depends_on": ["plc-1"]}),
+        )
+        assert [answer.status_code for answer in made] == [201, 201, 201, 200]
+        yield found
+
+
+@pytest.fixture(scope="module")
+async def document(nodes: Nodes) -> dict[str, Any]:
+    found: dict[str, Any] = (await nodes.clients[0].get("/openapi.json")).json()
+    return found
+
+
+def filled(path: str) -> str:
+    for name, value in FILLED.items():
+        path = path.replace(f"{{{name}}}", value)
+    assert "{" not in path
+    return path
+
+
+def lasting(value: Any) -> Any:
+    """Without what is another figure with every look."""
+    if isinstance(value, dict):
+        return {name: lasting(one) for name, one in value.items() if name not in LIVE}
+    return [lasting(one) for one in value] if isinstance(value, list) else value
+
+
+def quick_paths() -> list[str]:
+    return [*EXACT, *OWN, *(filled(template) for template, _ in BELOW.values())]
+
+
+@pytest.mark.parametrize("path", quick_paths())
+async def test_a_quick_read_says_what_the_route_says(nodes: Nodes, path: str) -> None:
+    for http in nodes.clients:
+        for consistency in ("leader", "stale"):
+            quick = await http.get(path, params={"consistency": consistency})
+            # What comes beside the parameters that are known goes to the route.
+            slow = await http.get(f"{path}?consistency={consistency}&&")
+            assert (quick.status_code, slow.status_code) == (200, 200)
+            assert lasting(quick.json()) == lasting(slow.json())
+            assert quick.headers["content-type"] == slow.headers["content-type"]
+            assert ("x-triarch-staleness" in quick.headers) == ("x-triarch-staleness" in slow.headers)
+            if "etag" in slow.headers:
+                assert quick.headers["etag"] == slow.headers["etag"]
+
+
+async def test_what_is_not_there_is_left_to_the_route(nodes: Nodes) -> None:
+    for path in ("/v1/components/none", "/v1/components/none/policy", "/processors/none", "/v1/variables/none"):
+        answer = await nodes.clients[0].get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_a_list_is_as_new_as_the_change_before_it(nodes: Nodes) -> None:
+    for turn in range(5):
+        for http in nodes.clients:
+            set_ = await http.put("/v1/variables/turn", json={"value": turn})
+            assert set_.status_code in (200, 201)
+            shown = {row["name"]: row["value"] for row in (await http.get("/v1/variables")).json()}
+            assert shown["turn"] == turn
+
+
+@pytest.mark.parametrize("path", ["/v1/variables", "/processors", "/v1/executions", "/v1/variables/speed"])
+async def test_who_has_it_already_is_told_just_that(nodes: Nodes, path: str) -> None:
+    tags = set()
+    for http in nodes.clients:
+        for consistency in ("leader", "stale"):
+            tag = (await http.get(path, params={"consistency": consistency})).headers["etag"]
+            tags.add(tag)
+            again = await http.get(
+                path, params={"consistency": consistency}, headers={"If-None-Match": f'"other", W/{tag}'}
+            )
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+            other = await http.get(path, params={"consistency": consistency}, headers={"If-None-Match": '"other"'})
+            assert other.status_code == 200
+    assert len(tags) == 1
+
+
+async def test_every_read_has_its_head(nodes: Nodes, document: dict[str, Any]) -> None:
+    http = nodes.clients[await nodes.follower()]
+
+    async def ask(path: str) -> None:
+        got, head = await http.get(filled(path)), await http.head(filled(path))
+        assert head.status_code == got.status_code, path
+        assert head.content == b"", path
+        assert head.headers.get("content-type") == got.headers.get("content-type"), path
+
+    reads = [path for method, path, _ in operations(document) if method == "get" and not path.endswith(ENDLESS)]
+    await asyncio.gather(*map(ask, reads))
+
+
+async def test_other_methods_are_refused_with_those_that_are_possible(nodes: Nodes, document: dict[str, Any]) -> None:
+    http = nodes.clients[await nodes.leader()]
+
+    async def ask(method: str, path: str) -> None:
+        answer = await http.request(method, filled(path))
+        # `/processors/register` is also a processor of that name, and so on.
+        assert answer.status_code == 405 or path.endswith(NAMED_TWICE), (method, path, answer.status_code)
+        if answer.status_code == 405:
+            assert answer.json()["code"] == "method_not_allowed"
+            allowed = {one.strip().lower() for one in answer.headers["allow"].split(",")}
+            assert allowed, (method, path)
+            assert method not in allowed, (method, path)
+
+    unsafe = {"put", "delete", "patch", "post"}
+    await asyncio.gather(
+        *(ask(method, path) for path, item in document["paths"].items() for method in unsafe - set(item))
+    )
+
+
+async def test_a_parameter_that_a_path_does_not_have_is_refused(nodes: Nodes, document: dict[str, Any]) -> None:
+    http = nodes.clients[await nodes.follower()]
+
+    async def ask(method: str, path: str) -> None:
+        answer = await http.request(method, filled(path), params={"nonsense": "1"})
+        assert answer.status_code == 422, (method, path, answer.text)
+        assert "nonsense" in answer.json()["detail"] or method != "get", (method, path)
+
+    await asyncio.gather(*(ask(method, path) for method, path, _ in operations(document) if path != "/event"))
+
+
+async def test_a_follower_says_where_the_leader_is(nodes: Nodes, document: dict[str, Any]) -> None:
+    leader, follower = await nodes.leader(), await nodes.follower()
+    for method, path, operation in operations(document):
+        redirects = any(parameter["name"] == "redirect" for parameter in operation["parameters"])
+        if method == "get" and (answered_anywhere(path) or path.endswith(ENDLESS)):
+            assert not redirects, path
+            continue
+        if not redirects:
+            continue
+        answer = await nodes.clients[follower].request(method, filled(path), params={"redirect": ""})
+        assert answer.status_code == 307, (method, path)
+        assert answer.headers["location"] == nodes.urls[leader] + filled(path)
+
+
+@pytest.mark.parametrize("path", ["/v1/executions", "/v1/events", "/v1/frames/dead", "/v1/frames/tail"])
+@pytest.mark.parametrize("cursor", ["x", "WyJhIiwxLCJiIl0", "%00", "eyJhIjoxfQ", "9" * 300])
+async def test_a_cursor_that_no_answer_gave_is_refused(nodes: Nodes, path: str, cursor: str) -> None:
+    answer = await nodes.clients[0].get(
+        path, params={"cursor": cursor, "wait_s": 0} if "tail" in path else {"cursor": cursor}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor"), json.dumps(answer.json())
+
+
+async def test_a_path_that_is_none_is_told_apart(nodes: Nodes) -> None:
+    for path in ("/v1", "/v1/none", "/v1/components/press-1/none", "/v2/components", "/v1/cluster/"):
+        for http in nodes.clients:
+            answer = await http.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
