@@ -49,7 +49,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     async with LocalPlant(on_free_ports(directory)) as plant:
         await plant.wait_ready()
         say("bench watch: one watcher")
-        alone = await _phase(plant, 1, (options.rate or RATE), max(3.0, options.seconds / 4))
+        alone = await _phase(plant, 1, (options.rate or RATE), max(1.0, options.seconds / 4))
         say(f"bench watch: {options.watchers} watchers")
         found = await _phase(plant, options.watchers, (options.rate or RATE), options.seconds)
     exact = not (found["lost"] or found["doubled"] or found["disordered"])
