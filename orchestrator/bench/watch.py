@@ -7,6 +7,7 @@ fixed rate. Writers and watchers share one process and so one clock. The ceiling
 import asyncio
 import itertools
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ def run(options: BenchOptions) -> int:
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     """One watcher for a quarter of the time, then all for all of it."""
+    load = os.getloadavg()[0]  # what else the machine has to do shows in every figure below
     async with LocalPlant(on_free_ports(directory)) as plant:
         await plant.wait_ready()
         say("bench watch: one watcher")
@@ -54,6 +56,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         "watchers": options.watchers,
         "rate": (options.rate or RATE),
         "seconds": options.seconds,
+        "load_average_before": round(load, 1),
         "wanted_p99_ms": WANTED_P99_MS,
         **found,
         **{f"ceiling_{name}": alone[name] for name in ("p50_ms", "p99_ms", "max_ms")},
