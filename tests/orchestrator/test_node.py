@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cluster import OutcomeUnknown, StateMachineFailed
+from cluster.commands import Command, Position
 from framebuffer.registry import Health
 from orchestrator.errors import OrchestratorError
 from orchestrator.node import running
@@ -23,15 +24,19 @@ async def test_a_node_whose_cluster_fails_ends_everything_it_began(
     tree = settings(0, [(free_port(), free_port())], tmp_path, 0, redis={"mode": "embedded", "port": port})
     tree["redis"].pop("url")
 
-    def broken(*_: Any) -> None:
-        raise ValueError("a defect")
-
     async def live() -> None:
         async with asyncio.timeout(20), running(configured(tree, tmp_path)) as node:
             await eventually(node.is_leader, deadline_s=10)
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.close()
             await writer.wait_closed()
+            applied = node.state.apply
+
+            def broken(command: Command, position: Position) -> Any:
+                if command.kind == "processor.health":  # not what the node proposes by itself
+                    raise ValueError("a defect")
+                return applied(command, position)
+
             monkeypatch.setattr(node.state, "apply", broken)
             with pytest.raises(OutcomeUnknown, match="this node failed"):
                 await node.propose("processor.health", Health(id="p", healthy=True))
