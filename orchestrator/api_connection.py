@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from orchestrator.api.envelope import LARGE_BODIES, LARGE_BODY_FACTOR
-from orchestrator.api.wire import BoundedHttp
+from orchestrator.api.wire import HEAD_S, BoundedHttp
 
 DRAIN_S = 60.0
 """How long a client may leave an answer unread that has filled its buffers."""
@@ -26,9 +26,9 @@ REASONS = ("too_many", "refused", "body_late", "unread")
 class Bounds:
     """Seconds, and connections at once."""
 
-    connections_max: int
-    head_s: float
-    body_s: float
+    connections_max: int = 4096
+    head_s: float = HEAD_S
+    body_s: float = 30.0
 
 
 class ConnectionFigures:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
@@ -39,12 +40,21 @@ class ApiServer(uvicorn.Server):
     """
 
     def __init__(
-        self, app: ASGIApp, bounds: Bounds, figures: ConnectionFigures, tls: ssl.SSLContext | None = None
+        self,
+        app: ASGIApp,
+        bounds: Bounds | None = None,
+        figures: ConnectionFigures | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        connection = functools.partial(
+            BoundedConnection,
+            bounds=bounds or Bounds(),
+            figures=figures or ConnectionFigures(CollectorRegistry()),
+        )
         super().__init__(
             uvicorn.Config(
                 app,
-                http=functools.partial(BoundedConnection, bounds=bounds, figures=figures),  # type: ignore[arg-type]
+                http=connection,  # type: ignore[arg-type]
                 ws="websockets-sansio",
                 ws_max_size=WS_BYTES_MAX,
                 ws_max_queue=WS_QUEUE_MAX,

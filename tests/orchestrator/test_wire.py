@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from orchestrator.api import wire
-from orchestrator.api_connection import Bounds, ConnectionFigures
+from orchestrator.api_connection import Bounds
 from orchestrator.api_server import ApiServer, listening
 from tests.support import eventually
 
@@ -36,10 +35,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGI = echo, head_s: float = 5.0) -> AsyncIterator[int]:
+async def serving(app: ASGI = echo, bounds: Bounds | None = None) -> AsyncIterator[int]:
     socket = listening("127.0.0.1:0")
-    bounds = Bounds(connections_max=64, head_s=head_s, body_s=5.0)
-    server = ApiServer(app, bounds, ConnectionFigures(CollectorRegistry()))
+    server = ApiServer(app, bounds)
     task = asyncio.create_task(server.serve(sockets=[socket]))
 
     async def started() -> bool:
@@ -153,7 +151,7 @@ async def test_requests_ahead_of_their_answers_are_bounded() -> None:
 
 
 async def test_a_slow_head_is_ended() -> None:
-    async with serving(head_s=0.2) as port:
+    async with serving(bounds=Bounds(head_s=0.2)) as port:
         assert await said(port, b"", end=True) == b""
         assert problem(await said(port, b"GET / HTTP/1.1\r\nHost", end=True)) == (408, "request_timed_out")
         # The second request of a connection has the same time as the first.
