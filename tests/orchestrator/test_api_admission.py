@@ -9,28 +9,31 @@ from fastapi import Request
 
 from orchestrator.access.forwarded import key_of, sign
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.orchestrator.identity import AUDIENCE, ISSUER, Provider
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    async with serving(1, tmp_path_factory.mktemp("edge"), token=TOKEN) as found:
+async def provider() -> AsyncIterator[Provider]:
+    provider = Provider()
+    async with provider.serving():
+        yield provider
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> AsyncIterator[Nodes]:
+    oidc = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": provider.url, "roles": {"staff": "viewer"}}
+    async with serving(1, tmp_path_factory.mktemp("edge"), token=TOKEN, api={"oidc": oidc}) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 async def open_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    async with serving(1, tmp_path_factory.mktemp("open")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-async def hasty_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    """One that waits for no one, and holds few connections."""
+    """One that asks for no token, waits for no one, and holds few connections."""
     bounds = {"head_timeout_s": 0.4, "body_timeout_s": 0.4, "connections_max": 16}
-    async with serving(1, tmp_path_factory.mktemp("hasty"), api=bounds) as found:
+    async with serving(1, tmp_path_factory.mktemp("open"), api=bounds) as found:
         yield found
 
 
@@ -141,7 +144,7 @@ async def test_only_a_proof_makes_a_request_a_forwarded_one(node: Nodes) -> None
     assert app is not None
 
     @app.get("/v1/seen-by-a-test", tags=["test"])
-    async def _seen(request: Request) -> dict[str, object]:
+    async def _seen(request: Request, a: int) -> dict[str, object]:
         known = request.scope["state"]["triarch"]
         seen.append({name: known.get(name) for name in ("client", "forwarded_by")})
         return {"headers": [name for name in request.headers if name.startswith("x-triarch")]}
@@ -182,9 +185,9 @@ async def test_deep_json_is_refused_before_it_is_parsed(node: Nodes, depth: int)
         assert answer.json()["errors"][0]["type"] == "json_depth"
 
 
-async def test_slow_clients_are_told_and_let_go(hasty_node: Nodes) -> None:
+async def test_slow_clients_are_told_and_let_go(open_node: Nodes) -> None:
     """Three at once: half a head, half a body, and nothing at all."""
-    url = hasty_node.urls[0]
+    url = open_node.urls[0]
     half_body = b"POST /event HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
     late_head, late_body, nothing = await asyncio.gather(
         raw(url, b"GET /healthz HTTP/1.1\r\nHost: local"), raw(url, half_body), opened(url)
@@ -223,8 +226,8 @@ async def trickled(url: str) -> bool:
         writer.close()
 
 
-async def test_connections_have_a_bound(hasty_node: Nodes) -> None:
-    url = httpx.URL(hasty_node.urls[0])
+async def test_connections_have_a_bound(open_node: Nodes) -> None:
+    url = httpx.URL(open_node.urls[0])
     refused, held = b"", []
     for _ in range(30):
         reader, writer = await asyncio.open_connection(url.host, url.port)
@@ -265,3 +268,24 @@ async def test_a_websocket_is_opened_by_pages_of_the_cluster_only(node: Nodes, o
     line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
     writer.close()
     assert int(line.split()[1]) == status
+
+
+async def test_people_of_the_identity_provider_are_known(node: Nodes, provider: Provider) -> None:
+    client = node.clients[0]
+    known = {"Authorization": f"Bearer {provider.token('ed', triarch_role=['staff'], preferred_username='Ada')}"}
+
+    async def answered() -> bool:
+        return (await client.get("/v1/whoami", headers=known)).status_code == 200
+
+    await eventually(answered, deadline_s=10)
+    said = (await client.get("/v1/whoami", headers=known)).json()
+    assert (said["kind"], said["id"], said["name"], said["role"]) == ("oidc", "ada-1", "Ada", "viewer")
+    refused = await client.put("/v1/variables/a", json={"value": 1}, headers=known)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    for token, status in (
+        (provider.token("ed", triarch_role="others"), 403),
+        (provider.token("ed", exp=1), 401),
+        (provider.token("ed", aud="others"), 401),
+    ):
+        answer = await client.get("/v1/variables", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status, answer.text
