@@ -129,6 +129,11 @@ async def test_what_is_no_replicated_command_is_noted_before_and_after(nodes: No
     http = nodes.clients[follower]
     gone = {"id": "gone", "name": "gone", "address": "http://127.0.0.1:1", "incarnation": "i", "sequence": 0}
     assert (await http.post("/v1/components", json=gone, headers=ada)).status_code == 201
+    for who in (ada, {}):  # with the cluster's own token nobody can tell whether it was a person
+        sent = await http.post("/event", json={"type": "part.seen", "source": "gone"}, headers=who)
+        assert sent.status_code == 204, sent.text
+    (seen,) = await entries(http, kind="event.accepted")
+    assert (seen["actor"]["name"], seen["id"], seen["subject"]) == ("Ada", "gone", "journal")
     asked = {**ada, "Idempotency-Key": "start"}
     for _ in range(2):
         answer = await http.post("/v1/components/gone/commands", json={"command": "CMD_START"}, headers=asked)

@@ -26,7 +26,7 @@ from orchestrator.components import Observe, Register
 from orchestrator.leaderships import Noted
 from orchestrator.lifecycle import State
 from orchestrator.monitoring.alert_commands import Silence
-from orchestrator.playbooks.execution import Control, PlaybookPut, Start
+from orchestrator.playbooks.execution import Control, EventAccepted, JournalEntry, PlaybookPut, Start
 from orchestrator.state import PlantState
 from orchestrator.topology.rows import Desire, Maintain
 
@@ -297,3 +297,13 @@ def test_limits_are_told_as_they_were_and_are() -> None:
     entry = last(state)
     assert (entry.subject, entry.id) == ("limits", "requests")
     assert (entry.before["failures_per_minute"], entry.after["failures_per_minute"]) == (30, 7)
+
+
+def test_an_event_is_entered_where_a_person_sent_it() -> None:
+    state = PlantState()
+    event = EventAccepted(entry=JournalEntry(type="part.seen", source="press"))
+    apply(state, event, 2, actor=PRESS)
+    apply(state, event, 3, actor={"kind": "cluster", "id": "cluster", "role": "admin"})
+    assert state.audit.untouched
+    apply(state, event, 4)
+    assert (last(state).kind, last(state).subject, last(state).id) == ("event.accepted", "journal", "press")
