@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from orchestrator.api import wire
+from orchestrator.api_connection import Bounds, ConnectionFigures
 from orchestrator.api_server import ApiServer, listening
 from tests.support import eventually
 
@@ -36,7 +38,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 @contextlib.asynccontextmanager
 async def serving(app: ASGI = echo) -> AsyncIterator[int]:
     socket = listening("127.0.0.1:0")
-    server = ApiServer(app)
+    bounds = Bounds(connections_max=64, head_s=5.0, body_s=5.0)
+    server = ApiServer(app, bounds, ConnectionFigures(CollectorRegistry()))
     task = asyncio.create_task(server.serve(sockets=[socket]))
 
     async def started() -> bool:
