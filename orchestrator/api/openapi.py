@@ -14,7 +14,7 @@ from orchestrator.access.rights import RIGHTS
 from orchestrator.api.documented import SCHEMA, ProblemDocument, example_of
 from orchestrator.api.envelope import LOCAL_PATHS
 from orchestrator.api.forward import OWN_WRITES, answered_anywhere
-from orchestrator.api.problems import KINDS, MEDIA_TYPE, RETRY_AFTER_S
+from orchestrator.api.problems import KINDS, MEDIA_TYPE, RETRY_AFTER_S, RETRYABLE
 from orchestrator.api.security import OPEN_PATHS
 from orchestrator.api.synthesis import Synthesis
 from orchestrator.api.view import NodeView
@@ -64,6 +64,7 @@ PARAMETERS: Mapping[str, str] = {
     "level": "Only what is at least this grave.",
     "severity": "Only alerts of this severity.",
     "rule": "Only alerts of this rule.",
+    "subject": "Only changes of this subject, such as `components`.",
     "traceparent": "W3C trace context: the execution's spans belong to that trace.",
 }
 """What a parameter is, where the route leaves that unsaid."""
@@ -215,7 +216,8 @@ def _answer(status: str, response: Json, method: str, *, stale: bool) -> None:
         names.append("Idempotency-Key")
     if stale and status[0] == "2":
         names.append("X-Triarch-Staleness")
-    if status == "503":
+    codes = response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {})
+    if status == "503" or not RETRYABLE.isdisjoint(codes):
         names.append("Retry-After")
     if status == "401":
         names.append("WWW-Authenticate")

@@ -229,7 +229,7 @@ def _name(template: str) -> str:
 
 
 def _raw(method: str, target: str, body: str = "") -> bytes:
-    head = f"{method} {target} HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\nUser-Agent: triarch-bench\r\n"
+    head = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\nUser-Agent: triarch-bench\r\n"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"{head}\r\n{body}".encode()

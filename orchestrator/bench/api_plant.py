@@ -33,7 +33,7 @@ READ_P99_MAX_MS, WRITE_P99_MAX_MS = 20.0, 30.0
 
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
-    """The report. Raises MeasurementFailed when leadership changes, or a part of the load ends."""
+    """The report. Raises MeasurementFailed when a part of the load ends."""
     async with AsyncExitStack() as stack:
         plant = await stack.enter_async_context(LocalPlant(on_free_ports(directory)))
         leader = await plant.wait_ready()
@@ -55,7 +55,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         report["ceiling_p50_ms"], report["ceiling_p99_ms"] = ceiling["p50_ms"], ceiling["p99_ms"]
         report["ratio"] = round(ceiling["p99_ms"] / found["p99_ms"], 3)
         report["cores"] = {name: round((cpu_s(pid) - spent[name]) / elapsed, 3) for name, pid in pids.items()}
-        report["leader"] = leader.node_id
+        report["leader"] = str(leader)
         counted = await order("count")
         report["heartbeats_per_s"] = round(counted["beats"] / elapsed, 1)
         report["heartbeats_not_taken"] = counted["refused"]
@@ -64,9 +64,9 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
             after = await frames("count")
             report["frames_per_s"] = round((after["settled"] - before["settled"]) / elapsed, 1)
             report["processor_heartbeats_missed"] = after["missed"] - before["missed"]
-        if (await plant.leader()) != leader:
-            raise MeasurementFailed("leadership changed in the middle: the figures are of two leaders")
+        report["leader_at_the_end"] = str(await plant.leader())
     report["within"] = {
+        "one_leader": report["leader_at_the_end"] == report["leader"],
         "read_p99_ms": report["read_p99_ms"] <= READ_P99_MAX_MS,
         "write_p99_ms": options.write_rate == 0 or report["write_p99_ms"] <= WRITE_P99_MAX_MS,
         "refused": not report["refused"],

@@ -45,7 +45,8 @@ MUTANTS = 15
 NOISE_EVERY = 40
 IDLE = 10_000
 SMALL = 20_000
-"""Requests: a run of fewer has fewer idle connections."""
+"""Requests: a run of fewer has fewer idle connections, and comes to every operation all the same."""
+DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 1
 DESCRIPTORS = 24
 SAMPLES = 40
 OPEN_FILES_LEFT = 500
@@ -159,12 +160,13 @@ class Campaign:
         """Draws in a thread, as that takes longer than sending."""
         seed = SEED
         queued = 0
+        at_once = DRAWN_AT_ONCE if self._total > SMALL else DRAWN_OF_SMALL
         while queued < self._total:
             for operation in self._document.operations:
                 for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                     seed += 1
                     drawn = await asyncio.to_thread(
-                        self._document.draw, operation, mode, DRAWN_AT_ONCE, seed, token=self._token
+                        self._document.draw, operation, mode, at_once, seed, token=self._token
                     )
                     self.drawn += len(drawn)
                     for raw, request in self._spread(drawn):
@@ -177,7 +179,8 @@ class Campaign:
         for request in drawn:
             yield request.raw, request
             if request.mutable:
-                for raw in mutants(request, MUTANTS, self._dice):
+                count = MUTANTS if self._total > SMALL else MUTANTS_OF_SMALL
+                for raw in mutants(request, count, self._dice):
                     yield raw, None
                     if self._dice.randrange(NOISE_EVERY) == 0:
                         yield noise(self._dice), None
