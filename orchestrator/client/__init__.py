@@ -1,6 +1,7 @@
 """A typed client of the API, for several nodes: `Client` waits, `AsyncClient` is awaited."""
 
-from orchestrator.client.asynchronous import AsyncClient
+from typing import TYPE_CHECKING, Any
+
 from orchestrator.client.attempts import Tries
 from orchestrator.client.errors import (
     ApiError,
@@ -24,6 +25,9 @@ from orchestrator.client.following import Course, Place
 from orchestrator.client.reply import Reply
 from orchestrator.client.sse import Event
 from orchestrator.client.synchronous import Client
+
+if TYPE_CHECKING:
+    from orchestrator.client.asynchronous import AsyncClient
 
 __all__ = [
     "ApiError",
@@ -50,3 +54,12 @@ __all__ = [
     "Unavailable",
     "UnexpectedAnswer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The asynchronous client comes when it is asked for: asyncio is a third of what all this takes to import."""
+    if name == "AsyncClient":
+        from orchestrator.client.asynchronous import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from orchestrator.client.addresses import Addresses, checked_addresses
 from orchestrator.client.attempts import Tries, attempts
 from orchestrator.client.calls import Call, Values
 from orchestrator.client.connections import answer_of, counted, lower, made, no_answer, options
-from orchestrator.client.endpoints import Async, Program
+from orchestrator.client.endpoints import Async, Noun, Program
 from orchestrator.client.exchanging import (
     Answer,
     Emit,
@@ -52,7 +52,7 @@ class AsyncClient(Nouns[Async]):
         self.tries = tries or Tries(timeout_s=timeout_s)
         self._token = Token(token)
         self._http = httpx.AsyncClient(**options(context_of(given, ca, certificate)))
-        self._place_nouns()
+        super().__init__(self)
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -67,9 +67,8 @@ class AsyncClient(Nouns[Async]):
     def within(self, timeout_s: float) -> "AsyncClient":
         """The same client with another time for each call; it shares connections, and is not closed by itself."""
         other = AsyncClient.__new__(AsyncClient)
-        other.__dict__.update(self.__dict__)
-        other.tries = self.tries.within(timeout_s)
-        other._place_nouns()
+        other.__dict__.update({name: value for name, value in vars(self).items() if not isinstance(value, Noun)})
+        other.acting, other.tries = other, self.tries.within(timeout_s)
         return other
 
     async def request(

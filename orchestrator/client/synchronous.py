@@ -16,7 +16,7 @@ from orchestrator.client.addresses import Addresses, checked_addresses
 from orchestrator.client.attempts import Tries, attempts
 from orchestrator.client.calls import Call, Values
 from orchestrator.client.connections import answer_of, counted, lower, made, no_answer, options
-from orchestrator.client.endpoints import Program, Sync
+from orchestrator.client.endpoints import Noun, Program, Sync
 from orchestrator.client.exchanging import (
     Answer,
     Emit,
@@ -64,7 +64,7 @@ class Client(Nouns[Sync]):
         self.tries = tries or Tries(timeout_s=timeout_s)
         self._token = Token(token)
         self._http = httpx.Client(**options(context_of(given, ca, certificate)))
-        self._place_nouns()
+        super().__init__(self)
 
     def __enter__(self) -> "Client":
         return self
@@ -79,9 +79,8 @@ class Client(Nouns[Sync]):
     def within(self, timeout_s: float) -> "Client":
         """The same client with another time for each call; it shares connections, and is not closed by itself."""
         other = Client.__new__(Client)
-        other.__dict__.update(self.__dict__)
-        other.tries = self.tries.within(timeout_s)
-        other._place_nouns()
+        other.__dict__.update({name: value for name, value in vars(self).items() if not isinstance(value, Noun)})
+        other.acting, other.tries = other, self.tries.within(timeout_s)
         return other
 
     def request(

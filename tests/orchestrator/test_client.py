@@ -6,6 +6,7 @@ import json
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ NOT_FOR_THE_CLIENT = {
 def operations(client: type) -> set[tuple[str, str]]:
     """What the nouns of a client ask for."""
     made = client("http://127.0.0.1:1")
-    nouns = [made, *(value for value in vars(made).values() if isinstance(value, Noun))]
+    names = [name for name, _ in inspect.getmembers_static(client, lambda each: isinstance(each, cached_property))]
+    nouns: list[Noun[Any]] = [made, *(getattr(made, name) for name in names)]
     found: set[tuple[str, str]] = set()
     for noun in nouns:
         for _, member in inspect.getmembers_static(type(noun)):
