@@ -125,11 +125,7 @@ export class Chart extends LitElement {
         padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
-<<<<<<< HEAD
-        scales: { x: { range: (_, low, high) => [Math.min(low, high - SHOWN_LEAST_S), high] }, y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), high > 0 ? high : 1)) } },
-=======
         scales: { x: { range: () => this.inView() }, y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), high > 0 ? high : 1)) } },
->>>>>>> core
         series: [{}, ...this.lines.map((line, at) => ({ label: line.label, stroke: colour(`--series-${(at % 6) + 1}`), width: 1.5, points: { show: false }, spanGaps: false }))],
         axes: [
           { ...axis, size: 28, values: (_, splits) => splits.map((at) => timeOfDay(at * 1000)), space: 90 },
