@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from orchestrator.api import wire
+from orchestrator.api_connection import Bounds, ConnectionFigures
 from orchestrator.api_server import ApiServer, listening
 from tests.support import eventually
 
@@ -34,9 +36,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGI = echo) -> AsyncIterator[int]:
+async def serving(app: ASGI = echo, *, head_s: float = wire.HEAD_S) -> AsyncIterator[int]:
     socket = listening("127.0.0.1:0")
-    server = ApiServer(app)
+    server = ApiServer(app, Bounds(100, head_s, 10.0), ConnectionFigures(CollectorRegistry()))
     task = asyncio.create_task(server.serve(sockets=[socket]))
 
     async def started() -> bool:
@@ -149,9 +151,8 @@ async def test_requests_ahead_of_their_answers_are_bounded() -> None:
         assert b"200 OK" in await said(port, one)
 
 
-async def test_a_slow_head_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEAD_S", 0.2)
-    async with serving() as port:
+async def test_a_slow_head_is_ended() -> None:
+    async with serving(head_s=0.2) as port:
         assert await said(port, b"", end=True) == b""
         assert problem(await said(port, b"GET / HTTP/1.1\r\nHost", end=True)) == (408, "request_timed_out")
         # The second request of a connection has the same time as the first.
