@@ -28,10 +28,10 @@ chaos: ## set up, then: process faults and short campaigns; as root on Linux the
 	@if [ "$$(id -u)" -eq 0 ]; then set --; else echo "chaos: not root: the network faults are left out"; set -- -m "not root"; fi; \
 		$(PY) -m pytest tests/chaos tests/soak "$$@" $(ARGS)
 
-sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 8 minutes (ARGS="--seeds 7-7 --trace")
+sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 6 minutes (ARGS="--seeds 7-7 --trace")
 	@tools/setup.sh dev
 	@if [ -n "$(ARGS)" ]; then $(PY) -m tests.simulation $(ARGS); else \
-		$(PY) -m tests.simulation --defects && $(PY) -m tests.simulation --seeds 1-200 --minutes 5; fi
+		$(PY) -m tests.simulation --defects && $(PY) -m tests.simulation --seeds 1-200 --minutes 3; fi
 
 browser: ## set up, then: the dashboard in a real Chromium, which the system provides (Debian: apt install chromium)
 	@tools/setup.sh dev

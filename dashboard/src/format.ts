@@ -5,7 +5,7 @@ const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-di
 const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit" });
 const WHOLE = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const FINE = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+const FINE = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
 export function count(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : WHOLE.format(value);

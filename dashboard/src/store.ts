@@ -177,23 +177,44 @@ class Store {
 
 export const store = new Store();
 
-/** Draws its element again when one of the topics has changed: `private live = new Live(this, ["components"])`. */
+/**
+ * Draws its element again when one of the topics has changed: `private live = new Live(this, ["components"])`.
+ * With `ms`, at most so often: for what is much to draw.
+ */
 export class Live implements ReactiveController {
   private off: (() => void) | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private drawnAt = -Infinity;
 
   constructor(
     private readonly host: ReactiveControllerHost,
     private readonly topics: readonly Topic[],
+    private readonly ms = 0,
   ) {
     host.addController(this);
   }
 
   hostConnected(): void {
-    this.off = store.on(this.topics, () => this.host.requestUpdate());
+    this.off = store.on(this.topics, () => this.changed());
   }
 
   hostDisconnected(): void {
     this.off?.();
     this.off = null;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private changed(): void {
+    if (this.timer !== null) return;
+    const left = this.drawnAt + this.ms - performance.now();
+    if (left > 0) this.timer = setTimeout(() => this.draw(), left);
+    else this.draw();
+  }
+
+  private draw(): void {
+    this.timer = null;
+    this.drawnAt = performance.now();
+    this.host.requestUpdate();
   }
 }

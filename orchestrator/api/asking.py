@@ -63,7 +63,9 @@ class Asking:
             raise refused(applied.outcome.code, applied.outcome.message, **(told if isinstance(told, dict) else {}))
         return applied
 
-    def noted(self, action: str, subject: str, id: str, **asked: Any) -> contextlib.AbstractAsyncContextManager[Noted]:
+    def noted(
+        self, action: str, subject: str, id: str, *, moves: bool = False, **asked: Any
+    ) -> contextlib.AbstractAsyncContextManager[Noted]:
         """Around an effect that no replicated command makes: see `orchestrator.api.noting`. `asked`: plain values."""
         scope = self._request.scope
         notes: Notes = self._request.app.state.notes
@@ -76,6 +78,7 @@ class Asking:
             command_id=uuid.uuid4().hex if safe else command_id(scope, Note.kind),
             key="" if safe else key_of(scope),
             request="" if safe else request_of(scope),
+            moves=moves,
             needed=not safe,  # a node that is cut off has to be able to give its state away
         )
 

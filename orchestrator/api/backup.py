@@ -1,6 +1,7 @@
 """The whole replicated state as one file, and back."""
 
 import hashlib
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -51,7 +52,7 @@ async def restore(ask: Ask, request: Request) -> Restored:
     data = await request.body()
     if not data:
         raise Problem("snapshot_unreadable", "the body is empty; send the snapshot's bytes")
-    told = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    told: dict[str, Any] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     async with ask.noted("cluster.restore", "cluster", "", **told):
         applied = await ask.node.cluster.restore(data, actor=ask.node.actor(), timeout=RESTORE_S)
         if not applied.outcome.ok:

@@ -130,7 +130,7 @@ async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
         raise Problem("member_unknown", f"{to} is not a member of this cluster")
     if to == ask.node.config.node.id and ask.node.is_leader() and epoch is not None:
         return Transferred(leader=to, epoch=str(epoch))
-    async with ask.noted("cluster.transfer", "cluster", to or "") as told:
+    async with ask.noted("cluster.transfer", "cluster", to or "", moves=True) as told:
         epoch = await cluster.transfer(to)
         told.members.update(leader=cluster.status().leader_id, epoch=str(epoch))
     return Transferred(leader=cluster.status().leader_id, epoch=str(epoch))

@@ -15,6 +15,7 @@ Whether a token has expired is said by this node's clock, without a tolerance: c
 second apart.
 """
 
+import asyncio
 import hashlib
 import hmac
 import math
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 SCHEME = "bearer"
 TOKEN_CHARS_MAX = 8 * 1024
 """Those of identity providers have one or two thousand."""
+NEWS_S = 0.25
+"""How long a follower waits for a token that it does not know: the leader may have made it a moment ago."""
+POLL_S = 0.01
+WAITING_MAX = 200
+"""So many wait at once; others are refused without."""
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 Foreign = Callable[[str], Principal | None]
@@ -53,6 +59,7 @@ class Gate:
         self._clock = clock
         token = node.config.api_token()
         self._cluster = None if token is None else _digest(token)
+        self._waiting = 0
 
     @classmethod
     def of(cls, connection: HTTPConnection) -> "Gate":
@@ -75,6 +82,29 @@ class Gate:
             raise refusal("malformed", "one Authorization header is wanted, there are several")
         scheme, _, rest = sent[0].partition(" ")
         return self._shown(scheme, rest.strip())
+
+    async def admit(self, sent: Sequence[str]) -> Principal:
+        """As `authenticate`, and a follower waits a moment for a token that looks like one of ours and is not known."""
+        ends = time.monotonic() + NEWS_S
+        waits = False
+        try:
+            while True:
+                try:
+                    return self.authenticate(sent)
+                except Problem as problem:
+                    if problem.members.get("reason") != "unknown" or time.monotonic() >= ends:
+                        raise
+                    if not waits and (self._waiting >= WAITING_MAX or not self._may_be_new(sent[0])):
+                        raise
+                if not waits:
+                    waits = True
+                    self._waiting += 1
+                await asyncio.sleep(POLL_S)
+        finally:
+            self._waiting -= waits
+
+    def _may_be_new(self, sent: str) -> bool:
+        return not self._node.is_leader() and parsed(sent.partition(" ")[2].strip()) is not None
 
     def still_valid(self, principal: Principal) -> bool:
         """Whether a request that came through would still, as far as this node knows. For streams without an end."""

@@ -145,10 +145,11 @@ class RateLimits:
         if scope["type"] in ("http", "websocket") and scope["path"] not in EXEMPT and self._limiter.limits.enabled:
             known = facts(scope)
             principal: Principal | None = known.get("principal")
-            if "forwarded_by" not in known and (principal is None or principal.kind != "cluster"):
+            if "forwarded_by" not in known:
                 if principal is not None and (shown := _shown(scope)):
                     self._limiter.good(shown)
-                self._limiter.check(counted_address(scope), principal)
+                if principal is None or principal.kind != "cluster":
+                    self._limiter.check(counted_address(scope), principal)
         await self._app(scope, receive, send)
 
 

@@ -181,5 +181,5 @@ async def remove(ask: Ask, member_id: MemberId, timeout: Wait = 5.0) -> None:
     After `outcome_unknown`, look whether it is still a member.
     """
     _row_of(ask.node, member_id)
-    async with ask.noted("member.remove", "cluster", member_id):
+    async with ask.noted("member.remove", "cluster", member_id, moves=True):
         await ask.node.cluster.remove_member(member_id, timeout=timeout)

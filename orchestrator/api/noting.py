@@ -50,6 +50,8 @@ class Notes:
     def __init__(self, node: NodeView, link: LeaderLink) -> None:
         self._node = node
         self._link = link
+        self._later: set[asyncio.Task[None]] = set()
+        """each of a request, and over within `WAIT_S`"""
 
     async def enter(self, passed: Passed) -> None:
         """Returns once it stands in the audit. Raises `Problem` (`key_reused`, `no_leader`, …) or a ClusterError."""
@@ -104,6 +106,12 @@ class Notes:
             return False
         raise refused(code, detail)
 
+    def enter_later(self, passed: Passed) -> None:
+        """As `enter_outcome`, without waiting for it: whoever asked is answered meanwhile."""
+        task = asyncio.create_task(self.enter_outcome(passed), name="audit-note")
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
     async def enter_outcome(self, passed: Passed) -> None:
         """As `enter`, for what is done already: where it cannot be entered, the node's log has it."""
         try:
@@ -129,10 +137,12 @@ async def noted(
     key: str,
     request: str,
     needed: bool = True,
+    moves: bool = False,
 ) -> AsyncIterator[Noted]:
     """Around an effect. Raises what it raises; before it, what keeps the intent from being entered.
 
-    Not `needed`: then it is done all the same, and the node's log tells of it.
+    Not `needed`: then it is done all the same, and the node's log tells of it. `moves`: the effect may take leadership
+    away from here. Then, and where the cluster itself has failed, the answer does not wait for the outcome's entry.
     """
     done = Noted()
     if actor is None:
@@ -142,19 +152,25 @@ async def noted(
     def passed(note: Note, name: str) -> Passed:
         return Passed(note=note, actor=actor, command_id=name, key=key, request=request)
 
-    async def enter(outcome: str) -> None:
+    def told(outcome: str) -> Passed:
         note = msgspec.structs.replace(intent, outcome=outcome, after={**(intent.after or {}), **flat(done.members)})
         # Another outcome of the same request, repeated after one that was not known, is an entry of its own.
         digest = hashlib.sha256(msgspec.msgpack.encode(note, order="sorted")).hexdigest()[:16]
-        await notes.enter_outcome(passed(note, f"{command_id}/{digest}"))
+        return passed(note, f"{command_id}/{digest}")
 
     await (notes.enter if needed else notes.enter_outcome)(passed(intent, command_id))
     try:
         yield done
-    except Exception as error:
-        await enter(outcome_of(error))
+    except ClusterError as error:
+        notes.enter_later(told(outcome_of(error)))
         raise
-    await enter(DONE)
+    except Exception as error:
+        await notes.enter_outcome(told(outcome_of(error)))
+        raise
+    if moves:
+        notes.enter_later(told(DONE))
+    else:
+        await notes.enter_outcome(told(DONE))
 
 
 def outcome_of(error: Exception) -> str:

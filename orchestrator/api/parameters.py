@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from fastapi import Request
 from fastapi.dependencies.models import Dependant
+from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 
 from orchestrator.api.problems import Problem
@@ -13,8 +13,11 @@ ANYWHERE = frozenset({"consistency", "max_stale", "redirect"})
 NAMED_MAX = 5
 
 
-async def known_parameters(request: Request) -> None:
-    """A dependency of every route. Raises the `Problem` `invalid_request`, which names those that the path has."""
+async def known_parameters(request: HTTPConnection) -> None:
+    """A dependency of every route. Raises the `Problem` `invalid_request`, which names those that the path has.
+
+    A WebSocket's, too, for which it lets all pass: the parameters are the GET's, whose documents say which there are.
+    """
     route = request.scope.get("route")
     if not request.scope["query_string"] or not isinstance(route, APIRoute):
         return

@@ -42,7 +42,7 @@ class Authorise:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        principal = self._principal(scope)
+        principal = await self._principal(scope)
         if principal is None:
             await self._app(scope, receive, send)
             return
@@ -53,13 +53,13 @@ class Authorise:
         finally:
             ACTOR.reset(token)
 
-    def _principal(self, scope: Scope) -> Principal | None:
+    async def _principal(self, scope: Scope) -> Principal | None:
         """Who asks; None where it does not matter. Raises `Problem`."""
         method, path = scope.get("method", "GET"), scope["path"]
         found = find(method, path)
         if (found is not None and found.right.public) or (found is None and is_file(method, path)):
             return None
-        principal = self._gate.authenticate(_shown(scope))
+        principal = await self._gate.admit(_shown(scope))
         if found is None:
             if principal.role != Role.ADMIN:
                 raise _nothing_here(path)

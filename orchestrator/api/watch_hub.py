@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge
 
-from cluster import Change, Compacted
+from cluster import Change, ClusterError, Compacted
 from orchestrator.access.principal import Principal
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
@@ -44,6 +44,7 @@ CUT_S = 2.0
 CHECK_S = 1.0
 """Between looks at whether tokens still count."""
 FIGURES_S = 1.0
+AGAIN_S = 0.5
 BACKLOG_AT_ONCE = 100
 SNAPSHOT_PATH = "/v1/snapshot"
 
@@ -172,8 +173,13 @@ class Hub:
         told = watcher.after
         for start in range(0, len(watcher.backlog), BACKLOG_AT_ONCE):
             part = watcher.backlog[start : start + BACKLOG_AT_ONCE]
+            try:
+                found = [each for change in part if (each := self._message(change, watcher.subjects, {})) is not None]
+            except Exception:
+                log.exception("changes behind %d cannot be shown: who asks for them begins anew", told)
+                watcher.end(RESTORED)
+                break
             told = part[-1].index
-            found = [each for change in part if (each := self._message(change, watcher.subjects, {})) is not None]
             if found:
                 yield found
             await asyncio.sleep(0)
@@ -218,20 +224,22 @@ class Hub:
     async def _follow(self) -> None:
         try:
             while not self._stopping:
-                start = await self._node.cluster.read(self.place, consistency="stale")
-                start = max(start, self._looked)
                 try:
+                    start = await self._node.cluster.read(self.place, consistency="stale")
                     watch = self._node.cluster.watch(start + 1)
+                    # Who is here by now, or came while that was read, is not told of what lies between.
+                    self._end_all(COMPACTED)
+                    self.rows.forget()
                     self._looked = start
                     self._ready.set()
                     async for change in watch:
                         self._pass_on(change)
                     return  # the cluster has ended
-                except Compacted:  # a snapshot of the leader took the place of what came in between
-                    self.rows.forget()
-                    self._end_all(COMPACTED)
-        except Exception:
-            log.exception("the watch of the log has ended; who watches is sent to another node")
+                except Compacted:
+                    log.info("the state has jumped: a snapshot of the leader took the place of changes")
+                except ClusterError as error:
+                    log.info("the watch of the log is interrupted: %s", error)
+                    await asyncio.sleep(AGAIN_S)
         finally:
             self._stopping = True
             self._end_all(STOPPING)
@@ -248,8 +256,8 @@ class Hub:
             try:
                 found = self._message(change, subjects, encoded)
             except Exception:
-                log.exception("change %d could not be shown: who watches begins anew", change.index)
-                self._end_all(COMPACTED)
+                log.exception("change %d cannot be shown: who watches begins anew", change.index)
+                self._end_all(RESTORED)
                 return
             if found is not None:
                 for watcher in group:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.state import PlantState
 
 REPORTS = frozenset(
-    {"leadership.noted", "component.observe", "component.presence", "component.self_report", "processor.health"}
+    {"leadership.noted", "component.observe", "component.presence", "component.health", "processor.health"}
     | {"triggers.seen", "alert.record", "alert.notified", "execution.record"}
     | {"supervision.begin", "supervision.end", "supervision.give_up"}
 )

@@ -7,6 +7,7 @@ fixed rate. Writers and watchers share one process and so one clock. The ceiling
 import asyncio
 import itertools
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -26,7 +27,9 @@ from orchestrator.dev.waiting import until
 WANTED_P99_MS = 100.0
 RATE = 200.0
 """Changes a second where nothing else is said."""
-WRITERS = 8
+RATE_REACHED = 0.9
+"""Of what was asked for: delays under a smaller load would say little."""
+WRITERS = 32
 NAMES = 50
 SETTLE_S = 10.0
 PART = 1 << 16
@@ -42,18 +45,23 @@ def run(options: BenchOptions) -> int:
 
 async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     """One watcher for a quarter of the time, then all for all of it."""
+    rate = options.rate or RATE
+    load = os.getloadavg()[0]  # what else the machine has to do shows in every figure below
     async with LocalPlant(on_free_ports(directory)) as plant:
         await plant.wait_ready()
         say("bench watch: one watcher")
-        alone = await _phase(plant, 1, (options.rate or RATE), max(3.0, options.seconds / 4))
+        alone = await _phase(plant, 1, rate, max(1.0, options.seconds / 4))
         say(f"bench watch: {options.watchers} watchers")
-        found = await _phase(plant, options.watchers, (options.rate or RATE), options.seconds)
-    ok = not (found["lost"] or found["doubled"] or found["disordered"]) and found["p99_ms"] <= WANTED_P99_MS
+        found = await _phase(plant, options.watchers, rate, options.seconds)
+    exact = not (found["lost"] or found["doubled"] or found["disordered"])
+    reached = found["writes_per_s"] >= RATE_REACHED * rate
+    ok = exact and reached and found["p99_ms"] <= WANTED_P99_MS
     return {
         "ok": ok,
         "watchers": options.watchers,
-        "rate": (options.rate or RATE),
+        "rate": rate,
         "seconds": options.seconds,
+        "load_average_before": round(load, 1),
         "wanted_p99_ms": WANTED_P99_MS,
         **found,
         **{f"ceiling_{name}": alone[name] for name in ("p50_ms", "p99_ms", "max_ms")},

@@ -167,15 +167,19 @@ def add(member_id: str, raft: str, api_url: str, wait_s: float, urls: str, timeo
 
 @cluster.command(epilog="\b\nExamples:\n  triarch cluster remove n2")
 @click.argument("member_id", metavar="ID")
+@click.option("--key", help="Repeat an earlier attempt whose outcome is unknown: it is done once.")
 @api_options
-def remove(member_id: str, urls: str, timeout_s: float) -> None:
+@output_option
+def remove(member_id: str, key: str | None, urls: str, timeout_s: float, output: str) -> None:
     """Remove the member ID, and wait until that is committed. Its id is never given again.
 
     Remove a member whose disk is lost, before another one is added in its place. The leader hands over first:
     `triarch cluster transfer`.
     """
     with Api.of(urls, timeout_s) as api:
-        api.delete(f"/v1/cluster/members/{urllib.parse.quote(member_id, safe='')}")
+        api.delete(f"/v1/cluster/members/{urllib.parse.quote(member_id, safe='')}", key=key)
+    if output != "table":
+        emit({"id": member_id, "removed": True}, output)
     note(f"{member_id} is removed; end its process if it still runs, and never start it on its data again")
 
 

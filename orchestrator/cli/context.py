@@ -44,12 +44,13 @@ def show(name: str | None, output: str) -> None:
 
 @context.command(epilog="\b\nExamples:\n  triarch context use plant")
 @click.argument("name", metavar="NAME")
-def use(name: str) -> None:
+@output_option
+def use(name: str, output: str) -> None:
     """Use this context where no other is named."""
     with changing() as held:
-        held[0].get(name)
+        entry = held[0].get(name)
         held[0] = msgspec.structs.replace(held[0], current=name)
-    note(f"{name} is used from now on")
+    emit(entry.shown(name, name), output)
 
 
 @context.command(
@@ -101,11 +102,12 @@ def set_(
 
 @context.command(epilog="\b\nExamples:\n  triarch context delete plant")
 @click.argument("name", metavar="NAME")
-def delete(name: str) -> None:
+@output_option
+def delete(name: str, output: str) -> None:
     """Forget a context, with the token that is kept in it."""
     with changing() as held:
         held[0] = held[0].without(name)
-    note(f"{name} is forgotten")
+    emit({"name": name, "deleted": True}, output)
 
 
 @click.command(

@@ -111,6 +111,11 @@ def follow(execution_id: str, last: str, seconds: float | None, urls: str, timeo
 
     Goes on at the next node when one is lost, without a gap. Exits with 1 when the execution does not succeed.
     """
+    follow_to_end(urls, execution_id, output, last=last, seconds=seconds)
+
+
+def follow_to_end(urls: str, execution_id: str, output: str, *, last: str = "", seconds: float | None = None) -> None:
+    """Show each change until the end, and leave with its exit code."""
     follower = Follower(urls, f"{path_of(execution_id)}/follow", last=last)
     told, row = None, {"status": "", "error": ""}
     try:

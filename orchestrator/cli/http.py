@@ -102,9 +102,9 @@ class Api:
         reply = self._ask("GET", path, patience_s=self._patience_s)
         return reply.body, reply.headers
 
-    def upload(self, path: str, data: bytes) -> Any:
+    def upload(self, path: str, data: bytes, *, key: str | None = None) -> Any:
         """Send `data` as a file; the JSON of the answer."""
-        return self._data("POST", path, content=data, patience_s=self._timeout_s)
+        return self._data("POST", path, content=data, key=key, patience_s=self._timeout_s)
 
     def put(
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, headers: Mapping[str, str] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.execution import follow_to_end
 from orchestrator.cli.execution_end import show_end, wait_option, who_option
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, note, output_option, printable
@@ -132,12 +133,13 @@ def delete(name: str, if_version: int | None, key: str | None, urls: str, timeou
 
 @click.command(
     epilog="\b\nExamples:\n  triarch playbook run startup\n  triarch playbook run startup --input speed=90 --wait\n"
-    "  triarch playbook run startup --wait 30 -o json | jq .status"
+    "  triarch playbook run startup --wait 30 -o json | jq .status\n  triarch playbook run startup --follow"
 )
 @click.argument("name", metavar="NAME")
 @inputs_option
 @who_option
 @wait_option
+@click.option("--follow", is_flag=True, help="Show each change as it happens, until the end; exits as with --wait.")
 @key_option
 @api_options
 @output_option
@@ -146,19 +148,25 @@ def run(
     inputs: tuple[str, ...],
     who: str,
     wait_s: float,
+    follow: bool,
     key: str | None,
     urls: str,
     timeout_s: float,
     output: str,
 ) -> None:
     """Start an execution of a playbook."""
+    if follow and (wait_s or output == "yaml"):
+        raise click.UsageError("--follow waits for the end itself, and shows lines or, with -o json, documents")
     body = {"inputs": given(inputs), "who": who}
     with Api.of(urls, timeout_s) as api:
         told = api.post(f"{path_of(name)}/runs", body, key=key)
-    if not wait_s:
+    if not wait_s and not follow:
         emit(told, output)
         return
     note(f"execution {told['id']} is {told['status']}")
+    if follow:
+        follow_to_end(urls, told["id"], output)
+        return
     show_end(urls, timeout_s, told["id"], wait_s, output)
 
 

@@ -100,13 +100,16 @@ def resume(processor_id: str, key: str | None, urls: str, timeout_s: float, outp
 @click.argument("processor_id", metavar="ID")
 @key_option
 @api_options
-def remove(processor_id: str, key: str | None, urls: str, timeout_s: float) -> None:
+@output_option
+def remove(processor_id: str, key: str | None, urls: str, timeout_s: float, output: str) -> None:
     """Forget the processor ID; the frames in its queue go back to dispatch.
 
     One that still runs registers again: end its process first, or drain it.
     """
     with Api.of(urls, timeout_s) as api:
         api.delete(_path(processor_id), key=key)
+    if output != "table":
+        emit({"id": processor_id, "removed": True}, output)
     note(f"{processor_id} is removed")
 
 

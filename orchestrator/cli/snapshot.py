@@ -50,9 +50,10 @@ def save(file: Path, force: bool, urls: str, timeout_s: float, output: str) -> N
 @snapshot.command(epilog="\b\nExamples:\n  triarch cluster snapshot restore plant.snapshot --yes")
 @click.argument("file", type=_FILE)
 @click.option("--yes", is_flag=True, help="Do it: the state of all members is replaced.")
+@click.option("--key", help="Repeat an earlier attempt whose outcome is unknown: it is done once.")
 @api_options
 @output_option
-def restore(file: Path, yes: bool, urls: str, timeout_s: float, output: str) -> None:
+def restore(file: Path, yes: bool, key: str | None, urls: str, timeout_s: float, output: str) -> None:
     """Replace the state of all members by that in FILE. Members and leadership stay as they are.
 
     Without --yes it only says what would be done, and exits with 2.
@@ -71,7 +72,7 @@ def restore(file: Path, yes: bool, urls: str, timeout_s: float, output: str) -> 
         )
         leave(Exit.USAGE)
     with Api.of(urls, timeout_s) as api:
-        emit(api.upload("/v1/cluster/restore", data), output)
+        emit(api.upload("/v1/cluster/restore", data, key=key), output)
 
 
 def _put(file: Path, data: bytes) -> None:

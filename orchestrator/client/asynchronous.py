@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class AsyncClient(Nouns[Async]):
             await running.close()
         return running.value
 
-    async def iterate(self, program: Callable[[float], Program[Any]]) -> AsyncIterator[Any]:
+    async def iterate(self, program: Callable[[float], Program[Any]]) -> AsyncGenerator[Any, None]:
         """Carry out a program for what it emits; closing the iterator ends its connection."""
         running = _Running(program, self._http, self._token)
         try:

@@ -178,3 +178,8 @@ def if_match(revision: int | None) -> dict[str, str]:
     if revision is None:
         return {}
     return {"If-Match": f'"{revision}"'} if revision else {"If-None-Match": "*"}
+
+
+def if_match_or_zero(revision: int | None) -> dict[str, str]:
+    """The same for what is always there: its revision is 0 while nobody has set it."""
+    return {} if revision is None else {"If-Match": f'"{revision}"'}

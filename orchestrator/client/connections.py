@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 
+from framebuffer.trust import distrust
 from orchestrator.client.errors import SettingsInvalid, UnexpectedAnswer
 from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Open
 
@@ -40,9 +41,11 @@ def no_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError, step: Ex
         raise SettingsInvalid(f"the request cannot be sent: {error}") from None
     name = type(error).__name__
     if isinstance(error, _NOT_SENT):
-        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate" in str(error).lower()
-        return NoAnswer(str(error) or name, sent=False, heals=not untrusted)
-    return NoAnswer(name, sent=step is not None)
+        untrusted = distrust(error)
+        return NoAnswer(untrusted or str(error) or name, sent=False, heals=not untrusted)
+    # A server that wants a certificate says so after the handshake: nothing was taken.
+    untrusted = distrust(error)
+    return NoAnswer(untrusted or name, sent=step is not None and not untrusted, heals=not untrusted)
 
 
 def lower(headers: httpx.Headers) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ Client(…).variables.get        (name: str, **read) -> Variable
 AsyncClient(…).variables.get   (name: str, **read) -> Coroutine[Any, Any, Variable]
 """
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from orchestrator.client.addresses import Addresses
@@ -107,9 +107,9 @@ class Each(Generic[P, T]):
     @overload
     def __get__(self, noun: None, owner: Any) -> "Each[P, T]": ...
     @overload
-    def __get__(self, noun: Noun[Sync], owner: Any) -> Callable[P, Iterator[T]]: ...
+    def __get__(self, noun: Noun[Sync], owner: Any) -> Callable[P, Generator[T, None, None]]: ...
     @overload
-    def __get__(self, noun: Noun[Async], owner: Any) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, noun: Noun[Async], owner: Any) -> Callable[P, AsyncGenerator[T, None]]: ...
     def __get__(self, noun: Any, owner: Any) -> Any:
         if noun is None:
             return self

@@ -63,7 +63,7 @@ def judged(request: Request, outcome: Answer | NoAnswer, address: str) -> Verdic
         return Elsewhere(outcome.headers.get("location", ""))
     error = problem_of(outcome)
     if isinstance(error, ApiError):
-        return _problem(error, address)
+        return _problem(error, address, request.writes)
     if outcome.status in (502, 504):
         unknown = request.writes
         return Again(error, f"{address}: answered {outcome.status}", unknown=unknown)
@@ -93,7 +93,7 @@ def retry_after(answer: Answer) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _problem(error: ApiError, address: str) -> Verdict:
+def _problem(error: ApiError, address: str, writes: bool) -> Verdict:
     reason = f"{address}: {error.detail}"
     wait_s = error.retry_after_s
     if error.code == "outcome_unknown":
@@ -102,7 +102,8 @@ def _problem(error: ApiError, address: str) -> Verdict:
     if error.code == "key_in_flight" or error.status == 429:
         return Again(error, reason, wait_s=wait_s, same_node=True)
     if error.status == 503:
-        return Again(error, reason, wait_s=wait_s)
+        # A write may have been done before what was to be read for its answer could not be.
+        return Again(error, reason, unknown=writes and error.code == "read_timed_out", wait_s=wait_s)
     return Refused(error)
 
 

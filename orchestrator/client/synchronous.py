@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ class Client(Nouns[Sync]):
             except StopIteration as end:
                 return end.value
 
-    def iterate(self, program: Callable[[float], Program[Any]]) -> Iterator[Any]:
+    def iterate(self, program: Callable[[float], Program[Any]]) -> Generator[Any, None, None]:
         """Carry out a program for what it emits; closing the iterator ends its connection."""
         yield from self._steps(program)
 

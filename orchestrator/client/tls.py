@@ -4,6 +4,8 @@ import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
+from framebuffer.errors import TrustUnusable
+from framebuffer.trust import trusting
 from orchestrator.client.errors import SettingsInvalid
 
 
@@ -12,30 +14,12 @@ def context_of(
 ) -> ssl.SSLContext:
     """The context for these addresses. Raises SettingsInvalid for files that cannot be used.
 
-    Without `ca` the system's authorities are trusted. Where no address is https nobody is: none will be asked.
+    Without `ca` the public authorities are trusted. Where no address is https nobody is: none will be asked.
     """
     if ca is None and certificate is None and not any(url.startswith("https://") for url in addresses):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # cheap: reading the system's authorities takes a while
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # cheap: reading the public authorities takes a while
+    own, key = certificate or (None, None)
     try:
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsInvalid(f"the authorities in {ca} cannot be used: {_reason(error)}") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificate is not None:
-        own, key = certificate
-        try:
-            context.load_cert_chain(str(own), str(key), password=_no_password)
-        except (OSError, ssl.SSLError) as error:
-            raise SettingsInvalid(
-                f"the certificate {own} with the key {key} cannot be used: {_reason(error)}"
-            ) from None
-    return context
-
-
-def _no_password() -> str:
-    """Otherwise the terminal would be asked."""
-    return ""
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        return trusting(ca, cert_file=own, key_file=key)
+    except TrustUnusable as error:
+        raise SettingsInvalid(str(error)) from None

@@ -1,6 +1,7 @@
 """The pages of components: every action by an operator, none by a viewer, a thousand of them."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import httpx
@@ -8,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.plant import CLUSTER_TOKEN, BrowserPlant
-from tests.browser.watched import LIVE_MS, Opener
+from tests.browser.watched import LIVE_MS, REFUSED, Opener
+from tests.support import eventually_sync
 
 ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge")
 
@@ -49,6 +51,28 @@ def test_an_operator_stops_starts_and_restarts(open_page: Opener, plant: Browser
     assert plant.settled("press-2") == "STARTED"
     done = (plant.logs / "press-2.log").read_text().split()
     assert done[-8:] == ["STOP", "RESET", "INITIALIZE", "START"] * 2
+
+
+def test_what_a_frozen_node_had_been_asked_is_done_once_by_way_of_another(
+    open_page: Opener, plant: BrowserPlant
+) -> None:
+    """The command is repeated under its key at another node; the first one passes it on, too, when it wakes up."""
+    node = plant.follower()
+    watched = open_page("operator")
+    watched.expected += [REFUSED, "503"]
+    page = watched.open("components/scale", api=plant.api_of(node))
+    expect(page.locator("[data-fact=node]")).to_have_text(node)
+    before = (plant.logs / "scale.log").read_text().split()
+    _action(page, "Stop")
+    expect(page.get_by_role("table", name="Plan")).to_be_visible()
+    plant.plant.send(node, signal.SIGSTOP)
+    try:
+        _agreed(page, "Stop scale?", "Stop")
+        _is(page, "STOPPED")
+    finally:
+        plant.plant.send(node, signal.SIGCONT)
+    eventually_sync(lambda: httpx.get(plant.api_of(node) + "/readyz", trust_env=False).is_success, deadline_s=20)
+    assert (plant.logs / "scale.log").read_text().split() == [*before, "STOP"]
 
 
 def test_what_needs_it_is_stopped_too_when_asked(open_page: Opener, plant: BrowserPlant) -> None:

@@ -12,7 +12,7 @@ from tests.support import eventually_sync, free_port
 
 DEADLINE_MS = 20_000
 ASKS = """\
-name: asks
+name: start_of_shift
 actions:
   - {type: log_event, id: begin, message: begins}
   - type: parallel

@@ -66,6 +66,7 @@ def test_errors_stand_where_they_are_until_the_text_is_right(plant: BrowserPlant
         assert abs(at["y"] - of["y"]) < 2, "the mark stands in the line that it is about"
     expect(page.get_by_role("button", name="Store")).to_have_attribute("aria-disabled", "true")
     watched.accessible()
+    watched.picture("playbooks")
     said.nth(1).click()
     expect(area).to_be_focused()
     assert area.evaluate("(text) => text.value.slice(text.selectionStart, text.selectionStart + 8)") == "log_evnt"
@@ -80,7 +81,6 @@ def test_errors_stand_where_they_are_until_the_text_is_right(plant: BrowserPlant
     expect(page.get_by_text("evening_check: version 1 is stored")).to_be_visible(timeout=DEADLINE_MS)
     stored = plant.call("GET", "/v1/playbooks/evening_check").json()
     assert (stored["version"], stored["text"]) == (1, TEXT.format(name="evening_check"))
-    watched.picture("playbooks")
 
 
 def test_nobodys_version_is_overwritten_unseen(plant: BrowserPlant, open_page: Opener) -> None:

@@ -23,17 +23,27 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def kept_on_disk(directory: Path, tokens: list[str]) -> list[Path]:
+    """Files that hold the secret of a token."""
+    secrets = [text.split("_", 2)[2].encode() for text in tokens]
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    assert len(files) > 9
+    return [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
 class Asked:
     """The nodes, asked by one who shows a token."""
 
     def __init__(self, plant: LocalPlant, admin: str) -> None:
         self._plant = plant
         self._admin = bearer(admin)
+        self.made = [admin]
 
     async def make(self, role: str = "operator", subject: str | None = None) -> dict[str, Any]:
         answer = await self._any("POST", "/v1/tokens", json={"name": "ada", "role": role, "subject": subject})
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
+        self.made.append(made["token"])
         return made
 
     async def revoke(self, token_id: str) -> None:
@@ -134,6 +144,10 @@ async def test_a_revoked_token_is_refused_on_every_node_within_a_second(tmp_path
         for other in others:
             plant.node(other).send(signal.SIGCONT)
         await asked.taken_everywhere(admin)
+
+        # What was made is nowhere on the disks: not in the logs of the nodes, nor in what they replicate.
+        assert len(asked.made) > ROUNDS
+        assert kept_on_disk(tmp_path, asked.made) == []
 
         # 4. A node that starts again is not open until it has caught up, though it has no token of its own.
         await plant.kill(left)

@@ -1,9 +1,12 @@
 """The measurements that need a plant for longer run, end in time, and say what they are to say."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from orchestrator.bench import watch
+from orchestrator.bench.options import BenchOptions
 from tests.demo.test_bench import WITH_ETCD, measured
 
 pytestmark = pytest.mark.campaign
@@ -35,3 +38,16 @@ def test_failover_is_measured_by_killing_leaders(tmp_path: Path) -> None:
         for fault in ("kill", "stop"):
             assert report[f"{prefix}_{fault}_runs"] == 1
             assert 0 < report[f"{prefix}_{fault}_p50_ms"] == report[f"{prefix}_{fault}_max_ms"] < 15_000
+
+
+@pytest.mark.timeout(120)
+def test_the_delay_to_watchers_is_measured_from_the_writes_answers(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    # Whether it was fast enough is for a quiet machine to say.
+    watch.run(BenchOptions(report=path, directory=tmp_path / "watch", seconds=5, watchers=6, rate=20))
+    report = json.loads(path.read_text())
+    assert (report["lost"], report["doubled"], report["disordered"]) == (0, 0, 0)
+    assert report["deliveries"] == report["writes"] * report["watchers"] == 600
+    assert 0 <= report["p50_ms"] <= report["p99_ms"] <= report["max_ms"]
+    assert report["write_p99_ms"] > 0
+    assert report["ceiling_p99_ms"] >= 0

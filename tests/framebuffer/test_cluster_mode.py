@@ -7,11 +7,13 @@ from contextlib import aclosing
 import pytest
 
 from framebuffer.backpressure import Backpressure, CrowdedLane
+from framebuffer.cameras import cameras, last_picture
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary
 from framebuffer.embedded_cluster import EmbeddedCluster
 from framebuffer.errors import Fenced, InvalidName, RedisUnavailable
 from framebuffer.keys import Keys
+from framebuffer.latency import latency
 from framebuffer.processor import ProcessorClient
 from framebuffer.producer import FrameProducer
 from framebuffer.sharding import keys_of_shard, report_of_all, shard_of, share_of, slot_of
@@ -80,6 +82,32 @@ async def test_frames_go_through_every_primary(cluster: EmbeddedCluster, shards:
     assert (report.published, report.settled, report.in_flight, report.ledger_ok) == (60, settled, 60 - settled, True)
     assert await shards.return_queue(EPOCH, "p1") + await shards.return_queue(EPOCH, "p2") == 60 - settled
     assert (await verify_shards(shards)).ledger_ok
+
+
+async def test_pictures_and_latency_are_those_of_all_shards(cluster: EmbeddedCluster, shards: ShardedStreams) -> None:
+    await shards.fence(EPOCH, NODE)
+    for camera in CAMERAS:
+        async with FrameProducer(camera, cluster.url) as producer:
+            await producer.publish(b"\xff\xd8\xff" + camera.encode(), **IMAGE)
+
+            async def kept(camera: str = camera) -> bool:
+                picture = await last_picture(shards, camera)
+                return picture is not None and picture.image.endswith(camera.encode())
+
+            await eventually(kept, deadline_s=10)
+    await _dispatched(shards)
+    for part in shards.parts:
+        for processor in ("p1", "p2"):
+            taken = await part.take(processor, "c", count=100)
+            await part.settle(processor, "c", [Settlement(one.entry_id, result=b"{}") for one in taken])
+    first, more = await cameras(shards, limit=4)
+    rest, last = await cameras(shards, after=first[-1].id, limit=4)
+    assert [one.id for one in (*first, *rest)] == CAMERAS
+    assert (more, last) == (True, False)
+    assert [one.shard for one in first] == [shard_of(camera, 3) for camera in CAMERAS[:4]]
+    assert all(one.picture is not None for one in (*first, *rest))
+    told = await latency(shards, window_s=300)
+    assert (told.results, told.complete) == (6, True)
 
 
 async def test_one_processor_works_at_its_queues_in_all_shards(

@@ -9,19 +9,31 @@ from fastapi import Request
 
 from orchestrator.access.forwarded import key_of, sign
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.orchestrator.identity import AUDIENCE, ISSUER, Provider
+from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    async with serving(1, tmp_path_factory.mktemp("edge"), token=TOKEN) as found:
+async def provider() -> AsyncIterator[Provider]:
+    provider = Provider()
+    async with provider.serving():
+        yield provider
+
+
+@pytest.fixture(scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> AsyncIterator[Nodes]:
+    oidc = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": provider.url, "roles": {"staff": "viewer"}}
+    async with serving(1, tmp_path_factory.mktemp("edge"), token=TOKEN, api={"oidc": oidc}) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 async def open_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
-    async with serving(1, tmp_path_factory.mktemp("open")) as found:
+    """One that asks for no token, waits for no one, and holds few connections."""
+    bounds = {"head_timeout_s": 0.4, "body_timeout_s": 0.4, "connections_max": 16}
+    async with serving(1, tmp_path_factory.mktemp("open"), api=bounds) as found:
         yield found
 
 
@@ -132,7 +144,7 @@ async def test_only_a_proof_makes_a_request_a_forwarded_one(node: Nodes) -> None
     assert app is not None
 
     @app.get("/v1/seen-by-a-test", tags=["test"])
-    async def _seen(request: Request) -> dict[str, object]:
+    async def _seen(request: Request, a: int) -> dict[str, object]:
         known = request.scope["state"]["triarch"]
         seen.append({name: known.get(name) for name in ("client", "forwarded_by")})
         return {"headers": [name for name in request.headers if name.startswith("x-triarch")]}
@@ -146,3 +158,134 @@ async def test_only_a_proof_makes_a_request_a_forwarded_one(node: Nodes) -> None
     await client.get("/v1/seen-by-a-test?a=1", headers={"X-Forwarded-For": "10.1.2.3"})
     own = {"client": "127.0.0.1", "forwarded_by": None}
     assert seen == [{"client": "10.1.2.3", "forwarded_by": "n9"}, own, own, own]
+
+
+async def test_a_body_of_another_type_is_told_what_is_taken(node: Nodes) -> None:
+    client = node.clients[0]
+    for kind in (
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+    ):
+        answer = await client.put("/v1/variables/a", content=b'{"value": 1}', headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+        assert answer.json()["accepted"] == ["application/json"]
+    for kind in ("application/json", "application/json; charset=utf-8", "application/merge-patch+json"):
+        answer = await client.put("/v1/variables/a", content=b'{"value": 1}', headers={"Content-Type": kind})
+        assert answer.status_code in (200, 201), answer.text
+
+
+@pytest.mark.parametrize("depth", [65, 5_000, 400_000])
+async def test_deep_json_is_refused_before_it_is_parsed(node: Nodes, depth: int) -> None:
+    body = b'{"value": ' + b"[" * depth + b"]" * depth + b"}"
+    for path, method in (("/v1/variables/deep", "PUT"), ("/event", "POST")):
+        answer = await node.clients[0].request(method, path, content=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert answer.json()["errors"][0]["type"] == "json_depth"
+
+
+async def test_slow_clients_are_told_and_let_go(open_node: Nodes) -> None:
+    """Three at once: half a head, half a body, and nothing at all."""
+    url = open_node.urls[0]
+    half_body = b"POST /event HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    late_head, late_body, nothing = await asyncio.gather(
+        raw(url, b"GET /healthz HTTP/1.1\r\nHost: local"), raw(url, half_body), opened(url)
+    )
+    assert late_head[0] == late_body[0] == 408
+    assert b"request_timed_out" in late_head[1]
+    assert b"request_timed_out" in late_body[1]
+    assert nothing == b""
+    trickle = asyncio.create_task(trickled(url))
+    assert await asyncio.wait_for(trickle, 20)  # a byte now and then does not keep a connection
+
+
+async def opened(url: str) -> bytes:
+    """What comes over a connection on which nothing is sent."""
+    parts = httpx.URL(url)
+    reader, writer = await asyncio.open_connection(parts.host, parts.port)
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    return answer
+
+
+async def trickled(url: str) -> bool:
+    """Whether a head that comes a byte at a time is ended from the other side."""
+    parts = httpx.URL(url)
+    reader, writer = await asyncio.open_connection(parts.host, parts.port)
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        while True:
+            writer.write(b"x")
+            try:
+                async with asyncio.timeout(0.05):
+                    return b" 408 " in await reader.readuntil(b"\r\n")
+            except TimeoutError:
+                continue
+    finally:
+        writer.close()
+
+
+async def test_connections_have_a_bound(open_node: Nodes) -> None:
+    url = httpx.URL(open_node.urls[0])
+    refused, held = b"", []
+    for _ in range(30):
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        held.append(writer)
+        try:
+            async with asyncio.timeout(0.02):
+                refused = await reader.read(65_536)
+        except TimeoutError:
+            continue
+        if refused:
+            break
+    assert b" 503 " in refused
+    assert b"Retry-After: 1" in refused
+    assert b"too_many_connections" in refused
+    for writer in held:
+        writer.close()
+
+    async def answers() -> bool:
+        return (await raw(str(url), b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n"))[0] == 200
+
+    await eventually(answers, deadline_s=10)
+    text = (await raw(str(url), b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n"))[1]
+    assert b'triarch_api_connections_turned_away_total{reason="too_many"}' in text
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://evil.example", 403), (None, 101), ("own", 101)])
+async def test_a_websocket_is_opened_by_pages_of_the_cluster_only(node: Nodes, origin: str | None, status: int) -> None:
+    parts = httpx.URL(node.urls[0])
+    head = (
+        f"GET /v1/watch HTTP/1.1\r\nHost: {parts.host}:{parts.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        f"Sec-WebSocket-Protocol: triarch.watch, triarch.bearer.{TOKEN}\r\n"
+    )
+    if origin is not None:
+        head += f"Origin: {node.urls[0] if origin == 'own' else origin}\r\n"
+    reader, writer = await asyncio.open_connection(parts.host, parts.port)
+    writer.write(head.encode() + b"\r\n")
+    line = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    writer.close()
+    assert int(line.split()[1]) == status
+
+
+async def test_people_of_the_identity_provider_are_known(node: Nodes, provider: Provider) -> None:
+    client = node.clients[0]
+    known = {"Authorization": f"Bearer {provider.token('ed', triarch_role=['staff'], preferred_username='Ada')}"}
+
+    async def answered() -> bool:
+        return (await client.get("/v1/whoami", headers=known)).status_code == 200
+
+    await eventually(answered, deadline_s=10)
+    said = (await client.get("/v1/whoami", headers=known)).json()
+    assert (said["kind"], said["id"], said["name"], said["role"]) == ("oidc", "ada-1", "Ada", "viewer")
+    refused = await client.put("/v1/variables/a", json={"value": 1}, headers=known)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    for token, status in (
+        (provider.token("ed", triarch_role="others"), 403),
+        (provider.token("ed", exp=1), 401),
+        (provider.token("ed", aud="others"), 401),
+    ):
+        answer = await client.get("/v1/variables", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status, answer.text

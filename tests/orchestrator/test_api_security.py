@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.access.credential import parsed
 from orchestrator.access.principal import OPEN, Principal, Role
@@ -176,6 +178,22 @@ async def test_tokens_of_an_identity_provider_are_for_the_hook(nodes: Nodes) -> 
     for other in ("Bearer a.b.d", f"Bearer tri_aaaaaaaaaa_{'A' * 43}"):
         with pytest.raises(Problem):
             gate.authenticate([other])
+
+
+headers = st.lists(st.text(max_size=60) | st.text(max_size=60).map(lambda text: f"Bearer {text}"), max_size=3)
+
+
+async def test_whatever_is_shown_is_nobodys_token(nodes: Nodes) -> None:
+    gate = Gate(nodes.nodes[0])
+
+    @given(headers)
+    def shown(sent: list[str]) -> None:
+        with pytest.raises(Problem) as refused:
+            gate.authenticate(sent)
+        assert refused.value.status == 401
+        assert refused.value.members["reason"] in ("missing", "malformed", "unknown")
+
+    shown()
 
 
 BAD_TOKENS = [

@@ -11,7 +11,9 @@ import httpx
 import pytest
 import websockets
 
+from orchestrator.access.principal import OPEN
 from orchestrator.api import watch_hub
+from orchestrator.api.watcher import Watcher
 from orchestrator.node import Node
 from orchestrator.watching import mailbox
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
@@ -322,6 +324,15 @@ async def test_a_websocket_that_is_refused_gets_a_problem_document(
         )
     assert refusal.value.response.status_code == status
     assert json.loads(refusal.value.response.body or b"{}")["code"] == code
+
+
+async def test_what_came_without_a_call_is_taken_before_nothing_is_said() -> None:
+    watcher = Watcher(frozenset({"variables"}), OPEN, None)
+    waiting = asyncio.create_task(watcher.next(0.05))
+    await asyncio.sleep(0)
+    watcher.put(mailbox.Message("change", b"{}", 7))
+    assert [each.index for each in await waiting] == [7]
+    assert await watcher.next(0.01) == []
 
 
 async def test_no_more_than_so_many_watch_by_one_node(

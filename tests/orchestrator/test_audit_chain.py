@@ -13,17 +13,25 @@ from hypothesis import strategies as st
 from cluster import Command, Epoch, Outcome, Position
 from framebuffer import registry as processors
 from framebuffer.models import ProcessorRegistration
+from orchestrator import state as state_module
 from orchestrator import variables
+from orchestrator.access.limits import Limits
+from orchestrator.access.limits import Put as PutLimits
 from orchestrator.audit import chain as chains
+from orchestrator.audit import subjects
 from orchestrator.audit.chain import REFUSALS_MAX, AuditChain, Note
 from orchestrator.audit.entry import GENESIS, ROW_BYTES_MAX, Entry, hashed, rfc3339, text_of
+from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import Observe, Register
+from orchestrator.leaderships import Noted
 from orchestrator.lifecycle import State
 from orchestrator.monitoring.alert_commands import Silence
 from orchestrator.playbooks.execution import Control, PlaybookPut, Start
 from orchestrator.state import PlantState
 from orchestrator.topology.rows import Desire, Maintain
 
+ALL_KINDS = [found for name, found in vars(state_module).items() if name.endswith("_KINDS")] + [processors.KINDS]
+"""Of every registry that the state routes to."""
 ADA = {"kind": "token", "id": "ada", "name": "Ada", "role": "operator", "address": "10.0.0.9", "node": "n2"}
 PRESS = {"kind": "token", "id": "press", "role": "component"}
 
@@ -274,3 +282,18 @@ def test_a_chain_of_a_later_release_is_refused() -> None:
 
 def test_a_time_is_shown_to_the_millisecond() -> None:
     assert rfc3339(1_777_876_202.5) == "2026-05-04T06:30:02.500Z"
+
+
+def test_every_kind_of_the_state_is_a_report_or_tells_its_rows() -> None:
+    """A kind that is added gets a line in `orchestrator.audit.subjects`; without one its entries tell no rows."""
+    known = [Noted.kind, *(kind for kind, _ in COMPONENT_BODIES), *(kind for found in ALL_KINDS for kind in found)]
+    assert len(known) > 30
+    assert [kind for kind in known if kind not in subjects.REPORTS and kind not in subjects._KINDS] == []
+
+
+def test_limits_are_told_as_they_were_and_are() -> None:
+    state = PlantState()
+    apply(state, PutLimits(limits=Limits(failures_per_minute=7)), 2)
+    entry = last(state)
+    assert (entry.subject, entry.id) == ("limits", "requests")
+    assert (entry.before["failures_per_minute"], entry.after["failures_per_minute"]) == (30, 7)

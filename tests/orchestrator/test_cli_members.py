@@ -65,7 +65,7 @@ async def test_who_does_not_run_is_waited_for_as_long_as_one_likes(nodes: Nodes)
     code, out, _ = await ask(nodes, "cluster", "status", "-o", "json")
     row = next(member for member in json.loads(out)["members"] if member["id"] == "n7")
     assert (code, row["voter"], row["ready"]) == (Exit.DEGRADED, False, False)
-    assert (await ask(nodes, "cluster", "remove", "n7"))[0] == 0
+    assert await data(nodes, "cluster", "remove", "n7", "--key", "gone-1") == {"id": "n7", "removed": True}
 
 
 async def test_a_snapshot_is_saved_and_restored(nodes: Nodes, tmp_path: Path) -> None:

@@ -139,6 +139,11 @@ async def test_run_and_wait(nodes: Nodes) -> None:
     failed = await ask(nodes, "playbook", "run", "failing", "--wait", "-o", "json")
     assert (failed.exit_code, json.loads(failed.stdout)["status"]) == (Exit.FAILED, "FAILED")
     assert "no luck" in failed.stderr
+    followed = await ask(nodes, "playbook", "run", "failing", "--follow", "-o", "json")
+    last = json.loads(followed.stdout.splitlines()[-1])
+    assert (followed.exit_code, last["data"]["status"]) == (Exit.FAILED, "FAILED"), followed.output
+    both = await ask(nodes, "playbook", "run", "failing", "--follow", "--wait")
+    assert both.exit_code == Exit.USAGE
     late = await ask(nodes, "playbook", "run", "gated", "--wait", "0.3")
     assert (late.exit_code, "it goes on" in late.stderr) == (Exit.UNKNOWN, True), late.output
     once = {(await data(nodes, "playbook", "run", "gated", "--key", "k-1"))["id"] for _ in range(2)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from framebuffer.trust import trusting
 from orchestrator.client import (
     AsyncClient,
     Client,
@@ -29,6 +30,7 @@ from orchestrator.client import (
 )
 from orchestrator.client.endpoints import Each, Endpoint, Noun
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.orchestrator.authorities import Authority
 from tests.support import eventually, free_port
 from tools.client_shapes import document
 
@@ -285,6 +287,9 @@ async def test_cluster_health_and_access(nodes: Nodes, client: AsyncClient, tmp_
     assert await client.health.control()
     assert "triarch_http_requests_total" in await client.health.metrics()
     assert (await client.access.whoami()).kind == "cluster"
+    limits = await client.access.limits()
+    changed = await client.access.set_limits({"failures_per_minute": 40}, if_revision=limits.revision)
+    assert changed.failures_per_minute == 40
     assert any(row.path == "/v1/whoami" for row in await client.access.rights())
 
     assert (await client.audit.head()).number > 0
@@ -479,6 +484,31 @@ async def test_a_leader_that_is_stopped_costs_no_write_and_no_event(tmp_path: Pa
                 own = [event.index for event in changes if event.data["changes"][0]["id"] == f"w-{n}"]
                 assert own == revisions[n], "each once, in order"
             assert sum(event.kind == "ready" for event in events) >= 2, "it was cut off in the middle"
+
+
+async def test_both_sides_show_certificates(tmp_path: Path) -> None:
+    authority, other = Authority(tmp_path), Authority(tmp_path, "another")
+    pair, own = authority.sign("node"), authority.sign("client")
+    tls = {"cert_file": str(pair.cert), "key_file": str(pair.key), "client_ca_file": str(authority.file)}
+    api = {"tls": {**tls, "require_client_certificate": True}, "ca_file": str(authority.file)}
+    shown = trusting(authority.file, cert_file=own.cert, key_file=own.key)
+    async with serving(1, tmp_path, token=TOKEN, verify=shown, api=api) as nodes:
+        await nodes.leader()
+        url = nodes.urls[0]
+        async with AsyncClient(url, token=TOKEN, ca=authority.file, certificate=(own.cert, own.key)) as client:
+            assert (await client.variables.set("x", 1)).value == 1
+
+        def sync() -> int:
+            with Client(url, token=TOKEN, ca=authority.file, certificate=(own.cert, own.key)) as client:
+                return int(client.variables.get("x").value)
+
+        assert await asyncio.to_thread(sync) == 1
+        async with AsyncClient(url, token=TOKEN, ca=other.file) as client:
+            with pytest.raises(NoNode, match="not accepted"):
+                await client.variables.set("x", 2)
+        async with AsyncClient(url, token=TOKEN, ca=authority.file, timeout_s=0.5) as client:
+            with pytest.raises(NoNode):  # it shows no certificate, and may not be told why
+                await client.variables.get("x")
 
 
 def test_nobody_is_trusted_where_nobody_is_asked_by_tls() -> None:

@@ -170,7 +170,13 @@ def test_a_person_is_not_kept_waiting_for_what_nobody_began() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [BROKEN, problem(504, "outcome_unknown", idempotency_key="k-1"), Answer("", 502, {}, b"<proxy>")]
+    "first",
+    [
+        BROKEN,
+        problem(503, "read_timed_out", "1"),
+        problem(504, "outcome_unknown", idempotency_key="k-1"),
+        Answer("", 502, {}, b"<proxy>"),
+    ],
 )
 def test_a_write_whose_outcome_is_unknown_is_repeated_under_its_key(first: Answer | NoAnswer) -> None:
     done = run(WRITE, first, ok())

@@ -100,6 +100,12 @@ export class Chart extends LitElement {
     return [this.times.slice(from), ...this.lines.map((line) => line.values.slice(from))] as uPlot.AlignedData;
   }
 
+  private inView(): [number, number] {
+    const drawn = this.times.slice(-DRAWN_MAX);
+    const last = drawn[drawn.length - 1] ?? Date.now() / 1000;
+    return [Math.min(drawn[0] ?? last, last - SHOWN_LEAST_S), last];
+  }
+
   private fit(): void {
     const { clientWidth: width, clientHeight: height } = this.place;
     if (width > 0 && this.plot && (this.plot.width !== width || this.plot.height !== height)) this.plot.setSize({ width, height });
@@ -119,7 +125,7 @@ export class Chart extends LitElement {
         padding: [8, 8, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
-        scales: { x: { range: (_, low, high) => [Math.min(low, high - SHOWN_LEAST_S), high] }, y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), Math.max(high, 1e-9))) } },
+        scales: { x: { range: () => this.inView() }, y: { range: (_, low, high) => (this.free ? spread(low, high) : spread(Math.min(0, low), high > 0 ? high : 1)) } },
         series: [{}, ...this.lines.map((line, at) => ({ label: line.label, stroke: colour(`--series-${(at % 6) + 1}`), width: 1.5, points: { show: false }, spanGaps: false }))],
         axes: [
           { ...axis, size: 28, values: (_, splits) => splits.map((at) => timeOfDay(at * 1000)), space: 90 },
@@ -137,7 +143,7 @@ export class Chart extends LitElement {
     const newest = this.lines.map((line) => line.values[line.values.length - 1] ?? null);
     const told = this.lines.map((line, at) => `${line.label} ${number(newest[at])}${this.unit ? ` ${this.unit}` : ""}`).join(", ");
     return html`<div class="plot" role="img" aria-label="${this.label}, now: ${told}"></div>
-      <ul aria-hidden="true">
+      <ul aria-hidden="true" ?hidden=${this.lines.length < 2}>
         ${this.lines.map((line, at) => html`<li><i class="s${(at % 6) + 1}"></i>${line.label} <strong>${number(newest[at])}</strong> ${this.unit}</li>`)}
       </ul>`;
   }

@@ -29,6 +29,10 @@ export class Toasts extends LitElement {
         width: min(380px, calc(100vw - 2 * var(--space-4)));
         pointer-events: none;
       }
+      div[role="status"] {
+        display: grid;
+        gap: var(--space-2);
+      }
       div.note {
         display: flex;
         gap: var(--space-3);

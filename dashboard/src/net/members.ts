@@ -3,6 +3,7 @@
 class Members {
   private known: string[] = [location.origin];
   private at = 0;
+  private readonly left = new Map<string, AbortController>();
 
   /** The origin that is asked now. */
   get current(): string {
@@ -21,9 +22,18 @@ class Members {
     this.at = 0;
   }
 
-  /** `failed` does not answer: go over to the next, unless someone has done so already. */
+  /** `failed` does not answer: go over to the next, unless someone has done so already. Nobody waits for it any more. */
   leave(failed: string): void {
     if (this.current === failed) this.at = (this.at + 1) % this.known.length;
+    this.left.get(failed)?.abort();
+    this.left.delete(failed);
+  }
+
+  /** Fires when `origin` is left. */
+  leaving(origin: string): AbortSignal {
+    let found = this.left.get(origin);
+    if (!found) this.left.set(origin, (found = new AbortController()));
+    return found.signal;
   }
 }
 

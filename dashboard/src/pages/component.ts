@@ -170,7 +170,7 @@ export class ComponentPage extends LitElement {
       <dl class="facts">
         <dt>Id</dt><dd class="mono">${row.id}</dd>
         <dt>Presence</dt><dd>${row.presence}</dd>
-        <dt>Last seen</dt><dd>${silence(row.id) === null ? "–" : `${duration(silence(row.id))} ago`}</dd>
+        <dt>Last seen</dt><dd>${silence(row.id) === null ? "–" : heardAgo(silence(row.id) ?? 0)}</dd>
         <dt>Heartbeat</dt><dd>${row.heartbeat_s === null ? "as the plant's" : `every ${duration(row.heartbeat_s)}`}</dd>
         <dt>CPU, memory</dt><dd>${percent(heard.cpu)}, ${bytes(heard.memory)}</dd>
         <dt>Groups</dt><dd>${row.groups.join(", ") || "–"}</dd>
@@ -190,7 +190,7 @@ export class ComponentPage extends LitElement {
         <dt>Desired</dt><dd>${row.desired ? html`<strong>${row.desired}</strong>${policy?.desired_by ? ` by ${policy.desired_by}` : ""}` : "nothing is said"}</dd>
         <dt>Maintenance</dt><dd>${row.maintenance ? html`${row.maintenance.reason}${row.maintenance.by ? `, ${row.maintenance.by}` : ""}, <tri-time .value=${row.maintenance.since}></tri-time>` : "no"}</dd>
         ${policy
-          ? html`${Object.entries(policy.policy.restart ?? {}).map(([name, value]) => html`<dt>${words(`restart_${name}`)}</dt><dd>${String(value)}</dd>`)}
+          ? html`${Object.entries(policy.policy.restart ?? {}).filter(([name]) => name === "when" || policy.policy.restart.when !== "never").map(([name, value]) => html`<dt>${words(`restart_${name}`)}</dt><dd>${String(value)}</dd>`)}
               <dt>If what it needs fails</dt><dd>${policy.policy.on_dependency_failure}</dd>
               <dt>Restarts counted</dt><dd>${policy.restarts}</dd>
               <dt>Last run</dt><dd>${run ? html`${run.purpose} to ${run.goal}, ${run.outcome || "goes on"}, <tri-time .value=${run.time}></tri-time>${run.reason ? html`<br /><span class="muted">${run.reason}</span>` : nothing}` : "none"}</dd>`
@@ -235,6 +235,11 @@ export class ComponentPage extends LitElement {
       <tri-chart label=${metric.name} unit=${unit} .times=${points.map((point) => point.time)} .lines=${[{ label: metric.name, values: points.map((point) => point.mean * scale) }]}></tri-chart>
     </figure>`;
   }
+}
+
+/** Heartbeats come each second or so: less than one is now. */
+function heardAgo(seconds: number): string {
+  return seconds < 1 ? "under 1 s ago" : `${duration(seconds)} ago`;
 }
 
 function words(name: string): string {

@@ -11,6 +11,9 @@ import { Live, store } from "../store";
 import { shared } from "../style/shared";
 import { inTrouble } from "./overview";
 
+/** A thousand of them are not drawn with every change. */
+const DRAW_MS = 200;
+
 @customElement("page-components")
 export class Components extends LitElement {
   static styles = [
@@ -88,7 +91,7 @@ export class Components extends LitElement {
   @state() private group = "";
   @state() private only = "";
   @state() private width = 1000;
-  protected live = new Live(this, ["components", "groups", "figures"]);
+  protected live = new Live(this, ["components", "groups", "figures"], DRAW_MS);
   private readonly resized = new ResizeObserver(([entry]) => (this.width = Math.round(entry?.contentRect.width ?? 1000)));
 
   connectedCallback(): void {

@@ -29,9 +29,20 @@ export class Page extends LitElement {
     css`
       :host {
         display: block;
+        container-type: inline-size;
       }
       .tiles {
-        grid-template-columns: repeat(auto-fit, minmax(min(100%, 145px), 1fr));
+        grid-template-columns: repeat(2, minmax(0, 1fr));
+      }
+      @container (min-width: 520px) {
+        .tiles {
+          grid-template-columns: repeat(3, minmax(0, 1fr));
+        }
+      }
+      @container (min-width: 920px) {
+        .tiles {
+          grid-template-columns: repeat(6, minmax(0, 1fr));
+        }
       }
       .tile {
         display: grid;
@@ -48,7 +59,7 @@ export class Page extends LitElement {
       .charts {
         display: grid;
         gap: var(--space-4);
-        grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 205px), 1fr));
       }
       form {
         display: flex;

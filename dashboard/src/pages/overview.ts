@@ -6,13 +6,16 @@ import "../elements/timeline";
 import type { Column } from "../elements/table";
 import type { Span } from "../elements/timeline";
 import { clock } from "../clock";
+import { Every } from "../every";
 import { count, duration, moment, plural, rated } from "../format";
 import { rates } from "../frame-figures";
+import { get } from "../net/api";
 import { href } from "../router";
 import type { Alert, Component, Member } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
 
+const LAG_MS = 2000;
 /** What the timeline shows at least and at most, seconds. */
 const SHOWN_LEAST_S = 300;
 const SHOWN_MOST_S = 24 * 3600;
@@ -59,6 +62,9 @@ export class Overview extends LitElement {
     `,
   ];
   protected live = new Live(this, ["cluster", "components", "alerts", "figures", "link"]);
+  /** Only the leader knows how far each member is; the rest of a row comes by the stream. */
+  private readonly lags = new Every<Member[]>(this, LAG_MS, (signal) => get<Member[]>("/v1/cluster/members", undefined, { signal }));
+
   render() {
     return html`<div class="stack">
       <h1>Overview</h1>
@@ -109,12 +115,16 @@ export class Overview extends LitElement {
     </div>`;
   }
 
+  private lagOf(row: Member): number | null {
+    return row.lag ?? this.lags.value?.find((member) => member.id === row.id)?.lag ?? null;
+  }
+
   private nodes() {
     const columns: Column<Member>[] = [
       { key: "id", label: "Node", value: (row) => row.id, cell: (row) => html`<strong>${row.id}</strong>${row.id === store.link.node ? html` <span class="muted">serves</span>` : nothing}` },
       { key: "role", label: "Role", width: "100px", value: (row) => row.role, cell: (row) => html`<tri-badge state=${row.role} tone=${row.role === "leader" ? "info" : "idle"}></tri-badge>` },
       { key: "reachable", label: "Reached", width: "122px", value: (row) => String(row.reachable), cell: (row) => html`<tri-badge state=${row.reachable ? "OK" : "UNREACHABLE"} label=${row.reachable ? "reachable" : "unreachable"}></tri-badge>` },
-      { key: "lag", label: "Lag", width: "64px", numeric: true, value: (row) => row.lag, cell: (row) => count(row.lag) },
+      { key: "lag", label: "Lag", width: "64px", numeric: true, value: (row) => this.lagOf(row), cell: (row) => count(this.lagOf(row)) },
       { key: "release", label: "Release", width: "100px", extra: true, value: (row) => row.release },
       { key: "api", label: "API", extra: true, value: (row) => row.api, cell: (row) => html`<span class="mono">${row.api}</span>` },
     ];

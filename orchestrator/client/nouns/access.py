@@ -1,11 +1,12 @@
 """`client.tokens`, `client.access`: who may ask for what."""
 
-from typing import Literal, Unpack
+from collections.abc import Mapping
+from typing import Any, Literal, Unpack
 
-from orchestrator.client.calls import Call, ReadOptions, nothing
+from orchestrator.client.calls import Call, ReadOptions, if_match_or_zero, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
 from orchestrator.client.programs import given
-from orchestrator.client.shapes.access import RightShown, Token, TokenMade, Whoami
+from orchestrator.client.shapes.access import LimitsShown, RightShown, Token, TokenMade, Whoami
 
 Role = Literal["viewer", "operator", "admin", "component", "processor"]
 
@@ -52,6 +53,18 @@ class Access(Noun[M]):
     def rights(self) -> Call[list[RightShown]]:
         """Which role may do what."""
         return Call(list[RightShown])
+
+    @endpoint("GET", "/v1/access/limits")
+    def limits(self, **read: Unpack[ReadOptions]) -> Call[LimitsShown]:
+        """How much each token and each address may ask."""
+        return Call(LimitsShown, query=read)
+
+    @endpoint("PUT", "/v1/access/limits")
+    def set_limits(
+        self, limits: Mapping[str, Any], *, if_revision: int | None = None, key: str | None = None
+    ) -> Call[LimitsShown]:
+        """`limits`: `token_per_second`, `token_burst` and so on; what is left out has its default again."""
+        return Call(LimitsShown, body=limits, headers=if_match_or_zero(if_revision), key=key)
 
     @endpoint("POST", "/v1/access/bootstrap")
     def bootstrap(self, name: str, *, expires_in_s: float | None = None, key: str | None = None) -> Call[TokenMade]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, Unpack
 
-from orchestrator.client.calls import Call, ReadOptions, if_match, nothing
+from orchestrator.client.calls import Call, ReadOptions, if_match_or_zero, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
 from orchestrator.client.programs import given
 from orchestrator.client.shapes.alerts import Alert, AlertRule, SilenceShown
@@ -75,18 +75,13 @@ class AlertRules(Noun[M]):
         key: str | None = None,
     ) -> Call[AlertRule]:
         """`condition` has a `kind` and what that takes; `rule`: `severity`, `for_s`, `target` and so on."""
-        body, headers = {"condition": condition, **(rule or {})}, _at(if_revision)
+        body, headers = {"condition": condition, **(rule or {})}, if_match_or_zero(if_revision)
         return Call(AlertRule, {"name": name}, body=body, headers=headers, key=key)
 
     @endpoint("DELETE", "/v1/alert-rules/{name}")
     def delete(self, name: str, *, if_revision: int | None = None, key: str | None = None) -> Call[None]:
-        return nothing({"name": name}, headers=_at(if_revision), key=key)
+        return nothing({"name": name}, headers=if_match_or_zero(if_revision), key=key)
 
     @endpoint("GET", "/v1/alert-rules")
     def list(self, **read: Unpack[ReadOptions]) -> Call[list[AlertRule]]:
         return Call(list[AlertRule], query=read)
-
-
-def _at(revision: int | None) -> dict[str, str]:
-    """Rules that are built in have revision 0 until somebody sets them."""
-    return {"If-Match": '"0"'} if revision == 0 else if_match(revision)

@@ -1,0 +1,111 @@
+"""The commands that documents show are run, on three nodes with a component, a processor, a group and a playbook.
+
+What a placeholder stands for is filled in. What the answer must be is not said here, but that the command was
+understood (no usage error), and that nothing broke (no failure without a code of its own, no stack).
+"""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.cli.exits import Exit
+from tests.command_line import REPO, triarch
+from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.system.documented import Documented, documented, resolved
+
+pytestmark = [pytest.mark.campaign, pytest.mark.anyio]
+
+NOT_RUN = {
+    ("node",): "does not end; tests/orchestrator/test_cli_commands.py",
+    ("dev",): "does not end; tests/demo",
+    ("demo",): "half a minute; tests/demo and tests/system",
+    ("bench",): "measures; tests/chaos/test_benches.py",
+    ("watch",): "does not end; tests/chaos",
+    ("execution", "follow"): "waits; tests/chaos/test_following.py",
+    ("event", "follow"): "does not end; tests/chaos/test_following.py",
+    ("frames", "tail"): "does not end where it follows; tests/orchestrator/test_frames_told.py",
+    ("processor", "run"): "does not end; tests/orchestrator/test_cli_processor_run.py",
+    ("cluster", "add"): "needs a fourth node; tests/orchestrator/test_cli_members.py",
+    ("cluster", "remove"): "takes a node away; tests/orchestrator/test_cli_members.py",
+    ("cluster", "recover"): "for stopped nodes; tests/system/test_recovery.py",
+    ("cluster", "snapshot", "restore"): "replaces everything; tests/orchestrator/test_api_backup.py",
+    ("playbook", "check"): "takes a minute on large ones; tests/orchestrator/test_checker.py",
+    ("login",): "reads a token; tests/orchestrator/test_cli_context.py",
+    ("doctor",): "of hosts that are not there; tests/orchestrator/test_doctor.py",
+    ("top",): "does not end; tests/orchestrator/test_doctor.py",
+}
+FILES = {"FILE", "FILE…", "PATH…"}
+WORDS = {
+    "NAME": "",
+    "ID": "",
+    "TYPE": "part.seen",
+    "VALUE": "5",
+    "JSON": '{"condition": {"kind": "metric", "name": "t"}}',
+}
+BY_NOUN = {
+    "component": {"ID": "press-1"},
+    "processor": {"ID": "faces-1"},
+    "group": {"NAME": "line"},
+    "plan": {"NAME": "line"},
+    "playbook": {"NAME": "startup"},
+    "execution": {"ID": "run-1", "NAME": "go"},
+    "alert": {"ID": "a1", "NAME": "component-fault"},
+    "variable": {"NAME": "speed"},
+    "token": {"ID": "nobody", "NAME": "anna"},
+    "cluster": {"NODE": "n1"},
+    "context": {"NAME": "hall"},
+    "event": {"ID": "press-1"},
+    "frames": {"ID": "cam-1:0", "FRAME": "cam-1:0"},
+    "audit": {"NUMBER": "1"},
+}
+
+
+@pytest.fixture(scope="module")
+async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes]:
+    async with serving(3, tmp_path_factory.mktemp("documented"), token=TOKEN) as found:
+        yield found
+
+
+def filled(shown: Documented, path: list[str], rest: list[str], directory: Path) -> list[str]:
+    words = {**WORDS, **BY_NOUN.get(path[0] if path else "", {})}
+    found = list(path)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if word in FILES or word.endswith((".yaml", ".yml")):
+            found.append(str(REPO / "playbooks" / "startup.yaml"))
+        elif word.endswith((".json", ".jsonl", ".snapshot", ".pem")):
+            found.append(str(directory / word.rpartition("/")[2]))
+        elif equals and value in words:
+            found.append(f"{name}={words[value]}")
+        else:
+            found.append(words.get(word.rstrip("…"), word))
+    return found
+
+
+async def test_documented_commands_run(nodes: Nodes, tmp_path: Path) -> None:
+    environment = {"TRIARCH_URL": ",".join(nodes.urls), "TRIARCH_TOKEN": TOKEN, "XDG_CONFIG_HOME": str(tmp_path)}
+    async with httpx.AsyncClient(base_url=nodes.urls[0], trust_env=False) as http:
+        http.headers["Authorization"] = f"Bearer {TOKEN}"
+        press = {"id": "press-1", "address": "http://127.0.0.1:9", "incarnation": "1", "sequence": 0}
+        assert (await http.post("/v1/components", json=press)).is_success
+        await http.post("/v1/processors/register", json={"id": "faces-1", "capabilities": ["faces"], "capacity": 4})
+        await http.put("/v1/groups/line", json={"components": ["press-1"]})
+        await http.put("/v1/playbooks/startup", json={"text": (REPO / "playbooks" / "startup.yaml").read_text()})
+        broken, run, seen = [], 0, set()
+        for shown in documented():
+            _, path, rest = resolved(shown.words)
+            if any(tuple(path[: len(left_out)]) == left_out for left_out in NOT_RUN):
+                continue
+            words = tuple(filled(shown, path, rest, tmp_path))
+            if words in seen or not path:
+                continue
+            seen.add(words)
+            code, _, err = await triarch(*words, **environment)
+            run += 1
+            if code in (Exit.FAILED, Exit.USAGE) or "Traceback" in err:
+                broken.append(f"{shown}: ran {json.dumps(words)}: {code}: {err.strip()[:200]}")
+        assert not broken, "\n" + "\n".join(broken)
+        assert run > 100

@@ -1,0 +1,72 @@
+"""The command lines in the documents: `triarch …` in blocks and in code spans."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from orchestrator.cli.main import main
+from tests.command_line import REPO
+
+PAGES = ("README.md", "docs/*.md", "docs/runbooks/*.md", "playbooks/README.md", "examples/*/README.md")
+_SPAN = re.compile(r"`(triarch [^`]+)`")
+_LINE = re.compile(r"^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*triarch .+)$")
+_SHELL = re.compile(r"\$\([^)]*\)")
+_ENDS = re.compile(r"\s(?:#|\||&&|;|>|<)\s?|\s{3,}")
+
+
+class Documented(NamedTuple):
+    page: str
+    words: tuple[str, ...]
+    """Behind `triarch`."""
+
+    def __str__(self) -> str:
+        return f"{self.page}: triarch {' '.join(self.words)}"
+
+
+def documented() -> Iterator[Documented]:
+    """Each once a page, in order."""
+    for pattern in PAGES:
+        for path in sorted(REPO.glob(pattern)):
+            page = str(path.relative_to(REPO))
+            found = dict.fromkeys(_commands(path))
+            yield from (Documented(page, words) for words in found)
+
+
+def _commands(path: Path) -> Iterator[tuple[str, ...]]:
+    block = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            block = not block
+            continue
+        texts = [match[1] for match in [_LINE.match(line)] if match] if block else _SPAN.findall(line)
+        for text in texts:
+            words = _words(text)
+            if words and words[0] not in ("COMMAND", "NOUN"):
+                yield words
+
+
+def _words(text: str) -> tuple[str, ...]:
+    text = _ENDS.split(_SHELL.sub("X", text.rstrip(" \\")), maxsplit=1)[0]
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation that goes on in the next line
+        words = text.split()
+    return tuple(word for word in words[words.index("triarch") + 1 :] if word not in ("…", "..."))
+
+
+def resolved(words: tuple[str, ...]) -> tuple[click.Command, list[str], list[str]]:
+    """The command that the words name, its path, and what is left. Raises LookupError for one that is not there."""
+    command: click.Command = main
+    path: list[str] = []
+    rest = list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        following = command.get_command(click.Context(command), rest[0])
+        if following is None:
+            raise LookupError(f"{' '.join([*path, rest[0]])} is no command")
+        command = following
+        path.append(rest.pop(0))
+    return command, path, rest
