@@ -25,10 +25,10 @@ ROLES = {(right.method, right.path): right for right in RIGHTS}
 UNSAFE = frozenset({"post", "put", "patch", "delete"})
 EVERYWHERE = (
     *("headers_too_large", "request_timed_out", "path_invalid", "target_too_long", "host_unknown", "cross_site"),
-    *("forbidden", "rate_limited"),
+    *("forbidden", "too_many_requests", "too_many_connections"),
 )
 """Codes that any request may be refused with, where this release has them, beside those of `documented.problems`."""
-WITH_A_BODY = ("body_too_large", "media_type_unsupported", "body_too_deep", "body_timed_out", "key_in_flight")
+WITH_A_BODY = ("body_too_large", "unsupported_media_type", "key_in_flight")
 """And these, any change."""
 TAGS: Mapping[str, str] = {
     "health": "Whether a node lives, is ready, leads: for balancers and for people.",

@@ -114,6 +114,10 @@ def _cluster(node: NodeView, _: str) -> Found:
     return Found(cluster.seen_by(node).model_dump_json().encode())
 
 
+def _alive(node: NodeView, _: str) -> Found:
+    return Found(health.Alive(node=node.config.node.id).model_dump_json().encode())
+
+
 def _health(node: NodeView, _: str) -> Found | None:
     seen = health.seen_by(node)
     return None if seen.status == "unhealthy" else Found(seen.model_dump_json().encode())
@@ -140,7 +144,7 @@ BELOW: Mapping[tuple[str, str], tuple[str, Answerer]] = {
 """(what comes before the open part, what comes after it) → the route's template, and who answers."""
 
 CONSISTENCY: Mapping[bytes, str] = {b"": "leader", b"consistency=leader": "leader", b"consistency=stale": "stale"}
-OWN: Mapping[str, Answerer] = {"/v1/cluster": _cluster, "/health": _health}
+OWN: Mapping[str, Answerer] = {"/v1/cluster": _cluster, "/health": _health, "/healthz": _alive}
 """Answered by the node that was asked, or by the leader where that was wanted: not by what is replicated."""
 
 

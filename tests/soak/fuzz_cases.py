@@ -24,9 +24,10 @@ LEFT_OUT = frozenset(
         ("post", "/v1/cluster/members"),
         ("delete", "/v1/cluster/members/{member_id}"),
         ("post", "/v1/cluster/restore"),
+        ("put", "/v1/access/limits"),
     }
 )
-"""They move leadership or change who is a member, which is to stay as it is."""
+"""They move leadership, or change who is a member or how much may be asked, which is to stay as it is."""
 HEAD_BYTES_MAX = 12 * 1024
 
 
