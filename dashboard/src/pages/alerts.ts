@@ -1,6 +1,7 @@
 /** Alerts that fire and those that did; who looks after them; silences; the rules that they come from. */
 import { LitElement, css, html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { clock } from "../clock";
 import type { Column } from "../elements/table";
 import { ask } from "../elements/dialog";
 import { toast } from "../elements/toast";
@@ -101,7 +102,7 @@ export class Alerts extends LitElement {
     const numbers: Record<Tab, number> = {
       open: firing.length,
       resolved: alerts.filter((alert) => alert.state === "RESOLVED").length,
-      silences: store.list("silences").filter((each) => each.active && each.until * 1000 > Date.now()).length,
+      silences: store.list("silences").filter((each) => each.active && !over(each)).length,
       rules: store.rows("alert_rules").size,
     };
     return html`<div class="stack">
@@ -237,7 +238,7 @@ export class Alerts extends LitElement {
 }
 
 function over(row: Silence): boolean {
-  return row.until * 1000 <= Date.now();
+  return row.until * 1000 <= clock.now();
 }
 
 /** Only what says something: members of other kinds of condition are refused. */

@@ -100,6 +100,7 @@ export const shared = css`
     font-size: var(--text-s);
     font-weight: 500;
     line-height: 1.2;
+    white-space: nowrap;
     cursor: pointer;
   }
   button:hover:not([aria-disabled="true"], :disabled),
