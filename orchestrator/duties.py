@@ -106,7 +106,7 @@ class Duties:
             event_max_age_s=config.components.event_max_age_s,
             events=happened,
             link=link,
-            bearer=commanding(config.api_token(), state.access),
+            bearer=commanding(config.api_token(), state.access, others=config.api.oidc is not None),
         )
         holding = Holding()
         self.supervision = SupervisionDuty(

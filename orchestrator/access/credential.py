@@ -61,14 +61,18 @@ def command_token(api_token: str, component_id: str) -> str:
     return _text(hmac.new(api_token.encode(), message, hashlib.sha256).digest())
 
 
-def commanding(api_token: str | None, registry: "TokenRegistry") -> Callable[[str], str | None]:
-    """What a component is shown with a command, by its id: its command token once a token was made for it.
+def commanding(
+    api_token: str | None, registry: "TokenRegistry", *, others: bool = False
+) -> Callable[[str], str | None]:
+    """What a component is shown with a command, by its id: its command token from the first replicated token on.
 
-    Before, it is the one that all share: a component of that kind knows it anyway.
+    Before, it is the one that all share: who can register a component then knows it anyway. `others`: people come from
+    elsewhere, by an identity provider.
     """
 
     def shown(component_id: str) -> str | None:
-        if api_token is None or component_id not in registry.components:
+        # Who may register a component says where it is: whoever is no admin must not have api.token sent there.
+        if api_token is None or (registry.untouched and not others):
             return api_token
         return command_token(api_token, component_id)
 

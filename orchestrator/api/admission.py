@@ -85,12 +85,17 @@ class Admission:
             raise Problem("cross_site", "the page that asks is of no member of this cluster; nothing was changed")
 
     def _proven(self, scope: Scope, headers: Headers) -> Forwarded | None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._anybody_could_prove():
             return None
         query = scope.get("query_string", b"")
         target = (scope.get("raw_path") or scope["path"].encode()) + (b"?" + query if query else b"")
         # The method as it was sent: the envelope has HEAD answered as GET.
         return verify(self._key, headers, method=str(facts(scope).get("method", scope["method"])), target=target)
+
+    def _anybody_could_prove(self) -> bool:
+        """Without api.token the key is known to all: that counts only while nobody is asked for a token either."""
+        config = self._node.config
+        return config.api_token() is None and (config.api.oidc is not None or self._node.tokens_asked_for())
 
 
 def client_of(scope: Scope, headers: Headers, proxies: Sequence[Network]) -> str:

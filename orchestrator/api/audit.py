@@ -209,7 +209,11 @@ async def export(
         raise Problem("too_many_followers", f"{EXPORTS_MAX} exports run already; ask another node, or later")
     await slots.acquire()
     # Before the file is read: what comes behind its end meanwhile is in it, or among these.
-    held = await here(ask.node, lambda state: state.audit.entries)
+    try:
+        held = await here(ask.node, lambda state: state.audit.entries)
+    except BaseException:
+        slots.release()
+        raise
     headers = {"Content-Disposition": f'attachment; filename="audit-{ask.node.config.node.id}.jsonl"'}
     stream = _chunks(slots, itertools.islice(_lines(ask.node.trail, after, held), limit))
     return StreamingResponse(stream, media_type=LINES, headers=headers)

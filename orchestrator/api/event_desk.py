@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.access.forwarded import key_of, sign
+from orchestrator.access.targets import too_deep
 from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
 from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
 from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
@@ -71,13 +72,15 @@ class EventDesk:
             return await self._listener.answer(body, PATH)
         if self._node.config.api_token() is None and self._node.tokens_asked_for():
             return None  # this node has nothing to show for itself: each goes on with what its component showed
-        if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not _is_heartbeat(body):
+        if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not is_heartbeat(body):
             return None
         return Response(status_code=204) if await self._relay.send(body) else None
 
 
-def _is_heartbeat(body: bytes) -> bool:
-    if len(body) > EVENT_BYTES_MAX:
+def is_heartbeat(body: bytes) -> bool:
+    """Whether it may go on together with others."""
+    # In a list with others it stands one deeper, and must not have them all refused with it.
+    if len(body) > EVENT_BYTES_MAX or too_deep(b"[" + body + b"]"):
         return False
     try:
         return msgspec.json.decode(body, type=_Head).type == HEARTBEAT

@@ -186,7 +186,12 @@ async def follow(ask: Ask, request: Request, execution_id: ExecutionId, last_eve
     """
     following = Following.of(request)
     subject = ExecutionFollowed(ask.node, execution_id)
-    return await following.answer(subject, last_event_id, facts(request.scope).get("principal"))
+    return await following.answer(
+        subject,
+        last_event_id,
+        facts(request.scope).get("principal"),
+        head=facts(request.scope).get("method") == "HEAD",
+    )
 
 
 # ── What a person does ────────────────────────────────

@@ -91,11 +91,15 @@ class Following:
         for each in self._waiting:
             each.reschedule(0.0)
 
-    async def answer(self, subject: Subject, last_event_id: str | None, principal: Principal | None = None) -> Response:
-        """The stream, or 204 when there is nothing more to tell. Raises `Problem`.
+    async def answer(
+        self, subject: Subject, last_event_id: str | None, principal: Principal | None = None, *, head: bool = False
+    ) -> Response:
+        """The stream, or 204 when there is nothing more to tell; `head`: without a body. Raises `Problem`.
 
         It ends as soon as `principal` is not valid any more; who comes back is refused then.
         """
+        if head:
+            return Response(media_type=MEDIA_TYPE, headers=HEADERS)  # what has no body cannot go on either
         after = None if last_event_id is None else await self._reached(_index(last_event_id))
         if self._count >= FOLLOWERS_MAX:
             raise Problem(

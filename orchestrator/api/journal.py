@@ -107,5 +107,8 @@ async def follow(ask: Ask, request: Request, filters: Filtered, last_event_id: L
     `snapshot` with what the journal still has of it comes first.
     """
     return await Following.of(request).answer(
-        JournalFollowed(ask.node, filters), last_event_id, facts(request.scope).get("principal")
+        JournalFollowed(ask.node, filters),
+        last_event_id,
+        facts(request.scope).get("principal"),
+        head=facts(request.scope).get("method") == "HEAD",
     )

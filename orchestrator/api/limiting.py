@@ -122,15 +122,18 @@ class BadTokens:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         address = "" if scope["type"] not in ("http", "websocket") else counted_address(scope)
         shown = _shown(scope) if address else b""
-        if not shown or scope["path"] in EXEMPT or not self._limiter.limits.enabled:
+        if not address or scope["path"] in EXEMPT or not self._limiter.limits.enabled:
             await self._app(scope, receive, send)
             return
-        self._limiter.check_failures(address, shown)
+        if shown:
+            self._limiter.check_failures(address, shown)
         try:
             await self._app(scope, receive, send)
         except Problem as problem:
-            if problem.status == 401:
+            if problem.status == 401 and shown:
                 self._limiter.failed(address)
+            if problem.status in (401, 403) and "counted" not in facts(scope):
+                self._limiter.check(address, facts(scope).get("principal"))  # it came to no `RateLimits`
             raise
 
 
@@ -144,6 +147,7 @@ class RateLimits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and scope["path"] not in EXEMPT and self._limiter.limits.enabled:
             known = facts(scope)
+            known["counted"] = True
             principal: Principal | None = known.get("principal")
             if "forwarded_by" not in known:
                 if principal is not None and (shown := _shown(scope)):
@@ -175,5 +179,8 @@ def _key(client: str) -> str:
 
 def _shown(scope: Scope) -> bytes:
     """The credential; a browser's WebSocket has it among its protocols."""
-    wanted = b"authorization" if scope["type"] == "http" else b"sec-websocket-protocol"
-    return next((value for name, value in scope["headers"] if name == wanted), b"")
+    headers = scope["headers"]
+    shown = next((value for name, value in headers if name == b"authorization"), b"")
+    if not shown and scope["type"] == "websocket":
+        shown = next((value for name, value in headers if name == b"sec-websocket-protocol"), b"")
+    return shown

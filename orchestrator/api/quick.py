@@ -30,6 +30,8 @@ class Found(NamedTuple):
 
     body: bytes
     etag: str = ""
+    whole: bool = True
+    """Whether the ETag changes with all of it. That of a policy is a revision: what is seen beside it moves on."""
 
 
 Answerer = Callable[[NodeView, str], Found | None]
@@ -72,7 +74,9 @@ def _policy(node: NodeView, component_id: str) -> Found | None:
     if component_id not in state.components.rows and component_id not in state.topology.controls:
         return None
     row = state.topology.control(component_id)
-    return Found(policies.shown_policy(row).model_dump_json().encode(), etag(row.revision) if row.revision else "")
+    return Found(
+        policies.shown_policy(row).model_dump_json().encode(), etag(row.revision) if row.revision else "", whole=False
+    )
 
 
 def _all_processors(node: NodeView, _: str) -> Found:
@@ -193,7 +197,7 @@ class QuickReads:
         status, body = 200, found.body
         if found.etag:
             headers.append((b"etag", found.etag.encode()))
-            if _matches(scope["headers"], found.etag.encode()):
+            if found.whole and _matches(scope["headers"], found.etag.encode()):
                 status, body = 304, b""
         if status == 200:
             headers.append((b"content-length", str(len(body)).encode()))

@@ -37,6 +37,8 @@ class BoundedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._in_head = True
+        self._deaf = False
+        """what follows is of a protocol that is not spoken here"""
         self._head_bytes = 0
         self._unfinished = 0
         self._begun = 0
@@ -52,16 +54,20 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
         self._unset_keepalive_if_required()
         in_head, begun = self._in_head, self._begun
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            if not self._should_upgrade():
-                self._refuse("invalid_request", "there is no other protocol here to change over to")
-                return
             self._in_time()
-            self.handle_websocket_upgrade()
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+                return
+            # Nobody has to change over: it is answered as it is, and is the last one of its connection.
+            self._deaf = True
+            self.cycle.keep_alive = False
             return
         except httptools.HttpParserError:
             self._refuse(*(self._refusal or ("invalid_request", "this is no HTTP/1.1 request")))
@@ -100,7 +106,16 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_time()
         if self.parser.get_http_version() == "1.1" and sum(name == b"host" for name, _ in self.headers) != 1:
             self._stop("invalid_request", "header.Host: a request has exactly one")
+        if self.parser.should_upgrade() and not self._should_upgrade() and self._has_body():
+            # The parser would leave the body out, and the request would mean something else.
+            self._stop("invalid_request", "header.Upgrade: there is no other protocol here; send a body without it")
         super().on_headers_complete()
+
+    def _has_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 "))
+            for name, value in self.headers
+        )
 
     def _count(self, more: int) -> None:
         self._head_bytes += more

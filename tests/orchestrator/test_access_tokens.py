@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cluster import Command, Outcome, Position
 from orchestrator.access import tokens
-from orchestrator.access.credential import Credential, command_token, made, parsed
+from orchestrator.access.credential import Credential, command_token, commanding, made, parsed
 from orchestrator.access.principal import Role
 from orchestrator.access.tokens import KEPT_S, KINDS, ROTATED_MAX, Create, Revoke, Rotate, TokenCommand, TokenRegistry
 from orchestrator.state import LEVELS, PlantState
@@ -217,3 +217,13 @@ def test_a_command_token_is_one_components() -> None:
     assert len(tokens_of) == 4
     assert {len(each) for each in tokens_of} == {43}
     assert Credential("a", "b").digest == digest("b")
+
+
+def test_who_may_register_a_component_is_not_shown_the_clusters_token() -> None:
+    """From the first token on, not only those who know `api.token` register components, and say where they are."""
+    registry = TokenRegistry()
+    assert commanding("cluster", registry)("press-1") == "cluster"
+    assert commanding("cluster", registry, others=True)("press-1") == command_token("cluster", "press-1")
+    apply(registry, create("operator"))
+    assert commanding("cluster", registry)("press-1") == command_token("cluster", "press-1")
+    assert commanding(None, registry)("press-1") is None

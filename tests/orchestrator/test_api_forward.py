@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.access.targets import JSON_DEPTH_MAX
+from orchestrator.api.event_desk import is_heartbeat
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.support import eventually, free_port
 
@@ -276,3 +278,14 @@ async def test_when_the_leader_is_gone(tmp_path: Path) -> None:
         stale = await client.get("/processors?consistency=stale")
         assert [row["id"] for row in stale.json()] == ["after"]
         assert (await client.get("/processors")).json()["code"] == "no_leader"
+
+
+def test_a_heartbeat_that_is_as_deep_as_may_be_does_not_go_with_others() -> None:
+    """In a list it would be too deep, and all that are gathered with it would be refused."""
+
+    def heartbeat(depth: int) -> bytes:
+        nested = b"[" * (depth - 1) + b"]" * (depth - 1)
+        return b'{"type": "component.heartbeat", "source": "a", "x": ' + nested + b"}"
+
+    assert is_heartbeat(heartbeat(JSON_DEPTH_MAX - 1))
+    assert not is_heartbeat(heartbeat(JSON_DEPTH_MAX))
