@@ -57,6 +57,7 @@ def test_what_a_frozen_node_had_been_asked_is_done_once_by_way_of_another(
     open_page: Opener, plant: BrowserPlant
 ) -> None:
     """The command is repeated under its key at another node; the first one passes it on, too, when it wakes up."""
+    plant.started("scale")
     node = plant.follower()
     watched = open_page("operator")
     watched.expected += [REFUSED, "503"]

@@ -222,7 +222,7 @@ async def test_a_server_that_is_no_node(nodes: Nodes) -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         assert (await ask(nodes, "component", "list", "--url", url))[0] == Exit.FAILED
         assert (await ask(nodes, "processor", "list", "--url", url))[0] == Exit.NOT_FOUND
-        code, _, err = await ask(nodes, "cluster", "transfer", "--url", url, "--key", "k-9")
+        code, _, err = await ask(nodes, "cluster", "transfer", "--url", url, "--key", "k-9", "--timeout", "2")
         assert code == Exit.UNKNOWN
         assert "--key k-9" in err
 

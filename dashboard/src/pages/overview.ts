@@ -25,6 +25,9 @@ export class Overview extends LitElement {
   static styles = [
     shared,
     css`
+      .wrap > a {
+        text-decoration: underline;
+      }
       .counts {
         display: flex;
         flex-wrap: wrap;

@@ -22,9 +22,11 @@ export class Announcer extends LitElement {
 
   willUpdate(): void {
     const { state: now, leader, node, epoch } = store.link;
+    const changed = leader !== null && this.leader !== null && leader !== this.leader;
+    const leads = `${leader} leads now, in epoch ${epoch}.`;
     if (now === "lost" && !this.lost) this.text = "Not live: the connection is lost.";
-    else if (now === "live" && this.lost) this.text = `Live again, served by ${node}.`;
-    else if (leader !== null && this.leader !== null && leader !== this.leader) this.text = `${leader} leads now, in epoch ${epoch}.`;
+    else if (now === "live" && this.lost) this.text = `Live again, served by ${node}.${changed ? ` ${leads}` : ""}`;
+    else if (changed) this.text = leads;
     else if (now === "live" && node !== this.node && this.node !== null) this.text = `Served by ${node} now.`;
     this.lost = now === "lost";
     if (now === "live") {

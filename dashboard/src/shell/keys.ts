@@ -44,7 +44,8 @@ export class Keys extends LitElement {
     `,
   ];
   @query("dialog") private dialog!: HTMLDialogElement;
-  @state() private first = 0;
+  /** When `g` was pressed, by the page's clock; that may be young, so no time at all is not 0. */
+  @state() private first = -Infinity;
   private readonly pressed = (event: KeyboardEvent) => this.press(event);
 
   connectedCallback(): void {
@@ -71,7 +72,7 @@ export class Keys extends LitElement {
     if (target instanceof HTMLElement && (target.matches("input, textarea, select") || target.isContentEditable)) return;
     const now = performance.now();
     if (now - this.first < SECOND_KEY_MS) {
-      this.first = 0;
+      this.first = -Infinity;
       const page = this.pages.find((each) => each.nav?.key === event.key);
       if (page) {
         event.preventDefault();
