@@ -284,6 +284,7 @@ async def test_keys_and_the_chain_outlive_the_leader_and_a_restart(nodes: Nodes,
         complete_up_to(found, head["number"], "back")
 
 
+@pytest.mark.campaign
 async def test_a_restore_keeps_the_chain(tmp_path: Path) -> None:
     async with serving(1, tmp_path) as alone:
         http = alone.clients[0]

@@ -443,6 +443,7 @@ async def test_the_examples_of_the_page(nodes: Nodes, monkeypatch: pytest.Monkey
 WRITES = 12
 
 
+@pytest.mark.campaign
 async def test_a_leader_that_is_stopped_costs_no_write_and_no_event(tmp_path: Path) -> None:
     """Four writers and two watchers over the leader's end: each value is written once, and told each watcher once."""
     async with serving(3, tmp_path, token=TOKEN) as nodes:

@@ -146,6 +146,7 @@ def test_a_plant_of_components_behind_one_address_is_within_the_defaults() -> No
 
 
 @pytest.mark.anyio
+@pytest.mark.campaign
 async def test_the_command_line_shows_and_changes_them(node: Nodes) -> None:
     env = {"TRIARCH_TOKEN": TOKEN, "TRIARCH_URL": node.urls[0]}
     limits = ("access", "limits")
