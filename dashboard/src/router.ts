@@ -42,9 +42,13 @@ export function go(...parts: string[]): void {
   location.hash = href(...parts);
 }
 
+/** Told on `window` when a page has changed the query of its address: `replaceState` tells nobody. */
+export const QUERY_KEPT = "triarch:query-kept";
+
 /** Puts the filters of a page into its address, so that it can be sent to somebody. */
 export function keepQuery(values: Record<string, string>): void {
   const [path = ""] = location.hash.split("?", 1);
   const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "")).toString();
   history.replaceState(null, "", (path || "#/") + (query ? `?${query}` : ""));
+  window.dispatchEvent(new Event(QUERY_KEPT));
 }

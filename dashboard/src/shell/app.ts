@@ -3,7 +3,7 @@ import { LitElement, css, html, nothing } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
 import { html as staticHtml, unsafeStatic } from "lit/static-html.js";
 import { PAGES } from "../pages";
-import { place, type Place } from "../router";
+import { QUERY_KEPT, place, type Place } from "../router";
 import { session } from "../session";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
@@ -87,16 +87,22 @@ export class App extends LitElement {
   private readonly ready = new Set<string>();
   protected live = new Live(this, ["session", "link"]);
   private readonly moved = () => this.move();
+  /** Lit hands an object over at each drawing, equal or not: an old query here would undo what the page has chosen. */
+  private readonly kept = () => {
+    this.at = place();
+  };
 
   connectedCallback(): void {
     super.connectedCallback();
     window.addEventListener("hashchange", this.moved);
+    window.addEventListener(QUERY_KEPT, this.kept);
     void this.load().then(loadAll);
   }
 
   disconnectedCallback(): void {
     super.disconnectedCallback();
     window.removeEventListener("hashchange", this.moved);
+    window.removeEventListener(QUERY_KEPT, this.kept);
   }
 
   private move(): void {
