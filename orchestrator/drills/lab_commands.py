@@ -1,6 +1,7 @@
 """Commands that act on a lab: on the machine that carries it, and by ssh on one of its hosts."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import ClassVar
@@ -30,22 +31,35 @@ async def attempt(*argv: str, given: str = "", limit_s: float = COMMAND_LIMIT_S)
     """Exit status and both outputs of a command that may fail. Raises LabCommandFailed as `run` does for the rest."""
     # No pipe to what reads none: under uvloop, a write to one that has ended raises.
     stdin = asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL
+    pipe = asyncio.subprocess.PIPE
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*argv, stdin=stdin, stdout=pipe, stderr=pipe))
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdin=stdin, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        process = await asyncio.shield(starting)
     except FileNotFoundError:
         raise LabCommandFailed(f"{argv[0]}: no such program on this machine") from None
+    except asyncio.CancelledError:
+        # A start that is given up half-way would wait for its pipes for ever.
+        await _end(await starting)
+        raise
+    talking = asyncio.ensure_future(process.communicate(given.encode() if given else None))
     try:
         async with asyncio.timeout(limit_s):
-            out, err = await process.communicate(given.encode() if given else None)
+            out, err = await asyncio.shield(talking)
     except TimeoutError:
         raise LabCommandFailed(f"{_told(argv)}: not done within {limit_s:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
-            await process.wait()
+            await _end(process)
+        talking.cancel()
     return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill it, and wait until it is gone; what it started may hold its pipes a moment longer."""
+    if process.returncode is None:
+        process.kill()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), 2.0)
 
 
 async def on_host(lab: LabFile, host: str, script: str, *, limit_s: float = COMMAND_LIMIT_S) -> str:

@@ -11,6 +11,7 @@ the kernel and on the hosts, not in this object: heal() finds it there and may b
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from orchestrator.drills.lab_rules import (
 from orchestrator.drills.target import DrillError
 
 PROOF_LIMIT_S = 10.0
+DISCARD_PORT = 9
 SKEW_TOLERANCE_S = 3
 """A Date has whole seconds, and the answer takes a while."""
 
@@ -115,11 +117,13 @@ class LabFaults:
     async def _speak(self, one: str, other: str) -> None:
         """A few packets from one end to the other, answered or not."""
         target = self.lab.controller if other == CONTROLLER else self.lab.hosts[other].address
-        words = f"ping -q -c 5 -i 0.02 -W 1 {target}"
         if one == CONTROLLER:
-            await attempt(*words.split())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as speaker:
+                speaker.setblocking(False)
+                speaker.sendto(b"?", (target, DISCARD_PORT))
+            await asyncio.sleep(0.05)
         else:
-            await attempt_on_host(self.lab, one, words)
+            await attempt_on_host(self.lab, one, f"ping -q -c 5 -i 0.02 -W 1 {target}")
 
     # --- the power
 
@@ -216,7 +220,7 @@ class LabFaults:
         """Give the services of a host the host's own clock again; restarts those that had another."""
         at = time.monotonic()
         units = await lab_services.reset_clocks(self.lab, host)
-        return Done(f"{host}: {', '.join(units) or 'no service'} has the host's clock again", at, {"units": len(units)})
+        return Done(f"{host}: {', '.join(units) or 'no service had another clock'}", at, {"units": len(units)})
 
     # --- all of it
 
@@ -227,10 +231,10 @@ class LabFaults:
 
     async def _heal_host(self, host: str) -> None:
         await asyncio.to_thread(lab_disk.free, self.lab, host)
-        if lab_power.is_on(self.lab, host):
-            if lab_power.is_frozen(self.lab, host):
-                await lab_power.set_frozen(self.lab, host, False)
-            await lab_power.plug_cable(self.lab, host)
-        await lab_power.turn_on(self.lab, host)  # of one that is on, only the wait for ssh
-        await lab_services.continue_stopped(self.lab, host)
-        await lab_services.reset_clocks(self.lab, host)
+        if not lab_power.is_on(self.lab, host):
+            await lab_power.turn_on(self.lab, host)  # nothing that was done to its services outlives a boot
+            return
+        if lab_power.is_frozen(self.lab, host):
+            await lab_power.set_frozen(self.lab, host, False)
+        await lab_power.plug_cable(self.lab, host)
+        await lab_services.heal_services(self.lab, host)

@@ -52,7 +52,7 @@ for file in /run/systemd/system/*.d/{drop_in}; do
   rmdir "$(dirname "$file")" 2>/dev/null || true
   systemctl daemon-reload
   systemctl restart "$unit"
-  echo "$unit"
+  echo "$unit has the clock of its host"
 done
 """
 
@@ -60,9 +60,8 @@ _CONTINUE = """\
 for unit in {units}; do
   pid=$(systemctl show -p MainPID --value "$unit")
   [ "$pid" -gt 0 ] && grep -q '^State:.T' "/proc/$pid/status" || continue
-  kill -CONT "$pid" && echo "$unit"
+  kill -CONT "$pid" && echo "$unit goes on"
 done
-true
 """
 
 _DATE = """\
@@ -93,9 +92,10 @@ async def state_of(lab: LabFile, host: str, pid: int) -> str:
     return said.strip() or "gone"
 
 
-async def continue_stopped(lab: LabFile, host: str) -> list[str]:
-    """Send SIGCONT to those of Triarch's services that are stopped; their names."""
-    return (await on_host(lab, host, _CONTINUE.format(units=" ".join(UNITS)))).split()
+async def heal_services(lab: LabFile, host: str) -> list[str]:
+    """Continue what of Triarch is stopped and give all the host's clock again; a line for each that needed it."""
+    script = _CONTINUE.format(units=" ".join(UNITS)) + _RESET.format(drop_in=DROP_IN)
+    return (await on_host(lab, host, script, limit_s=90.0)).splitlines()
 
 
 async def arm_clock(lab: LabFile, host: str, unit: str) -> None:
@@ -109,8 +109,8 @@ async def set_clock(lab: LabFile, host: str, unit: str, offset_s: int) -> None:
 
 
 async def reset_clocks(lab: LabFile, host: str) -> list[str]:
-    """Take the clocks of all armed services away and restart these; their names."""
-    return (await on_host(lab, host, _RESET.format(drop_in=DROP_IN), limit_s=90.0)).split()
+    """Take the clocks of all armed services away and restart these; a line for each."""
+    return (await on_host(lab, host, _RESET.format(drop_in=DROP_IN), limit_s=90.0)).splitlines()
 
 
 async def seen_skew(lab: LabFile, host: str, port: int = API_PORT) -> int:
