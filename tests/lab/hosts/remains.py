@@ -27,7 +27,7 @@ class Remains:
     sockets: list[Path] = field(default_factory=list)
     """Of ssh connections that are kept open to its hosts."""
     traces: list[Path] = field(default_factory=list)
-    """Directories that systemd-nspawn made for its hosts elsewhere."""
+    """Directories and locks that systemd-nspawn made for its hosts elsewhere; after SIGKILL they stay."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -65,7 +65,8 @@ def find_remains(number: int, place: Path) -> Remains:
             found.tables.append(f"trilab{number}")
     if (place / "ssh").is_dir():
         found.sockets = [path for path in (place / "ssh").iterdir() if path.is_socket()]
-    found.traces = sorted(Path("/run/systemd/nspawn").glob(f"*/tr{number}-*"))
+    found.traces = sorted(Path("/run/systemd/nspawn/propagate").glob(f"tr{number}-*"))
+    found.traces += [lock for point in found.mounts if (lock := _lock_of(point)).exists()]
     return found
 
 
@@ -88,6 +89,7 @@ def stop_hosts(remains: Remains) -> None:
     for link in now.links:
         if link.startswith("vb-"):
             attempt("ip", "link", "del", link)
+    _forget(now.traces)
 
 
 def take_away(remains: Remains) -> None:
@@ -115,13 +117,26 @@ def _remove(remains: Remains) -> None:
         for part in (*_inside(group), group):
             with contextlib.suppress(OSError):
                 part.rmdir()
+    _forget(remains.traces)  # a lock is found by its root, so before that is unmounted
     for point in remains.mounts:
         if attempt("umount", point).returncode:
             attempt("umount", "--lazy", point)
     for loop in remains.loops:
         attempt("losetup", "--detach", loop)  # most went with their mount
-    for trace in remains.traces:
-        shutil.rmtree(trace, ignore_errors=True)
+
+
+def _forget(traces: list[Path]) -> None:
+    for trace in traces:
+        if trace.is_dir():
+            shutil.rmtree(trace, ignore_errors=True)
+        else:
+            trace.unlink(missing_ok=True)
+
+
+def _lock_of(root: Path) -> Path:
+    """The lock that systemd-nspawn takes for a host's root, by the device and inode number."""
+    status = root.stat()
+    return Path(f"/run/systemd/nspawn/locks/inode-{status.st_dev}:{status.st_ino}")
 
 
 def _inside(group: Path) -> list[Path]:
