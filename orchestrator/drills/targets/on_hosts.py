@@ -43,12 +43,15 @@ class HostsTarget:
 
     name = "hosts"
 
-    def __init__(self, accesses: Sequence[HostAccess], directory: Path) -> None:
-        self._accesses = sorted(accesses, key=lambda access: access.id)
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._owner = uuid.uuid4().hex
         self._stack = AsyncExitStack()
         self._touched: set[str] = set()
+
+    async def reach(self) -> Sequence[HostAccess]:
+        """How each host is reached. TargetUnusable."""
+        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -72,14 +75,15 @@ class HostsTarget:
             await self._stack.__aexit__(kind, error, trace)
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        accesses = sorted(await self.reach(), key=lambda access: access.id)
         sockets = Path(stack.enter_context(TemporaryDirectory(prefix="tri-")))
-        self.ssh = {access.id: SshHost(access, sockets, at) for at, access in enumerate(self._accesses)}
+        self.ssh = {access.id: SshHost(access, sockets, at) for at, access in enumerate(accesses)}
         for host in self.ssh.values():
             stack.push_async_callback(host.aclose)
         settings = await self._each(self._settings)
         one_plant(settings)
         self.facts = await self._each(lambda host: self.told(host, scripts.facts()))
-        first = settings[self._accesses[0].id]
+        first = settings[accesses[0].id]
         self.deployed = first
         token = await self._secret(first.node_id, first.token_file)
         password = await self._secret(first.node_id, first.password_file)
