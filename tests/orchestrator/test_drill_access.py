@@ -8,7 +8,9 @@ import pytest
 from orchestrator.drills.targets.access import InventoryWrong, accesses
 from orchestrator.drills.targets.inventory import ssh_defaults, with_defaults
 
-PLAIN = {name: {"ansible_host": f"10.0.0.{at}"} for at, name in enumerate(("n1", "n2", "n3"), 11)}
+PLAIN: dict[str, dict[str, object]] = {
+    name: {"ansible_host": f"10.0.0.{at}"} for at, name in enumerate(("n1", "n2", "n3"), 11)
+}
 
 
 def listing(hostvars: dict[str, dict[str, object]]) -> dict[str, object]:
