@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "orchestrator.cli.plant:demo",
         "Move real frames, kill a part midway, prove that nothing was lost.",
     ),
+    "drill": ("orchestrator.cli.drill:drill", "Do a fault to a plant on purpose, measure it, judge it."),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
     "backup": ("orchestrator.cli.backup:backup", "Back a plant up, prove a backup, bring one back."),
