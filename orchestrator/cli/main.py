@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "drill": ("orchestrator.cli.drill:drill", "Do a fault to a plant on purpose, measure it, judge it."),
     "bench": ("orchestrator.cli.plant:bench", "Measure, side by side with the ceiling of the same run."),
     "cluster": ("orchestrator.cli.cluster:cluster", "Who leads, who is ready; hand leadership over."),
+    "backup": ("orchestrator.cli.backup:backup", "Back a plant up, prove a backup, bring one back."),
     "context": ("orchestrator.cli.context:context", "Places that commands ask, by name."),
     "login": ("orchestrator.cli.context:login", "Keep a token for a context, after a look whose it is."),
     "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
