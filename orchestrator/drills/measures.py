@@ -7,7 +7,16 @@ import msgspec
 
 from orchestrator.drills.recorded import Beat, Effect, Epoch, LedgerCounts, Recorded, Sighting
 
-__all__ = ["Figures", "longest_gap", "measure", "rate", "shared_epochs", "stale_and_double", "takeover"]
+__all__ = [
+    "Figures",
+    "longest_gap",
+    "measure",
+    "rate",
+    "shared_epochs",
+    "stale_and_double",
+    "takeover",
+    "where_longest",
+]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,16 +71,26 @@ def measure(seen: Recorded) -> Figures:
 
 
 def longest_gap(beats: Sequence[Beat], since: float, until: float) -> float:
-    """The longest time without a beat that ends after `since` and begins before `until`; one that is open at either
-    side is counted as far as it is known. `beats` need no order.
+    """Length of `where_longest`."""
+    start, end = where_longest(beats, since, until)
+    return end - start
+
+
+def where_longest(beats: Sequence[Beat], since: float, until: float) -> tuple[float, float]:
+    """(start, end) of the longest time without a beat that ends after `since` and begins before `until`; one that is
+    open at either side is counted as far as it is known. `beats` need no order.
     """
-    longest, last = 0.0, None
+    longest, last = (since, since), None
     for beat in sorted(beats):
         start = since if last is None else last
         if beat.first > since and start < until:
-            longest = max(longest, min(beat.first, until) - start)
+            longest = max(longest, (start, min(beat.first, until)), key=_length)
         last = beat.last if last is None else max(last, beat.last)
-    return max(longest, until - (since if last is None else last))
+    return max(longest, (since if last is None else last, until), key=_length)
+
+
+def _length(gap: tuple[float, float]) -> float:
+    return gap[1] - gap[0]
 
 
 def rate(beats: Iterable[Beat], since: float, until: float) -> float:
