@@ -66,5 +66,5 @@ lock: ## set up, then: resolve the locked dependencies anew (ARGS=--upgrade for 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lock.sh $(ARGS)
 
 clean: ## remove .venv, caches and reports
-	@rm -rf .venv .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch dashboard/node_modules
+	@rm -rf .venv .venv-deploy .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch dashboard/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,6 +35,7 @@ from framebuffer.trust import trusting
 from framebuffer.wire import DispatchReport
 from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
+from orchestrator.api.health import epoch_text, not_ready
 from orchestrator.api_edge import Edge
 from orchestrator.api_server import ApiServer, allow_files, listening
 from orchestrator.audit.sweep import AuditSweep
@@ -56,7 +57,8 @@ from orchestrator.raft_figures import RaftFigures
 from orchestrator.rate import Rate
 from orchestrator.redis_figures import RedisFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.tasks import ended
+from orchestrator.service_notify import ServiceNotify, described
+from orchestrator.tasks import cancelled, ended
 from orchestrator.telemetry import Telemetry
 from orchestrator.timed_state import TimedState
 
@@ -278,6 +280,11 @@ class Node:
         )
         await self._redis.start()
 
+    def in_words(self) -> str:
+        """One line for people: what this node does, and what keeps it from being ready."""
+        status = self.cluster.status()
+        return described(status.role, status.leader_id, epoch_text(self), not_ready(self))
+
     def reload(self) -> None:
         """Read the files again that may change while a node runs: its certificate."""
         self._edge.reload()
@@ -361,6 +368,7 @@ def _collect_less_often() -> None:
 
 
 async def _main(config: NodeConfig) -> None:
+    service = ServiceNotify.from_environment()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -370,7 +378,15 @@ async def _main(config: NodeConfig) -> None:
         to_stderr(config.node, epoch=node.leading)
         _collect_less_often()
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
-        await node.run(stop)
+        # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
+        service.ready(node.in_words())
+        told = asyncio.create_task(service.keep(node.in_words), name="service")
+        try:
+            await node.run(stop)
+        finally:
+            service.stopping()
+            await cancelled(told)
+    service.close()
     log.info("node %s has stopped", config.node.id)
 
 
