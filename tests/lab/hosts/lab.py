@@ -101,7 +101,7 @@ class Lab:
         """
         if reason := why_not():
             raise LabFailed(reason)
-        with self._alone():
+        with self.alone():
             if not (keep and self.file.exists()):
                 take_away(find_remains(self.number, self.place))
             seconds: dict[str, float] = {}
@@ -123,7 +123,7 @@ class Lab:
         if reason := why_not():
             raise LabFailed(reason)
         started = time.monotonic()
-        with self._alone():
+        with self.alone():
             remains = find_remains(self.number, self.place)
             if keep:
                 stop_hosts(remains)
@@ -276,7 +276,7 @@ class Lab:
             time.sleep(0.1)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """One command at a time for a lab. The kernel forgets the lock with its holder, and it leaves no file."""
         with socket.socket(socket.AF_UNIX) as lock:
             try:
