@@ -64,11 +64,13 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
 
     Args:
         reports: by host, of triarch_host_report.
-        settings: version, upgrading, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max, clock_s_max.
+        settings: version, upgrading, rotating, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max,
+            clock_s_max.
         wheelhouse: of ``triarch_wheelhouse``.
     """
     found = [*wheelhouse["faults"], *_machines(reports), *_clocks(reports, settings["clock_s_max"])]
-    found += _secrets(reports, settings.get("secrets"))
+    if not settings["rotating"]:
+        found += _secrets(reports, settings["secrets"])
     for host, report in reports.items():
         checks = (
             _system(report),
