@@ -173,7 +173,8 @@ def _wheels(report: Report, wheelhouse: Mapping[str, Any]) -> Iterator[str]:
     if not manifest:
         return
     python = ".".join(map(str, report["python"][:2]))
-    if python and python != manifest["python"]:
+    # One that is too old is refused by itself.
+    if tuple(report["python"][:2]) >= PYTHON_MIN and python != manifest["python"]:
         yield (
             f"the wheelhouse is for Python {manifest['python']}, this host has {python}. "
             "Make one for it with tools/wheelhouse.sh of the same release, or use Debian 12."
