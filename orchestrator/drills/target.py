@@ -133,9 +133,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """What the command line was told of the target. `directory`: for logs and data of the run, made and empty."""
+    """What the command line was told of the target. `directory`: for logs and data of the run, made and empty;
+    `faults`: what will be asked for, () for anything.
+    """
 
     directory: Path
+    faults: tuple[Fault, ...] = ()
     lab: Path | None = None
     inventory: Path | None = None
     operator: bool = False

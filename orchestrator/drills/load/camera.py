@@ -2,27 +2,34 @@
 
 Its cameras share a gateway: a batch holds frames of all of them.
 
-Prints one JSON object a camera when it ends, also when an error ends it; the exit code says whether one did.
+Prints one JSON object a camera when it ends, also when an error ends it; the exit code says whether one did. With
+`--beats` it also writes down when frames were confirmed.
 """
 
 import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from framebuffer.durability import Durability
 from framebuffer.errors import FrameBufferError
 from framebuffer.gateway import FrameGateway
 from framebuffer.producer import FrameProducer
+from orchestrator.drills.load.beats import Beats
 
 TICK_S = 0.01
 """Frames that fall due within one tick are published together: a sleep a frame would cost more than the frame."""
+
+LOOK_S = 0.01
+"""How often the confirmed frames are counted: what the gaps in them are exact to."""
 
 LIVE_S = 0.1
 """How far behind a live camera may be before it gives up what is overdue."""
@@ -112,6 +119,17 @@ class Camera:
         }
 
 
+async def confirmed(producers: Sequence[FrameProducer], beats: Beats) -> None:
+    """Write down when frames are confirmed, until cancelled."""
+    before = 0
+    while True:
+        now = sum(producer.counters.published + producer.counters.duplicates for producer in producers)
+        if now > before:
+            beats.note(time.monotonic(), now - before)
+            before = now
+        await asyncio.sleep(LOOK_S)
+
+
 async def play(arguments: argparse.Namespace) -> bool:
     """Whether no camera was ended by an error."""
     pace = Pace(
@@ -123,7 +141,8 @@ async def play(arguments: argparse.Namespace) -> bool:
         live=arguments.live,
     )
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
-    gateway = FrameGateway(arguments.redis, durability=durability)
+    password = os.environ.get("TRIARCH_REDIS_PASSWORD") or None
+    gateway = FrameGateway(arguments.redis, durability=durability, password=password)
     producers = [FrameProducer(name, gateway, buffer=arguments.buffer) for name in arguments.camera]
     cameras = [Camera(producer, pace) for producer in producers]
 
@@ -134,11 +153,15 @@ async def play(arguments: argparse.Namespace) -> bool:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.gather(*(producer.open() for producer in producers))
+    watching = None if arguments.beats is None else asyncio.create_task(confirmed(producers, Beats(arguments.beats)))
     try:
         await asyncio.gather(*(camera.run() for camera in cameras))
     finally:
+        if watching is not None:
+            watching.cancel()
         for camera in cameras:
-            print(json.dumps(camera.summary()), flush=True)
+            sys.stdout.write(json.dumps(camera.summary()) + "\n")
+        sys.stdout.flush()
         await asyncio.gather(*(producer.close(0.0) for producer in producers))
         await gateway.close()
     return not any(camera.error for camera in cameras)
@@ -148,7 +171,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the cameras; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--camera", action="append", required=True, help="camera id; may be repeated")
-    parser.add_argument("--redis", required=True)
+    url = os.environ.get("TRIARCH_REDIS_URL")  # where it holds a password: arguments are seen by everybody
+    parser.add_argument("--redis", required=url is None, default=url)
+    parser.add_argument("--beats", type=Path, help="file for the times at which frames were confirmed")
     parser.add_argument("--rate", type=float, required=True, help="frames a second, of each camera")
     parser.add_argument("--frames", type=int, default=0, help="of each camera; 0: until SIGTERM")
     parser.add_argument("--capabilities", default="echo", help="separated by commas; frames take turns")

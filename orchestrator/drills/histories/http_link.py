@@ -8,6 +8,7 @@ LinkError
 """
 
 import asyncio
+import ssl
 from types import TracebackType
 from typing import Self
 
@@ -44,8 +45,9 @@ class HttpLink:
     must not be taken for the next one's.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._address = (host, port)
+        self._tls = tls
         self._head = f"Host: {host}:{port}\r\n"
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -91,7 +93,7 @@ class HttpLink:
         if self._reader is None or self._writer is None:
             try:
                 async with asyncio.timeout(CONNECT_S):
-                    opened = await asyncio.open_connection(*self._address, limit=HEAD_BYTES_MAX)
+                    opened = await asyncio.open_connection(*self._address, limit=HEAD_BYTES_MAX, ssl=self._tls)
             except (OSError, TimeoutError) as error:
                 raise NotSent(f"{self._address[0]}:{self._address[1]}: {type(error).__name__}: {error}") from error
             self._reader, self._writer = opened

@@ -14,15 +14,15 @@ import asyncio
 import itertools
 import math
 import random
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from tests.chaos.http_link import Answer, Broken, HttpLink, NotSent
-from tests.chaos.linearizability import Operation
-from tests.chaos.operations import Kind, Outcome
+from orchestrator.drills.histories.http_link import Answer, Broken, HttpLink, NotSent
+from orchestrator.drills.histories.operations import Kind, Operation, Outcome
 
 TIMEOUT_S = 1.5
 """Longer than the API itself waits for a leader (1 s), so that it says what it knows."""
@@ -82,7 +82,7 @@ class RegisterClient:
 
     `repeat` is the share of operations with an unknown outcome that it sends again under the same key, to any node: the
     operation is then one, from its first invocation to its last answer. `hasty` is the share of changes whose answer it
-    does not wait for, but hangs up within `HASTE_S`.
+    does not wait for, but hangs up within `HASTE_S`. `tls`: for nodes that speak HTTPS.
     """
 
     def __init__(
@@ -95,12 +95,13 @@ class RegisterClient:
         token: str | None = None,
         repeat: float = 0.5,
         hasty: float = 0.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.number = number
         self.repeated = 0
         self.under_way: Operation | None = None
         """a change whose end this client has not seen: one that is cancelled, or raises, may yet take effect"""
-        self._links = [HttpLink(*node) for node in nodes]
+        self._links = [HttpLink(*node, tls) for node in nodes]
         self._silent = [0.0] * len(nodes)
         self._leaderless = [0.0] * len(nodes)
         self._values = values

@@ -16,7 +16,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tests.chaos.operations import Operation
+from orchestrator.drills.histories.operations import Operation
 
 OTHER = 0
 """the state that stands for all values that nobody asks about"""

@@ -29,15 +29,14 @@ So the number of configurations at one place grows with the operations in progre
 history, and with the number of different effects of unknown outcome, not with that of their subsets.
 """
 
-import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from tests.chaos.operations import CheckTimedOut, Operation, identity
-from tests.chaos.unknown_outcomes import NOTHING, OTHER, SPARE, Unknown, UnknownOutcomes, Used
+from orchestrator.drills.histories.operations import CheckTimedOut, Operation, identity
+from orchestrator.drills.histories.unknown_outcomes import NOTHING, OTHER, SPARE, Unknown, UnknownOutcomes, Used
 
 _READ, _MISMATCH, _WRITE, _CAS = range(4)
 
@@ -52,19 +51,20 @@ what was placed"""
 
 
 class Deadline(msgspec.Struct, frozen=True):
-    """When to give up, on the monotonic clock."""
+    """When to give up, by the clock that is handed in: seconds that only grow."""
 
     limit_s: float
     ends: float
+    now: Callable[[], float]
 
     @classmethod
-    def after(cls, limit_s: float) -> "Deadline":
+    def after(cls, limit_s: float, now: Callable[[], float]) -> "Deadline":
         """From now on."""
-        return cls(limit_s, time.monotonic() + limit_s)
+        return cls(limit_s, now() + limit_s, now)
 
     def check(self, key: str) -> None:
         """CheckTimedOut once it has passed."""
-        if time.monotonic() >= self.ends:
+        if self.now() >= self.ends:
             raise CheckTimedOut(self.limit_s, key)
 
 
