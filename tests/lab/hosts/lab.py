@@ -16,7 +16,7 @@ from orchestrator.drills.lab_file import LabFile, LabHost, read_lab, write_lab
 from tests.lab.hosts.image import Image, ready_image
 from tests.lab.hosts.machine import Machine
 from tests.lab.hosts.remains import Remains, find_remains, stop_hosts, take_away
-from tests.lab.hosts.running import LabFailed, attempt, run, unified_hierarchy, why_not
+from tests.lab.hosts.running import LabFailed, attempt, below, run, unified_hierarchy, why_not
 
 HOSTS = ("n1", "n2", "n3")
 NUMBERS = range(10)
@@ -170,7 +170,7 @@ class Lab:
             raise LabFailed(why_not())
         (self.place / "ssh").mkdir(parents=True, exist_ok=True)
         self.place.chmod(0o711)
-        if not self.place.is_mount():
+        if self.place not in below(self.place):
             # A host of another lab that is booted meanwhile keeps a copy of every mount of this machine, out of sight.
             # What is unmounted here goes there too only when it is shared.
             run("mount", "--bind", self.place, self.place)
