@@ -208,13 +208,23 @@ class InsideTarget(HostsTarget):
         return Evidence(fault, victim, at, f"the clock of {victim}'s node jumped by {skew} s", {"skew_s": skew})
 
     async def _lead(self, fault: Fault, member: str) -> None:
-        """Have this node lead. FaultNotPossible."""
+        """Have this node lead: asked for again where an election in between made it another's. FaultNotPossible."""
         place = self.plant()
         client = AsyncClient(place.apis, token=place.token_file, ca=place.ca, timeout_s=15.0)
+        said = ""
+
+        async def leads() -> bool:
+            nonlocal said
+            try:
+                await client.cluster.transfer(member)
+            except ClientError as error:
+                said = str(error)
+            return await self.look.leader() == member
+
         try:
-            await client.cluster.transfer(member)
-        except ClientError as error:
-            raise FaultNotPossible(fault, f"leadership cannot be handed to {member}: {error}") from None
+            await until(leads, seconds=RESTART_S, what=f"{member} leading", interval=1.0)
+        except NotReached:
+            raise FaultNotPossible(fault, f"leadership cannot be handed to {member}: {said}") from None
         finally:
             await client.aclose()
 
