@@ -225,7 +225,7 @@ def _redis(report: Report) -> Iterator[str]:
         yield (
             f"/var/lib/triarch/redis holds data that this deployment did not write ({', '.join(data['data'])}): it "
             f"would be "
-            "served as frames. Move it away (mv /var/lib/triarch/redis /root/redis.foreign), or restore it with "
+            "served as frames. Move it away (mv /var/lib/triarch/redis /var/lib/redis.foreign), or restore it with "
             "restore.yml."
         )
     if running.get("error"):
