@@ -29,9 +29,9 @@ from orchestrator.drills.targets.ssh import HostUnreachable, SshHost
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-UNDO_S = 90.0
+UNDO_S = 60.0
 """A host takes a fault back by itself after so long, unless it is told every `RENEW_S` that the drill goes on."""
-RENEW_S = 30.0
+RENEW_S = 20.0
 READY_S = 30.0
 PROOF_S = 8.0
 BACK_S = 120.0
