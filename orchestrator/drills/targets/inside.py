@@ -128,16 +128,29 @@ class InsideTarget(HostsTarget):
         )
 
     async def _leader_isolated(self, fault: Fault) -> Evidence:
-        return await self._isolated(fault, await self.leader(fault))
+        return await self._isolated(fault, await self._leader_apart(fault))
 
     async def _primary_isolated(self, fault: Fault) -> Evidence:
         return await self._isolated(fault, await self.primary_host(fault))
+
+    async def _leader_apart(self, fault: Fault) -> str:
+        """The leader; where the primary runs on its host, leadership is handed to another first.
+
+        What the loss of the primary costs is measured by drills of its own: in one with both, it would hide the other.
+        """
+        leader = await self.leader(fault)
+        if leader != await self.look.primary_host():
+            return leader
+        other = next(host.id for host in self.hosts() if host.id != leader)
+        await self._lead(fault, other)
+        await self.settled(RESTART_S)
+        return other
 
     async def _isolated(self, fault: Fault, victim: str) -> Evidence:
         return await self.cut_off(fault, victim, incoming=True, outgoing=True)
 
     async def _host_power_off(self, fault: Fault) -> Evidence:
-        return await self.power_off(fault, await self.leader(fault))
+        return await self.power_off(fault, await self._leader_apart(fault))
 
     async def _one_way_cut(self, fault: Fault) -> Evidence:
         side = next(self._sides)
@@ -177,14 +190,21 @@ class InsideTarget(HostsTarget):
     async def _clock_jump(self, fault: Fault) -> Evidence:
         victim = await self.leader(fault)
         await self.arm(fault, [victim])
-        await self.do(fault, victim, scripts.jump(0))  # restarts the node under libfaketime: it leads no more
+        await self.do(
+            fault, victim, scripts.jump(0), timeout_s=RESTART_S
+        )  # restarts the node under libfaketime: it leads no more
         await self.settled(RESTART_S)
         await self._lead(fault, victim)
         at = time.monotonic()
         said = await self.do(fault, victim, scripts.jump(JUMP_S))
-        skew = whole(said, "seen") - whole(said, "own")
-        if whole(said, "loaded") != 1 or abs(skew - JUMP_S) > 2:
-            raise FaultUnproven(fault, f"{victim}: the clock that the node sees differs by {skew} s, wanted {JUMP_S}")
+        own = whole(said, "own")
+
+        async def jumped() -> int | None:
+            seen = await self.look.clock(victim)
+            skew = 0 if seen is None else round(seen - own - (time.monotonic() - at))
+            return skew if abs(skew - JUMP_S) <= 3 else None  # a Date has whole seconds
+
+        skew = await until(jumped, seconds=PROOF_S, what=f"a Date of {victim}'s node that is {JUMP_S} s ahead")
         return Evidence(fault, victim, at, f"the clock of {victim}'s node jumped by {skew} s", {"skew_s": skew})
 
     async def _lead(self, fault: Fault, member: str) -> None:
