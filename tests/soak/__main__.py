@@ -23,6 +23,7 @@ CAMPAIGNS = (
     "playbook-crashes",
     "heartbeats",
     "fuzz",
+    "connections",
     "dashboard",
 )
 
