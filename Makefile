@@ -54,6 +54,7 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/access_page.py --write
 	@$(PY) tools/api_reference.py --write
 	@$(PY) tools/client_shapes.py --write
+	@$(PY) tools/grafana.py --write
 
 dashboard: ## set up, then: build the dashboard (dashboard/) into orchestrator/dashboard/static; needs Node.js 20 with npm
 	@tools/setup.sh dev
@@ -65,5 +66,5 @@ lock: ## set up, then: resolve the locked dependencies anew (ARGS=--upgrade for 
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lock.sh $(ARGS)
 
 clean: ## remove .venv, caches and reports
-	@rm -rf .venv .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch dashboard/node_modules
+	@rm -rf .venv .venv-deploy .venv-peers .venv-peers-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov build dist .triarch dashboard/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -42,8 +42,10 @@ from cluster.recovery import Survivor, inspect, recover
 from cluster.settings import ClusterSettings, Member
 from cluster.status import MemberStatus, Status
 from cluster.view import Counters
+from cluster.wal import SYNC_BOUNDS_S
 
 __all__ = [
+    "SYNC_BOUNDS_S",
     "AddressUnusable",
     "Applied",
     "Change",

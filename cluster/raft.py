@@ -313,6 +313,7 @@ class Raft(Leading, pysyncobj.SyncObj):
             log_bytes=wal.bytes,
             syncs=wal.syncs,
             sync_seconds=wal.sync_seconds,
+            sync_counts=tuple(wal.sync_counts),
             snapshots=self._store.taken,
             heard_at=self._majority_at() if leads else self._heard_at,
             fresh_at=self._majority_at() if leads and self._leadership.epoch is not None else self._fresh_at,

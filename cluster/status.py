@@ -47,6 +47,8 @@ class Status(msgspec.Struct, frozen=True):
     syncs: int = 0
     sync_seconds: float = 0.0
     """spent in them, since the start"""
+    sync_counts: tuple[int, ...] = ()
+    """of them, how many took up to each of `SYNC_BOUNDS_S` and more than the one before; the last: more than all"""
     snapshots: int = 0
     """taken since the start"""
     refused: dict[str, int] = {}
@@ -113,6 +115,7 @@ def status_of(settings: ClusterSettings, view: View, *, running: bool) -> Status
         log_bytes=view.log_bytes,
         syncs=view.syncs,
         sync_seconds=view.sync_seconds,
+        sync_counts=view.sync_counts,
         snapshots=view.snapshots,
         refused=view.refused,
         farewells=view.farewells,

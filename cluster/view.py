@@ -48,6 +48,7 @@ class View(msgspec.Struct, frozen=True):
     log_bytes: int = 0
     syncs: int = 0
     sync_seconds: float = 0.0
+    sync_counts: tuple[int, ...] = ()
     snapshots: int = 0
     heard_at: float | None = None
     fresh_at: float | None = None

@@ -17,6 +17,7 @@ would look like the end.
 
 import struct
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import overload
 
@@ -30,6 +31,8 @@ _FRAME = struct.Struct("<III")
 _LENGTH = struct.Struct("<I")
 _ENTRY = struct.Struct("<cQQ")
 _CUT = struct.Struct("<cQ")
+SYNC_BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""What the times of syncs are counted by: up to each of these, and above."""
 _SECTOR = 512
 """What a disk writes whole or not at all."""
 
@@ -53,6 +56,8 @@ class WriteAheadLog:
         """since it was opened"""
         self.sync_seconds = 0.0
         """spent in them"""
+        self.sync_counts = [0] * (len(SYNC_BOUNDS_S) + 1)
+        """of them, how many took up to each of `SYNC_BOUNDS_S` and more than the one before"""
         content = disk.read(name)
         if content is None:
             self._file = self._write_anew(())
@@ -114,7 +119,9 @@ class WriteAheadLog:
         self._pending.clear()
         self._file.sync()
         self.syncs += 1
-        self.sync_seconds += now() - began
+        took = now() - began
+        self.sync_seconds += took
+        self.sync_counts[bisect_left(SYNC_BOUNDS_S, took)] += 1
 
     def close(self) -> None:
         """Release the file. What was not synced is not kept."""

@@ -22,6 +22,7 @@ _PARTS = (
     "streams",
     "ledger",
     "fence",
+    "loads",
     "router",
     "direct",
     "publish",

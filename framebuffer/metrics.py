@@ -111,6 +111,11 @@ class FrameMetrics:
             "Frames that the ledger misses: gaps below a camera's highest sequence, published ones that are nowhere.",
             registry=registry,
         )
+        self.difference = Gauge(
+            "frame_buffer_ledger_difference",
+            "What the ledger's figures of one instant differ by from what the streams hold; 0: it is exact.",
+            registry=registry,
+        )
         self.dead = Gauge(
             "frame_buffer_dead_letters", "Dead frames that are kept, to be replayed or dropped.", registry=registry
         )
@@ -187,6 +192,8 @@ class FrameMetrics:
         owed = sum(camera.in_flight + camera.surplus for camera in counters)
         lost = gaps + max(0, owed - stats.in_flight)
         self.lost.set(lost)
+        unwritten = max(0, sum(camera.results for camera in counters) - stats.results_added)
+        self.difference.set(gaps + abs(owed - stats.in_flight) + unwritten + abs(stats.dead_len - stats.dead_owed))
         self.dead.set(stats.dead_len)
         dropped: Totals[str] = Totals()
         for camera in counters:
@@ -240,7 +247,7 @@ class FrameMetrics:
         self._zero()
 
     def _zero(self) -> None:
-        for gauge in (self.lost, self.dead, self.unserved):
+        for gauge in (self.lost, self.difference, self.dead, self.unserved):
             gauge.set(0)
         for place in PLACES:
             self.oldest.labels(place).set(0)

@@ -55,10 +55,17 @@ ANSWER_WITHIN_S = 2.0
 
 _traceparent: contextvars.ContextVar[str | None] = contextvars.ContextVar("traceparent", default=None)
 
+_epoch: contextvars.ContextVar[str | None] = contextvars.ContextVar("epoch", default=None)
+
 
 def current_traceparent() -> str | None:
     """The W3C traceparent of the command that is being done here; None when it came without one."""
     return _traceparent.get()
+
+
+def current_epoch() -> str | None:
+    """The epoch (`term.index`) of the leader that sent the command which is being done here; None without one."""
+    return _epoch.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +164,7 @@ class CommandedListener(EventListener):
                 return self._interrupted(key, known)
         repeated = task is not None
         if task is None:
-            task = self._begin(self._judge(payload, key, digest), event.traceparent)
+            task = self._begin(self._judge(payload, key, digest), event.traceparent, event.epoch)
         done, _ = await asyncio.wait({task}, timeout=ANSWER_WITHIN_S)
         answer = task.result() if done else self._answer(command, key, completed=False)
         return answer.model_copy(update={"repeated": True}) if repeated else answer
@@ -206,9 +213,10 @@ class CommandedListener(EventListener):
             Command.RESET: self.on_reset,
         }[command]
 
-    def _begin(self, work: _Work, traceparent: str | None) -> asyncio.Task[CommandAnswer]:
+    def _begin(self, work: _Work, traceparent: str | None, epoch: str | None = None) -> asyncio.Task[CommandAnswer]:
         context = contextvars.copy_context()
         context.run(_traceparent.set, traceparent)
+        context.run(_epoch.set, epoch)
         began_ns = time.time_ns()
         task = asyncio.create_task(self._do(work), name=f"{self.id}-{work.command}", context=context)
         self._working = self._running[work.key] = task

@@ -31,6 +31,7 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     │   ├── TopologyInvalid      topology_invalid     4  422   a group, a policy or a selector that cannot be
     │   │   ├── DependencyCycle  dependency_cycle     4  409   components that need one another; names them
     │   │   └── SelectorEmpty    selector_empty       4  422   it matches no component
+    │   ├── BackupRefused        backup_refused       4  409   it cannot be made, or used here; nothing has changed
     │   └── StaleEpoch           stale_epoch          4  409   a newer leader has spoken
     ├── Conflict                 conflict             5  409
     │   ├── ComponentExists      component_exists     5  409   the id is held by a live component elsewhere
@@ -41,7 +42,9 @@ Each error has a stable `code` (what programs match on), an `exit_code` of the c
     ├── AddressInUse             address_in_use       1  500
     ├── CertificateUnusable      certificate_unusable 2  500   a certificate, a key, an authority in a file
     ├── MemoryUnreadable     memory_unreadable    1  500   a component's memory of commands: damaged, or in use
-    └── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
+    ├── SnapshotUnreadable       snapshot_unreadable  1  500   a newer format, or not one of ours
+    ├── BackupDamaged            backup_damaged       1  500   it is not what its manifest says
+    └── BackupUnequal            backup_unequal       1  500   brought back, and what is in force now differs from it
 """
 
 from collections.abc import Sequence
@@ -281,6 +284,18 @@ class AddressInUse(OrchestratorError):
 
 class MemoryUnreadable(OrchestratorError):
     code = "memory_unreadable"
+
+
+class BackupRefused(Refused):
+    code = "backup_refused"
+
+
+class BackupDamaged(OrchestratorError):
+    code = "backup_damaged"
+
+
+class BackupUnequal(OrchestratorError):
+    code = "backup_unequal"
 
 
 class SnapshotUnreadable(OrchestratorError):

@@ -34,13 +34,16 @@ from framebuffer.trust import trusting
 from framebuffer.wire import DispatchReport
 from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
+from orchestrator.api.health import epoch_text, not_ready
 from orchestrator.api_edge import Edge
 from orchestrator.api_server import ApiServer, allow_files, listening
+from orchestrator.audit.sweep import AuditSweep
 from orchestrator.audit.trail import DAY_S, Trail
 from orchestrator.command_link import CommandLink
 from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import OrchestratorError
+from orchestrator.host_watch import HostWatch
 from orchestrator.interpreter import settle
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.logs import to_stderr
@@ -52,8 +55,10 @@ from orchestrator.playbooks.clock import PlantClock
 from orchestrator.proposing import Proposals
 from orchestrator.raft_figures import RaftFigures
 from orchestrator.rate import Rate
+from orchestrator.redis_figures import RedisFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.tasks import ended
+from orchestrator.service_notify import ServiceNotify, described
+from orchestrator.tasks import cancelled, ended
 from orchestrator.telemetry import Telemetry
 from orchestrator.timed_state import TimedState
 
@@ -101,6 +106,16 @@ class Node:
         )
         self._rate = Rate(RATE_WINDOW_S)
         self._edge = Edge(config, self.registry)
+        self._redis_figures = RedisFigures()
+        self.registry.register(self._redis_figures)
+        self._host = HostWatch(
+            config.node.data_dir,
+            self.registry,
+            others=self._others,
+            tls=self._edge.peers,
+            trail=self.trail,
+            sweep=AuditSweep(self.trail, lambda: self.state.audit.entries),
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._server: ApiServer | None = None
         self._app: FastAPI | None = None
@@ -148,6 +163,11 @@ class Node:
         # As with Raft addresses: where this node's configuration says how to reach a member, it knows better.
         known = next((member.api for member in self.config.cluster.members if member.id == member_id), None)
         return known or next((member.api for member in self.cluster.members() if member.id == member_id), None)
+
+    def _others(self) -> list[tuple[str, str]]:
+        own = self.config.node.id
+        found = ((member.id, self.api_of(member.id)) for member in self.cluster.members() if member.id != own)
+        return [(member_id, api) for member_id, api in found if api]
 
     def is_leader(self) -> bool:
         return self._leadership.epoch is not None and self._duties is not None
@@ -240,6 +260,7 @@ class Node:
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
         self._spawn(self._edge.run(), "edge")
+        self._spawn(self._host.run(), "host")
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames
@@ -255,8 +276,14 @@ class Node:
             sentinel_password=self.config.sentinel_password(),
             inline_bytes_max=frames.inline_bytes_max,
             max_attempts=frames.max_attempts,
+            figures=self._redis_figures,
         )
         await self._redis.start()
+
+    def in_words(self) -> str:
+        """One line for people: what this node does, and what keeps it from being ready."""
+        status = self.cluster.status()
+        return described(status.role, status.leader_id, epoch_text(self), not_ready(self))
 
     def reload(self) -> None:
         """Read the files again that may change while a node runs: its certificate."""
@@ -330,6 +357,7 @@ async def running(config: NodeConfig) -> AsyncIterator[Node]:
 
 
 async def _main(config: NodeConfig) -> None:
+    service = ServiceNotify.from_environment()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -339,7 +367,15 @@ async def _main(config: NodeConfig) -> None:
         to_stderr(config.node, epoch=node.leading)
         settle()
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
-        await node.run(stop)
+        # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
+        service.ready(node.in_words())
+        told = asyncio.create_task(service.keep(node.in_words), name="service")
+        try:
+            await node.run(stop)
+        finally:
+            service.stopping()
+            await cancelled(told)
+    service.close()
     log.info("node %s has stopped", config.node.id)
 
 

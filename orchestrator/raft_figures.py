@@ -5,11 +5,12 @@ of which there are few; never with what a stranger sends.
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cluster import Cluster, Counters, Epoch, Status
+from cluster import SYNC_BOUNDS_S, Cluster, Counters, Epoch, Status
 
 REFUSED_KINDS = ("crowd", "handshake", "member", "protocol", "secret")
 """Shown from the start, with 0."""
@@ -74,6 +75,7 @@ def lag_of(status: Status, match_index: int | None) -> int | None:
 def _totals(status: Status, counters: Counters) -> Iterator[Metric]:
     yield _counter("syncs", "Times that the log was forced to disk.", status.syncs)
     yield _counter("sync_seconds", "Seconds spent in forcing the log to disk.", status.sync_seconds)
+    yield _sync_times(status)
     yield _counter("snapshots", "Snapshots taken.", status.snapshots)
     yield _counter("elections", "Elections that this node stood for.", counters.elections)
     yield _counter("votes", "Votes that this node gave to others.", counters.votes)
@@ -92,6 +94,17 @@ def _totals(status: Status, counters: Counters) -> Iterator[Metric]:
     for kind in sorted({*REFUSED_KINDS, *status.refused}):
         refused.add_metric([kind], status.refused.get(kind, 0))
     yield refused
+
+
+def _sync_times(status: Status) -> Metric:
+    counts = (*status.sync_counts, *[0] * (len(SYNC_BOUNDS_S) + 1 - len(status.sync_counts)))
+    names = (*(str(bound) for bound in SYNC_BOUNDS_S), "+Inf")
+    return HistogramMetricFamily(
+        "triarch_raft_sync_duration_seconds",
+        "One forcing of the log to disk, what waited for it written first.",
+        buckets=list(zip(names, accumulate(counts), strict=True)),
+        sum_value=status.sync_seconds,
+    )
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -8,12 +8,15 @@ from framebuffer.errors import RedisFailure
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import ServerInfo
+from orchestrator.redis_figures import RedisFigures
 from orchestrator.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
 PROBE_S = 0.5
 PROBE_TIMEOUT_S = 2.0
+FIGURES_EVERY = 10
+"""Probes between two looks at what the server says of itself."""
 
 
 class RedisLink:
@@ -24,6 +27,7 @@ class RedisLink:
         password: sent to it, if any.
         sentinel_password: sent to the sentinels, if any.
         inline_bytes_max, max_attempts: see ``FrameStreams``.
+        figures: kept up to date, if any.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class RedisLink:
         inline_bytes_max: int,
         max_attempts: int,
         sentinel_password: str | None = None,
+        figures: RedisFigures | None = None,
     ) -> None:
         self.url = url
         self._shards = ShardedStreams.connect(
@@ -45,6 +50,8 @@ class RedisLink:
             max_attempts=max_attempts,
         )
         self._where = without_secrets(url).partition("://")[2].partition("?")[0].removesuffix("/0")
+        self._figures = figures
+        self._until_figures = 0
         self._task: asyncio.Task[None] | None = None
         self._answered = False
         self._trouble = f"Redis at {self._where} has not answered yet"
@@ -87,11 +94,21 @@ class RedisLink:
             log.info("Redis at %s answers: %s %s", self._where, self.server.software, self.server.version)
             if not self.server.append_only:
                 log.warning("Redis at %s has no append-only file: frames are lost when it dies", self._where)
-            self._trouble, self._answered = "", True
+            self._trouble, self._answered, self._until_figures = "", True, 0
+        else:
+            await self._shards.ping()
+        await self._look()
+
+    async def _look(self) -> None:
+        self._until_figures -= 1
+        if self._figures is None or self._until_figures > 0:
             return
-        await self._shards.ping()
+        await self._figures.look([part.redis for part in self._shards.parts])
+        self._until_figures = FIGURES_EVERY
 
     def _lost(self, trouble: str) -> None:
         if trouble != self._trouble:
             log.warning("%s", trouble)
         self._trouble = trouble
+        if self._figures is not None:
+            self._figures.down()

@@ -1,5 +1,6 @@
 """The replicated state of the plant: what all nodes agree on. Pure; the cluster applies each command to it in order."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -27,11 +28,12 @@ from orchestrator.topology.rows import KINDS as TOPOLOGY_KINDS
 from orchestrator.variables import KINDS as VARIABLE_KINDS
 from orchestrator.variables import VariableRegistry
 
-FORMAT = 3
+FORMAT = 4
 """Of snapshots. A newer one is refused: this code would lose what it does not know.
 
-Format 1 has no variables; format 3 may have more parts, each where it was ever used. The oldest that holds everything
-is written, so that a node of the release before can take a snapshot from a newer one.
+Format 1 has no variables; format 3 may have more parts, each where it was ever used; format 4 says the level that the
+state uses. The oldest that holds everything is written, so that a node of the release before can take a snapshot from a
+newer one.
 """
 
 VERSION = 1
@@ -49,8 +51,12 @@ LEVELS: dict[tuple[str, int], int] = {
 """(kind, version) → the level from which on it is known; what does not stand here is known from level 1 on.
 
 A kind, or a version of one, that a release adds gets the next level here: it is refused as `kind_unsupported` until
-every member runs that release, because one that does not know it could not apply it.
+every member runs that release, because one that does not know it could not apply it. 0.1.0 has level 3
+(deploy/releases.yml): what is new since then has level 4.
 """
+
+FIRST_RELEASED = 3
+"""The level of the first release: a state that uses no more than that is read by every release."""
 
 
 AUDIT_LEVEL = LEVELS[Note.kind, 1]
@@ -62,6 +68,13 @@ class _Part(Protocol):
     def untouched(self) -> bool: ...
 
     def snapshot(self) -> dict[str, Any]: ...
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """What `replace` left: at which index of the log, and the digest of the state right after it."""
+
+    index: int
+    digest: str
 
 
 class PlantState:
@@ -88,6 +101,10 @@ class PlantState:
         self.limits = LimitsPolicy()
         self.audit = AuditChain()
         self.leaderships = Leaderships()
+        self.uses = FIRST_RELEASED
+        """The highest level of any command in it: a release of a lower one cannot read this state."""
+        self.replaced: Replaced | None = None
+        """By the last restore from a backup that was applied here; of this node, not of the state."""
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`.
@@ -114,6 +131,7 @@ class PlantState:
     def _applied(self, command: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
         place = (position.term, position.index)
         self.applied = position.index
+        self.uses = max(self.uses, LEVELS.get((command.kind, command.version), 1))
         if (command.kind, command.version) in COMPONENT_BODIES:
             result, events = self.components.apply(
                 command.kind, command.body, time=command.time, position=place, version=command.version
@@ -173,6 +191,7 @@ class PlantState:
         copy.access.adopt(self.access)
         copy.audit.adopt(self.audit)
         copy.leaderships.rows = self.leaderships.rows
+        copy.uses = self.uses
         return copy
 
     def snapshot(self) -> bytes:
@@ -195,8 +214,30 @@ class PlantState:
         }
         used = {name: part.snapshot() for name, part in newer.items() if not part.untouched}
         if used:
-            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), **used}
+            tree |= {"format": 3, "variables": self.variables.snapshot(), **used}
+        if self.uses > FIRST_RELEASED:
+            tree |= {"format": FORMAT, "variables": self.variables.snapshot(), "level": self.uses}
         return msgspec.msgpack.encode(tree)
+
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that a restore from a backup brings back: everything but the audit and who led.
+
+        Equal states give equal digests, on every node and in every release that knows their parts.
+        """
+        parts: Mapping[str, _Part] = {
+            "variables": self.variables,
+            "executions": self.executions,
+            "alerts": self.alerts,
+            "topology": self.topology,
+            "access": self.access,
+            "limits": self.limits,
+        }
+        tree = {
+            "components": self.components.snapshot(),
+            "processors": self.processors.snapshot(),
+            **{name: part.snapshot() for name, part in parts.items() if not part.untouched},
+        }
+        return hashlib.sha256(msgspec.msgpack.encode(tree, order="deterministic")).hexdigest()
 
     def replace(self, data: bytes, command: Command, position: Position, index: int) -> Sequence[Event]:
         """As `restore`, from a backup: the audit is not part of what comes back, but goes on with an entry of it. Who
@@ -209,6 +250,8 @@ class PlantState:
         other.access.keep(self.access)
         self._adopt(other)
         self.leaderships.rows = led
+        self.uses = max(self.uses, other.uses)  # the log still holds what needed this one's
+        self.replaced = Replaced(position.index, self.digest())
         if command.actor is None and self.audit.untouched:
             return ()
         return restored(self.audit, command, position, index=index, data=data, backup=other.audit.head())
@@ -218,6 +261,7 @@ class PlantState:
         other = _read(data)
         self._adopt(other)
         self.audit.adopt(other.audit)
+        self.uses = other.uses
 
     def _adopt(self, other: "PlantState") -> None:
         """All but the audit. The rows are exchanged, not the registries: others hold on to those."""
@@ -258,6 +302,8 @@ def _read(data: bytes) -> PlantState:
             state.leaderships.restore(tree["leaderships"])
         if "audit" in tree:
             state.audit.restore(tree["audit"])
+        if found == FORMAT:
+            state.uses = msgspec.convert(tree["level"], int)
     except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SnapshotUnreadable(f"the plant's state cannot be read: {error}") from error
     return state

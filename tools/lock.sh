@@ -24,3 +24,5 @@ compile demo pyproject.toml --extra demo --constraint requirements/dev.lock
 compile telemetry pyproject.toml --extra telemetry --constraint requirements/dev.lock
 compile core pyproject.toml --constraint requirements/dev.lock
 compile build --group build --constraint requirements/dev.lock
+# An environment of its own (tools/setup-deploy.sh), so it need not agree with the others; with what builds wheels.
+compile deploy --group deploy --group build --constraint requirements/build.lock "$@"

@@ -70,6 +70,7 @@ local function give_back(keys, argv)
   if left == 0 then
     redis.call('DEL', base)
     redis.call('SREM', prefix .. ':queues', processor)
+    disown_depths(prefix)
     redis.call('HDEL', prefix .. ':depths', processor)
     redis.call('HDEL', prefix .. ':rotation', base, base .. ':suspect')
   end

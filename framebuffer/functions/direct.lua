@@ -36,10 +36,10 @@ local function lent_router(prefix, now)
   if redis.call('EXISTS', capture .. ':levels') == 1 or redis.pcall('XLEN', capture) ~= 0 then
     return nil
   end
-  local known = known_table
+  local known = tables[prefix]
   if not known or known.name ~= row[2] then
     local blob = redis.call('GET', prefix .. ':table')
-    known = blob and redis.sha1hex(blob) == row[2] and table_of(blob)
+    known = blob and redis.sha1hex(blob) == row[2] and table_of(prefix, blob)
     if not known then
       redis.call('HDEL', prefix .. ':fence', 'direct_table') -- the next call of `dispatch` writes it again
       return nil
@@ -87,9 +87,9 @@ end
 -- What a call that routed tells for `frames trace`.
 local function tell_routed(router, term, index, node, story)
   local candidates = {}
-  for capability, heap in pairs(router.heaps) do
+  for capability, choice in pairs(router.choices) do
     candidates[#candidates + 1] = capability
-    candidates[#candidates + 1] = heap.candidates
+    candidates[#candidates + 1] = choice.candidates
   end
   redis.call('XADD', router.prefix .. ':story', 'MAXLEN', '~', STORY_KEPT, '*', 'dispatch', cmsgpack.pack({
     term, index, node, router.strategy, candidates, story,
@@ -101,6 +101,7 @@ local function remember_queues(router)
   for _, processor in ipairs(router.touched) do
     if not processor.queued then
       redis.call('SADD', router.prefix .. ':queues', processor.id)
+      processor.queued = true
     end
   end
 end

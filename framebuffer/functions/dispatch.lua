@@ -284,7 +284,7 @@ local function crowded_of(prefix, router, lanes)
       local outstanding, capacity = 0, 0
       for _, number in ipairs(capable) do
         local row = router.rows[number]
-        outstanding = outstanding + (row.outstanding == math.huge and row.capacity or row.outstanding)
+        outstanding = outstanding + (row.outstanding == HUGE and row.capacity or row.outstanding)
         capacity = capacity + row.capacity
       end
       rows[#rows + 1] = { capability, length_of(stream_key(prefix, 'lane', capability)), outstanding, capacity }
@@ -316,6 +316,9 @@ local function dispatch(keys, argv)
   local refusal, started, lent = check_fence(prefix, tonumber(argv[1]), tonumber(argv[2]), node)
   if refusal then
     return refusal
+  end
+  if argv[5] == '1' then
+    disown_depths(prefix)
   end
   local router, ledgers = new_router(prefix, argv[6]), new_ledgers(prefix)
   if argv[5] == '1' then
@@ -374,7 +377,7 @@ local function dispatch(keys, argv)
   local directed = report_direct(prefix, report.routed, lent)
   for _, processor in ipairs(router.rows) do
     if argv[5] == '1' or processor.added or directed[processor.id] then
-      depths[#depths + 1] = { processor.id, processor.outstanding == math.huge and 0 or processor.outstanding }
+      depths[#depths + 1] = { processor.id, processor.outstanding == HUGE and 0 or processor.outstanding }
     end
   end
   local woken = redis.call('XREVRANGE', prefix .. ':wake', '+', '-', 'COUNT', 1)
@@ -503,6 +506,7 @@ local function place(keys, argv)
   close_ledgers(ledgers)
   for _, processor in ipairs(router.touched) do
     redis.call('SADD', prefix .. ':queues', processor.id)
+    processor.queued = true
   end
   if moved > 0 then
     stamp(prefix, started, moved)

@@ -358,10 +358,7 @@ local function leave(prefix, processor, gone)
     end
   end
   if left > 0 then
-    local depth = redis.call('HINCRBY', prefix .. ':depths', processor, -left)
-    if depth < 0 then
-      redis.call('HSET', prefix .. ':depths', processor, length_of(base))
-    end
+    lower_depth(prefix, processor, left)
   end
   return left
 end

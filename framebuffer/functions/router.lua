@@ -1,157 +1,44 @@
 -- Which processor gets a frame.
 
--- Candidates of a capability are a binary heap: least outstanding / capacity first, then the one that waited longest
--- for a turn. A processor may be in several heaps, so an entry's load may be stale; loads only grow during a call,
--- so it is enough to bring the top up to date before it is believed.
-local function precedes(a, b)
-  if a.load ~= b.load then
-    return a.load < b.load
-  end
-  return a.turn < b.turn
-end
-
-local function sift_down(heap, at)
-  local entry, size = heap[at], #heap
-  while true do
-    local child = at * 2
-    if child > size then
-      break
-    end
-    if child < size and precedes(heap[child + 1], heap[child]) then
-      child = child + 1
-    end
-    if not precedes(heap[child], entry) then
-      break
-    end
-    heap[at] = heap[child]
-    at = child
-  end
-  heap[at] = entry
-end
-
--- The table that came last, unpacked. It is found again by its very bytes, so nothing can be stale.
-local known_blob, known_table
-
--- {strategy, rows}; a row is {processor, capabilities, capacity}. Also the tables that a call works with are made once: each
--- call sets anew what it uses of them.
-local function table_of(blob)
-  if blob ~= known_blob then
-    local unpacked = cmsgpack.unpack(blob)
-    local names, capable, live = {}, {}, {}
-    for at, row in ipairs(unpacked[2]) do
-      names[at] = row[1]
-      live[at] = { id = row[1], capacity = tonumber(row[3]) or 0 }
-      for _, capability in ipairs(row[2]) do
-        capable[capability] = capable[capability] or {}
-        table.insert(capable[capability], at)
-      end
-    end
-    known_table = { strategy = unpacked[1], names = names, capable = capable, live = live, entries = {}, touched = {} }
-    known_table.name = redis.sha1hex(blob)
-    known_blob = blob
-  end
-  return known_table
-end
-
+-- What a call works with: the table, and how loaded its processors are (loads.lua).
 local function router_of(prefix, known)
-  local router = {
-    prefix = prefix, strategy = known.strategy, known = known, rows = known.live, heaps = {}, touched = {},
-    free = 0, outstanding = 0, capacity = 0,
-  }
   for _, row in ipairs(known.touched) do
     row.added, row.cameras = nil, nil
   end
-  known.touched = router.touched
-  if known.prefix ~= prefix then
-    known.prefix = prefix
-    for _, row in ipairs(known.live) do
-      row.key = nil
-    end
-  end
-  for from = 1, #known.names, UNPACK_MAX do
-    local depths = redis.call('HMGET', prefix .. ':depths',
-      unpack(known.names, from, math.min(from + UNPACK_MAX - 1, #known.names)))
-    for offset, depth in ipairs(depths) do
-      local row, outstanding = router.rows[from + offset - 1], tonumber(depth or 0)
-      row.outstanding, row.queued = outstanding, depth
-      router.outstanding = router.outstanding + outstanding
-      router.capacity = router.capacity + row.capacity
-      if row.capacity > outstanding then
-        router.free = router.free + row.capacity - outstanding
-      end
-    end
-  end
-  return router
+  read_depths(prefix, known)
+  known.touched = {}
+  return {
+    prefix = prefix, strategy = known.strategy, known = known, rows = known.rows, touched = known.touched, choices = {},
+    version = known.version, free = known.free, outstanding = known.outstanding, capacity = known.capacity,
+  }
 end
 
 local function new_router(prefix, blob)
-  return router_of(prefix, table_of(blob))
+  return router_of(prefix, table_of(prefix, blob))
 end
 
-local function load_of(router, processor)
-  if router.strategy == 'round_robin' or processor.capacity <= 0 then
-    return 0
+-- Of a capability: its tree, whose turn it is where loads are equal, and who might have been chosen, for the story: the best
+-- one and those behind it.
+local CANDIDATES_MAX = 16
+local function choice_of(router, capability)
+  local choice = router.choices[capability]
+  if choice then
+    return choice
   end
-  return processor.outstanding / processor.capacity
-end
-
-local function heap_of(router, capability)
-  local heap = router.heaps[capability]
-  if heap then
-    return heap
-  end
-  local capable = router.known.capable[capability] or {}
-  heap = { turns = #capable, rotation = 0, picks = 0, candidates = {} }
-  if #capable > 0 then
-    heap.rotation = tonumber(redis.call('HGET', router.prefix .. ':rotation', capability) or '0')
-    local entries = router.known.entries[capability]
-    if not entries then
-      entries = {}
-      router.known.entries[capability] = entries
-    end
-    -- In the order of their turns: where loads are equal, this is a heap already.
-    for at = 1, #capable do
-      local entry = entries[at]
-      if not entry then
-        entry = {}
-        entries[at] = entry
-      end
-      local processor = router.rows[capable[(heap.rotation + at - 1) % #capable + 1]]
-      entry.processor, entry.load, entry.turn = processor, load_of(router, processor), at - 1
-      heap[at] = entry
-    end
-    for at = math.floor(#heap / 2), 1, -1 do
-      sift_down(heap, at)
-    end
-    for at = 1, math.min(#heap, 16) do
-      local one = heap[at].processor
-      heap.candidates[at] = { one.id, one.outstanding, one.capacity }
+  local known = router.known
+  local tree, turn, candidates = tree_of(known, capability), 0, {}
+  if tree.number > 0 then
+    turn = known.turns[capability]
+      or tonumber(redis.call('HGET', router.prefix .. ':rotation', capability) or '0') % tree.number
+    local best = least_loaded(tree, turn) or turn
+    for at = 1, math.min(tree.number, CANDIDATES_MAX) do
+      local one = tree.rows[(best + at - 1) % tree.number + 1]
+      candidates[at] = { one.id, one.outstanding, one.capacity }
     end
   end
-  router.heaps[capability] = heap
-  return heap
-end
-
--- The top of the heap with its load up to date; full processors leave the heap. Nil when nobody can take a frame.
-local function top(router, heap)
-  while #heap > 0 do
-    local entry = heap[1]
-    local processor = entry.processor
-    if processor.outstanding >= processor.capacity then
-      heap[1] = heap[#heap]
-      heap[#heap] = nil
-    else
-      local load = load_of(router, processor)
-      if load == entry.load then
-        return entry
-      end
-      entry.load = load
-    end
-    if #heap > 0 then
-      sift_down(heap, 1)
-    end
-  end
-  return nil
+  choice = { capability = capability, turn = turn, candidates = candidates, picked = false }
+  router.choices[capability] = choice
+  return choice
 end
 
 -- Last digits of a trace's flags that say "sampled", as bytes: 1 3 5 7 9 b d f.
@@ -181,15 +68,15 @@ end
 local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
   local trace, head = frame.trace, sampled_head(router, frame)
-  if not processor.key then
-    processor.key = stream_key(router.prefix, 'ready', processor.id)
-  end
+  local known = router.known
+  known.version = nil -- until `close_router` has written
   if not append(processor.key, level, frame.fields) then
     if head then
       frame.trace, frame.fields[HEAD] = trace, head
     end
-    router.free = router.free - math.max(0, processor.capacity - processor.outstanding)
-    processor.outstanding = math.huge -- its key is not a stream: it takes nothing
+    router.free, router.broken = router.free - math.max(0, processor.capacity - processor.outstanding), true
+    processor.outstanding = HUGE -- its key is not a stream: it takes nothing
+    reload(known, processor)
     return false
   end
   if not processor.added then
@@ -203,11 +90,12 @@ local function enqueue(router, processor, frame)
   processor.outstanding = processor.outstanding + 1
   router.outstanding = router.outstanding + 1
   router.free = router.free - 1
+  reload(known, processor)
   return true
 end
 
 -- The processor that the frame's camera went to before, while it is in the table, can do the work and has room.
-local function sticky(router, heap, frame)
+local function sticky(router, frame)
   local name = frame.capability .. ' ' .. frame.camera
   router.homes = router.homes or {}
   local home = router.homes[name]
@@ -215,13 +103,10 @@ local function sticky(router, heap, frame)
     home = redis.call('HGET', router.prefix .. ':affinity', name) or ''
     router.homes[name] = home
   end
-  if heap.by_id == nil then
-    heap.by_id = {}
-    for _, number in ipairs(router.known.capable[frame.capability] or {}) do
-      heap.by_id[router.rows[number].id] = router.rows[number]
-    end
+  local processor = router.known.by_id[home]
+  if processor and not processor.can[frame.capability] then
+    processor = nil
   end
-  local processor = heap.by_id[home]
   if processor and processor.outstanding < processor.capacity and enqueue(router, processor, frame) then
     return processor
   end
@@ -258,27 +143,24 @@ end
 
 -- Appends the frame to the queue of the best processor; nil when none can take it.
 local function route(router, frame)
-  local heap = heap_of(router, frame.capability)
+  local choice = choice_of(router, frame.capability)
   local settled = false
   if router.strategy == 'affinity' then
-    local processor, known = sticky(router, heap, frame)
+    local processor, known = sticky(router, frame)
     if processor then
       return processor
     end
     settled = known -- its own is full: this frame goes elsewhere, the camera stays where it is
   end
+  local tree = tree_of(router.known, frame.capability)
   while true do
-    local entry = top(router, heap)
-    if not entry then
+    local at = least_loaded(tree, choice.turn)
+    if not at then
       return nil
     end
-    local processor = entry.processor
+    local processor = tree.rows[at + 1]
     if enqueue(router, processor, frame) then
-      entry.load = load_of(router, processor)
-      heap.turns = heap.turns + 1
-      entry.turn = heap.turns
-      sift_down(heap, 1)
-      heap.picks = heap.picks + 1
+      choice.turn, choice.picked = (at + 1) % tree.number, true
       if router.strategy == 'affinity' and not settled then
         local name = frame.capability .. ' ' .. frame.camera
         router.homes[name] = processor.id
@@ -297,38 +179,50 @@ local function free_capacity(router, capability)
   return free
 end
 
--- Writes back what changed: rotations, and how many frames each queue holds. Call it also after a failure.
+-- Writes back what changed: how many frames each queue holds, and whose turn it is. Call it also after a failure.
 local function close_router(router)
-  for capability, heap in pairs(router.heaps) do
-    if heap.picks > 0 then
-      redis.call('HSET', router.prefix .. ':rotation', capability, text((heap.rotation + heap.picks) % 2147483648))
-    end
+  if #router.touched == 0 then
+    return -- and if a queue could take nothing, all is read anew by the next call
   end
-  local depths = {}
+  local prefix, known, depths, turns, new = router.prefix, router.known, {}, {}, false
   for _, processor in ipairs(router.touched) do
-    if processor.outstanding == math.huge then
-      redis.call('HINCRBY', router.prefix .. ':depths', processor.id, processor.added)
+    new = new or not processor.queued
+    if processor.outstanding == HUGE then
+      redis.call('HINCRBY', prefix .. ':depths', processor.id, processor.added)
     else
       depths[#depths + 1] = processor.id
       depths[#depths + 1] = text(processor.outstanding)
     end
   end
-  many('HSET', router.prefix .. ':depths', {}, depths)
-  for _, processor in ipairs(router.touched) do
-    if not processor.queued then
-      as_table(router.prefix .. ':depths')
-      return
+  many('HSET', prefix .. ':depths', {}, depths)
+  for capability, choice in pairs(router.choices) do
+    if choice.picked then
+      turns[#turns + 1] = capability
+      turns[#turns + 1] = text(choice.turn)
+      known.turns[capability] = choice.turn
     end
+  end
+  local version = router.version and not router.broken and router.version + 1 or unused_version()
+  turns[#turns + 1] = VERSION_FIELD
+  turns[#turns + 1] = text(version)
+  many('HSET', prefix .. ':rotation', {}, turns)
+  if not router.broken then
+    known.free, known.outstanding = router.free, router.outstanding
+    known.version, known.version_text = version, turns[#turns]
+  end
+  if new then
+    as_table(prefix .. ':depths')
   end
 end
 
 -- Counts the queues of the table's processors anew: entries may have been added or deleted behind the library's back.
 local function recount(router)
   for _, row in ipairs(router.rows) do
-    local length = length_of(stream_key(router.prefix, 'ready', row.id))
+    local length = length_of(row.key)
     if length ~= row.outstanding then
       redis.call('HSET', router.prefix .. ':depths', row.id, length)
       redis.call('SADD', router.prefix .. ':queues', row.id) -- `dispatch` adds only those whose depth is not known
     end
   end
+  router.known.version = nil
 end

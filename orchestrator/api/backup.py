@@ -25,6 +25,11 @@ class Restored(BaseModel):
 
     index: int = Field(description="Of the log that the snapshot was taken of.", examples=[1234])
     position: tuple[int, int] = Field(description="Term and index at which the state was replaced.")
+    digest: str | None = Field(
+        description="SHA-256 of the state right after it, without audit and leaderships; null when another restore "
+        "came since, or on a repeat of one that was done before this node started.",
+        examples=["5f0c…"],
+    )
 
 
 @router.get("/snapshot", summary="Save the state", response_class=Response, responses=problems(*READ, also=FILE))
@@ -57,4 +62,6 @@ async def restore(ask: Ask, request: Request) -> Restored:
         applied = await ask.node.cluster.restore(data, actor=ask.node.actor(), timeout=RESTORE_S)
         if not applied.outcome.ok:
             raise refused(applied.outcome.code, applied.outcome.message)
-    return Restored(index=applied.outcome.value, position=(applied.position.term, applied.position.index))
+    place, replaced = applied.position, ask.node.state.replaced
+    digest = replaced.digest if replaced is not None and replaced.index == place.index else None
+    return Restored(index=applied.outcome.value, position=(place.term, place.index), digest=digest)

@@ -42,6 +42,11 @@ class ClusterStatus(BaseModel):
     refused: dict[str, int] = Field(
         description="Connections to the Raft port here that were turned away, by kind.", examples=[{"secret": 2}]
     )
+    level: int = Field(description="Of the commands that this node's release knows.", examples=[3])
+    state_level: int = Field(
+        description="The highest level of any command in this node's state: a release of a lower one cannot read it.",
+        examples=[3],
+    )
     warnings: list[str] = Field(
         description="What works on this node and may not be meant so, such as an API without TLS.", examples=[[]]
     )
@@ -88,6 +93,8 @@ def seen_by(node: NodeView) -> ClusterStatus:
         members=rows_of(node),
         refusals=seen.farewells,
         refused=seen.refused,
+        level=node.state.level,
+        state_level=node.state.uses,
         warnings=warnings(node.config),
     )
 

@@ -1,5 +1,6 @@
 """What balancers, supervisors and people ask first: does it live, is it ready, does it lead, how is the whole."""
 
+import time
 from typing import Any, Literal
 
 from fastapi import APIRouter, Response
@@ -19,6 +20,9 @@ router = APIRouter(tags=["health"])
 class Alive(BaseModel):
     status: Literal["ok"] = "ok"
     node: str
+    time: float = Field(
+        default=0.0, description="This node's clock as it answered, seconds since 1970: others measure theirs by it."
+    )
 
 
 class Ready(BaseModel):
@@ -68,7 +72,12 @@ class Health(BaseModel):
 @router.get("/healthz", summary="The process lives", responses=problems())
 async def healthz(ask: Ask) -> Alive:
     """Says nothing of the cluster: whoever restarts a node by this does so only when the node itself hangs."""
-    return Alive(node=ask.node.config.node.id)
+    return alive(ask.node)
+
+
+def alive(node: NodeView) -> Alive:
+    """As of now."""
+    return Alive(node=node.config.node.id, time=time.time())
 
 
 @router.get("/readyz", summary="This node can serve", responses=problems("not_ready"))

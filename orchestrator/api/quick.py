@@ -119,7 +119,7 @@ def _cluster(node: NodeView, _: str) -> Found:
 
 
 def _alive(node: NodeView, _: str) -> Found:
-    return Found(health.Alive(node=node.config.node.id).model_dump_json().encode())
+    return Found(health.alive(node).model_dump_json().encode())
 
 
 def _health(node: NodeView, _: str) -> Found | None:

@@ -68,6 +68,7 @@ def status(urls: str, timeout_s: float, output: str) -> None:
         "term": seen["term"],
         "mode": seen["mode"],
         "commit_index": seen["commit_index"],
+        "state_level": seen.get("state_level"),  # 0.1.0 does not say it
         "healthy": leader is not None and all(member["ready"] for member in members),
         "answered_by": seen["node"],
         "members": members,

@@ -71,10 +71,11 @@ def _plant(urls: str, timeout_s: float) -> "list[Finding]":
     from orchestrator.doctor.plant import judge
 
     with Api.of(urls, timeout_s) as api:
-        return judge(_said(api))
+        return judge(asked_plant(api))
 
 
-def _said(api: Api) -> "PlantSaid":
+def asked_plant(api: Api) -> "PlantSaid":
+    """What a plant says of itself; Failure when no node answers."""
     from orchestrator.doctor.plant import PlantSaid
 
     members = api.get("/v1/cluster")["members"]

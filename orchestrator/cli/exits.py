@@ -30,6 +30,7 @@ _ELSEWHERE: dict[Exit, tuple[str, ...]] = {
     ),
     Exit.USAGE: (
         *("usage", "client_invalid", "context_invalid", "telemetry_invalid", "invalid_router", "trust_unusable"),
+        *("drill_failed", "fault_not_possible", "target_unusable", "budget_invalid", "report_unreadable"),
     ),
     Exit.NOT_FOUND: (
         "context_unknown",

@@ -1,8 +1,9 @@
-"""`triarch cluster snapshot save|restore`."""
+"""`triarch cluster snapshot save|show|restore`."""
 
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,7 +45,40 @@ def save(file: Path, force: bool, urls: str, timeout_s: float, output: str) -> N
     except OSError as error:
         raise Failure("failed", f"{file}: cannot be written: {error.strerror}") from None
     index = int(headers.get("x-triarch-index", 0))
-    emit({"file": str(file), "bytes": len(data), "index": index, "node": headers.get("x-triarch-node")}, output)
+    facts = {"level": (found := _facts(file, data))["level"], "digest": found["digest"]}
+    emit(
+        {"file": str(file), "bytes": len(data), "index": index, "node": headers.get("x-triarch-node"), **facts}, output
+    )
+
+
+@snapshot.command(
+    epilog="\b\nExamples:\n  triarch cluster snapshot show plant.snapshot\n"
+    "  triarch cluster snapshot show plant.snapshot -o json | jq -r .digest"
+)
+@click.argument("file", type=_FILE)
+@output_option
+def show(file: Path, output: str) -> None:
+    """Show what FILE holds, without asking a node: index, members, level, and the digest of the state.
+
+    The digest is of what a restore brings back; the answer of a restore has the same one. Exits with 1 when FILE is
+    damaged.
+    """
+    data = _read(file)
+    emit({"file": str(file), "bytes": len(data), **_facts(file, data)}, output)
+
+
+def _facts(file: Path, data: bytes) -> dict[str, Any]:
+    import msgspec
+
+    import cluster
+    from orchestrator.backups.snapshot import facts_of
+    from orchestrator.errors import SnapshotUnreadable
+
+    try:
+        found: dict[str, Any] = msgspec.to_builtins(facts_of(data))
+    except (cluster.SnapshotUnreadable, SnapshotUnreadable) as error:
+        raise Failure("snapshot_unreadable", f"{file}: {error}") from None
+    return {**found, "members": ", ".join(found["members"])}
 
 
 @snapshot.command(epilog="\b\nExamples:\n  triarch cluster snapshot restore plant.snapshot --yes")
@@ -58,12 +92,7 @@ def restore(file: Path, yes: bool, key: str | None, urls: str, timeout_s: float,
 
     Without --yes it only says what would be done, and exits with 2.
     """
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise Failure("not_found", f"{file}: there is no such file") from None
-    except OSError as error:
-        raise Failure("failed", f"{file}: cannot be read: {error.strerror}") from None
+    data = _read(file)
     if not yes:
         note(
             f"{file} ({len(data)} bytes) would replace the whole state on every member: whatever was registered or "
@@ -73,6 +102,15 @@ def restore(file: Path, yes: bool, key: str | None, urls: str, timeout_s: float,
         leave(Exit.USAGE)
     with Api.of(urls, timeout_s) as api:
         emit(api.upload("/v1/cluster/restore", data, key=key), output)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise Failure("not_found", f"{file}: there is no such file") from None
+    except OSError as error:
+        raise Failure("failed", f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _put(file: Path, data: bytes) -> None:

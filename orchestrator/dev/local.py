@@ -66,9 +66,7 @@ class LocalPlant:
         self.topology.write()
         async with AsyncExitStack() as stack:
             binary = leashed_binary(await asyncio.to_thread(find_binary), self.topology.redis_directory)
-            self._server = self._new_server(binary)
-            await self._server.start()
-            stack.push_async_callback(self._server.stop)
+            await self._start_server(binary, stack)
             self._http = await stack.enter_async_context(self._new_client())
             await stack.enter_async_context(self.processes)
             await self.processes.start(*(self.topology.node_program(node) for node in self.topology.nodes))
@@ -79,6 +77,12 @@ class LocalPlant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+    async def _start_server(self, binary: Binary, stack: AsyncExitStack) -> None:
+        """Start what carries the frames; leaving `stack` ends it."""
+        self._server = self._new_server(binary)
+        await self._server.start()
+        stack.push_async_callback(self._server.stop)
 
     def _new_server(self, binary: Binary) -> EmbeddedServer:
         """The server, not started."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
-from tests.chaos.operations import Kind, Operation, Outcome
+from orchestrator.drills.histories.operations import Kind, Operation, Outcome
 
 
 def recorded(

@@ -18,8 +18,15 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.drills.histories.operations import (
+    InvalidOperation,
+    Kind,
+    Operation,
+    Outcome,
+    UnreadableHistory,
+    validate,
+)
 from tests.chaos.jepsen_log import is_event, read_events
-from tests.chaos.operations import InvalidOperation, Kind, Operation, Outcome, UnreadableHistory, validate
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):

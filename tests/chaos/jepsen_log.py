@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, cast
 
-from tests.chaos.operations import Kind, Operation, Outcome, UnreadableHistory
+from orchestrator.drills.histories.operations import Kind, Operation, Outcome, UnreadableHistory
 
 REGISTER = "register"
 """the key of the one register of such a log"""

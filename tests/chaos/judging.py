@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from cluster import ClusterSettings
-from tests.chaos.clients import Consistency
+from orchestrator.drills.histories.register_clients import Consistency
 from tests.chaos.history_files import write_history
 from tests.chaos.linearizability import CheckTimedOut, Operation, check, render, stale_violations
 

@@ -12,29 +12,23 @@ A line a file on stdout, `FILE<tab>linearizable` or `FILE<tab>not-linearizable`;
 all are linearizable · 1 all were judged, and one or more is not linearizable · 2 one or more has no verdict:
 unreadable, malformed, holding no operations, or past the deadline (60 s a file by default); such a file has no line.
 
-The search is linearization.py's, one register at a time: a history is linearizable exactly where that of each
-register is.
+The judging is orchestrator/drills/histories': a drill judges by it too.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from tests.chaos.history_files import encode, read_history, write_history
-from tests.chaos.linearization import Deadline, find_obstacle
-from tests.chaos.operations import (
+from orchestrator.drills.histories.checking import Verdict, check, render
+from orchestrator.drills.histories.operations import (
     CheckTimedOut,
     HistoryError,
     InvalidOperation,
     Operation,
     UnreadableHistory,
-    describe,
-    validate,
 )
+from tests.chaos.history_files import encode, read_history, write_history
 from tests.chaos.staleness import StaleViolation, stale_violations
 
 __all__ = [
@@ -53,56 +47,6 @@ __all__ = [
     "stale_violations",
     "write_history",
 ]
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """Whether a history is linearizable; where not, the first register found that shows it, and how far it goes."""
-
-    linearizable: bool
-    key: str | None = None
-    prefix: tuple[Operation, ...] = ()
-    """the largest prefix of the register's history that is linearizable, in an order that shows it"""
-    unplaced: tuple[Operation, ...] = ()
-    """what could not be placed after it: the first by the time it returned, then what was in progress beside it"""
-    held: tuple[Any, ...] = ()
-    """the values that the register may have held when the first of `unplaced` had to take effect"""
-
-
-def check(operations: Iterable[Operation], *, initial: Any = None, deadline_s: float | None = None) -> Verdict:
-    """Judges operations, in any order, on registers that each held `initial` at first.
-
-    InvalidOperation where one contradicts itself; CheckTimedOut where there is no verdict within `deadline_s`.
-    """
-    deadline = None if deadline_s is None else Deadline.after(deadline_s)
-    registers: dict[str, list[Operation]] = {}
-    for operation in operations:
-        validate(operation)
-        registers.setdefault(operation.key, []).append(operation)
-    for key, of_register in registers.items():
-        if deadline is not None:
-            deadline.check(key)
-        obstacle = find_obstacle(of_register, initial, deadline)
-        if obstacle is not None:
-            return Verdict(False, key, obstacle.prefix, obstacle.unplaced, obstacle.held)
-    return Verdict(True)
-
-
-def render(verdict: Verdict, *, last: int = 12) -> str:
-    """The verdict as text, with the `last` operations before the one that could not be placed."""
-    if verdict.linearizable:
-        return "linearizable"
-    shown = verdict.prefix[-last:]
-    values = " or ".join(sorted({repr(value) for value in verdict.held}))
-    lines = [
-        f"not linearizable: register {verdict.key!r}",
-        f"  {len(verdict.prefix)} operations can be put in an order, which ends:",
-        *(f"    {describe(operation)}" for operation in shown),
-        f"  then the register held {values}, and by the time it returned this one fits nowhere:",
-        f"    {describe(verdict.unplaced[0])}",
-    ]
-    if len(verdict.unplaced) > 1:
-        lines += ["  in progress beside it:", *(f"    {describe(operation)}" for operation in verdict.unplaced[1:])]
-    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from orchestrator.dev.local import LocalPlant
-from tests.chaos.clients import Register, RegisterClient, pause_after
+from orchestrator.drills.histories.operations import Kind
+from orchestrator.drills.histories.register_clients import Register, RegisterClient, pause_after
 from tests.chaos.faults import PROCESS_FAULTS, MakeFault
 from tests.chaos.judging import History, Part
-from tests.chaos.operations import Kind
 
 CLIENTS = 24
 """Enough that some are at work while others wait at a node that is stopped or cut off."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tests.chaos.operations import Operation, describe, identity, validate
+from orchestrator.drills.histories.operations import Operation, describe, identity, validate
 
 
 class StaleViolation(msgspec.Struct, frozen=True):

@@ -16,9 +16,9 @@ import pytest
 
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
-from tests.chaos import clients
-from tests.chaos.clients import Register, RegisterClient, Seen, Unexpected
-from tests.chaos.http_link import Broken, HttpLink, NotSent
+from orchestrator.drills.histories import register_clients as clients
+from orchestrator.drills.histories.http_link import Broken, HttpLink, NotSent
+from orchestrator.drills.histories.register_clients import Register, RegisterClient, Seen, Unexpected
 from tests.chaos.recording import Recording, record
 from tests.support import eventually, free_port
 

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Program
 from orchestrator.dev.topology import NodePlace, on_free_ports
+from orchestrator.drills.histories.operations import Kind, Outcome
 from tests.chaos.faults import PROCESS_FAULTS
 from tests.chaos.history_files import read_history
 from tests.chaos.judging import LEADER_BOUND_S, MARGIN_S, History, Part
@@ -19,7 +20,6 @@ from tests.chaos.linearizability import Operation, check
 from tests.chaos.namespace_plant import NamespacePlant, NamespaceTopology, on_network
 from tests.chaos.netns import Network
 from tests.chaos.network_faults import cut_faults
-from tests.chaos.operations import Kind, Outcome
 from tests.chaos.places import PLACES, lacking
 from tests.chaos.raft_links import RaftLinks
 from tests.chaos.recorder import Campaign, judged, show

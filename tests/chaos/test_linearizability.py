@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.drills.histories.operations import Outcome
 from tests.chaos.histories_made_up import any_history, judged_by_trying_all, recorded
 from tests.chaos.linearizability import (
     CheckTimedOut,
@@ -24,7 +25,6 @@ from tests.chaos.linearizability import (
     stale_violations,
     write_history,
 )
-from tests.chaos.operations import Outcome
 
 HISTORIES = Path(__file__).parent / "histories"
 LABELS = dict(line.split("\t") for line in (HISTORIES / "labels.tsv").read_text().splitlines()[1:])

@@ -10,6 +10,7 @@ import pytest
 from framebuffer.connection import connect
 from framebuffer.streams import FrameStreams
 from orchestrator.api.envelope import BODY_BYTES_MAX, LARGE_BODIES
+from orchestrator.backups.snapshot import facts_of
 from tests.orchestrator.api_nodes import Nodes, serving
 from tests.support import eventually
 
@@ -45,6 +46,7 @@ async def test_a_snapshot_restores_what_was_there_on_every_node(nodes: Nodes) ->
     restored = await client.post("/v1/cluster/restore", content=saved.content)
     assert restored.status_code == 200, restored.text
     assert restored.json()["index"] == int(saved.headers["X-Triarch-Index"])
+    assert restored.json()["digest"] == facts_of(saved.content).digest, "what is in force is what was saved"
 
     async def everywhere() -> bool:
         return [await ids(one, "stale") for one in nodes.clients] == [["kept"]] * 3

@@ -13,10 +13,11 @@ from framebuffer.models import ProcessorRegistration
 from orchestrator import variables
 from orchestrator.components import KINDS, Declare, Observe, Presence, Register, SelfReport, Unregister
 from orchestrator.errors import SnapshotUnreadable
+from orchestrator.leaderships import Noted
 from orchestrator.lifecycle import State
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alert_commands import Silence
-from orchestrator.state import FORMAT, VERSION, PlantState
+from orchestrator.state import FIRST_RELEASED, FORMAT, LEVELS, VERSION, PlantState, Replaced
 from orchestrator.topology import rows as topology
 
 PROCESSOR = processors.Register.of(ProcessorRegistration(id="faces", capabilities=("face",), capacity=4), token="t")
@@ -234,3 +235,31 @@ def test_a_cut_snapshot_is_unreadable() -> None:
     for length in range(len(whole)):
         with pytest.raises(SnapshotUnreadable):
             PlantState().restore(whole[:length])
+
+
+def test_a_state_says_the_level_that_it_uses_and_keeps_it_in_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = filled()
+    assert state.uses == FIRST_RELEASED
+    assert "level" not in msgspec.msgpack.decode(state.snapshot()), "the first release can read it"
+    monkeypatch.setitem(LEVELS, (Register.kind, 1), FIRST_RELEASED + 1)  # as if a later release had brought it
+    again = filled()
+    tree = msgspec.msgpack.decode(again.snapshot())
+    assert (again.uses, tree["format"], tree["level"]) == (FIRST_RELEASED + 1, FORMAT, FIRST_RELEASED + 1)
+    restored = PlantState()
+    restored.restore(again.snapshot())
+    assert (restored.uses, restored.snapshot()) == (again.uses, again.snapshot())
+    replaced = PlantState()
+    replaced.uses = 9
+    replaced.replace(again.snapshot(), Command("cluster.restore", b"", id="r", time=1.0), Position(1, 7), 5)
+    assert replaced.uses == 9, "the log before it still needs that"
+
+
+def test_a_digest_is_of_what_a_restore_brings_back() -> None:
+    one, other = filled(), filled()
+    assert one.digest() == other.digest() != PlantState().digest()
+    outcome, _ = apply(other, *encoded(Noted(epoch="9.9", node="n9", gap_s=None, reason="start")), index=9)
+    assert outcome.ok
+    assert one.digest() == other.digest(), "who led is of the cluster, not of the plant"
+    fresh = PlantState()
+    fresh.replace(one.snapshot(), Command("cluster.restore", b"", id="r", time=1.0), Position(1, 7), 5)
+    assert fresh.replaced == Replaced(7, one.digest())

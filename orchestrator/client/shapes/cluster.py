@@ -45,6 +45,10 @@ class ClusterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Members that refuse this node, and why: it lost its disk, or was removed."""
     refused: dict[str, int]
     """Connections to the Raft port here that were turned away, by kind."""
+    level: int
+    """Of the commands that this node's release knows."""
+    state_level: int
+    """The highest level of any command in this node's state: a release of a lower one cannot read it."""
     warnings: list[str]
     """What works on this node and may not be meant so, such as an API without TLS."""
 
@@ -69,6 +73,10 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """Of the log that the snapshot was taken of."""
     position: list[int]
     """Term and index at which the state was replaced."""
+    digest: str | None
+    """SHA-256 of the state right after it, without audit and leaderships; null when another restore came since,
+    or on a repeat of one that was done before this node started.
+    """
 
 
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):

@@ -175,7 +175,7 @@ class FramePlant:
         """The process of these cameras."""
         arguments = ["--redis", self.topology.redis_url_of(cameras.name), "--rate", str(cameras.rate)]
         arguments += [part for name in cameras.ids for part in ("--camera", name)]
-        return _program(cameras.name, "camera", [*arguments, *cameras.options])
+        return _program(cameras.name, "orchestrator.drills.load.camera", [*arguments, *cameras.options])
 
     def worker_program(self, worker: Worker) -> Program:
         """The process of a processor."""
@@ -184,7 +184,7 @@ class FramePlant:
         for node in self.topology.nodes:
             link = self.api_links.get(f"{worker.id}-{node.id}")
             arguments += ["--orchestrator", node.api if link is None else f"http://{link.address}"]
-        return _program(worker.id, "worker", [*arguments, *worker.options])
+        return _program(worker.id, "tests.chaos.frames.worker", [*arguments, *worker.options])
 
     def process(self, name: str) -> Process:
         """A node, camera program or processor."""
@@ -318,4 +318,4 @@ class FramePlant:
 
 
 def _program(name: str, module: str, arguments: Iterable[str]) -> Program:
-    return Program(name, (sys.executable, "-m", f"tests.chaos.frames.{module}", *arguments))
+    return Program(name, (sys.executable, "-m", module, *arguments))

@@ -1,0 +1,85 @@
+"""Installs a release of Triarch from its wheels, without internet."""
+
+import os
+import shutil
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: triarch_release
+short_description: Installs a release of Triarch from its wheels
+description:
+  - Makes C(ROOT/releases/VERSION), a virtual environment of the host's Python, from wheels in a folder of the host.
+  - A release that is there completely is left alone; one whose installation was interrupted is made anew.
+options:
+  version: {type: str, required: true, description: Version of the release}
+  root: {type: path, required: true, description: Folder above the releases}
+  wheels: {type: path, required: true, description: Folder with the wheels and requirements.txt}
+  python: {type: path, default: /usr/bin/python3, description: Interpreter of the release}
+author: [The Triarch project]
+"""
+
+MARKER = ".installed"
+"""Written last: without it a release is not complete."""
+
+
+def install(module):
+    """The steps, each of which must succeed."""
+    target = os.path.join(module.params["root"], "releases", module.params["version"])
+    wheels = module.params["wheels"]
+    pip = os.path.join(target, "bin", "pip")
+    environment = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONFIG_FILE": os.devnull}
+    shutil.rmtree(target, ignore_errors=True)
+    steps = (
+        [module.params["python"], "-m", "venv", target],
+        [
+            pip,
+            "install",
+            "--no-input",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--find-links",
+            wheels,
+            "-r",
+            os.path.join(wheels, "requirements.txt"),
+        ],
+        [os.path.join(target, "bin", "triarch"), "--version"],
+    )
+    said = ""
+    for step in steps:
+        code, said, error = module.run_command(step, environ_update=environment)
+        if code:
+            module.fail_json(
+                msg="the release {} could not be installed: {} ended with {}: {}".format(
+                    module.params["version"], " ".join(step), code, (error or said).strip()[-2000:]
+                )
+            )
+    if module.params["version"] not in said:
+        module.fail_json(msg="installed was {!r}, not version {}".format(said.strip(), module.params["version"]))
+    with open(os.path.join(target, MARKER), "w") as file:
+        file.write(module.params["version"] + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "required": True},
+            "root": {"type": "path", "required": True},
+            "wheels": {"type": "path", "required": True},
+            "python": {"type": "path", "default": "/usr/bin/python3"},
+        },
+        supports_check_mode=True,
+    )
+    target = os.path.join(module.params["root"], "releases", module.params["version"])
+    if os.path.exists(os.path.join(target, MARKER)):
+        module.exit_json(changed=False, path=target)
+    if not module.check_mode:
+        install(module)
+    module.exit_json(changed=True, path=target)
+
+
+if __name__ == "__main__":
+    main()

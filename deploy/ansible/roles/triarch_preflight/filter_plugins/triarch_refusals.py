@@ -1,0 +1,306 @@
+"""What a deployment would break on: decided from what was read, before anything changes.
+
+Pure but for ``triarch_wheelhouse``, which reads the wheelhouse on this machine. Each refusal is one line: which host,
+what is wrong, what to do.
+"""
+
+import hashlib
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+HOSTS = 3
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+DEBIAN_MIN = 12
+PYTHON_MIN = (3, 11)
+SECRETS = {"cluster.secret": "cluster_secret", "api.token": "api_token", "redis.password": "redis_password"}
+
+Report = Mapping[str, Any]
+Settings = Mapping[str, Any]
+
+
+def triarch_inventory_refusals(addresses: Mapping[str, str]) -> list[str]:
+    """Of the inventory alone: address by host name. Nothing is asked of any host for it."""
+    return list(_inventory(addresses))
+
+
+def _inventory(addresses: Mapping[str, str]) -> Iterator[str]:
+    if len(addresses) != HOSTS:
+        why = "two agree on nothing when one is gone" if len(addresses) == 2 else "a cluster is made of three"
+        yield (
+            f"the group triarch has {len(addresses)} hosts ({', '.join(addresses) or 'none'}), not {HOSTS}: {why}. "
+            "List three hosts; members beyond three are added to a running cluster with `triarch cluster add`."
+        )
+    for host, address in addresses.items():
+        if not NAME.fullmatch(host):
+            yield (
+                f"{host}: the name is the node's id: 1 to 64 letters, digits, '.', '_', '-'. Rename it in the "
+                f"inventory."
+            )
+        try:
+            place = ipaddress.ip_address(address)
+        except ValueError:
+            yield (
+                f"{host}: {address!r} is no IP address. Set triarch_address of this host to the address at which the "
+                "other hosts and the clients reach it."
+            )
+            continue
+        if place.is_loopback or place.is_unspecified:
+            yield f"{host}: the others cannot reach {address}. Set triarch_address to an address of its network."
+    for one, other in combinations(addresses, 2):
+        if addresses[one] == addresses[other]:
+            yield (
+                f"{one} and {other} have the same address {addresses[one]}. Correct ansible_host or triarch_address: "
+                "each of the three must be a machine of its own."
+            )
+
+
+def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhouse: Mapping[str, Any]) -> list[str]:
+    """Of what the hosts reported.
+
+    Args:
+        reports: by host, of triarch_host_report.
+        settings: version, upgrading, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max, clock_s_max.
+        wheelhouse: of ``triarch_wheelhouse``.
+    """
+    found = [*wheelhouse["faults"], *_machines(reports), *_clocks(reports, settings["clock_s_max"])]
+    found += _secrets(reports, settings.get("secrets"))
+    for host, report in reports.items():
+        checks = (
+            _system(report),
+            _wheels(report, wheelhouse),
+            _network(report),
+            _disks(report, settings),
+            _redis(report),
+            _release(report, settings),
+        )
+        found += [f"{host}: {said}" for check in checks for said in check]
+    return found
+
+
+def _machines(reports: Mapping[str, Report]) -> Iterator[str]:
+    for one, other in combinations(reports, 2):
+        if reports[one]["boot_id"] and reports[one]["boot_id"] == reports[other]["boot_id"]:
+            yield (
+                f"{one} and {other} are the same machine (boot id {reports[one]['boot_id']}): it would count twice, "
+                f"and "
+                "take two of three nodes with it. Correct ansible_host."
+            )
+
+
+def triarch_clock_offset(report: Report) -> tuple[float, float]:
+    """Bounds of a host's clock against this machine's monotonic one, seconds: it was read between asking and answer."""
+    return report["clock_end"] - report["answered"], report["clock_start"] - report["asked"]
+
+
+def _clocks(reports: Mapping[str, Report], limit_s: float) -> Iterator[str]:
+    for one, other in combinations(reports, 2):
+        (low, high), (other_low, other_high) = (triarch_clock_offset(reports[host]) for host in (one, other))
+        apart = max(low - other_high, other_low - high)
+        if apart > limit_s:
+            ahead = one if low > other_high else other
+            yield (
+                f"the clocks of {one} and {other} are at least {apart:.1f} s apart ({ahead} is ahead; at most "
+                f"{limit_s:g} s "
+                "are allowed): events and certificates are judged by them. Install chrony or systemd-timesyncd on "
+                "all hosts "
+                "(apt install chrony), wait until `timedatectl` says that the clock is synchronized, and run this "
+                "again."
+            )
+
+
+def _secrets(reports: Mapping[str, Report], ours: Mapping[str, str] | None) -> Iterator[str]:
+    for name, member in SECRETS.items():
+        held = {host: report["secrets"].get(name) for host, report in reports.items()}
+        there = {host: digest for host, digest in held.items() if digest}
+        if not there:
+            continue
+        if len(set(there.values())) > 1:
+            counts = list(there.values())
+            common = max(set(counts), key=counts.count)
+            odd = (
+                [host for host, digest in there.items() if digest != common]
+                if counts.count(common) > 1
+                else list(there)
+            )
+            yield (
+                f"{', '.join(odd)}: /etc/triarch/secrets/{name} is another one than on the other hosts: they would "
+                f"refuse "
+                "each other. Is this host of another cluster? Put the right secret there, or remove the file and "
+                "deploy again."
+            )
+        elif ours is None:
+            yield (
+                f"{', '.join(there)}: there is a {name} already, but this machine has no secrets file: a new one "
+                f"would lock "
+                "the running nodes out. Bring the secrets file of the first deployment here (triarch_secrets_file)."
+            )
+        elif hashlib.sha256(str(ours[member]).encode()).hexdigest() not in there.values():
+            yield (
+                f"{', '.join(there)}: {name} is another one than in triarch_secrets_file. Bring the right secrets "
+                f"file, or "
+                "change secrets with rotate-secrets.yml."
+            )
+
+
+def _system(report: Report) -> Iterator[str]:
+    system = report["system"]
+    if system["id"] != "debian":
+        yield (
+            f"{system['name'] or 'an unknown system'} is not Debian. Debian {DEBIAN_MIN} is what these roles are "
+            f"tested on."
+        )
+    else:
+        number = re.match(r"\d+", system["version"])
+        if number and int(number[0]) < DEBIAN_MIN:
+            yield f"{system['name']} is too old: Debian {DEBIAN_MIN} or newer is needed. Upgrade the host first."
+    if not report["systemd"]:
+        yield "systemd is not its first process: nothing would start or watch the node. Boot it with systemd."
+    python = tuple(report["python"])
+    if python[:2] < PYTHON_MIN:
+        shown = ".".join(map(str, python)) or "absent, or without venv"
+        yield f"its Python is {shown}: 3.11 or newer with venv is needed (apt install python3 python3-venv)."
+
+
+def _wheels(report: Report, wheelhouse: Mapping[str, Any]) -> Iterator[str]:
+    manifest = wheelhouse["manifest"]
+    if not manifest:
+        return
+    python = ".".join(map(str, report["python"][:2]))
+    if python and python != manifest["python"]:
+        yield (
+            f"the wheelhouse is for Python {manifest['python']}, this host has {python}. "
+            "Make one for it with tools/wheelhouse.sh of the same release, or use Debian 12."
+        )
+    if report["arch"] != manifest["platform"]:
+        yield (
+            f"the wheelhouse is for {manifest['platform']}, this host is {report['arch']}. "
+            f"Make one with tools/wheelhouse.sh OUT REF --arch {report['arch']}."
+        )
+
+
+def _network(report: Report) -> Iterator[str]:
+    if report["foreign_address"]:
+        yield (
+            f"its address in the inventory is not one of its own ({report['foreign_address']}). Set triarch_address "
+            f"to the "
+            "address that `ip addr` shows."
+        )
+    for port, owner in report["ports"].items():
+        who = f"{owner['name']} (pid {owner['pid']}{', ' + owner['unit'] if owner['unit'] else ''})"
+        yield (
+            f"port {port} is taken by {who}. Stop it (systemctl disable --now …), or choose another port in the "
+            f"inventory."
+        )
+
+
+def _disks(report: Report, settings: Settings) -> Iterator[str]:
+    for disk in report["disks"]:
+        free = disk["free_bytes"] / 1e6
+        if disk["error"] or free < settings["free_mb_min"]:
+            detail = f" ({disk['error']})" if disk["error"] else ""
+            yield (
+                f"{disk['path']} has {free:.0f} MB free, {settings['free_mb_min']} MB are needed{detail}. Make room, "
+                f"or lower "
+                "triarch_preflight_free_mb_min if this plant needs less."
+            )
+        if disk["sync_median_ms"] is not None and disk["sync_median_ms"] > settings["sync_ms_max"]:
+            yield (
+                f"{disk['path']} needs {disk['sync_median_ms']} ms to have a small write on the disk (at most "
+                f"{settings['sync_ms_max']} ms are allowed): every agreement waits for that. Use a faster disk for "
+                "/var/lib/triarch, or raise triarch_preflight_sync_ms_max and accept slower agreement."
+            )
+    room = report["root_free_bytes"] / 1e6
+    if room < settings["root_free_mb_min"]:
+        yield f"/opt has {room:.0f} MB free, a release needs {settings['root_free_mb_min']} MB. Make room."
+
+
+def _redis(report: Report) -> Iterator[str]:
+    data, running = report["redis"], report["running_redis"]
+    if data["data"] and not data["ours"]:
+        yield (
+            f"/var/lib/triarch/redis holds data that this deployment did not write ({', '.join(data['data'])}): it "
+            f"would be "
+            "served as frames. Move it away (mv /var/lib/triarch/redis /var/lib/redis.foreign), or restore it with "
+            "restore.yml."
+        )
+    if running.get("error"):
+        yield f"Redis answers, but not to us: {running['error']}. Is its password another one? See its log."
+        return
+    if running and not running["append_only"]:
+        yield (
+            "Redis runs without its append-only file: frames would be gone with its process. Set `appendonly yes` "
+            "(CONFIG SET appendonly yes), and take out whatever turned it off."
+        )
+    if running.get("foreign_keys"):
+        yield (
+            f"Redis holds keys of something else ({', '.join(running['foreign_keys'])}). It must belong to Triarch "
+            f"alone: "
+            "move the other data to a server of its own."
+        )
+
+
+def _release(report: Report, settings: Settings) -> Iterator[str]:
+    there, wanted = report["release"], settings["version"]
+    if there and there != wanted and not settings["upgrading"]:
+        yield (
+            f"release {there} runs here, {wanted} was asked for. site.yml does not change releases: use upgrade.yml, "
+            f"which "
+            "goes one host at a time and refuses to skip releases."
+        )
+
+
+def triarch_wheelhouse(folder: str, version: str) -> dict[str, Any]:
+    """Manifest of the wheelhouse on this machine, and what is wrong with it: each file is held against its hash."""
+    again = "Make it again: tools/wheelhouse.sh OUT [GIT_REF]."
+    path = Path(folder)
+    try:
+        manifest = json.loads((path / "wheelhouse.json").read_text())
+        files = dict(manifest["files"])
+        absent = {"version", "python", "platform"} - manifest.keys()
+        if absent:
+            raise KeyError(", ".join(sorted(absent)))
+    except FileNotFoundError:
+        return {"manifest": None, "faults": [f"there is no wheelhouse in {folder}. {again}"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {"manifest": None, "faults": [f"the wheelhouse in {folder} cannot be read: {error}. {again}"]}
+    faults = []
+    for name, digest in files.items():
+        try:
+            with (path / name).open("rb") as file:
+                same = hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except OSError as error:
+            faults.append(f"the wheelhouse in {folder} is not complete: {name}: {error.strerror}. {again}")
+            continue
+        if not same:
+            faults.append(f"the wheelhouse in {folder} is damaged: {name} is not what the manifest says. {again}")
+    if manifest["version"] != version:
+        faults.append(
+            f"the wheelhouse in {folder} is of version {manifest['version']}, triarch_version says {version}. "
+            "Correct one of them."
+        )
+    return {"manifest": manifest, "faults": faults}
+
+
+def triarch_primary(reports: Sequence[Report], first: str) -> str:
+    """Address of the primary: what the newest configuration of a sentinel says; `first` where none ever ran."""
+    known = [report["sentinel"] for report in reports if report.get("sentinel")]
+    if not known:
+        return first
+    return str(max(known, key=lambda view: view["epoch"])["address"])
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "triarch_inventory_refusals": triarch_inventory_refusals,
+            "triarch_primary": triarch_primary,
+            "triarch_refusals": triarch_refusals,
+            "triarch_wheelhouse": triarch_wheelhouse,
+        }

@@ -1,0 +1,64 @@
+"""From figures and a budget to verdicts. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from orchestrator.drills.budget import Budget
+from orchestrator.drills.measures import Figures
+
+__all__ = ["Verdict", "judge", "passed"]
+
+Figure = str | int | float | bool | None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One question: what was found, what is allowed (None: it is shown, not judged)."""
+
+    what: str
+    found: Figure
+    budget: Figure
+    ok: bool
+
+
+_AT_MOST: Mapping[str, str] = {
+    "takeover_s": "takeover_s",
+    "dispatch_gap_s": "dispatch_gap_s",
+    "publish_gap_s": "publish_gap_s",
+    "recovery_s": "recovery_s",
+    "lost": "lost",
+    "duplicates": "duplicates",
+    "stale_effects": "stale_effects",
+    "double_effects": "double_effects",
+    "missing_effects": "missing_effects",
+    "unfinished_runs": "unfinished_runs",
+    "leadership_changes": "leadership_changes_max",
+}
+"""Figure → member of the budget."""
+
+
+def judge(figures: Figures | None, budget: Budget, proof: Mapping[str, str | int | float]) -> list[Verdict]:
+    """A verdict a question. `proof`: what shows that the fault happened; without it nothing else counts, and the first
+    verdict says `unproven`. `figures`: None where the drill ended before there were any.
+    """
+    verdicts = [Verdict("proof", "proven" if proof else "unproven", "proven", bool(proof))]
+    if figures is None:
+        return verdicts
+    for figure, member in _AT_MOST.items():
+        verdicts.append(_at_most(figure, getattr(figures, figure), getattr(budget, member)))
+    verdicts.append(_at_most("shared_epochs", len(figures.shared_epochs), budget.shared_epochs))
+    wanted = budget.linearizable
+    ok = not wanted or figures.linearizable is True
+    verdicts.append(Verdict("linearizable", figures.linearizable, wanted, ok))
+    return verdicts
+
+
+def _at_most(what: str, found: float | None, budget: float | None) -> Verdict:
+    """What was not measured is not within any budget."""
+    shown = round(found, 3) if isinstance(found, float) else found
+    return Verdict(what, shown, budget, budget is None or (found is not None and found <= budget))
+
+
+def passed(verdicts: list[Verdict]) -> bool:
+    """Whether every question was answered as the budget wants it, and there was one."""
+    return bool(verdicts) and all(verdict.ok for verdict in verdicts)

@@ -1,0 +1,59 @@
+"""deploy/releases.yml says the truth about this checkout and about the releases before it."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestrator.state import FIRST_RELEASED, PlantState
+
+ROOT = Path(__file__).parents[2]
+
+
+def releases() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy/releases.yml").read_text())["releases"]
+    return found
+
+
+def version() -> str:
+    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return found
+
+
+def test_this_checkout_is_the_newest_release() -> None:
+    rows = releases()
+    assert list(rows)[-1] == version()
+    assert list(rows) == sorted(rows, key=lambda each: [int(part) for part in each.split(".")])
+    assert rows[version()]["level"] == PlantState.level, "give the release its level in deploy/releases.yml"
+    assert next(iter(rows.values()))["level"] == FIRST_RELEASED
+
+
+def test_each_release_says_from_where_one_may_come() -> None:
+    rows = releases()
+    names = list(rows)
+    for at, (name, row) in enumerate(rows.items()):
+        assert set(row) == {"commit", "upgrade_from", "level", "features"}, name
+        assert (row["upgrade_from"] is None) == (at == 0), name
+        assert row["upgrade_from"] is None or row["upgrade_from"] in names[:at], name
+        assert row["commit"] is None or re.fullmatch(r"[0-9a-f]{40}", row["commit"]), name
+
+
+def test_a_released_commit_has_the_version_that_it_was_released_as() -> None:
+    for name, row in releases().items():
+        if row["commit"] is None:
+            continue
+        shown = subprocess.run(
+            ["git", "-C", str(ROOT), "show", f"{row['commit']}:pyproject.toml"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if shown.returncode:
+            pytest.skip(f"this clone lacks {row['commit']}: git fetch --unshallow")
+        assert tomllib.loads(shown.stdout)["project"]["version"] == name
+        changed = (ROOT / "CHANGELOG.md").read_text()
+        assert f"## [{name}] – " in changed, f"CHANGELOG.md has no section of {name}"
