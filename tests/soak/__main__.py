@@ -24,6 +24,7 @@ CAMPAIGNS = (
     "playbook-crashes",
     "heartbeats",
     "fuzz",
+    "connections",
     "dashboard",
     "drills",
 )
