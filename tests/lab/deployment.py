@@ -122,7 +122,7 @@ class Deployment:
             assert run.status == 0, f"{' '.join(argv)} (all of it: {log})\n{run.end()}"
         return run
 
-    def ready(self, deadline_s: float = 60.0) -> None:
+    def ready(self, deadline_s: float = 120.0) -> None:
         """Wait until every node is ready, all agree on the leader, and the primary has two replicas in step."""
 
         def whole() -> bool:
