@@ -8,6 +8,7 @@ Where no token is asked for, the name in `Host` counts too: a foreign page whose
 127.0.0.1 looks like one of ours in everything else.
 """
 
+import functools
 import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -47,6 +48,7 @@ def is_ours(origin: str, host: str, members: Collection[str], *, open_to_all: bo
     return same and (not open_to_all or is_this_host(host))
 
 
+@functools.lru_cache(maxsize=1024)  # asked with every request, and clients ask for few names
 def is_this_host(host: str) -> bool:
     """Whether a `Host` header names this machine to itself: localhost, or an address of the loopback network."""
     try:

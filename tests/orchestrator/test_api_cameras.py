@@ -62,6 +62,8 @@ async def test_a_picture_is_what_the_camera_published(nodes: Nodes, http: httpx.
     assert camera["published"] == 1 == camera["settled"] + camera["dead"] + camera["dropped"] + camera["in_flight"]
     assert camera["picture"]["frame_id"] == "cam-1-0"
     assert len(camera["session"]) == 8
+    stats = (await http.get("/v1/frames/stats")).json()  # neither shows what it would take to publish in its place
+    assert {name: each["session"] for name, each in stats["cameras"].items()}["cam-1"] == camera["session"]
     page = (await http.get("/v1/frames/cameras", params={"limit": 1, "cursor": page["cursor"]})).json()
     assert ([each["id"] for each in page["cameras"]], page["cursor"]) == (["cam-2"], None)
     assert page["cameras"][0]["picture"] is None
