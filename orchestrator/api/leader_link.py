@@ -137,7 +137,9 @@ class LeaderLink:
                 self._closed(base)
             raise NotSent(str(error) or f"no connection within {CONNECT_S:g} s") from None
         except BaseException:
-            if not connection.made:
+            if connection.made:  # it stood, and nobody was there any more to be given it
+                connection.close()
+            else:
                 self._closed(base)
             raise
         return connection
@@ -158,6 +160,7 @@ class LeaderLink:
             for connection in waiting:
                 connection.close()
         self._kept.clear()
+        await asyncio.sleep(0)  # the loop lets go of them at its next turn, which may be its last
 
 
 class _Connection(asyncio.Protocol):
