@@ -137,8 +137,8 @@ class LeaderLink:
                 self._closed(base)
             raise NotSent(str(error) or f"no connection within {CONNECT_S:g} s") from None
         except BaseException:
-            if connection.made:  # it stood, and nobody was there any more to be given it
-                connection.close()
+            if connection.made:
+                connection.close()  # cancelled just as it was made: nobody would ever take it
             else:
                 self._closed(base)
             raise
