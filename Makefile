@@ -26,7 +26,7 @@ check: ## set up, then: format, lint, types, import contracts, documentation
 chaos: ## set up, then: process faults and short campaigns; as root on Linux the network faults too
 	@tools/setup.sh dev
 	@if [ "$$(id -u)" -eq 0 ]; then set --; else echo "chaos: not root: the network faults are left out"; set -- -m "not root"; fi; \
-		$(PY) -m pytest tests/chaos tests/soak "$$@" $(ARGS) && $(PY) -m pytest tests/system tests/orchestrator -m campaign $(ARGS)
+		$(PY) -m pytest tests/chaos tests/soak --durations=40 "$$@" $(ARGS) && $(PY) -m pytest tests/system tests/orchestrator -m campaign $(ARGS)
 
 sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 6 minutes (ARGS="--seeds 7-7 --trace")
 	@tools/setup.sh dev
@@ -54,6 +54,7 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/access_page.py --write
 	@$(PY) tools/api_reference.py --write
 	@$(PY) tools/client_shapes.py --write
+	@$(PY) tools/deployment_variables.py --write
 	@$(PY) tools/grafana.py --write
 
 dashboard: ## set up, then: build the dashboard (dashboard/) into orchestrator/dashboard/static; needs Node.js 20 with npm

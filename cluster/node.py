@@ -29,7 +29,7 @@ from cluster.operations import Operations
 from cluster.raft import Raft
 from cluster.settings import ClusterSettings
 from cluster.sockets import SocketReactor
-from cluster.status import MemberStatus, Status, members_of, status_of
+from cluster.status import MemberStatus, Status, leader_of, members_of, status_of
 from cluster.ticker import Ticker
 from cluster.view import Batch, Counters, Sink, View
 from cluster.watching import Changes, Ending, LeadershipWatch, Pulse, Watch
@@ -186,6 +186,11 @@ class Cluster(Operations):
         """`Status.fresh_s` alone, for whoever asks with every request."""
         fresh_at = self._view().fresh_at
         return None if fresh_at is None or not self._running else now() - fresh_at
+
+    def place(self) -> tuple[str | None, int]:
+        """`Status.leader_id` and `applied_index` alone, for whoever tells them with every answer."""
+        view = self._view()
+        return leader_of(self.settings, view, running=self._running), view.applied_index
 
     def request_of(self, key: str) -> str | None:
         """The request to which a command's key belongs as of what is applied here; None where it is free."""

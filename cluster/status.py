@@ -82,20 +82,29 @@ def members_of(settings: ClusterSettings, view: View, *, running: bool) -> tuple
     )
 
 
+def leader_of(settings: ClusterSettings, view: View, *, running: bool) -> str | None:
+    """`Status.leader_id`."""
+    age = None if view.heard_at is None else now() - view.heard_at
+    led = view.claim is not None and view.claim.node_id == view.leader_id
+    led = led and (view.role != "leader" or view.epoch is not None)
+    return view.leader_id if led and _in_touch(settings, view, age, running=running) else None
+
+
+def _in_touch(settings: ClusterSettings, view: View, age: float | None, *, running: bool) -> bool:
+    bound = settings.step_down_s if view.role == "leader" else settings.election_max_s
+    return running and age is not None and age <= bound + settings.heartbeat_s
+
+
 def status_of(settings: ClusterSettings, view: View, *, running: bool) -> Status:
     """As of the latest tick (at most a heartbeat ago)."""
     age = None if view.heard_at is None else now() - view.heard_at
-    bound = settings.step_down_s if view.role == "leader" else settings.election_max_s
-    in_touch = running and age is not None and age <= bound + settings.heartbeat_s
-    led = in_touch and view.claim is not None and view.claim.node_id == view.leader_id
-    if view.role == "leader" and view.epoch is None:
-        led = False
+    in_touch = _in_touch(settings, view, age, running=running)
     return Status(
         node_id=settings.node_id,
         role=view.role if running else "follower",
         term=view.term,
         epoch=view.epoch if running else None,
-        leader_id=view.leader_id if led else None,
+        leader_id=leader_of(settings, view, running=running),
         commit_index=view.commit_index,
         applied_index=view.applied_index,
         log_entries=view.log_entries,

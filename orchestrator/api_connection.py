@@ -13,12 +13,15 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from orchestrator.api.envelope import LARGE_BODIES, LARGE_BODY_FACTOR
-from orchestrator.api.wire import HEAD_S, BoundedHttp
+from orchestrator.api.wire import HEAD_S, BoundedHttp, refusal
 
 DRAIN_S = 60.0
 """How long a client may leave an answer unread that has filled its buffers."""
 GRACE_S = 1.0
 """Behind `body_s`, so that whoever reads the body can still say that it was late."""
+LEAVE_S = 1.0
+LEAVING_MAX = 256
+"""So many that were one too many are waited for; the others are closed at once."""
 REASONS = ("too_many", "refused", "body_late", "unread")
 
 
@@ -35,6 +38,8 @@ class ConnectionFigures:
     """`triarch_api_connections`, and those that were turned away by reason."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.leaving = 0
+        """connections that were one too many, and have been told so"""
         self.open = Gauge("triarch_api_connections", "Connections to the API that are open.", registry=registry)
         self.turned_away = Counter(
             "triarch_api_connections_turned_away_total",
@@ -59,13 +64,14 @@ class BoundedConnection(BoundedHttp):
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._turned_away = False
+        self._leaves: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._figures.open.set(len(self.connections))
         if len(self.connections) > self._bounds.connections_max:
             self._turn_away("too_many")
-            super()._refuse("too_many_connections", f"{self._bounds.connections_max} are open; ask again")
+            self._send_away("too_many_connections", f"{self._bounds.connections_max} are open; ask again")
 
     def data_received(self, data: bytes) -> None:
         if self._turned_away:
@@ -95,6 +101,9 @@ class BoundedConnection(BoundedHttp):
         for timer in (self._late, self._unread):
             if timer is not None:
                 timer.cancel()
+        if self._leaves is not None:
+            self._leaves.cancel()
+            self._figures.leaving -= 1
         super().connection_lost(exc)
         self._figures.open.set(len(self.connections))
 
@@ -112,6 +121,21 @@ class BoundedConnection(BoundedHttp):
         if not self.transport.is_closing():
             self._turn_away("refused")
         super()._refuse(code, detail)
+
+    def _send_away(self, code: str, detail: str) -> None:
+        """Say so to a client that has not asked yet, and wait a moment for it to hear that.
+
+        Closed at once, the connection would be reset as its request arrives, and the answer with it.
+        """
+        if not self.transport.can_write_eof() or self._figures.leaving >= LEAVING_MAX:
+            super()._refuse(code, detail)
+            return
+        self._in_time()
+        self.connections.discard(self)  # it takes nobody's place
+        self._figures.leaving += 1
+        self._leaves = self.loop.call_later(LEAVE_S, self.transport.abort)
+        self.transport.write(refusal(code, detail))
+        self.transport.write_eof()
 
     def _turn_away(self, reason: str) -> None:
         self._turned_away = True

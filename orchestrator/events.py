@@ -9,7 +9,6 @@ Types below `component.`, `orchestrator.` and `playbook.` are the product's own;
 """
 
 import json
-import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -26,6 +25,7 @@ from pydantic import (
 )
 
 from orchestrator.errors import EventInvalid, EventUnknown
+from orchestrator.ids import new_id
 from orchestrator.lifecycle import Command, State, parse_any_command
 
 P = TypeVar("P", bound=BaseModel)
@@ -93,7 +93,7 @@ class Frozen(BaseModel):
 
 
 def _new_id() -> str:
-    return uuid.uuid4().hex
+    return new_id()
 
 
 def _now() -> datetime:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
 """Between two looks at the disk, the clock and the audit."""
+FIRST_LOOKS, FIRST_LOOK_S = 3, 1.0
+"""The first ones come sooner: the other nodes may be about to start, too."""
 CLOCKS_EVERY = 2
 """Looks between two round trips to the other nodes."""
 ROUND_TRIPS = 3
@@ -138,10 +140,10 @@ class HostWatch(Collector):
         looks = 0
         while True:
             await asyncio.to_thread(self._look_here)
-            if looks % CLOCKS_EVERY == 0:
+            if looks % CLOCKS_EVERY == 0 or looks < FIRST_LOOKS:
                 await self._look_around()
             looks += 1
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(LOOK_S if looks >= FIRST_LOOKS else FIRST_LOOK_S)
 
     def _look_here(self) -> None:
         try:

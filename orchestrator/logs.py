@@ -11,6 +11,7 @@ that one record cannot fill a disk.
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,11 +19,21 @@ from typing import Any
 
 from orchestrator.config import NodeSettings
 
-__all__ = ["EXCEPTION_CHARS_MAX", "MESSAGE_CHARS_MAX", "JsonLines", "about", "subject", "to_stderr"]
+__all__ = [
+    "EXCEPTION_CHARS_MAX",
+    "MESSAGE_CHARS_MAX",
+    "RECENT",
+    "JsonLines",
+    "RecentLines",
+    "about",
+    "subject",
+    "to_stderr",
+]
 
 MESSAGE_CHARS_MAX = 8_192
 EXCEPTION_CHARS_MAX = 16_384
 SUBJECT_CHARS_MAX = 200
+RECENT_LINES, RECENT_CHARS_MAX = 1_000, 2_000
 PACKAGES = ("cluster", "framebuffer", "orchestrator")
 
 _subject: ContextVar[Mapping[str, str]] = ContextVar("subject of the log", default={})  # noqa: B039 (never altered)
@@ -69,12 +80,35 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class RecentLines(logging.Handler):
+    """The last `RECENT_LINES` lines in memory, each bounded: two megabytes at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=RECENT_LINES)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.append(_bounded(self.format(record), RECENT_CHARS_MAX))
+        except (TypeError, ValueError):  # a message that does not fit its arguments: as logging's own handlers do
+            self.handleError(record)
+
+    def lines(self) -> list[str]:
+        """The newest last."""
+        return list(self._lines)
+
+
+RECENT = RecentLines()
+"""Of this process, once `to_stderr` was called: for whoever asks the node for its log."""
+
+
 def to_stderr(settings: NodeSettings, *, epoch: Callable[[], object | None] = lambda: None) -> None:
     """From now on this process logs as `settings` ask for. Libraries are heard from warnings on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines(settings.id, epoch) if settings.log_format == "json" else _text(settings.id))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    RECENT.setFormatter(handler.formatter)
+    root.handlers[:] = [handler, RECENT]
     root.setLevel(logging.WARNING)
     for package in PACKAGES:
         logging.getLogger(package).setLevel(settings.log_level.upper())

@@ -10,7 +10,6 @@ propose                              components, Redis
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import time
@@ -45,6 +44,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import OrchestratorError
 from orchestrator.host_watch import HostWatch
+from orchestrator.interpreter import settle
 from orchestrator.leadership import Duty, Leadership
 from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
@@ -356,17 +356,6 @@ async def running(config: NodeConfig) -> AsyncIterator[Node]:
         await node.stop()
 
 
-def _collect_less_often() -> None:
-    """Look for circular garbage less often, and not through what was there at the start.
-
-    A node keeps hundreds of thousands of objects that live long (rows, components); a full collection goes through all
-    of them and holds up every request meanwhile. With 1,000 components that was a third of the slowest reads' time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
-
-
 async def _main(config: NodeConfig) -> None:
     service = ServiceNotify.from_environment()
     stop = asyncio.Event()
@@ -376,7 +365,7 @@ async def _main(config: NodeConfig) -> None:
     async with running(config) as node:
         loop.add_signal_handler(signal.SIGHUP, node.reload)
         to_stderr(config.node, epoch=node.leading)
-        _collect_less_often()
+        settle()
         log.info("node %s runs: API on %s", config.node.id, config.api_bind())
         # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
         service.ready(node.in_words())

@@ -1,12 +1,12 @@
 """What a node proposes: typed bodies become commands, with who is behind the request that asks for them."""
 
 import time
-import uuid
 
 import msgspec
 
 from cluster import Applied, Cluster, Command, Epoch
 from orchestrator.access.acting import ACTOR
+from orchestrator.ids import new_id
 from orchestrator.playbooks.execution import EventAccepted
 from orchestrator.state import AUDIT_LEVEL, PlantState
 
@@ -37,7 +37,7 @@ class Proposals:
         command = Command(
             kind=kind,
             body=msgspec.msgpack.encode(body),
-            id=command_id or uuid.uuid4().hex,
+            id=command_id or new_id(),
             time=time.time(),
             epoch=epoch,
             version=_layout(type(body)),

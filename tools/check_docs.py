@@ -28,7 +28,7 @@ COMMAND = re.compile(r"(?:^|[|;&(]|\s)(?:\.venv/bin/)?(make|triarch)((?: +[^\s|;
 SHELLS = {"", "sh", "bash", "console", "shell"}
 FORBIDDEN = {
     re.escape(str(ROOT)) + r"(?:/|\b)": "the path of this checkout",
-    r"(?<![\w.])/(?:home|root|Users)/\w": "a path in somebody's home directory",
+    r"(?<![\w.}])/(?:home|root|Users)/\w": "a path in somebody's home directory",
     r"://[^\s\"']+/simple(?:/|\b)": "the address of a package index",
     r"--(?:extra-)?index-url": "the address of a package index",
 }

@@ -94,7 +94,8 @@ def entries(lock: str) -> list[tuple[Requirement, list[str]]]:
 def for_host(lock: Path, arch: str) -> tuple[list[str], list[str]]:
     """Lines of a requirements file without conditions: (those that have wheels, those that come as source only)."""
     environment = host_environment(arch)
-    wheels, sources = [], []
+    wheels: list[str] = []
+    sources: list[str] = []
     for requirement, hashes in entries(lock.read_text()):
         if requirement.marker is not None and not requirement.marker.evaluate(environment):
             continue

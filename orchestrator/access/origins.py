@@ -8,11 +8,13 @@ Where no token is asked for, the name in `Host` counts too: a foreign page whose
 127.0.0.1 looks like one of ours in everything else.
 """
 
+import functools
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+_OWN = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
 
 
 def origin_of(url: str) -> str:
@@ -26,6 +28,19 @@ def origin_of(url: str) -> str:
         return ""
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
+
+
+def also_localhost(origins: Iterable[str]) -> set[str]:
+    """The same, and those on this machine's own address by its name, too: people open pages as `localhost`.
+
+    `127.0.0.1` and `localhost` are two origins to a browser, and one program to whoever is on this machine.
+    """
+    found = set(origins)
+    for origin in tuple(found):
+        host = urlsplit(origin).hostname
+        if host in _OWN:
+            found.add(origin.replace(f"//{host}", f"//{_OWN[host]}", 1))
+    return found
 
 
 def is_ours(origin: str, host: str, members: Collection[str], *, open_to_all: bool) -> bool:
@@ -47,6 +62,7 @@ def is_ours(origin: str, host: str, members: Collection[str], *, open_to_all: bo
     return same and (not open_to_all or is_this_host(host))
 
 
+@functools.lru_cache(maxsize=1024)  # asked with every request, and clients ask for few names
 def is_this_host(host: str) -> bool:
     """Whether a `Host` header names this machine to itself: localhost, or an address of the loopback network."""
     try:

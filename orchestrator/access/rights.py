@@ -60,6 +60,7 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/control/status", _VIEW),
     *_rows("GET", "/metrics", _VIEW),
     *_rows("GET", "/openapi.json", _VIEW),
+    *_rows("GET", "/v1/node", _ADMIN),
     # Who may do what.
     *_rows("GET", "/v1/whoami", _ALL),
     *_rows("GET", "/v1/rights", _ALL),

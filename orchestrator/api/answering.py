@@ -7,7 +7,7 @@ token, as browsers send none with them.
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.access.origins import is_ours, origin_of
+from orchestrator.access.origins import also_localhost, is_ours, origin_of
 from orchestrator.api.problems import Problem, respond
 from orchestrator.api.view import NodeView
 
@@ -36,7 +36,7 @@ def member_origins(node: NodeView) -> set[str]:
     """Origins of the members' APIs, as the membership and this node's settings have them."""
     urls = {member.api for member in node.config.cluster.members}
     urls |= {member.api for member in node.cluster.members() if member.api}
-    return {origin for url in urls if (origin := origin_of(url))}
+    return also_localhost(origin for url in urls if (origin := origin_of(url)))
 
 
 def asks_for_nothing(node: NodeView) -> bool:

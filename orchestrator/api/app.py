@@ -43,6 +43,7 @@ from orchestrator.api import (
     journal,
     limits,
     metrics,
+    node_facts,
     plans,
     playbook_drafts,
     playbook_runs,
@@ -140,6 +141,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.state.parameters = {}
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(node_facts.router)
     app.include_router(access.router)
     app.include_router(limits.router)
     app.include_router(processors.router)

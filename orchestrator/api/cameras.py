@@ -21,7 +21,8 @@ AGE_HEADER = "X-Triarch-Picture-Age"
 SEQUENCE_HEADER = "X-Triarch-Picture-Sequence"
 FRAME_HEADER = "X-Triarch-Picture-Frame"
 _QUERY = ("cameras",)
-_SESSION_SHOWN = 8  # characters: enough to see that it is another; the whole would let its reader publish
+SESSION_SHOWN = 8
+"""Characters: enough to see that it is another; the whole would let its reader publish."""
 
 CameraId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["cam-1"])]
 
@@ -147,7 +148,7 @@ def _shown(seen: CameraSeen) -> Camera:
     return Camera(
         id=seen.id,
         shard=seen.shard,
-        session=counters.session[:_SESSION_SHOWN],
+        session=counters.session[:SESSION_SHOWN],
         last_sequence=None if counters.highest < 0 else counters.highest,
         published=counters.published,
         settled=counters.settled,

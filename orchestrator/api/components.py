@@ -18,6 +18,7 @@ from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem, outcome_unknown, refused
 from orchestrator.api.view import NodeView
 from orchestrator.components import ComponentRegistration, ComponentRow, Register, Unregister
+from orchestrator.errors import OutcomeUnknown
 from orchestrator.events import CommandAnswer, CommandName
 from orchestrator.lifecycle import State
 from orchestrator.own_commands import params_digest
@@ -203,14 +204,16 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
         "component.command", "components", component_id, command=wanted.command, params=params
     ) as told:
         try:
-            answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
+            answer = await duties.send_command(component_id, wanted.command, ask.outer_key, params=wanted.params)
+        except OutcomeUnknown as error:
+            raise outcome_unknown(ask.key, str(error)) from error  # the key that came is the one to repeat it under
         except ClusterError as error:
             # The component has answered by then; only what it said could not be replicated.
             raise outcome_unknown(ask.key, f"the component's answer was not recorded: {error}") from error
         told.members["state"] = str(answer.state)
         if not answer.ok:
             raise refused(answer.code, answer.message, component_id=component_id, state=answer.state)
-    return answer
+    return answer.model_copy(update={"key": ask.key})
 
 
 _ORDERED: WeakKeyDictionary[NodeView, tuple[Mapping[str, ComponentRow], list[ComponentRow]]] = WeakKeyDictionary()

@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import string
 import time
-import uuid
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -18,6 +17,7 @@ from cluster.core import RESTORE_BYTES_MAX
 from orchestrator.access.targets import JSON_DEPTH_MAX, too_deep
 from orchestrator.api.problems import Problem, problem_of, respond
 from orchestrator.api.view import NodeView
+from orchestrator.ids import new_id
 
 BODY_BYTES_MAX = 1 << 20
 LARGE_BODIES = {"/v1/cluster/restore": RESTORE_BYTES_MAX}
@@ -87,6 +87,18 @@ def key_of(scope: Scope) -> str:
     return f"{known['key']} {_asker(scope)}" if known.get("keyed") else ""
 
 
+def own_key(scope: Scope) -> str:
+    """The key under which something outside the replicated state is asked for: two persons' equal keys are two.
+
+    Short and without blanks, as a component takes it. Who has the cluster's own token, and who sent no key, is told
+    apart already.
+    """
+    known = facts(scope)
+    asker = _asker(scope) if known.get("keyed") else ""
+    key: str = known["key"]
+    return hashlib.sha256(f"{key} {asker}".encode()).hexdigest()[:32] if asker else key
+
+
 def _asker(scope: Scope) -> str:
     """Empty for who has the cluster's own token, as ids of the release before have none: a repeat is still known."""
     principal = facts(scope).get("principal")
@@ -108,12 +120,21 @@ class RequestFigures:
             registry=registry,
         )
 
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def note(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answer. Paths without a route, and those passed on, share a label."""
         route = getattr(scope.get("route"), "path", "forwarded" if facts(scope).get("forwarded") else "none")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        key = (method, route, status)
+        found = self._children.get(key)
+        if found is None:  # as many as there are labels; looking them up anew costs more than counting
+            found = self._children[key] = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(route),
+            )
+        found[0].inc()
+        found[1].observe(seconds)
 
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -185,14 +206,14 @@ class Envelope:
         if NODE_HEADER in headers:  # passed on from the leader, and signed there
             headers[FORWARDED_HEADER] = self._node.config.node.id
             return
-        status = self._node.cluster.status()
-        headers[NODE_HEADER] = status.node_id
-        if status.leader_id is not None:
-            headers[LEADER_HEADER] = status.leader_id
+        leader, applied = self._node.cluster.place()
+        headers[NODE_HEADER] = self._node.config.node.id
+        if leader is not None:
+            headers[LEADER_HEADER] = leader
         epoch = self._node.epoch()
         if epoch is not None:
             headers[EPOCH_HEADER] = str(epoch)
-        headers.setdefault(INDEX_HEADER, str(status.applied_index))  # a snapshot has its own
+        headers.setdefault(INDEX_HEADER, str(applied))  # a snapshot has its own
         key = facts(scope).get("key")
         if key is not None:
             headers[KEY_HEADER] = key
@@ -277,7 +298,7 @@ async def _check_body(path: str, sent: str | None, body: bytes) -> None:
 
 def _key(sent: str | None) -> str:
     if sent is None:
-        return uuid.uuid4().hex
+        return new_id()
     if not 1 <= len(sent) <= KEY_CHARS_MAX or not _KEY_CHARS.issuperset(sent):
         reason = f"must be 1 to {KEY_CHARS_MAX} visible ASCII characters"
         fault = {"location": f"header.{KEY_HEADER}", "message": reason, "type": "idempotency_key"}

@@ -1,9 +1,10 @@
 """Frames: queues and counters at one instant, the ledger that proves that nothing was lost, and what became of each."""
 
 import asyncio
-from typing import Annotated, Any, Literal
+from collections.abc import Coroutine
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framebuffer.dead_letters import Done, Verb, handle, handle_all, page
@@ -13,8 +14,12 @@ from framebuffer.inquiry import trace as traced
 from framebuffer.latency import latency
 from framebuffer.shards import verify_shards
 from framebuffer.stuck import DEFAULT_STUCK_S
+from framebuffer.tasks import ended
 from orchestrator.api.asking import Ask, builtins
+from orchestrator.api.cameras import SESSION_SHOWN
 from orchestrator.api.documented import problems
+from orchestrator.api.envelope import facts
+from orchestrator.api.gate import Gate, refusal
 from orchestrator.api.problems import Problem
 
 router = APIRouter(prefix="/v1/frames", tags=["frames"])
@@ -22,6 +27,11 @@ router = APIRouter(prefix="/v1/frames", tags=["frames"])
 REDIS = ("redis_unavailable", "redis_refused")
 FOLLOWERS_MAX = 16
 """Requests that wait for something to end, at once: each holds a connection to Redis."""
+
+LOOK_S = 0.25
+"""Between two looks at whether the token of a request that waits still holds."""
+
+T = TypeVar("T")
 
 _followers = asyncio.BoundedSemaphore(FOLLOWERS_MAX)
 
@@ -106,8 +116,12 @@ async def server(ask: Ask) -> FrameServer:
 
 @router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
 async def stats(ask: Ask) -> dict[str, Any]:
-    """Of one instant of the Redis server, or of each shard's; any node answers."""
+    """Of one instant of the Redis server, or of each shard's; any node answers. `session` of a camera is the beginning
+    of its producer's token.
+    """
     answer: dict[str, Any] = builtins(await ask.shards().stats())
+    for camera in answer["cameras"].values():
+        camera["session"] = camera["session"][:SESSION_SHOWN]
     return answer
 
 
@@ -228,6 +242,7 @@ async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
 )
 async def tail(
     ask: Ask,
+    request: Request,
     cursor: Annotated[str, Query(max_length=4000, description="Where to go on; without one: from now on.")] = "",
     wait_s: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="How long to wait for more.")] = 5.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
@@ -238,5 +253,19 @@ async def tail(
         raise Problem("too_many_followers", f"{FOLLOWERS_MAX} requests wait already; ask another node, or later")
     async with _followers:
         positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
-        frames, after = await follow(streams, positions, limit=limit, wait_s=wait_s)
+        frames, after = await _held(request, follow(streams, positions, limit=limit, wait_s=wait_s))
     return {"frames": builtins(frames), "cursor": cursor_of(after)}
+
+
+async def _held(request: Request, following: Coroutine[Any, Any, T]) -> T:
+    """What `following` finds, for as long as the token holds that it was asked with. Raises `Problem` 401."""
+    gate, principal = Gate.of(request), facts(request.scope)["principal"]
+    task = asyncio.create_task(following)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=LOOK_S)
+            if not gate.still_valid(principal):
+                raise refusal("revoked", "the token ended while this request waited")
+        return task.result()
+    finally:
+        await ended(task)

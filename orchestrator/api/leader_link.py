@@ -137,7 +137,9 @@ class LeaderLink:
                 self._closed(base)
             raise NotSent(str(error) or f"no connection within {CONNECT_S:g} s") from None
         except BaseException:
-            if not connection.made:
+            if connection.made:
+                connection.close()  # cancelled just as it was made: nobody would ever take it
+            else:
                 self._closed(base)
             raise
         return connection

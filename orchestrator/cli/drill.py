@@ -26,6 +26,7 @@ _WHAT = {
     Fault.ROLLING_RESTART: "each node is restarted in turn, in order",
     Fault.QUORUM_LOSS: "two of three nodes end; later they come back",
 }
+_NAMES = (ALL, *(str(fault) for fault in Fault))
 _LOCAL = set(Fault) - {Fault.HOST_POWER_OFF, Fault.CLOCK_JUMP}
 
 
@@ -40,7 +41,7 @@ def drill() -> None:
     "  triarch drill run primary-kill --budget budget.yaml --repeat 5\n"
     "\b\nExit codes: 0 passed, 1 failed or not proven, 2 could not be run.",
 )
-@click.argument("names", nargs=-1, required=True, metavar="NAME…", type=click.Choice([ALL, *Fault]))
+@click.argument("names", nargs=-1, required=True, metavar="NAME…", type=click.Choice(_NAMES))
 @click.option("--target", type=click.Choice(TARGETS), default="local", show_default=True, help="Which plant.")
 @click.option("--lab", type=_FILE, help="lab.json of a lab that is up; for --target lab.")
 @click.option("--inventory", type=click.Path(path_type=Path), help="Of the hosts; for --target ansible.")

@@ -1,4 +1,4 @@
-"""`triarch frames verify|stats|lag|trace|tail|dead`."""
+"""`triarch frames verify|stats|lag|trace|tail|dead|cameras`."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from urllib.parse import quote
 import click
 
 from orchestrator.cli.exits import Exit
+from orchestrator.cli.frames_cameras import cameras
 from orchestrator.cli.frames_dead import dead
 from orchestrator.cli.frames_source import from_api, from_redis, redis_option
 from orchestrator.cli.frames_tail import tail
@@ -28,6 +29,7 @@ def frames() -> None:
 
 frames.add_command(dead)
 frames.add_command(tail)
+frames.add_command(cameras)
 
 
 @frames.command(

@@ -131,6 +131,17 @@ class Api:
             raise Failure("unexpected_answer", f"{base}: is it a node of Triarch?")
         return said.status, document, said.headers, took
 
+    def fetch(self, base: str, target: str, timeout_s: float) -> tuple[int, bytes]:
+        """What this one address says, as it came, also when it is no success: status and body. Failure: no answer."""
+        from orchestrator.client.exchanging import NoAnswer
+        from orchestrator.client.programs import once
+
+        with failures():
+            said, _ = self.client.work(lambda began: once(base, target, timeout_s, began))
+        if isinstance(said, NoAnswer):
+            raise Failure("no_node", f"{base}: {said.reason}")
+        return said.status, said.body
+
     def _ask(self, method: str, path: str, **options: Any) -> "Reply":
         with failures():
             return self.client.request(method, path, **options)

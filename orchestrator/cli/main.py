@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "login": ("orchestrator.cli.context:login", "Keep a token for a context, after a look whose it is."),
     "top": ("orchestrator.cli.top:top", "The plant as it is now, live: nodes, frames, components, alerts."),
     "doctor": ("orchestrator.cli.doctor:doctor", "What is wrong with a plant or with a host, and what to do about it."),
+    "debug": ("orchestrator.cli.debug:debug", "One file with what whoever helps needs to see, without secrets."),
     "watch": ("orchestrator.cli.watch:watch", "Each change of the plant as it is applied, over nodes that are lost."),
     "component": ("orchestrator.cli.component:component", "Components and their lifecycle."),
     "group": ("orchestrator.cli.group:group", "Groups of components."),

@@ -89,10 +89,18 @@ def get(name: str, version: int | None, urls: str, timeout_s: float, output: str
 )
 @click.option("--dry-run", is_flag=True, help="Check all, here and in the cluster; change nothing.")
 @who_option
+@key_option
 @api_options
 @output_option
 def apply(
-    paths: tuple[Path, ...], if_version: int | None, dry_run: bool, who: str, urls: str, timeout_s: float, output: str
+    paths: tuple[Path, ...],
+    if_version: int | None,
+    dry_run: bool,
+    who: str,
+    key: str | None,
+    urls: str,
+    timeout_s: float,
+    output: str,
 ) -> None:
     """Put playbooks into the cluster: files, and directories with all in them.
 
@@ -110,7 +118,9 @@ def apply(
     with Api.of(urls, timeout_s) as api:
         for name in _callees_first(loaded):
             text = loaded[name][1]
-            rows.append(api.put(f"{path_of(name)}?{query}", {"text": text}, headers=condition))
+            # A key is for one request: each playbook has its own, the same when all are put again.
+            own = None if key is None else key if len(loaded) == 1 else f"{key}/{name}"
+            rows.append(api.put(f"{path_of(name)}?{query}", {"text": text}, key=own, headers=condition))
     emit_rows(rows, APPLIED, output)
     changed = sum(row["changed"] for row in rows)
     note(f"{changed} of {len(rows)} {'would change' if dry_run else 'changed'}")

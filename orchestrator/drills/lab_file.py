@@ -5,14 +5,13 @@ from typing import ClassVar
 
 import msgspec
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.drills.target import DrillError
 
 
-class LabFileInvalid(OrchestratorError):
+class LabFileInvalid(DrillError):
     """The file that describes a lab is absent, or no such file; nothing was done."""
 
     code: ClassVar[str] = "lab_file_invalid"
-    exit_code: ClassVar[int] = 2
 
 
 class LabHost(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,11 +57,14 @@ HOLD_DEFAULT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much the plant works. `hold_s`: how long the fault lasts at least; None: what suits it."""
+    """How much the plant works. `hold_s`: how long the fault lasts at least; None: what suits it. `quiet_s`: how long
+    all is measured before the fault.
+    """
 
     cameras: int
     fps: float
     hold_s: float | None = None
+    quiet_s: float = QUIET_S
 
 
 @dataclass(slots=True)
@@ -148,7 +151,7 @@ class OneDrill:
         """(load in full swing, evidence, healed, settled, end of the measurement)."""
         began = time.monotonic()
         self._moment("load is on", at=began)
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(self._load.quiet_s)
         if not self._flows():
             raise DrillError(f"{self._fault}: no frame reaches a processor before the fault; logs: {self._logs}")
         try:

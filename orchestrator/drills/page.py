@@ -154,7 +154,7 @@ def _books(report: Report) -> Iterable[str]:
 
 
 def _timeline(report: Report) -> Iterable[str]:
-    yield "<section><h2>Moments</h2><table><tbody>"
+    yield "<section><h2>Moments</h2><table class='moments'><tbody>"
     for number, moment in enumerate(report.timeline, start=1):
         where = f" ({escape(moment.node)})" if moment.node and moment.node not in moment.what else ""
         when = f'<td class="n">{number}</td><td class="n">{moment.at_s:+.2f} s</td>'

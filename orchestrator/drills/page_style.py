@@ -24,7 +24,8 @@ section { background: var(--surface); border: 1px solid var(--line); border-radi
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
 }
-tr:last-child td { border-bottom: 0; } th { font-weight: 600; color: var(--ink-2); font-size: .85rem; }
+tr:last-child > * { border-bottom: 0; } .moments td.n { width: 5rem; }
+th { font-weight: 600; color: var(--ink-2); font-size: .85rem; }
 td.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .mark { font-weight: 700; white-space: nowrap; } .good { color: var(--ok); } .wrong { color: var(--bad); }
 .shown { color: var(--ink-2); }

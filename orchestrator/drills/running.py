@@ -103,6 +103,8 @@ async def _one(
     load = Load(options.cameras, options.fps, options.hold_s)
     place = directory / f"{fault}-{number}"
     seen = await OneDrill(target, fault, load, place, say).run()
+    if seen.recorded is not None:  # what the report was made from: whoever doubts it looks there
+        _written(place / "facts.json", msgspec.json.encode(seen.recorded).decode() + "\n")
     run = Run(
         drill=str(fault),
         target=options.target,

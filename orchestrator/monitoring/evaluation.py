@@ -1,6 +1,6 @@
 """Which alerts fire: rules held against what is seen now. Pure; the leader's duty proposes what comes out of it.
 
-    evaluate(rules, seen, now, rows, watch) -> (reports, watch)
+    evaluate(rules, seen, now, rows, watch) -> (reports, watch)      `Evaluating`: the same in portions
 
 `now` is the leader's monotonic clock, by which `for_s` and `clear_s` are measured. `rows` are the alerts that fire by
 the replicated state; a report says what one of them is from now on. `watch` is what a leader remembers between two
@@ -12,7 +12,7 @@ resolve what it has not looked at yet.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,9 +20,10 @@ from orchestrator.monitoring.alert_commands import MEMBERS_MAX, REPORTS_MAX, Ale
 from orchestrator.monitoring.alert_rules import Condition, Rule
 from orchestrator.monitoring.trends import Forecast, Outlook
 
-__all__ = ["ComponentSeen", "Pending", "Seen", "Watch", "evaluate", "resumed"]
+__all__ = ["ComponentSeen", "Evaluating", "Pending", "Seen", "Watch", "evaluate", "resumed"]
 
 PENDING_MAX = 10_000
+JUDGED_AT_ONCE = 250
 NAMED = 3
 """Members that a summary names."""
 NO_SUBJECT = "-"
@@ -111,6 +112,41 @@ def evaluate(
     watch: Watch,
 ) -> tuple[tuple[Report, ...], Watch]:
     """What has to be recorded, at most `REPORTS_MAX` at once, and what to remember."""
+    evaluating = Evaluating(rules, seen, now, rows, watch)
+    for _ in evaluating:
+        pass
+    return evaluating.found
+
+
+class Evaluating:
+    """`evaluate` in portions, for whoever has other things to do in between: iterate, then take `found`.
+
+    What it is given must stay as it is until then.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        seen: Seen,
+        now: float,
+        rows: Mapping[tuple[str, str], AlertRow],
+        watch: Watch,
+    ) -> None:
+        self._given = (rules, seen, now, rows, watch)
+        self.found: tuple[tuple[Report, ...], Watch] = ((), watch)
+
+    def __iter__(self) -> Iterator[None]:
+        """One turn for each `JUDGED_AT_ONCE` components that a rule looks at."""
+        self.found = yield from _evaluated(*self._given)
+
+
+def _evaluated(
+    rules: Mapping[str, Rule],
+    seen: Seen,
+    now: float,
+    rows: Mapping[tuple[str, str], AlertRow],
+    watch: Watch,
+) -> Generator[None, None, tuple[tuple[Report, ...], Watch]]:
     pending: dict[Subject, Pending] = {}
     firing: dict[Subject, Held] = {}
     clearing: dict[Subject, float] = {}
@@ -123,6 +159,9 @@ def evaluate(
             continue
         members = by_rule.get(rule.name, {})
         for judged in _judge(rule, seen, members):
+            if judged is None:
+                yield
+                continue
             key = (rule.name, judged.subject)
             held_before = members.get(judged.subject)
             if held_before is not None:
@@ -164,14 +203,22 @@ def _member(judged: _Judged) -> Member:
 # -- judging ----
 
 
-def _judge(rule: Rule, seen: Seen, members: Mapping[str, Held]) -> Iterator[_Judged]:
+def _judge(rule: Rule, seen: Seen, members: Mapping[str, Held]) -> Iterator[_Judged | None]:
+    """Those that are active, or were; None where a portion of components ends."""
     condition = rule.condition
     match condition.kind:
         case "state" | "health" | "metric" | "trend":
-            for component in seen.components:
-                if _is_target(rule.target, component):
+            everyone = rule.target == "@all"
+            for at, component in enumerate(seen.components, 1):
+                member = component.id in members
+                # Nearly every one is well, and was: of that nothing has to be said.
+                if (everyone or _is_target(rule.target, component)) and (
+                    member or _may_be_active(rule, component, seen)
+                ):
                     group = _group(rule, component.id, component.groups)
-                    yield _component(rule, component, seen, group, component.id in members)
+                    yield _component(rule, component, seen, group, member)
+                if at % JUDGED_AT_ONCE == 0:
+                    yield None
         case "figure":
             values = seen.figures.get(condition.name)
             for subject in _subjects(None if values is None else values.keys(), members):
@@ -186,6 +233,18 @@ def _judge(rule: Rule, seen: Seen, members: Mapping[str, Held]) -> Iterator[_Jud
                 text = f"{condition.name} grew by {_number(grown)} in {condition.window_s:g} s"
                 active = None if grown is None or condition.above is None else grown > condition.above
                 yield _Judged(subject, _group(rule, subject, ()), active, grown, text)
+
+
+def _may_be_active(rule: Rule, component: ComponentSeen, seen: Seen) -> bool:
+    """False where `_component` would find a component that is no member not active."""
+    match rule.condition.kind:
+        case "state":
+            return component.state in rule.condition.values
+        case "health":
+            return component.health in rule.condition.values
+        case "trend":
+            return (rule.name, component.id) in seen.forecasts
+    return True
 
 
 def _component(rule: Rule, component: ComponentSeen, seen: Seen, group: str, member: bool) -> _Judged:

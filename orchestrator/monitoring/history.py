@@ -67,13 +67,17 @@ class _Tier:
         if slot > self._open:
             self._close()
             # Slots without a sample; more than the ring has would only push one another out.
-            for _ in range(min(slot - self._open - 1, self.slots)):
-                self._push(_NAN, _NAN, _NAN)
+            if (empty := slot - self._open - 1) > 0:
+                for _ in range(min(empty, self.slots)):
+                    self._push(_NAN, _NAN, _NAN)
             self._begin(slot, value)
             return
         self._sum += value
         self._count += 1
-        self._least, self._greatest = min(self._least, value), max(self._greatest, value)
+        if value < self._least:
+            self._least = value
+        elif value > self._greatest:
+            self._greatest = value
 
     def _begin(self, slot: int, value: float) -> None:
         self._open, self._sum, self._count = slot, value, 1
@@ -85,7 +89,11 @@ class _Tier:
     def _push(self, mean: float, least: float, greatest: float) -> None:
         closed = self.slots - 1
         at = (self._first + self._held) % closed
-        self._means[at], self._leasts[at], self._greatests[at] = mean, _single(least), _single(greatest)
+        self._means[at] = mean
+        if least >= -_FLOAT_MAX and greatest <= _FLOAT_MAX:  # not so for NaN
+            self._leasts[at], self._greatests[at] = least, greatest
+        else:
+            self._leasts[at], self._greatests[at] = _single(least), _single(greatest)
         if self._held < closed:
             self._held += 1
         else:
@@ -120,14 +128,14 @@ class Series:
     __slots__ = ("_tiers", "began", "latest")
 
     def __init__(self, now: float) -> None:
-        self._tiers = tuple(_Tier(slots) for _, slots in TIERS)
+        self._tiers = tuple((step, _Tier(slots)) for step, slots in TIERS)
         self.began = now
         self.latest = (now, _NAN)
 
     def add(self, now: float, value: float) -> None:
         now = max(now, self.latest[0])
-        for (step, _), tier in zip(TIERS, self._tiers, strict=True):
-            tier.add(math.floor(now / step), value)
+        for step, tier in self._tiers:
+            tier.add(int(now // step), value)
         self.latest = (now, value)
 
     def points(self, since: float, step: float = 0.0) -> tuple[float, list[Point]]:
@@ -143,7 +151,7 @@ class Series:
             at += 1
         own, _ = TIERS[at]
         since = max(since, ends - RETENTION_S)
-        found = list(self._tiers[at].points(own, since))
+        found = list(self._tiers[at][1].points(own, since))
         if step <= own:
             return own, found
         wide = own * math.ceil(step / own)
@@ -152,12 +160,12 @@ class Series:
     @property
     def entries(self) -> int:
         """Slots held, gaps among them."""
-        return sum(tier.entries for tier in self._tiers)
+        return sum(tier.entries for _, tier in self._tiers)
 
     @property
     def size_bytes(self) -> int:
         """Of its slots."""
-        return sum(tier.size_bytes for tier in self._tiers)
+        return sum(tier.size_bytes for _, tier in self._tiers)
 
 
 class History:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from orchestrator.monitoring.alert_commands import MEMBERS_MAX, AlertRow, Record, Report
 from orchestrator.monitoring.alert_rules import ConditionSpec, Rule, RuleSpec, default_rules
 from orchestrator.monitoring.alerts import AlertRegistry
-from orchestrator.monitoring.evaluation import ComponentSeen, Seen, Watch, evaluate, resumed
+from orchestrator.monitoring.evaluation import ComponentSeen, Evaluating, Seen, Watch, evaluate, resumed
 from orchestrator.monitoring.trends import Forecast, Outlook
 
 
@@ -353,3 +353,15 @@ def test_a_rule_that_means_nothing_is_refused_by_its_member(condition: dict[str,
         RuleSpec(condition=condition)
     (error,) = refused.value.errors()
     assert field in (*error["loc"], error["msg"].removeprefix("Value error, ").partition(":")[0])
+
+
+def test_many_components_are_judged_in_portions() -> None:
+    rules = {
+        **rule("state", values=["FAULT"]),
+        "h": RuleSpec(condition=ConditionSpec(kind="health", values=["DEGRADED"])).rule("h"),
+    }
+    many = [component(f"c{at:04}", "FAULT" if at % 500 == 0 else "STARTED") for at in range(1_000)]
+    evaluating = Evaluating(rules, Seen(components=many), 1.0, {}, Watch())
+    assert len(list(evaluating)) == 8
+    assert evaluating.found == evaluate(rules, Seen(components=many), 1.0, {}, Watch())
+    assert [member.subject for report in evaluating.found[0] for member in report.members] == ["c0000", "c0500"]

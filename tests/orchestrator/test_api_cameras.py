@@ -1,13 +1,18 @@
 """Cameras over HTTP: their counters, their last picture, and what is said where there is none."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from framebuffer.connection import connect, execute
 from framebuffer.keys import Keys
 from framebuffer.producer import FrameProducer
+from orchestrator.cli.frames import frames
 from tests.orchestrator.api_nodes import Nodes, serving
 from tests.orchestrator.test_api_node import assert_problem
 from tests.support import eventually
@@ -62,10 +67,38 @@ async def test_a_picture_is_what_the_camera_published(nodes: Nodes, http: httpx.
     assert camera["published"] == 1 == camera["settled"] + camera["dead"] + camera["dropped"] + camera["in_flight"]
     assert camera["picture"]["frame_id"] == "cam-1-0"
     assert len(camera["session"]) == 8
+    stats = (await http.get("/v1/frames/stats")).json()  # neither shows what it would take to publish in its place
+    assert {name: each["session"] for name, each in stats["cameras"].items()}["cam-1"] == camera["session"]
     page = (await http.get("/v1/frames/cameras", params={"limit": 1, "cursor": page["cursor"]})).json()
     assert ([each["id"] for each in page["cameras"]], page["cursor"]) == (["cam-2"], None)
     assert page["cameras"][0]["picture"] is None
     assert (await http.get("/v1/frames/cameras/cam-1")).json()["id"] == "cam-1"
+
+
+async def test_the_command_line_shows_cameras_by_node_and_by_server(nodes: Nodes) -> None:
+    async with FrameProducer("cam-9", nodes.redis.url) as producer:
+        await producer.publish(JPEG, **SIZE)
+    runner = CliRunner()
+
+    async def ask(*where: str) -> Any:
+        told = await asyncio.to_thread(runner.invoke, frames, ["cameras", *where, "-o", "json"])
+        assert told.exit_code == 0, told.output
+        rows = json.loads(told.stdout)
+        for row in rows:
+            if row["picture"]:
+                del row["picture"]["age_s"]  # it goes on
+        return rows
+
+    async def pictured() -> bool:
+        return any(row["id"] == "cam-9" and row["picture"] for row in await ask("--url", nodes.urls[0]))
+
+    await eventually(pictured, deadline_s=10)
+    rows = await ask("--url", nodes.urls[0])
+    assert rows == await ask("--redis-url", nodes.redis.url)
+    assert [row["published"] for row in rows if row["id"] == "cam-9"] == [1]
+    table = await asyncio.to_thread(runner.invoke, frames, ["cameras", "--url", nodes.urls[0]])
+    assert "PICTURE AGE S" in table.stdout
+    assert "cam-9" in table.stdout
 
 
 async def test_a_picture_of_unknown_age_says_so(nodes: Nodes, http: httpx.AsyncClient) -> None:

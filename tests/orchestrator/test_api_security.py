@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from orchestrator.access.credential import parsed
 from orchestrator.access.principal import OPEN, Principal, Role
+from orchestrator.api import frames
 from orchestrator.api.gate import Gate
 from orchestrator.api.problems import Problem
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -300,6 +302,20 @@ async def test_streams_end_with_the_token_that_opened_them(nodes: Nodes, strange
         # Sooner than a quiet stream says anything of itself: the end does not wait for that.
         async with asyncio.timeout(4):
             assert [part async for part in parts] == []
+
+
+async def test_waiting_for_frames_ends_with_the_token(nodes: Nodes, stranger: httpx.AsyncClient) -> None:
+    token = await made(nodes, "viewer")
+    url = "/v1/frames/tail?wait_s=10"
+    waiting = asyncio.create_task(stranger.get(url, headers=bearer(token["token"]), timeout=20))
+
+    async def waits() -> bool:
+        return frames._followers._value < frames.FOLLOWERS_MAX
+
+    await eventually(waits, deadline_s=5)
+    await nodes.clients[0].delete(f"/v1/tokens/{token['id']}")
+    async with asyncio.timeout(4):  # it would have waited for ten
+        assert_refused(await waiting, "revoked")
 
 
 async def test_a_stream_ends_when_its_token_expires(nodes: Nodes, stranger: httpx.AsyncClient) -> None:

@@ -182,3 +182,30 @@ async def test_nobody_there_is_certainly_not_sent(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(leader_link, "OPEN_MAX", 0)
         with pytest.raises(NotSent, match="under way"):
             await link.ask("http://127.0.0.1:1", "GET", "/", [])
+
+
+async def test_one_that_is_given_up_just_as_it_is_made_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is there, and whoever opened it has not been told yet."""
+    ended = asyncio.Event()
+    made = leader_link._Connection.connection_made
+    asking: list[asyncio.Task[object]] = []
+
+    def made_and_given_up(self: leader_link._Connection, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        asking[0].cancel()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b""
+        ended.set()
+
+    async def forgotten() -> bool:
+        return link.open == 0
+
+    monkeypatch.setattr(leader_link._Connection, "connection_made", made_and_given_up)
+    async with listening(serve) as base, linked() as link:
+        asking.append(asyncio.create_task(link.ask(base, "GET", "/", [])))
+        with pytest.raises(asyncio.CancelledError):
+            await asking[0]
+        async with asyncio.timeout(5):
+            await ended.wait()
+        await eventually(forgotten, deadline_s=5)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.access.origins import is_host_of, is_ours, is_this_host, origin_of
+from orchestrator.access.origins import also_localhost, is_host_of, is_ours, is_this_host, origin_of
 from orchestrator.access.targets import JSON_DEPTH_MAX, TARGET_BYTES_MAX, target_fault, too_deep
 
 MEMBERS = {"https://a.plant:8101", "http://10.0.0.2:8101", "https://c.plant"}
@@ -36,6 +36,17 @@ MEMBERS = {"https://a.plant:8101", "http://10.0.0.2:8101", "https://c.plant"}
 )
 def test_which_pages_are_ours(origin: str, host: str, open_to_all: bool, ours: bool) -> None:
     assert is_ours(origin, host, MEMBERS, open_to_all=open_to_all) is ours
+
+
+def test_this_machine_has_a_name_too() -> None:
+    """A page that was opened as localhost may go over to the members, which are known by address."""
+    known = also_localhost({"http://127.0.0.1:8101", "https://localhost:8102", "http://10.0.0.2:8101"})
+    assert known == {
+        *("http://127.0.0.1:8101", "http://localhost:8101", "https://localhost:8102", "https://127.0.0.1:8102"),
+        "http://10.0.0.2:8101",
+    }
+    assert is_ours("http://localhost:8101", "127.0.0.1:8102", known, open_to_all=True)
+    assert not is_ours("http://localhost:8103", "127.0.0.1:8102", known, open_to_all=True)
 
 
 @given(origin=st.text(max_size=60), host=st.text(max_size=60))

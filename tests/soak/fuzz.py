@@ -1,8 +1,8 @@
 """A million requests that nobody should send: no node breaks, grows, or loses its leader by them.
 
-Size: requests. Of each ten thousand about 500 are drawn from the OpenAPI document (half of them unsound), the others
-are those with bytes changed, and noise. Meanwhile there are slow clients, floods of headers and bodies, and, in every
-tenth, up to `IDLE` connections that hold half a request or nothing. The promises:
+Size: requests. Of each ten thousand about 240 are drawn from the OpenAPI document (half of them unsound), the others
+are those with bytes changed, and noise; `SENDERS` processes send them. Meanwhile there are slow clients, floods of
+headers and bodies, and again and again up to `IDLE` connections that hold half a request or nothing. The promises:
 
     answers     0 × 5xx but 503 (and 502, 504 where the operation documents them); to a drawn request only what the
                 document names
@@ -14,44 +14,41 @@ As root all of it runs in a network of its own that has loopback only.
 """
 
 import asyncio
+import contextlib
 import ctypes
+import json
 import os
 import random
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
-from schemathesis import GenerationMode
 
 from orchestrator.dev.local import LocalPlant
+from orchestrator.dev.processes import leashed
 from orchestrator.dev.topology import on_free_ports
-from tests.soak.fuzz_cases import Document, Request, mutants, noise
-from tests.soak.fuzz_clients import ANSWER_S, FLOODS, QUIET_S, Connection, dribble, drop, flood, idle
+from tests.soak.fuzz_cases import Document
+from tests.soak.fuzz_clients import ANSWER_S, FLOODS, Connection, dribble, drop, flood, idle
 from tests.soak.million import growing, mib, resident
 from tests.support import eventually
 
 SIZE = 1_000_000
 SEED = 20_261_128
-WORKERS = 24
-DRAWN_AT_ONCE = 6
-"""Of an operation and a mode, before the next one has its turn."""
-MUTANTS = 15
-"""Of each drawn request."""
-NOISE_EVERY = 40
+SENDERS = 2
 IDLE = 10_000
+IDLE_EVERY = 10
+"""Rounds: the most idle connections in one of so many, a twentieth of them in the others."""
 SMALL = 20_000
 """Requests: a run of fewer has fewer idle connections, and comes to every operation all the same."""
-DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 1
 DESCRIPTORS = 24
 SAMPLES = 40
 OPEN_FILES_LEFT = 500
 PATIENCE_S = 40.0
-EXAMPLES_MAX = 20
 NEW_NETWORK = 0x40000000
 """`CLONE_NEWNET` of sched.h."""
 
@@ -63,7 +60,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     async with LocalPlant(on_free_ports(directory)) as plant:
         leader = await plant.wait_ready()
         async with httpx.AsyncClient(base_url=plant.topology.apis[0], timeout=30, trust_env=False) as http:
-            document = Document((await http.get("/openapi.json")).json())
+            document = (await http.get("/openapi.json")).json()
             made = await http.post("/v1/tokens", json={"name": "fuzz", "role": "admin"})
             made.raise_for_status()
             http.headers["Authorization"] = f"Bearer {made.json()['token']}"
@@ -97,7 +94,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     return {
         "requests": campaign.sent,
         "drawn": campaign.drawn,
-        "operations": len(document.operations),
+        "operations": len(Document(document).operations),
         "seconds": round(elapsed, 1),
         "requests_per_s": round(campaign.sent / elapsed, 1),
         "answered": sum(campaign.answers.values()),
@@ -118,19 +115,24 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
 
 
 class Campaign:
-    """What is sent, and what came of it."""
+    """The processes that send, and the clients that no server likes beside them."""
 
-    def __init__(self, apis: Sequence[str], document: Document, total: int, token: str) -> None:
+    def __init__(self, apis: Sequence[str], document: dict[str, Any], total: int, token: str) -> None:
         self._apis = apis
         self._document = document
         self._total = total
         self._token = token
         self._dice = random.Random(SEED)
-        self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(500)
-        self.sent = self.drawn = self.slow = self.idle_most = 0
+        self._sent = [0] * (SENDERS if total > SMALL else 1)
+        self.drawn = self.slow = self.idle_most = 0
         self.answers: Counter[int] = Counter()
         self.floods: Counter[int | None] = Counter()
         self.problems: list[str] = []
+
+    @property
+    def sent(self) -> int:
+        """By all of them so far."""
+        return sum(self._sent)
 
     async def warm(self) -> None:
         """A request of each kind to each node: what is made once is made."""
@@ -143,84 +145,56 @@ class Campaign:
 
     async def run(self, sample: Any) -> None:
         """Send everything; `sample` is called `SAMPLES` times on the way."""
-        producer = asyncio.create_task(self._produce())
-        workers = [asyncio.create_task(self._work(number)) for number in range(WORKERS)]
         beside = asyncio.create_task(self._beside())
         watching = asyncio.create_task(self._watch(sample))
         try:
-            await producer
-            await self._queue.join()
+            await asyncio.gather(*(self._send(number) for number in range(len(self._sent))))
         finally:
-            for task in (*workers, beside, watching):
+            for task in (beside, watching):
                 task.cancel()
-            results = await asyncio.gather(*workers, beside, watching, return_exceptions=True)
+            results = await asyncio.gather(beside, watching, return_exceptions=True)
         for error in results:
             if isinstance(error, Exception):
                 raise error
 
-    async def _produce(self) -> None:
-        """Draws in a thread, as that takes longer than sending."""
-        seed = SEED
-        queued = 0
-        at_once = DRAWN_AT_ONCE if self._total > SMALL else DRAWN_OF_SMALL
-        while queued < self._total:
-            for operation in self._document.operations:
-                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                    seed += 1
-                    drawn = await asyncio.to_thread(
-                        self._document.draw, operation, mode, at_once, seed, token=self._token
-                    )
-                    self.drawn += len(drawn)
-                    for raw, request in self._spread(drawn):
-                        await self._queue.put((raw, request))
-                        queued += 1
-                        if queued >= self._total:
-                            return
-
-    def _spread(self, drawn: list[Request]) -> Iterator[tuple[bytes, Request | None]]:
-        for request in drawn:
-            yield request.raw, request
-            if request.mutable:
-                count = MUTANTS if self._total > SMALL else MUTANTS_OF_SMALL
-                for raw in mutants(request, count, self._dice):
-                    yield raw, None
-                    if self._dice.randrange(NOISE_EVERY) == 0:
-                        yield noise(self._dice), None
-
-    async def _work(self, number: int) -> None:
-        connection = Connection(self._apis[number % len(self._apis)])
+    async def _send(self, number: int) -> None:
+        """One process that sends its share."""
+        senders = len(self._sent)
+        share = self._total // senders + (number < self._total % senders)
+        order = {
+            "apis": self._apis,
+            "document": self._document,
+            "total": share,
+            "token": self._token,
+            "seed": SEED + 10_000_000 * number,
+            "small": self._total <= SMALL,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *leashed([sys.executable, "-m", "tests.soak.fuzz_sending"]),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 24,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        found: dict[str, Any] = {}
         try:
-            while True:
-                raw, request = await self._queue.get()
-                try:
-                    status = await connection.ask(raw, QUIET_S if request is None else ANSWER_S)
-                    self._judge(raw, request, status)
-                except OSError as error:
-                    self._problem(f"{self._apis[number % len(self._apis)]}: nobody listens: {error}", raw)
-                finally:
-                    self.sent += 1
-                    self._queue.task_done()
+            process.stdin.write(json.dumps(order).encode())
+            process.stdin.close()
+            while line := await process.stdout.readline():
+                found = json.loads(line)
+                self._sent[number] = found["sent"]
         finally:
-            connection.close()
-
-    def _judge(self, raw: bytes, request: Request | None, status: int | None) -> None:
-        if status is None:
-            if request is not None:
-                self._problem(f"{request.operation}: no answer", raw)
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            await process.wait()
+        if not found.get("done"):
+            self.problems.append(f"sender {number} ended after {self._sent[number]} requests, before it had sent all")
             return
-        self.answers[status] += 1
-        if request is None:
-            # It may have become a request of any operation: those document 502 and 504 where they can be.
-            if status >= 500 and status not in (502, 503, 504):
-                self._problem(f"answered {status}", raw)
-            return
-        allowed = self._document.answers[request.operation]
-        if (status >= 500 and status != 503 and status not in allowed - {500}) or status not in allowed:
-            self._problem(f"{request.operation}: answered {status}, which is not documented", raw)
-
-    def _problem(self, text: str, raw: bytes) -> None:
-        if len(self.problems) < EXAMPLES_MAX:
-            self.problems.append(f"{text}: {raw[:600]!r}")
+        self.drawn += found["drawn"]
+        self.answers.update({int(status): count for status, count in found["answers"].items()})
+        self.problems += found["problems"]
 
     async def _beside(self) -> None:
         """Slow clients, floods and idle connections, round after round."""
@@ -233,7 +207,7 @@ class Campaign:
             ]
             tasks += [dribble(api, self._dice, 6.0) for api in self._apis for _ in range(4)]
             self.slow += 4 * len(self._apis)
-            holding = asyncio.create_task(idle(self._apis, most))
+            holding = asyncio.create_task(idle(self._apis, most if number % IDLE_EVERY == 0 else most // 20))
             await asyncio.gather(*tasks)
             held = await holding
             self.idle_most = max(self.idle_most, len(held))

@@ -6,7 +6,7 @@ from orchestrator.client.calls import Call, ReadOptions, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
 from orchestrator.client.exchanging import Answer
 from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
-from orchestrator.client.shapes.health import Alive, Health, Leads, Ready
+from orchestrator.client.shapes.health import Alive, Health, Leads, NodeFacts, Ready
 
 FILE_PATIENCE_S = 60.0
 MEMBER_PATIENCE_S = 5.0
@@ -90,6 +90,11 @@ class HealthOfNode(Noun[M]):
     @endpoint("GET", "/control/status")
     def control(self) -> Call[dict[str, Any]]:
         return Call(dict[str, Any])
+
+    @endpoint("GET", "/v1/node")
+    def facts(self) -> Call[NodeFacts]:
+        """What it runs with: releases, settings without secrets, files, its last lines of log. For admins."""
+        return Call(NodeFacts)
 
     @endpoint("GET", "/metrics")
     def metrics(self) -> Call[str]:

@@ -37,7 +37,17 @@ from orchestrator.client.shapes.frames import (
     Latency,
 )
 from orchestrator.client.shapes.groups import Group, GroupState, GroupWithMembers
-from orchestrator.client.shapes.health import Alive, Counted, Health, Leads, MembersHealth, Ready, RedisHealth
+from orchestrator.client.shapes.health import (
+    Alive,
+    Counted,
+    Health,
+    Leads,
+    MembersHealth,
+    NodeFacts,
+    NodeFile,
+    Ready,
+    RedisHealth,
+)
 from orchestrator.client.shapes.plans import Plan, PlannedSkip, PlannedStep, SupervisionDecision
 from orchestrator.client.shapes.playbooks import (
     Input,
@@ -103,6 +113,8 @@ __all__ = [
     "MetricPoint",
     "MetricTrend",
     "Neighbour",
+    "NodeFacts",
+    "NodeFile",
     "Observed",
     "Place",
     "Plan",

@@ -1,11 +1,15 @@
 """Shapes of answers: health. Generated from the API by `make docs`; not edited by hand."""
 
+from typing import Any
+
 import msgspec
 
 
 class Alive(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     node: str
+    time: float | None = None
+    """This node's clock as it answered, seconds since 1970: others measure theirs by it."""
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,28 @@ class Leads(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     leader: str
     epoch: str | None
+
+
+class NodeFile(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    """Below `node.data_dir`."""
+    bytes: int
+
+
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one node. No secret is in it: those of the settings are asterisks, and taken out of the log."""
+
+    node: str
+    python: str
+    platform: str
+    processors: int
+    """That this process may use."""
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    files: list[NodeFile]
+    """Of the data directory, 500 at most."""
+    log: list[str]
+    """The newest last."""
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):

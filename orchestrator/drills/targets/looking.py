@@ -5,6 +5,7 @@ Whatever does not answer within `ANSWER_S` counts as not there: a drill looks at
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,6 +74,15 @@ class PlantLook:
         _, body = await self._get(f"{member.api}/leader")
         leader = body.get("leader")
         return leader if isinstance(leader, str) else None
+
+    async def clock(self, member_id: str) -> float | None:
+        """The Unix seconds that this node gives as the date of its answers; None where it does not answer."""
+        (member,) = (one for one in self._plant.members if one.id == member_id)
+        try:
+            answer = await self._http.get(f"{member.api}/healthz")
+            return parsedate_to_datetime(answer.headers["date"]).timestamp()
+        except (httpx.HTTPError, KeyError, ValueError):
+            return None
 
     async def primary(self) -> tuple[str, int] | None:
         """Address of the server that the sentinels name; None where they name none, or there are no sentinels."""

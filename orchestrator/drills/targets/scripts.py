@@ -260,8 +260,8 @@ then echo refused=0; exit 1; else echo refused=1; fi
 def jump(seconds: float) -> str:
     """Moves the clock that the node sees by `seconds`, live, its monotonic one left alone.
 
-    The first time it restarts the node under libfaketime. Says the clock that a process of the unit's environment
-    sees and the host's own, both in Unix seconds.
+    The first time it restarts the node under libfaketime, which looks at the offset once a second and leaves the
+    times of files alone: both would slow a node down to a multiple. Says the host's own clock, in Unix seconds.
     """
     return f"""
 set -eu
@@ -274,8 +274,8 @@ if [ ! -e {DROP_IN} ]; then
   cat >{DROP_IN} <<UNIT
 [Service]
 Environment=LD_PRELOAD=$library
-Environment=FAKETIME_TIMESTAMP_FILE={OFFSET} FAKETIME_NO_CACHE=1
-Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1
+Environment=FAKETIME_TIMESTAMP_FILE={OFFSET} FAKETIME_CACHE_DURATION=1
+Environment=FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1 NO_FAKE_STAT=1 FAKETIME_FORCE_MONOTONIC_FIX=0
 UNIT
   systemctl daemon-reload
   systemctl restart {NODE}
@@ -284,7 +284,6 @@ echo {seconds:+.0f} >{OFFSET}
 pid=$(systemctl show -p MainPID --value {NODE})
 grep -q libfaketime "/proc/$pid/maps" && echo loaded=1 || echo loaded=0
 echo "own=$(date +%s)"
-echo "seen=$(LD_PRELOAD=$library FAKETIME_TIMESTAMP_FILE={OFFSET} FAKETIME_NO_CACHE=1 date +%s)"
 """.strip()
 
 

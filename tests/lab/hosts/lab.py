@@ -170,6 +170,11 @@ class Lab:
             raise LabFailed(why_not())
         (self.place / "ssh").mkdir(parents=True, exist_ok=True)
         self.place.chmod(0o711)
+        if not self.place.is_mount():
+            # A host of another lab that is booted meanwhile keeps a copy of every mount of this machine, out of sight.
+            # What is unmounted here goes there too only when it is shared.
+            run("mount", "--bind", self.place, self.place)
+            run("mount", "--make-shared", self.place)
         key = self._key()
         self._make_bridge()
         machines = [

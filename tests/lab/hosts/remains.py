@@ -54,7 +54,8 @@ def find_remains(number: int, place: Path) -> Remains:
     found.mounts = list(below(place))
     for line in run("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE").splitlines():
         name, _, backing = line.strip().partition(" ")
-        if backing.strip().startswith(f"{place}/"):
+        # One whose file is deleted goes by itself, when the last that still has it mounted lets go.
+        if backing.strip().startswith(f"{place}/") and not backing.endswith("(deleted)"):
             found.loops.append(name)
     for line in run("ip", "-brief", "link").splitlines():
         name = line.split()[0].partition("@")[0]
@@ -99,6 +100,9 @@ def take_away(remains: Remains) -> None:
     left = remains
     while left:
         _remove(left)
+        if not left.mounts:
+            for disk in left.place.glob("*/data.img"):
+                disk.unlink()
         left = find_remains(remains.number, remains.place)
         if left and time.monotonic() > deadline:
             raise LabFailed(f"lab {remains.number}: cannot be taken away: {'; '.join(left.lines())}")
