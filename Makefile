@@ -54,6 +54,7 @@ docs: ## set up, then: write the pages that are generated from the code
 	@$(PY) tools/access_page.py --write
 	@$(PY) tools/api_reference.py --write
 	@$(PY) tools/client_shapes.py --write
+	@$(PY) tools/deployment_variables.py --write
 	@$(PY) tools/grafana.py --write
 
 dashboard: ## set up, then: build the dashboard (dashboard/) into orchestrator/dashboard/static; needs Node.js 20 with npm

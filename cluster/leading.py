@@ -106,7 +106,11 @@ class Leading(Configuring):
             self._claim()
         term = self._SyncObj__raftCurrentTerm
         space = self._settings.command_bytes_max
-        while self._proposals and space > 0 and now() >= self._hold_until:
+        # While leadership is handed over nothing is appended, barriers of reads neither: an entry that the target lacks
+        # would cost it every vote.
+        if now() < self._hold_until:
+            return
+        while self._proposals and space > 0:
             data, command_id, answer = self._proposals.popleft()
             self._waiting[self._append(REGULAR + data)] = (term, command_id, answer)
             self._counters.proposals += 1

@@ -22,7 +22,7 @@ import uvicorn
 from orchestrator.access.credential import PREFIX
 from orchestrator.access.credential import command_token as derived
 from orchestrator.command_memory import KEYS_MAX
-from orchestrator.commanded import ANSWER_WITHIN_S, CommandedListener, current_traceparent
+from orchestrator.commanded import ANSWER_WITHIN_S, CommandedListener, current_epoch, current_traceparent
 from orchestrator.component_health import Health, SelfCheck
 from orchestrator.components import ComponentRegistration
 from orchestrator.events import ERROR, ErrorPayload, Event, HeartbeatPayload, StateChangedPayload
@@ -31,7 +31,7 @@ from orchestrator.load import Load
 from orchestrator.own_commands import NoParams
 from orchestrator.reporting import HEARTBEAT_S, Reporter
 
-__all__ = ["KEYS_MAX", "Component", "Health", "NoParams", "current_traceparent"]
+__all__ = ["KEYS_MAX", "Component", "Health", "NoParams", "current_epoch", "current_traceparent"]
 
 STOP_WITHIN_S = 10.0
 """A component that leaves gives each piece of work this long, then cancels it."""

@@ -28,6 +28,7 @@ check schema python tools/playbook_schema.py --check
 check api-page python tools/api_reference.py --check
 check lifecycle python tools/lifecycle_page.py --check
 check rights python tools/access_page.py --check
+check deployment python tools/deployment_variables.py --check
 check shapes python tools/client_shapes.py --check
 # Without Prometheus' own tool the cases of the alerts are counted, but not run; where everything has to be there that is a failure.
 if command -v promtool >/dev/null 2>&1 || [ "${CI:-}" = true ]; then

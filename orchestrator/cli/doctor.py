@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
 
 if TYPE_CHECKING:
+    from orchestrator.clock_offset import ClockOffset
     from orchestrator.doctor.finding import Finding
     from orchestrator.doctor.plant import NodeSaid, PlantSaid
 
 COLUMNS = {"VERDICT": "verdict", "CHECK": "check", "SUBJECT": "subject", "FOUND": "found", "WHAT TO DO": "advice"}
 PROBE_S = 3.0
+ROUND_TRIPS = 3
 
 
 @click.command(
@@ -29,13 +32,14 @@ PROBE_S = 3.0
     "--config",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Examine this host for a node with these settings instead: disk, limits, ports, members, Redis.",
+    help="Examine this host for a node with these settings instead, before it runs and after: disk, limits, clocks, "
+    "ports, units, the other nodes, Redis.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show in the table what is well, too.")
 @api_options
 @output_option
 def doctor(path: Path | None, everything: bool, urls: str, timeout_s: float, output: str) -> None:
-    """Look for what is wrong with a plant, or with a host before a node runs there, and say what to do.
+    """Look for what is wrong with a plant, or with a host before a node runs there and after, and say what to do.
 
     Exits with 0 when all is well, 8 when something may become trouble, 1 when something is wrong.
     """
@@ -103,12 +107,15 @@ def asked_plant(api: Api) -> "PlantSaid":
 
 def _node(api: Api, member: Mapping[str, Any]) -> "NodeSaid":
     """What a member says for itself: of the node, not of whoever passes a request on."""
+    from orchestrator.clock_offset import best
     from orchestrator.doctor.plant import NodeSaid
 
     base = str(member["api"]).rstrip("/")
     try:
-        status, ready, headers, took = api.probe(base, "/readyz", PROBE_S)
+        status, ready, _, _ = api.probe(base, "/readyz", PROBE_S)
         _, seen, _, _ = api.probe(base, "/v1/cluster", PROBE_S)
+        clock = best(filter(None, (_clock(api, base) for _ in range(ROUND_TRIPS))))
+        figures = _figures(api, base)
     except Failure as error:
         return NodeSaid(id=member["id"], api=base, error=error.message)
     view = seen if seen.get("node") == member["id"] else None
@@ -118,20 +125,37 @@ def _node(api: Api, member: Mapping[str, Any]) -> "NodeSaid":
         api=base,
         cluster=view,
         ready=(status, ready) if ready.get("node") == member["id"] else None,
-        clock_s=_offset(headers.get("date"), took),
+        clock=clock,
+        figures=figures if view else {},
         error=said,
     )
 
 
-def _offset(date: str | None, took: float) -> float | None:
-    """The node's clock minus this host's, as far as a header with whole seconds tells; 0 within what cannot be told."""
-    if date is None:
-        return None
+def _clock(api: Api, base: str) -> "ClockOffset | None":
+    """By one round trip. A node of an older release says its time in a header only, in whole seconds."""
+    from orchestrator.clock_offset import of_round_trip
+
+    sent = time.time()
+    _, alive, headers, took = api.probe(base, "/healthz", PROBE_S)
+    if alive.get("time"):
+        return of_round_trip(sent, float(alive["time"]), took)
     try:
-        theirs = parsedate_to_datetime(date).timestamp()
+        return of_round_trip(sent, parsedate_to_datetime(headers.get("date", "")).timestamp(), took, resolution_s=1.0)
     except (TypeError, ValueError):
         return None
-    now = time.time()
-    # The header was true somewhere between the question and the answer, and is rounded down.
-    least, most = theirs - now, theirs + 1 - (now - took)
-    return 0.0 if least <= 0 <= most else least if least > 0 else most
+
+
+def _figures(api: Api, base: str) -> dict[str, float]:
+    """Gauges of a node; none where it does not show them to this token."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from orchestrator.doctor.figures import WANTED
+
+    status, body = api.fetch(base, "/metrics", PROBE_S)
+    if status != HTTPStatus.OK:
+        return {}
+    try:
+        families = list(text_string_to_metric_families(body.decode()))
+    except ValueError:  # UnicodeDecodeError too
+        return {}
+    return {one.name: one.value for family in families if family.name in WANTED for one in family.samples}

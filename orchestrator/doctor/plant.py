@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.clock_offset import ClockOffset
+from orchestrator.doctor.clocks import clock_finding
+from orchestrator.doctor.figures import judged
 from orchestrator.doctor.finding import Finding, Verdict, limits, same, well
 
 LAG_WARN, LAG_FAIL = 100, 10_000
 """Entries that a node is behind what is committed."""
-CLOCK_WARN_S, CLOCK_FAIL_S = 2.0, 30.0
-"""How far a node's clock may be from the one of whoever asks, beyond what the answer took. Its header has whole
-seconds, so less cannot be told. Clocks order nothing here, but tokens expire and schedules come due by them."""
 STUCK_WARN_S = 60.0
 _LOOPBACK = ("127.", "localhost", "::1")
 
@@ -20,15 +20,16 @@ _LOOPBACK = ("127.", "localhost", "::1")
 class NodeSaid:
     """What one member answered; None where it did not.
 
-    `cluster`: its own view (GET /v1/cluster). `ready`: (status, document) of /readyz. `clock_s`: its clock minus ours,
-    in seconds, None when unknown. `error`: why there is no answer.
+    `cluster`: its own view (GET /v1/cluster). `ready`: (status, document) of /readyz. `clock`: its clock minus
+    ours, None when unknown. `figures`: gauges of its /metrics by name. `error`: why there is no answer.
     """
 
     id: str
     api: str
     cluster: Mapping[str, Any] | None = None
     ready: tuple[int, Mapping[str, Any]] | None = None
-    clock_s: float | None = None
+    clock: ClockOffset | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 
 
@@ -53,7 +54,9 @@ def judge(said: PlantSaid) -> list[Finding]:
     answering = {node.id: node.cluster for node in said.nodes if node.cluster is not None}
     if answering:
         findings += _agreement(answering)
-    findings += [_clock(node) for node in said.nodes if node.clock_s is not None]
+    findings += [clock_finding(node.id, node.clock) for node in said.nodes if node.clock is not None]
+    for node in said.nodes:
+        findings += judged(node.id, node.figures)
     findings += _access(said)
     findings += _frames(said)
     findings += _plant(said)
@@ -137,17 +140,6 @@ def _agreement(answering: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
             )
         )
     return findings
-
-
-def _clock(node: NodeSaid) -> Finding:
-    offset = node.clock_s or 0.0
-    return limits(
-        *("clock", node.id, abs(offset)),
-        warn=CLOCK_WARN_S,
-        fail=CLOCK_FAIL_S,
-        found=f"{offset:+.0f} s against this host" if abs(offset) >= 1 else "as here",
-        advice="have chrony or systemd-timesyncd keep the clocks: tokens expire and schedules come due by them",
-    )
 
 
 def _access(said: PlantSaid) -> list[Finding]:

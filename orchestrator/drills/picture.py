@@ -11,7 +11,7 @@ from orchestrator.drills.report import Bar, Moment, Picture
 __all__ = ["draw"]
 
 WIDTH, LEFT, RIGHT = 1000.0, 92.0, 12.0
-MARKS, LANE, CHART, SPACE = 46.0, 26.0, 84.0, 30.0
+MARKS, LANE, CHART, SPACE = 66.0, 26.0, 84.0, 30.0
 ROWS = 3
 """Numbers of moments that stand close together go into the next row."""
 APART = 19.0
@@ -98,7 +98,7 @@ def _marks(moments: Sequence[Moment], x: _Scale, bottom: float) -> list[str]:
         place = x(moment.at_s)
         row = next((one for one in range(ROWS) if place - rows[one] >= APART), ROWS - 1)
         rows[row] = place
-        middle = 9 + row * 13
+        middle = 9 + row * 18
         title = f"<title>{moment.at_s:.2f} s: {escape(moment.what)}</title>"
         found.append(f'<line class="mark" x1="{place}" y1="{middle:g}" x2="{place}" y2="{bottom:g}"/>')
         found.append(
@@ -120,8 +120,8 @@ def _lane(node: str, bars: Sequence[Bar], x: _Scale, top: float) -> list[str]:
         found.append(f'<rect class="{kind}" {place}>{title}</rect>')
         if kind == "silent":
             found.append(f'<rect class="hatched" {place} fill="url(#silent)"/>')
-        if width > 62 and kind != "follows":
-            label = f"leads {bar.epoch}" if kind == "leads" else "silent"
+        label = f"leads {bar.epoch}" if kind == "leads" else "silent"
+        if width > 12 + 6.5 * len(label) and kind != "follows":
             found.append(f'<text class="in-{kind}" x="{left + 6:g}" y="{top + 16:g}">{escape(label)}</text>')
     return found
 

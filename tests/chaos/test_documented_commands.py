@@ -23,6 +23,8 @@ NOT_RUN = {
     ("node",): "does not end; tests/orchestrator/test_cli_commands.py",
     ("dev",): "does not end; tests/demo",
     ("demo",): "half a minute; tests/demo and tests/system",
+    ("drill", "run"): "half a minute each; tests/chaos/test_drills.py",
+    ("drill", "report"): "needs a report; tests/orchestrator/test_drill_report.py",
     ("bench",): "measures; tests/chaos/test_benches.py",
     ("watch",): "does not end; tests/chaos",
     ("execution", "follow"): "waits; tests/chaos/test_following.py",

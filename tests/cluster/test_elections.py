@@ -129,6 +129,35 @@ async def test_leadership_goes_to_the_wanted_member_under_load(tmp_path: Path) -
         assert all(outcomes)
 
 
+async def test_reads_put_nothing_into_the_log_behind_a_transfer(tmp_path: Path) -> None:
+    """A linearizable read commits an entry: one that the target lacks would cost it the votes of all others."""
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        stopping = asyncio.Event()
+
+        async def reads(node: Cluster) -> None:
+            while not stopping.is_set():
+                try:
+                    await node.read(lambda _: None, consistency="linearizable")
+                except (NotLeader, NoLeader):
+                    await asyncio.sleep(0)
+
+        async with asyncio.TaskGroup() as tasks:
+            for node in group.running.values():
+                for _ in range(10):
+                    tasks.create_task(reads(node))
+            try:
+                for _ in range(6):
+                    leader = await group.leader()
+                    term = leader.status().term
+                    target = next(member.id for member in leader.members() if member.id != leader.settings.node_id)
+                    epoch = await leader.transfer(target)
+                    assert epoch.term == term + 1  # the first election was won
+                    await eventually(lambda: group.running[target].status().epoch == epoch)  # noqa: B023
+            finally:
+                stopping.set()
+
+
 async def test_a_transfer_that_cannot_be_says_why(tmp_path: Path) -> None:
     async with nodes(tmp_path) as group:
         leader = await group.leader()

@@ -19,18 +19,18 @@ def open_target(options: TargetOptions) -> "AnsibleTarget":
     """The target of `--inventory`. TargetUnusable: none is given."""
     if options.inventory is None:
         raise TargetUnusable("--target ansible needs --inventory FILE: the one that site.yml was run with")
-    return AnsibleTarget(options.inventory, options.directory, operator=options.operator)
+    return AnsibleTarget(options.inventory, options)
 
 
 class AnsibleTarget(InsideTarget):
-    """With `operator` a person pulls plugs; else the kernel of a host resets it, where it may."""
+    """With `--operator` a person pulls plugs; else the kernel of a host resets it, where it may."""
 
     name = "ansible"
 
-    def __init__(self, inventory: Path, directory: Path, *, operator: bool) -> None:
-        super().__init__(directory)
+    def __init__(self, inventory: Path, options: TargetOptions) -> None:
+        super().__init__(options.directory, options.faults)
         self._inventory = inventory
-        self._operator = operator
+        self._operator = options.operator
         self._off: dict[str, str] = {}  # powered off: the run of the kernel before
 
     async def reach(self) -> Sequence[HostAccess]:

@@ -7,7 +7,7 @@ dies. Cutting a host off leaves this ssh connection, cameras and processors alon
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from orchestrator.client.asynchronous import AsyncClient
@@ -28,21 +28,23 @@ from orchestrator.drills.targets.ssh import HostUnreachable
 JUMP_S = 3600
 RESTART_S = 60.0
 ONE_SERVER = "the plant has one server and no sentinels: there is no other to take over"
-SIDES = ("follower-deaf", "leader-mute", "leader-deaf")
+SIDES = ("leader-mute", "follower-deaf", "leader-deaf")
 """One-way cuts, in turn: who is cut, and whether it does not hear the others or is not heard by them."""
 
 
 class InsideTarget(HostsTarget):
     """All faults but the loss of power, which each target has in its own way."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, faults: Sequence[Fault]) -> None:
+        super().__init__(directory, faults)
         self._sides = itertools.cycle(SIDES)
 
     # -- what is possible ---------------------------------------------------------------------------------------------
 
     def check(self, fault: Fault) -> None:
-        """FaultNotPossible, naming the hosts and what they lack."""
+        """FaultNotPossible, naming the hosts and what they lack; nothing before the block is entered."""
+        if not self.facts:
+            return
         if fault in (Fault.PRIMARY_KILL, Fault.PRIMARY_ISOLATED) and not self.deployed.sentinels:
             raise FaultNotPossible(fault, ONE_SERVER)
         if fault in (Fault.LEADER_ISOLATED, Fault.PRIMARY_ISOLATED, Fault.ONE_WAY_CUT):
@@ -208,13 +210,23 @@ class InsideTarget(HostsTarget):
         return Evidence(fault, victim, at, f"the clock of {victim}'s node jumped by {skew} s", {"skew_s": skew})
 
     async def _lead(self, fault: Fault, member: str) -> None:
-        """Have this node lead. FaultNotPossible."""
+        """Have this node lead: asked for again where an election in between made it another's. FaultNotPossible."""
         place = self.plant()
         client = AsyncClient(place.apis, token=place.token_file, ca=place.ca, timeout_s=15.0)
+        said = ""
+
+        async def leads() -> bool:
+            nonlocal said
+            try:
+                await client.cluster.transfer(member)
+            except ClientError as error:
+                said = str(error)
+            return await self.look.leader() == member
+
         try:
-            await client.cluster.transfer(member)
-        except ClientError as error:
-            raise FaultNotPossible(fault, f"leadership cannot be handed to {member}: {error}") from None
+            await until(leads, seconds=RESTART_S, what=f"{member} leading", interval=1.0)
+        except NotReached:
+            raise FaultNotPossible(fault, f"leadership cannot be handed to {member}: {said}") from None
         finally:
             await client.aclose()
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from orchestrator.drills.lab_commands import LabCommandFailed
 from orchestrator.drills.lab_faults import FaultUnseen, LabFaults
@@ -19,7 +18,7 @@ def open_target(options: TargetOptions) -> "LabTarget":
     if os.geteuid() != 0:
         raise TargetUnusable("the faults of a lab are done by root: run this as root")
     try:
-        return LabTarget(read_lab(options.lab), options.directory)
+        return LabTarget(read_lab(options.lab), options)
     except LabFileInvalid as error:
         raise TargetUnusable(str(error)) from None
 
@@ -29,8 +28,8 @@ class LabTarget(InsideTarget):
 
     name = "lab"
 
-    def __init__(self, lab: LabFile, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, lab: LabFile, options: TargetOptions) -> None:
+        super().__init__(options.directory, options.faults)
         self._lab = lab
         self._faults = LabFaults(lab)
         self._harmed = False

@@ -17,7 +17,6 @@ import httpx
 
 from framebuffer.errors import FrameBufferError
 from orchestrator.dev.errors import NotReached
-from orchestrator.dev.processes import Process
 from orchestrator.dev.waiting import until
 from orchestrator.drills.target import (
     Evidence,
@@ -30,6 +29,7 @@ from orchestrator.drills.target import (
     TargetUnusable,
 )
 from orchestrator.drills.targets.local_plant import DURABILITY, SetPlant, set_plant
+from orchestrator.drills.targets.process_state import kernel_state, refused_write
 from orchestrator.drills.targets.relay import Gate
 from orchestrator.errors import OrchestratorError
 
@@ -200,7 +200,7 @@ class LocalTarget:
         process.send(signal.SIGSTOP)
 
         async def stopped() -> bool:
-            return _kernel_state(process.pid) == "T"
+            return kernel_state(process.pid) == "T"
 
         await until(stopped, seconds=PROOF_S, what=f"{leader.node_id} stopped", interval=0.005)
         how = f"SIGSTOP of {leader}"
@@ -246,7 +246,7 @@ class LocalTarget:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (length, hard))
 
         async def felt() -> str | None:
-            return _refused_write(process, said)
+            return refused_write(process, said)
 
         proof = {"pid": pid, "limit_bytes": length}
         told = await until(felt, seconds=PROOF_S, what=f"a write that {leader.node_id} is refused")
@@ -301,7 +301,7 @@ class LocalTarget:
         self._undo.append(again)
         at = time.monotonic()
         await servers.kill_primary()
-        if pid is None or servers.servers[number].pid is not None or _kernel_state(pid) not in ("", "Z"):
+        if pid is None or servers.servers[number].pid is not None or kernel_state(pid) not in ("", "Z"):
             raise FaultUnproven(Fault.PRIMARY_KILL, f"server {number} (pid {pid}) still runs")
         how = f"SIGKILL of server {number}"
         return Evidence(Fault.PRIMARY_KILL, f"server-{number}", at, how, {"pid": pid, "ended": "by SIGKILL"})
@@ -330,21 +330,3 @@ class LocalTarget:
 
 def _held(gates: tuple[Gate, Gate]) -> int:
     return sum(gate.held + gate.waiting for gate in gates)
-
-
-def _kernel_state(pid: int) -> str:
-    """The kernel's letter for a process: T is stopped, Z ended; "" where there is none, or no /proc."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][:1]
-    except OSError:
-        return ""
-
-
-def _refused_write(process: Process, since: int) -> str | None:
-    """What a node has said of a write that was refused, in its log from byte `since` on; None while it has not."""
-    with process.log.open("rb") as log:
-        log.seek(since)
-        for line in log.read(1 << 20).decode(errors="replace").splitlines():
-            if "File too large" in line or "Errno 27" in line:
-                return line.strip()[:300]
-    return None

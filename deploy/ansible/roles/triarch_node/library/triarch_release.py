@@ -1,5 +1,6 @@
 """Installs a release of Triarch from its wheels, without internet."""
 
+import glob
 import os
 import shutil
 
@@ -27,22 +28,18 @@ def install(module):
     """The steps, each of which must succeed."""
     target = os.path.join(module.params["root"], "releases", module.params["version"])
     wheels = module.params["wheels"]
-    pip = os.path.join(target, "bin", "pip")
+    python = os.path.join(target, "bin", "python")
     environment = {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONFIG_FILE": os.devnull}
+    # Debian's pip comes as a wheel, which can be run as it is: to install it takes three seconds of processor time.
+    bundled = sorted(glob.glob("/usr/share/python-wheels/pip-*.whl"))
+    if bundled:
+        environment["PYTHONPATH"] = bundled[-1]
     shutil.rmtree(target, ignore_errors=True)
     steps = (
-        [module.params["python"], "-m", "venv", target],
+        [module.params["python"], "-m", "venv", *(["--without-pip"] if bundled else []), target],
         [
-            pip,
-            "install",
-            "--no-input",
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-            "--find-links",
-            wheels,
-            "-r",
-            os.path.join(wheels, "requirements.txt"),
+            *(python, "-m", "pip", "install", "--no-input", "--quiet", "--no-deps", "--require-hashes"),
+            *("--find-links", wheels, "-r", os.path.join(wheels, "requirements.txt")),
         ],
         [os.path.join(target, "bin", "triarch"), "--version"],
     )

@@ -64,11 +64,13 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
 
     Args:
         reports: by host, of triarch_host_report.
-        settings: version, upgrading, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max, clock_s_max.
+        settings: version, upgrading, rotating, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max,
+            clock_s_max.
         wheelhouse: of ``triarch_wheelhouse``.
     """
     found = [*wheelhouse["faults"], *_machines(reports), *_clocks(reports, settings["clock_s_max"])]
-    found += _secrets(reports, settings.get("secrets"))
+    if not settings["rotating"]:
+        found += _secrets(reports, settings["secrets"])
     for host, report in reports.items():
         checks = (
             _system(report),
@@ -171,7 +173,8 @@ def _wheels(report: Report, wheelhouse: Mapping[str, Any]) -> Iterator[str]:
     if not manifest:
         return
     python = ".".join(map(str, report["python"][:2]))
-    if python and python != manifest["python"]:
+    # One that is too old is refused by itself.
+    if tuple(report["python"][:2]) >= PYTHON_MIN and python != manifest["python"]:
         yield (
             f"the wheelhouse is for Python {manifest['python']}, this host has {python}. "
             "Make one for it with tools/wheelhouse.sh of the same release, or use Debian 12."
@@ -225,7 +228,7 @@ def _redis(report: Report) -> Iterator[str]:
         yield (
             f"/var/lib/triarch/redis holds data that this deployment did not write ({', '.join(data['data'])}): it "
             f"would be "
-            "served as frames. Move it away (mv /var/lib/triarch/redis /var/lib/redis.foreign), or restore it with "
+            "served as frames. Move it away (mv /var/lib/triarch/redis /var/backups/redis.foreign), or restore it with "
             "restore.yml."
         )
     if running.get("error"):

@@ -1,0 +1,1 @@
+"""Of deploy/ansible and its tools: what needs no host."""

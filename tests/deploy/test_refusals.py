@@ -1,0 +1,254 @@
+"""What the preflight refuses, decided from reports of hosts: each bad host alone, and a good plant not at all."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ANSIBLE = Path(__file__).parents[2] / "deploy/ansible"
+SECRETS = {"cluster_secret": "c" * 48, "api_token": "a" * 48, "redis_password": "r" * 48}
+SETTINGS = {
+    "version": "0.1.0",
+    "upgrading": False,
+    "rotating": False,
+    "secrets": SECRETS,
+    "free_mb_min": 1024,
+    "root_free_mb_min": 512,
+    "sync_ms_max": 100,
+    "clock_s_max": 1.0,
+}
+WHEELHOUSE = {"manifest": {"version": "0.1.0", "python": "3.11", "platform": "x86_64"}, "faults": []}
+
+
+def plugin() -> Any:
+    path = ANSIBLE / "roles/triarch_preflight/filter_plugins/triarch_refusals.py"
+    spec = importlib.util.spec_from_file_location("triarch_refusals", path)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+PLUGIN = plugin()
+
+
+def report(number: int) -> dict[str, Any]:
+    """A host as it should be, with a deployment on it."""
+    digest = {name: hashlib.sha256(SECRETS[member].encode()).hexdigest() for name, member in PLUGIN.SECRETS.items()}
+    # It was read somewhere between question and answer, which are on this machine's monotonic clock.
+    clock = 5000.0 + 0.2 * number
+    return {
+        "system": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"},
+        "systemd": True,
+        "python": [3, 11, 2],
+        "arch": "x86_64",
+        "boot_id": f"boot-{number}",
+        "machine_id": f"machine-{number}",
+        "foreign_address": "",
+        "disks": [{"path": "/var/lib", "free_bytes": 20e9, "error": "", "sync_median_ms": 2.0, "sync_worst_ms": 9.0}],
+        "root_free_bytes": 20e9,
+        "ports": {},
+        "secrets": digest,
+        "release": "0.1.0",
+        "redis": {"data": ["appendonlydir"], "ours": True},
+        "running_redis": {"append_only": True, "foreign_keys": [], "error": ""},
+        "sentinel": None,
+        "clock_start": clock,
+        "clock_end": clock + 0.1,
+        "asked": 4000.0 - 0.3,
+        "answered": 4000.0 + 0.5,
+    }
+
+
+def plant() -> dict[str, dict[str, Any]]:
+    return {f"n{number}": report(number) for number in (1, 2, 3)}
+
+
+def refusals(reports: dict[str, dict[str, Any]], **settings: Any) -> list[str]:
+    found: list[str] = PLUGIN.triarch_refusals(reports, {**SETTINGS, **settings}, WHEELHOUSE)
+    return found
+
+
+def test_a_good_plant_is_taken_deployed_or_empty() -> None:
+    assert refusals(plant()) == []
+    empty = plant()
+    for each in empty.values():
+        each |= {"secrets": {}, "release": "", "redis": {"data": [], "ours": False}, "running_redis": {}}
+    assert refusals(empty, secrets=None) == []
+
+
+Change = Callable[[dict[str, dict[str, Any]]], object]
+BAD: list[tuple[str, Change, str, str]] = [
+    ("an old Debian", lambda p: p["n2"]["system"].update(version="11", name="Debian 11"), "n2: Debian 11", "Upgrade"),
+    ("no Debian", lambda p: p["n2"]["system"].update(id="fedora", name="Fedora 41"), "n2: Fedora 41", "not Debian"),
+    ("no systemd", lambda p: p["n3"].update(systemd=False), "n3: systemd is not", "Boot it with systemd"),
+    ("an old Python", lambda p: p["n1"].update(python=[3, 9, 2]), "n1: its Python is 3.9.2", "apt install"),
+    ("no venv", lambda p: p["n1"].update(python=[]), "n1: its Python is absent", "apt install"),
+    ("a newer Python", lambda p: p["n1"].update(python=[3, 13, 1]), "this host has 3.13", "tools/wheelhouse.sh"),
+    ("another machine", lambda p: p["n1"].update(arch="aarch64"), "this host is aarch64", "--arch aarch64"),
+    (
+        "the same machine twice",
+        lambda p: p["n2"].update(boot_id="boot-1"),
+        "n1 and n2 are the same machine",
+        "ansible_host",
+    ),
+    ("not its address", lambda p: p["n2"].update(foreign_address="[Errno 99]"), "n2: its address", "triarch_address"),
+    (
+        "a port taken",
+        lambda p: p["n3"]["ports"].update({"7101": {"pid": 9, "name": "nc", "unit": "nc.service"}}),
+        "n3: port 7101 is taken by nc (pid 9, nc.service)",
+        "Stop it",
+    ),
+    ("a full disk", lambda p: p["n1"]["disks"][0].update(free_bytes=90e6), "n1: /var/lib has 90 MB free", "Make room"),
+    (
+        "a disk that takes nothing",
+        lambda p: p["n1"]["disks"][0].update(error="[Errno 28] No space left", sync_median_ms=None),
+        "No space left",
+        "Make room",
+    ),
+    ("a slow disk", lambda p: p["n1"]["disks"][0].update(sync_median_ms=140.0), "140.0 ms", "faster disk"),
+    ("a small /opt", lambda p: p["n1"].update(root_free_bytes=1e6), "n1: /opt has 1 MB", "Make room"),
+    (
+        "a wrong secret",
+        lambda p: p["n2"]["secrets"].update({"cluster.secret": "x"}),
+        "n2: /etc/triarch/secrets/cluster.secret",
+        "right secret",
+    ),
+    (
+        "a foreign data set on disk",
+        lambda p: p["n2"].update(redis={"data": ["dump.rdb"], "ours": False}),
+        "n2: /var/lib/triarch/redis holds data",
+        "mv /var/lib/triarch/redis",
+    ),
+    (
+        "a foreign key",
+        lambda p: p["n2"]["running_redis"].update(foreign_keys=["shop:1"]),
+        "shop:1",
+        "move the other data",
+    ),
+    ("no persistence", lambda p: p["n2"]["running_redis"].update(append_only=False), "append-only", "appendonly yes"),
+    (
+        "another password",
+        lambda p: p["n2"].update(running_redis={"error": "WRONGPASS"}),
+        "n2: Redis answers",
+        "password",
+    ),
+    ("another release", lambda p: p["n1"].update(release="0.0.9"), "release 0.0.9 runs here, 0.1.0", "upgrade.yml"),
+]
+
+
+@pytest.mark.parametrize(("change", "said", "do"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_what_is_bad_is_refused_with_what_to_do(change: Change, said: str, do: str) -> None:
+    reports = plant()
+    change(reports)
+    (only,) = refusals(reports)
+    assert said in only
+    assert do in only
+
+
+def test_all_refusals_are_told_at_once() -> None:
+    reports = plant()
+    chosen = [
+        row
+        for row in BAD
+        if row[0] in ("an old Debian", "a port taken", "a full disk", "a wrong secret", "a foreign key")
+    ]
+    for _, change, _, _ in chosen:
+        change(reports)
+    found = refusals(reports)
+    assert len(found) == len(chosen) == 5
+    assert all(any(said in line for line in found) for _, _, said, _ in chosen)
+
+
+def test_clocks_count_as_apart_only_beyond_doubt() -> None:
+    reports = plant()
+    # Read within 0.8 s of asking: 1.5 s of difference may be 0.9 s, which is allowed.
+    reports["n2"] |= {"clock_start": 5001.7, "clock_end": 5001.8}
+    assert refusals(reports) == []
+    reports["n2"] |= {"clock_start": 5003.4, "clock_end": 5003.5}
+    said = refusals(reports)
+    assert [line.split(" are at")[0] for line in said] == ["the clocks of n1 and n2", "the clocks of n2 and n3"]
+    assert all("n2 is ahead" in line and "chrony" in line for line in said)
+
+
+def test_secrets_on_hosts_without_the_file_of_the_first_deployment_are_kept() -> None:
+    said = refusals(plant(), secrets=None)
+    assert len(said) == 3
+    assert all("triarch_secrets_file" in line for line in said)
+    other = refusals(plant(), secrets={**SECRETS, "api_token": "other"})
+    assert len(other) == 1
+    assert "api.token is another one than in triarch_secrets_file" in other[0]
+    assert refusals(plant(), secrets={**SECRETS, "api_token": "other"}, rotating=True) == []
+
+
+def test_an_upgrade_may_meet_another_release() -> None:
+    reports = plant()
+    reports["n1"]["release"] = "0.0.9"
+    assert refusals(reports, upgrading=True) == []
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ({"n1": "10.0.0.1", "n2": "10.0.0.2"}, "has 2 hosts"),
+        ({f"n{k}": f"10.0.0.{k}" for k in (1, 2, 3, 4)}, "has 4 hosts"),
+        ({}, "has 0 hosts"),
+        ({"n1": "10.0.0.1", "n2": "10.0.0.1", "n3": "10.0.0.3"}, "n1 and n2 have the same address 10.0.0.1"),
+        ({"n1": "10.0.0.1", "n2": "two", "n3": "10.0.0.3"}, "n2: 'two' is no IP address"),
+        ({"n1": "127.0.0.1", "n2": "10.0.0.2", "n3": "10.0.0.3"}, "n1: the others cannot reach 127.0.0.1"),
+        ({"n 1": "10.0.0.1", "n2": "10.0.0.2", "n3": "10.0.0.3"}, "n 1: the name"),
+    ],
+)
+def test_an_inventory_that_makes_no_cluster_is_refused(addresses: dict[str, str], said: str) -> None:
+    (only,) = PLUGIN.triarch_inventory_refusals(addresses)
+    assert said in only
+
+
+def test_three_hosts_of_either_family_are_taken() -> None:
+    assert PLUGIN.triarch_inventory_refusals({"a": "10.0.0.1", "b": "fd00::2", "c": "10.0.0.3"}) == []
+
+
+def test_the_primary_is_what_the_newest_sentinel_says() -> None:
+    reports = list(plant().values())
+    assert PLUGIN.triarch_primary(reports, "10.0.0.1") == "10.0.0.1"
+    reports[1]["sentinel"] = {"address": "10.0.0.3", "port": 6379, "epoch": 4}
+    reports[2]["sentinel"] = {"address": "10.0.0.2", "port": 6379, "epoch": 3}
+    assert PLUGIN.triarch_primary(reports, "10.0.0.1") == "10.0.0.3"
+
+
+def test_a_wheelhouse_is_held_against_its_manifest(tmp_path: Path) -> None:
+    read = PLUGIN.triarch_wheelhouse
+    assert "there is no wheelhouse" in read(str(tmp_path / "absent"), "0.1.0")["faults"][0]
+    (tmp_path / "a.whl").write_bytes(b"wheel")
+    manifest = {
+        "version": "0.1.0",
+        "python": "3.11",
+        "platform": "x86_64",
+        "files": {"a.whl": hashlib.sha256(b"wheel").hexdigest()},
+    }
+    place = tmp_path / "wheelhouse.json"
+    place.write_text(json.dumps(manifest))
+    assert read(str(tmp_path), "0.1.0") == {"manifest": manifest, "faults": []}
+    assert "triarch_version says 0.2.0" in read(str(tmp_path), "0.2.0")["faults"][0]
+    (tmp_path / "a.whl").write_bytes(b"whee")
+    assert "damaged: a.whl" in read(str(tmp_path), "0.1.0")["faults"][0]
+    (tmp_path / "a.whl").unlink()
+    assert "not complete: a.whl" in read(str(tmp_path), "0.1.0")["faults"][0]
+    for broken in ("{", "[]", json.dumps({"files": {}}), json.dumps({**manifest, "files": 3})):
+        place.write_text(broken)
+        found = read(str(tmp_path), "0.1.0")
+        assert found["manifest"] is None
+        assert "cannot be read" in found["faults"][0]
+
+
+def test_reports_are_not_changed_by_being_judged() -> None:
+    reports = plant()
+    before = deepcopy(reports)
+    refusals(reports)
+    assert reports == before

@@ -1,0 +1,107 @@
+"""Drills on the lab, those that matter most once each, and what a drill refuses; then `site.yml` has nothing to do.
+
+What is judged here are promises, and figures with much room: three hosts, their load and others share two cores. The
+figures themselves are those of `make soak ARGS=drills`.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.deployment import Deployment
+from tests.support import eventually_sync
+
+DRILLS = ("leader-kill", "host-power-off", "leader-isolated", "primary-kill", "one-way-cut")
+BUDGET = "all: {takeover_s: 15, dispatch_gap_s: 15, publish_gap_s: 15, leadership_changes_max: 4}\n"
+RUN_S = 400.0
+UNDONE_S = 120.0
+
+
+def triarch(*argv: str) -> subprocess.CompletedProcess[str]:
+    """The command line, on this machine, which is the controller."""
+    command = [str(Path(sys.executable).with_name("triarch")), *argv]
+    return subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, check=False)
+
+
+def test_drills_keep_every_promise(deployed: Deployment, tmp_path: Path) -> None:
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(BUDGET)
+    place = ("--target", "lab", "--lab", str(deployed.lab.file), "--directory", str(tmp_path / "run"))
+    done = triarch("drill", "run", *DRILLS, *place, "--budget", str(budget), "--report", str(tmp_path / "reports"))
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
+    for name in DRILLS:
+        report: dict[str, Any] = json.loads((tmp_path / f"reports/{name}.json").read_text())
+        assert report["ok"]
+        assert report["evidence"]["proof"]
+        assert (report["lost"], report["duplicates"], report["double_effects"]) == (0, 0, 0)
+        assert report["linearizable"] is True
+    deployed.ready()
+
+
+def test_a_playbook_drills_only_for_whoever_names_the_cluster(deployed: Deployment, tmp_path: Path) -> None:
+    one = '{"triarch_drill_names": ["leader-kill"]}'
+    refused = deployed.play("drill.yml", "--extra-vars", one, check=False)
+    name = f"lab-{deployed.lab.number}"
+    assert refused.status != 0
+    assert f"triarch_drill_confirm={name}" in refused.out
+    leaders = deployed.lab.hosts()[0].ssh("triarch cluster leaderships -o json")
+    command = Path(sys.executable).with_name("triarch")
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(BUDGET)
+    run = deployed.play(
+        "drill.yml",
+        *("--extra-vars", one, "--extra-vars", f"triarch_drill_confirm={name} triarch_drill_command={command}"),
+        *("--extra-vars", f"triarch_drill_report={tmp_path} triarch_drill_budget={budget}"),
+    )
+    assert run.count("failed") == 0
+    report = json.loads((tmp_path / "leader-kill.json").read_text())
+    assert (report["target"], report["ok"]) == ("ansible", True)
+    assert len(json.loads(leaders)) < len(
+        json.loads(deployed.lab.hosts()[0].ssh("triarch cluster leaderships -o json"))
+    )
+
+
+def test_a_host_takes_a_fault_back_when_its_controller_dies(deployed: Deployment, tmp_path: Path) -> None:
+    """SIGKILL of the drill while a host is cut off by its own rules: nobody heals it but the host."""
+    command = [str(Path(sys.executable).with_name("triarch")), "drill", "run", "leader-isolated", "--target", "ansible"]
+    command += ["--inventory", deployed.lab.told().inventory, "--hold", "300", "--directory", str(tmp_path)]
+    tables = "nft list tables; ls -d /run/triarch-drill 2>/dev/null || true"
+
+    def harmed() -> list[str]:
+        return [host.name for host in deployed.lab.hosts() if "triarch_drill" in host.ssh(tables)]
+
+    with (tmp_path / "drill.log").open("w") as log:
+        drill = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            eventually_sync(harmed, deadline_s=120, every_s=0.5, message="a host that is cut off")
+        finally:
+            drill.kill()
+            drill.wait()
+    assert len(harmed()) == 1
+    eventually_sync(lambda: not harmed(), deadline_s=UNDONE_S, every_s=1.0, message="the host has taken it back")
+    for host in deployed.lab.hosts():
+        assert "triarch-drill" not in host.ssh(tables)
+    deployed.ready()
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (("--target", "ansible", "--inventory", "/nowhere/hosts.yml"), "there is no such inventory"),
+        (("--target", "lab", "--lab", "/nowhere/lab.json"), "no such file, so there is no lab"),
+    ],
+)
+def test_what_cannot_be_drilled_is_refused_in_a_sentence(argv: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    done = triarch("drill", "run", "leader-kill", *argv, "--directory", str(tmp_path))
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_after_the_drills_a_deployment_changes_nothing(deployed: Deployment) -> None:
+    run = deployed.play("site.yml")
+    assert run.changed_tasks() == []
+    assert run.count("changed") == 0

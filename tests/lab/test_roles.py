@@ -1,0 +1,105 @@
+"""What the roles promise of a host: sandboxed and watched units, closed ports, closed secrets; and new ones."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from tests.lab.deployment import Deployment
+from tests.lab.hosts.running import attempt, run
+from tests.support import eventually_sync
+
+UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall")
+PORTS = {7101: "raft", 8101: "api", 6379: "redis", 26379: "sentinel"}
+
+
+def test_units_are_sandboxed(deployed: Deployment) -> None:
+    for unit in UNITS:
+        said = deployed.lab.host("n2").ssh(f"systemd-analyze security --no-pager {unit} | tail -1")
+        found = re.search(r"exposure level for \S+: ([\d.]+)", said)
+        assert found is not None, said
+        assert float(found[1]) <= 2.5, said
+
+
+def test_secrets_are_closed_and_no_process_or_journal_shows_them(deployed: Deployment) -> None:
+    for host in deployed.lab.hosts():
+        modes = host.ssh("stat -c '%a %U' /etc/triarch/secrets/*").splitlines()
+        assert modes == ["400 triarch"] * 3
+        # Read on the host, so that they pass through no log of a test.
+        found = host.ssh(
+            "for f in /etc/triarch/secrets/*; do s=$(cat $f); { cat /proc/[0-9]*/cmdline | tr '\\0' ' '; "
+            'journalctl --no-pager -q; } 2>/dev/null | grep -cF -e "$s" || true; done'
+        )
+        assert found.split() == ["0", "0", "0"]
+
+
+def test_a_node_that_is_stopped_is_ended_with_a_trace_and_started_again(deployed: Deployment) -> None:
+    host = deployed.lab.host("n3")
+    shown = "systemctl show -p MainPID -p NRestarts --value triarch-node"
+    pid, restarts = host.ssh(shown).split()
+    host.ssh(f"kill -STOP {pid}")
+    assert host.ssh(f"cut -d' ' -f3 /proc/{pid}/stat").strip() == "T"
+
+    def another() -> bool:
+        now, count = host.ssh(shown).split()
+        return now not in ("0", pid) and int(count) == int(restarts) + 1
+
+    eventually_sync(another, deadline_s=60, every_s=0.2)
+    journal = host.ssh("journalctl -u triarch-node --no-pager -n 300")
+    assert "Failed with result 'watchdog'" in journal
+    assert "most recent call first" in journal
+    deployed.ready()
+    assert "ready" in host.ssh("systemctl show -p StatusText --value triarch-node")
+
+
+@pytest.fixture
+def stranger(deployed: Deployment) -> Iterator[str]:
+    """Another machine on the same network, which is no client."""
+    told = deployed.lab.told()
+    address = told.controller.rpartition(".")[0] + ".77"
+    run("ip", "address", "add", f"{address}/32", "dev", told.bridge)
+    try:
+        yield address
+    finally:
+        run("ip", "address", "del", f"{address}/32", "dev", told.bridge)
+
+
+def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment, stranger: str) -> None:
+    host, other = deployed.lab.host("n1"), deployed.lab.host("n2")
+
+    def open_from(source: str, port: int) -> bool:
+        code = (
+            "import socket,sys; s=socket.socket(); s.settimeout(0.5); s.bind((sys.argv[1], 0)); "
+            "sys.exit(s.connect_ex((sys.argv[2], int(sys.argv[3]))) != 0)"
+        )
+        return attempt("python3", "-c", code, source, host.address, str(port)).returncode == 0
+
+    def dropped() -> int:
+        found = re.search(r"counter packets (\d+) bytes \d+ drop", host.ssh("nft list table inet triarch"))
+        assert found is not None
+        return int(found[1])
+
+    before = dropped()
+    assert not any(open_from(stranger, port) for port in PORTS)
+    assert dropped() >= before + len(PORTS)
+    controller = deployed.lab.told().controller
+    assert [PORTS[port] for port in PORTS if open_from(controller, port)] == ["api", "redis", "sentinel"]
+    for port in PORTS:
+        assert other.ask(f"timeout 3 bash -c '</dev/tcp/{host.address}/{port}'").status == 0
+
+
+def test_a_new_password_of_redis_pauses_nothing_and_shuts_the_old_one_out(deployed: Deployment) -> None:
+    place = deployed.lab.place / "inventory/secrets.yml"
+    old = yaml.safe_load(place.read_text())
+    deployed.play("rotate-secrets.yml", "--extra-vars", '{"triarch_rotate": ["redis_password"]}')
+    new = yaml.safe_load(place.read_text())
+    assert {name for name in old if old[name] != new[name]} == {"redis_password"}
+    assert not place.with_name("secrets.yml.new").exists()
+    deployed.ready()
+    for host in deployed.lab.hosts():
+        for password, answer in ((old["redis_password"], "WRONGPASS"), (new["redis_password"], "PONG")):
+            said = host.ask("read -r REDISCLI_AUTH; export REDISCLI_AUTH; redis-cli ping 2>&1", given=password + "\n")
+            assert answer in said.out, said
+    again = deployed.play("site.yml", "--check")
+    assert again.changed_tasks() == []
