@@ -16,7 +16,7 @@ NO_SUBJECT = "-"
 
 
 def reports_of(
-    rules: Mapping[str, Rule], firing: Mapping[Subject, Held], rows: Mapping[tuple[str, str], AlertRow]
+    rules: Mapping[str, Rule], firing: "Mapping[Subject, Held]", rows: Mapping[tuple[str, str], AlertRow]
 ) -> tuple[Report, ...]:
     """Derived from the state anew each time: a report that was not recorded comes again."""
     groups: dict[tuple[str, str], list[Member]] = {}
