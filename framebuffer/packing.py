@@ -3,6 +3,7 @@
 from typing import Any
 
 import hiredis
+import redis.exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection
 
 __all__ = ["PackingConnection", "PackingSSLConnection", "packing"]
@@ -21,6 +22,18 @@ class PackingConnection(Connection):
                 pass
         packed: list[Any] = super().pack_command(*args)
         return packed
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """As redis-py's; a connection that the loop has closed meanwhile is one that is lost.
+
+        uvloop says so with a RuntimeError, which nobody who calls a server expects: a node ended by it.
+        """
+        try:
+            await super().send_packed_command(*args, **options)
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:  # its kinds speak of the program
+                raise
+            raise redis_errors.ConnectionError(f"the connection is closed: {error}") from error
 
 
 class PackingSSLConnection(PackingConnection, SSLConnection):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import Connection, UnixDomainSocketConnection
-from redis.exceptions import DataError
+from redis.exceptions import ConnectionError, DataError
 
 from framebuffer.connection import connect
 from framebuffer.packing import PackingConnection, PackingSSLConnection, packing
@@ -43,3 +43,29 @@ def test_every_client_encodes_so() -> None:
     moving = connect("redis+sentinel://h1,h2/frames").connection_pool.connection_class
     assert issubclass(moving, PackingConnection)
     assert packing(UnixDomainSocketConnection) is UnixDomainSocketConnection
+
+
+class ClosedTransport:
+    """What uvloop does with a write to a transport that it has closed meanwhile."""
+
+    def __init__(self, error: RuntimeError) -> None:
+        self._error = error
+
+    def writelines(self, _: Any) -> None:
+        raise self._error
+
+    def close(self) -> None:
+        """As often as one likes."""
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_the_loop_has_closed_is_a_lost_one() -> None:
+    """A node ended by that RuntimeError when a host was lost."""
+    closed = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+    connection: Any = PackingConnection()
+    connection._reader, connection._writer = object(), ClosedTransport(closed)
+    with pytest.raises(ConnectionError, match=r"the connection is closed: .*handler is closed"):
+        await connection.send_packed_command([b"PING"], check_health=False)
+    connection._reader, connection._writer = object(), ClosedTransport(NotImplementedError())
+    with pytest.raises(NotImplementedError):
+        await connection.send_packed_command([b"PING"], check_health=False)
