@@ -39,7 +39,7 @@ browser: ## set up, then: the dashboard in a real Chromium, which the system pro
 
 lab: ## set up, then: three systemd hosts on this machine, deployed by the playbooks, harmed and healed; root on Linux
 	@if [ "$$(id -u)" -ne 0 ]; then echo "lab: skipped: it needs root, to make hosts, a bridge and file systems"; exit 0; fi; \
-		tools/setup.sh dev && if reason="$$($(PY) -m tests.lab.hosts possible 2>&1)"; then $(PY) -m pytest tests/lab $(ARGS); \
+		tools/setup.sh dev && if reason="$$($(PY) -m tests.lab.hosts possible 2>&1)"; then $(PY) -m pytest tests/lab -m "not soak" $(ARGS); \
 		else echo "lab: skipped: $$reason"; [ -z "$${CI-}" ]; fi
 
 soak: ## set up, then: the long campaigns of agreement and of frames, about 45 minutes; one with ARGS="torture --report torture.json"

@@ -20,7 +20,14 @@ from tests.support import lab_settings
 HERE = Path(__file__).parent
 KEEP = lab_settings.get("TRIARCH_LAB_KEEP", "") not in ("", "0")
 NUMBER = int(lab_settings.get("TRIARCH_LAB_NUMBER", "0"))
-ORDER = {"test_image": 0, "test_empty_hosts": 1, "test_deployment": 2, "test_lab_faults": 3, "test_teardown": 100}
+ORDER = {
+    "test_image": 0,
+    "test_empty_hosts": 1,
+    "test_preflight": 2,
+    "test_deployment": 3,
+    "test_lab_faults": 4,
+    "test_teardown": 100,
+}
 """Lower first. A module that is not named here comes between, on a deployment that is whole."""
 LIMIT_S = 900
 """Of one test; the first has to wait for the deployment."""
