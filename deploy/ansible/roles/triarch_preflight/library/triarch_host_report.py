@@ -60,7 +60,7 @@ def python_of(path):
     code = "import sys, venv, ensurepip; print(*sys.version_info[:3])"
     try:
         said = subprocess.run(
-            [path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False
+            [path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False
         )
         return [int(part) for part in said.stdout.split()]
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -191,10 +191,18 @@ class Redis:
         return rest
 
 
+def redis_password():
+    """Of our Redis: a deployment that broke off has written its configuration, and not yet the node's secret."""
+    for line in text_of("/etc/triarch/redis.conf").splitlines():
+        if line.startswith("requirepass "):
+            return line.split(None, 1)[1].strip('"')
+    return text_of(SECRETS + "/redis.password")
+
+
 def running_redis(port, prefix):
     """Persistence and foreign keys of the Redis that listens; {} where none does, "error" where it does not answer."""
     try:
-        redis = Redis(port, text_of(SECRETS + "/redis.password"))
+        redis = Redis(port, redis_password())
     except ValueError as error:
         return {"error": str(error)}
     except OSError:
