@@ -59,8 +59,14 @@ def python_of(path):
     """[major, minor, micro] of an interpreter; empty where there is none."""
     code = "import sys, venv, ensurepip; print(*sys.version_info[:3])"
     try:
+        # As a service runs it: nothing of the environment that this came with.
         said = subprocess.run(
-            [path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False
+            [path, "-c", code],
+            env={"PATH": "/usr/bin:/bin"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
         )
         return [int(part) for part in said.stdout.split()]
     except (OSError, ValueError, subprocess.SubprocessError):
