@@ -3,14 +3,16 @@
 TRIARCH_LAB_KEEP=1 keeps it between runs: hosts that are up stay, and are left up. TRIARCH_LAB_NUMBER=N takes lab N.
 """
 
+import json
 import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.drills.lab_faults import LabFaults
-from tests.lab.deployment import Deployment
+from tests.lab.deployment import Deployment, figures
 from tests.lab.hosts import Lab
 from tests.lab.hosts.running import why_not
 from tests.support import lab_settings
@@ -41,6 +43,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ORDER.get(item.path.stem, 50) if item in mine else -1)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each step took; a report of it where one was asked for."""
+    if not figures:
+        return
+    terminalreporter.section("the lab, seconds")
+    for step, took in figures.items():
+        terminalreporter.line(f"{took:8.1f}  {step}")
+    if path := lab_settings.get("TRIARCH_LAB_REPORT"):
+        told = {"cores": os.cpu_count(), "python": platform.python_version(), "seconds": figures}
+        Path(path).write_text(json.dumps(told, indent=2) + "\n")
+
+
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Three hosts that answer ssh, with nothing on them but what the image has; taken down at the end."""
@@ -49,7 +63,7 @@ def lab() -> Iterator[Lab]:
             pytest.fail(reason)
         pytest.skip(reason)
     made = Lab(NUMBER)
-    made.up(keep=KEEP)
+    figures.update({f"lab: {step}": took for step, took in made.up(keep=KEEP).items()})
     try:
         yield made
     finally:
@@ -70,6 +84,7 @@ def deployed(deployment: Deployment) -> Deployment:
     """The product on three hosts by `site.yml`; the cluster is ready."""
     if not (KEEP and is_deployed(deployment)):
         deployment.first = deployment.play("site.yml")
+        figures["first deployment"] = deployment.first.seconds
     deployment.ready()
     return deployment
 

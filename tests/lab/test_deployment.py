@@ -1,6 +1,6 @@
 """`site.yml` on three hosts: the first run, the second, and `--check` of what stands."""
 
-from tests.lab.deployment import Deployment
+from tests.lab.deployment import Deployment, figures
 
 
 def test_the_first_run_makes_a_cluster(deployed: Deployment) -> None:
@@ -19,6 +19,7 @@ def test_the_first_run_makes_a_cluster(deployed: Deployment) -> None:
 def test_the_second_run_changes_nothing(deployed: Deployment) -> None:
     before = deployed.state()
     run = deployed.play("site.yml")
+    figures["second run"] = run.seconds
     assert run.changed_tasks() == []
     assert run.count("changed") == 0
     after = deployed.state()
@@ -29,6 +30,7 @@ def test_the_second_run_changes_nothing(deployed: Deployment) -> None:
 def test_check_of_what_stands_finds_nothing_and_touches_nothing(deployed: Deployment) -> None:
     before = deployed.state()
     run = deployed.play("site.yml", "--check", "--diff")
+    figures["--check of what stands"] = run.seconds
     assert run.changed_tasks() == []
     assert run.count("failed") == run.count("unreachable") == 0
     after = deployed.state()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import KEEP, NUMBER
+from tests.lab.deployment import figures
 from tests.lab.hosts import Lab, LabFailed
 from tests.lab.hosts.running import mounts, run, why_not
 from tests.support import eventually_sync
@@ -80,5 +81,5 @@ def test_nothing_is_left(request: pytest.FixtureRequest) -> None:
         pytest.skip("the lab is kept")
     lab: Lab = request.getfixturevalue("lab")
     assert traces(NUMBER) != []
-    lab.down()
+    figures["lab: down"] = round(lab.down(), 2)
     eventually_sync(lambda: traces(NUMBER) == [], deadline_s=5, message="nothing is left")
