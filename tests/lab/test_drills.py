@@ -50,14 +50,14 @@ def test_a_playbook_drills_only_for_whoever_names_the_cluster(deployed: Deployme
     refused = deployed.play("drill.yml", "--extra-vars", one, check=False)
     name = f"lab-{deployed.lab.number}"
     assert refused.status != 0
-    assert f"triarch_drill_confirm={name}" in refused.out
+    assert f"triarch_drill_confirmed={name}" in refused.out
     leaders = deployed.lab.hosts()[0].ssh("triarch cluster leaderships -o json")
     command = Path(sys.executable).with_name("triarch")
     budget = tmp_path / "budget.yaml"
     budget.write_text(BUDGET)
     run = deployed.play(
         "drill.yml",
-        *("--extra-vars", one, "--extra-vars", f"triarch_drill_confirm={name} triarch_drill_command={command}"),
+        *("--extra-vars", one, "--extra-vars", f"triarch_drill_confirmed={name} triarch_drill_command={command}"),
         *("--extra-vars", f"triarch_drill_report={tmp_path} triarch_drill_budget={budget}"),
     )
     assert run.count("failed") == 0
