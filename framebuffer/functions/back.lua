@@ -21,7 +21,7 @@ local function bring_back(prefix, processor, entries, failed, attempts_max, reas
           elseif is_over(prefix, ledger, frame, final) then
             kept = true -- a copy of a frame that has its end
           else
-            kept = fail(prefix, ledger, frame, processor, attempts_max, reason, false)
+            kept = fail(prefix, ledger, frame, final, processor, attempts_max, reason, false)
             dead = dead + (kept == 'dead' and 1 or 0)
           end
         end

@@ -53,6 +53,7 @@ local function lent_router(prefix, now)
   router.sampled, router.traced = row[3] == '1' and {} or nil, row[3] == '1'
   router.lanes = redis.call('EXISTS', prefix .. ':lanes') == 1 and {} or nil
   router.story, router.now = {}, now
+  router.seen = directly[prefix] or { counts = {}, woken = 0 }
   return router
 end
 
@@ -71,12 +72,13 @@ local function route_directly(router, frame)
   if not processor then
     return false
   end
-  local cameras = processor.cameras
-  if not cameras then
-    cameras = {}
-    processor.cameras = cameras
+  local seen = router.seen
+  if processor.seen ~= seen then
+    processor.seen, processor.counts = seen, {}
+    seen.counts[processor.id] = processor.counts
   end
-  cameras[frame.camera] = (cameras[frame.camera] or 0) + 1
+  local counts = processor.counts
+  counts[frame.camera] = (counts[frame.camera] or 0) + 1
   local story = router.story
   local at = #story
   story[at + 1], story[at + 2], story[at + 3] = frame.camera, frame.number, capability
@@ -127,21 +129,8 @@ local function close_lent(router)
     keep_sampled(prefix, router.node, router.sampled)
   end
   remember_queues(router)
-  local seen = directly[prefix]
-  if not seen then
-    seen = { counts = {}, woken = 0 }
-    directly[prefix] = seen
-  end
-  for _, processor in ipairs(router.touched) do
-    local counts = seen.counts[processor.id]
-    if not counts then
-      counts = {}
-      seen.counts[processor.id] = counts
-    end
-    for camera, number in pairs(processor.cameras or {}) do
-      counts[camera] = (counts[camera] or 0) + number
-    end
-  end
+  local seen = router.seen
+  directly[prefix] = seen
   local crowded = router.outstanding >= router.capacity * CROWD_SHARE
   if sampled or (crowded and math.abs(router.now - seen.woken) >= CROWD_WAKE_MS) then
     seen.woken = router.now

@@ -26,6 +26,40 @@ local function new_ledgers(prefix)
   return { prefix = prefix, key = prefix .. ':ledger', open = {} }
 end
 
+-- Ledgers as calls left them, by prefix and camera: where the record is the very bytes that were written then, it need not be
+-- unpacked again. While a call works with one it has no bytes, and gets them when it is written: so one that a call
+-- broke off with is never believed.
+local kept_or_opened
+do -- a library has room for two hundred names of its own
+  local LEDGERS_KEPT = 4096
+  local ledgers_kept, ledgers_number = {}, 0
+  function kept_or_opened(prefix, camera, packed)
+    local kept = ledgers_kept[prefix]
+    if not kept then
+      kept = {}
+      ledgers_kept[prefix] = kept
+    end
+    local ledger = kept[camera]
+    if ledger and packed and ledger.packed == packed then
+      ledger.packed, ledger.changed = nil, false
+      if next(ledger.words) then
+        ledger.words = {}
+      end
+      return ledger
+    end
+    if not ledger then
+      if ledgers_number >= LEDGERS_KEPT then
+        kept, ledgers_number = {}, 0
+        ledgers_kept = { [prefix] = kept }
+      end
+      ledgers_number = ledgers_number + 1
+    end
+    ledger = opened(prefix, camera, packed)
+    kept[camera] = ledger
+    return ledger
+  end
+end
+
 -- Reads the records of cameras in one call.
 local function prefetch(ledgers, cameras)
   local wanted, asked = {}, {}
@@ -37,7 +71,7 @@ local function prefetch(ledgers, cameras)
   end
   if #wanted > 0 then
     for at, packed in ipairs(redis.call('HMGET', ledgers.key, unpack(wanted))) do
-      ledgers.open[wanted[at]] = opened(ledgers.prefix, wanted[at], packed)
+      ledgers.open[wanted[at]] = kept_or_opened(ledgers.prefix, wanted[at], packed)
     end
   end
 end
@@ -186,9 +220,9 @@ local function advance(ledger)
   end
 end
 
-local function set_final(ledger, sequence, outcome)
+-- `final`: what `state_of` says of it.
+local function set_final(ledger, sequence, outcome, final)
   local row = ledger.row
-  local _, final = state_of(ledger, sequence)
   if final then
     redis.call('SREM', ledger.key .. ':replayed', text(sequence))
     count(ledger, REPLAYING, -1)
@@ -220,10 +254,10 @@ end
 
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
 local function close_ledgers(ledgers)
-  local records = {}
+  local records, written = {}, {}
   for camera, ledger in pairs(ledgers.open) do
-    local writes = {}
     if next(ledger.words) then
+      local writes = {}
       for _, word in pairs(ledger.words) do
         if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
           local write = writes[word.segment]
@@ -242,11 +276,15 @@ local function close_ledgers(ledgers)
       end
     end
     if ledger.changed then
+      written[#written + 1] = ledger
       records[#records + 1] = camera
       records[#records + 1] = cmsgpack.pack(ledger.row)
     end
   end
   if #records > 0 then
     many('HSET', ledgers.key, {}, records)
+    for at = 1, #written do
+      written[at].packed, written[at].known = records[2 * at], true
+    end
   end
 end

@@ -103,6 +103,9 @@ local function publish(keys, argv)
     before[ledger] = ledger.row[HIGHEST]
   end
 
+  local frame = { -- the one at a time that is routed: a new table each would be a twentieth of the call
+    attempts = 0, published = published, parts = '1', fields = { 'frame', '', 'event', '', '', '' },
+  }
   local function one(ledger, id, sequence, capability, priority, trace, event, payload)
     local odd = misfit(ledger, before[ledger], id, sequence, capability, priority)
     if odd then
@@ -122,18 +125,17 @@ local function publish(keys, argv)
       carrier, carried = 'ref', payload_key(prefix, ledger.camera, digits)
       redis.call('SET', carried, payload)
     end
-    if trace == '' or #trace > 200 or string.find(trace, '[^!-~]') then
+    if trace == '' or #trace > 200 or not string.find(trace, '^[!-~]*$') then
       trace = '-'
     end
     local level = LEVELS[priority]
     local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. level .. moment .. parts
       .. ' ' .. trace
     if router then
-      local frame = {
-        id = id, camera = ledger.camera, sequence = digits, number = sequence, capability = capability, priority = level,
-        attempts = 0, published = published, parts = '1', trace = trace,
-        fields = { 'frame', head, 'event', event, carrier, carried },
-      }
+      local fields = frame.fields
+      frame.id, frame.camera, frame.sequence, frame.number = id, ledger.camera, digits, sequence
+      frame.capability, frame.priority, frame.trace = capability, level, trace
+      fields[HEAD], fields[EVENT], fields[CARRIER], fields[CARRIED] = head, event, carrier, carried
       if parts == 1 and route_directly(router, frame) then
         set_published(ledger, sequence)
         return 'ok'
@@ -210,7 +212,7 @@ local function drop(keys, argv)
       status = 'duplicate'
     elseif not status then
       set_published(ledger, sequence)
-      set_final(ledger, sequence, DROPPED)
+      set_final(ledger, sequence, DROPPED, false)
       redis.call('HINCRBY', ledger.key .. ':drops', reason, 1)
       local head = table.concat({ argv[at], ledger.camera, text(sequence), '-', text(priority), '0', moment, '1', '-' }, ' ')
       redis.call('XADD', prefix .. ':dropped', 'MAXLEN', '~', DROPPED_KEPT, '*', 'frame', head, 'reason', reason)

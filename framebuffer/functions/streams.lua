@@ -114,7 +114,7 @@ local function parse(prefix, fields, whole)
   if not id or not is_name(camera) or not is_count(sequence) or not LEVEL_NUMBERS[priority] then
     return nil
   end
-  if string.find(fields[HEAD], '[^ -~]') then
+  if not string.find(fields[HEAD], '^[ -~]*$') then
     return nil -- readers take the head for ASCII, and would fail at it over and over
   end
   local number, failed = tonumber(sequence), attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
