@@ -3,7 +3,7 @@
 
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format chaos sim browser soak dashboard lock docs clean
+.PHONY: help demo test check format chaos sim browser lab soak dashboard lock docs clean
 
 BIN = .venv/bin
 PY = $(BIN)/python
@@ -36,6 +36,11 @@ sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds
 browser: ## set up, then: the dashboard in a real Chromium, which the system provides (Debian: apt install chromium)
 	@tools/setup.sh dev
 	@$(PY) -m pytest tests/browser -m "campaign or not campaign" $(ARGS)
+
+lab: ## set up, then: three systemd hosts on this machine, deployed by the playbooks, harmed and healed; root on Linux
+	@if [ "$$(id -u)" -ne 0 ]; then echo "lab: skipped: it needs root, to make hosts, a bridge and file systems"; exit 0; fi; \
+		tools/setup.sh dev && if reason="$$($(PY) -m tests.lab.hosts possible 2>&1)"; then $(PY) -m pytest tests/lab -m "not soak" $(ARGS); \
+		else echo "lab: skipped: $$reason"; [ -z "$${CI-}" ]; fi
 
 soak: ## set up, then: the long campaigns of agreement and of frames, about 45 minutes; one with ARGS="torture --report torture.json"
 	@tools/setup.sh dev

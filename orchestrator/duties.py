@@ -29,7 +29,7 @@ from orchestrator.leaderships import Noted
 from orchestrator.logs import about
 from orchestrator.monitoring.alert_commands import Notified, Record
 from orchestrator.monitoring.alert_duty import AlertDuty
-from orchestrator.monitoring.evaluation import NO_SUBJECT
+from orchestrator.monitoring.alert_reports import NO_SUBJECT
 from orchestrator.monitoring.frame_figures import FrameFigures
 from orchestrator.monitoring.history import History
 from orchestrator.monitoring.notice_duty import NoticeDuty

@@ -11,7 +11,6 @@ propose                              components, Redis
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from importlib import metadata
@@ -19,7 +18,6 @@ from typing import Any
 
 import httpx
 import msgspec
-import uvloop
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -36,7 +34,7 @@ from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
 from orchestrator.api.health import epoch_text, not_ready
 from orchestrator.api_edge import Edge
-from orchestrator.api_server import ApiServer, allow_files, listening
+from orchestrator.api_server import ApiServer, listening
 from orchestrator.audit.sweep import AuditSweep
 from orchestrator.audit.trail import DAY_S, Trail
 from orchestrator.command_link import CommandLink
@@ -44,9 +42,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.duties import Duties
 from orchestrator.errors import OrchestratorError
 from orchestrator.host_watch import HostWatch
-from orchestrator.interpreter import settle
 from orchestrator.leadership import Duty, Leadership
-from orchestrator.logs import to_stderr
 from orchestrator.monitoring.alert_figures import AlertFigures
 from orchestrator.monitoring.history import History
 from orchestrator.plant_figures import PlantFigures
@@ -57,16 +53,14 @@ from orchestrator.raft_figures import RaftFigures
 from orchestrator.rate import Rate
 from orchestrator.redis_figures import RedisFigures
 from orchestrator.redis_link import RedisLink
-from orchestrator.service_notify import ServiceNotify, described
-from orchestrator.tasks import cancelled, ended
+from orchestrator.service_notify import described
+from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
 from orchestrator.timed_state import TimedState
 
 log = logging.getLogger(__name__)
 
 RATE_WINDOW_S = 5.0
-FILES_OWN = 512
-"""Beside those of clients: the log, Raft, Redis, and what is asked elsewhere."""
 HAND_OVER_S = 1.0
 """How long a leader that stops looks for a successor. When all nodes stop together there may be none."""
 
@@ -354,43 +348,3 @@ async def running(config: NodeConfig) -> AsyncIterator[Node]:
         yield node
     finally:
         await node.stop()
-
-
-async def _main(config: NodeConfig) -> None:
-    service = ServiceNotify.from_environment()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(config) as node:
-        loop.add_signal_handler(signal.SIGHUP, node.reload)
-        to_stderr(config.node, epoch=node.leading)
-        settle()
-        log.info("node %s runs: API on %s", config.node.id, config.api_bind())
-        # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
-        service.ready(node.in_words())
-        told = asyncio.create_task(service.keep(node.in_words), name="service")
-        try:
-            await node.run(stop)
-        finally:
-            service.stopping()
-            await cancelled(told)
-    service.close()
-    log.info("node %s has stopped", config.node.id)
-
-
-def run(config: NodeConfig) -> int:
-    """Run a node until SIGTERM or SIGINT; 0 when it was told to stop.
-
-    Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
-    """
-    to_stderr(config.node)
-    files = allow_files()
-    if files < config.api.connections_max + FILES_OWN:
-        log.warning(
-            "this process may open %d files: too few for api.connections_max %d; raise its hard limit (LimitNOFILE)",
-            files,
-            config.api.connections_max,
-        )
-    uvloop.run(_main(config))
-    return 0

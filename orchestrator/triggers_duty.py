@@ -22,6 +22,7 @@ from orchestrator.playbooks.books import Books, PlaybookUnreadable
 from orchestrator.playbooks.clock import PlantClock
 from orchestrator.playbooks.committing import Committer
 from orchestrator.playbooks.execution import EventAccepted, JournalEntry, Start, TriggersSeen
+from orchestrator.playbooks.journal_entry import journal_entry
 from orchestrator.playbooks.library import PlaybookRow
 from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.playbooks.trigger_round import CHANGED_MAX, Round, Seen
@@ -39,7 +40,6 @@ BATCH_MAX = 256
 NOTED_S = 5.0
 NOTED_CHANGES = 1_000
 """So long, or for so many changes that set nothing off, it is not replicated how far was looked."""
-JOURNAL_DATA_MAX = 4_000
 PLANT = ("component.", "group.", "policy.")
 """Kinds of changes that may change the state of a group."""
 
@@ -311,7 +311,7 @@ class TriggersDuty:
         for number, some in enumerate(before):
             part = TriggersSeen(index=0, at=at, starts=some)
             await self._propose(part.kind, part, _event_id(f"starts {number}", event))
-        accepted = EventAccepted(entry=_entry(event, at), starts=last)
+        accepted = EventAccepted(entry=journal_entry(event, at), starts=last)
         reach("trigger.before_commit")
         try:
             applied = await self._propose(accepted.kind, accepted, _event_id("accepted", event))
@@ -329,22 +329,6 @@ class TriggersDuty:
 def _event_id(what: str, event: Event) -> str:
     """The id of a command that belongs to an event: the same for a repeat."""
     return hashlib.sha256(json.dumps([what, event.source, event.id]).encode()).hexdigest()[:40]
-
-
-def _entry(event: Event, at: float) -> JournalEntry:
-    severity = event.payload.get("severity")
-    try:
-        data = json.dumps(event.payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except ValueError:  # NaN and the like: what is shown of the journal has to be JSON
-        data = '{"left_out":"it is no JSON: a number is not finite"}'
-    return JournalEntry(
-        type=event.type,
-        source=event.source,
-        level=severity if severity in ("info", "warning", "error", "critical") else "info",
-        message=str(event.payload.get("message", ""))[:1000],
-        data=data if len(data) <= JOURNAL_DATA_MAX else '{"truncated":true}',
-        at=at,
-    )
 
 
 def _tell(starts: Sequence[Start], value: object) -> None:

@@ -17,6 +17,9 @@ import anyio
 
 T = TypeVar("T")
 
+lab_settings = {name: value for name, value in os.environ.items() if name.startswith("TRIARCH_LAB_")}
+"""What the lab was asked for; out of the environment it is taken away with the other settings (tests/conftest.py)."""
+
 
 class _Attempts:
     """Remembers the last value or failed assertion, so that a missed deadline says what was seen instead."""

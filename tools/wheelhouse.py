@@ -5,8 +5,8 @@
 ``OUT`` then holds the wheels, ``requirements.txt`` (exact versions with hashes, which the hosts' pip checks), both
 once more in one piece in ``wheelhouse.tar`` (a file costs a round trip to each host), and ``wheelhouse.json``:
 ``{"version", "commit", "python", "platform", "files": {name: sha256}}``. Versions come from the lock of the release
-itself (``requirements/telemetry.lock`` of ``GIT_REF``: the core and the exporter of traces). ``GIT_REF`` is what git
-knows: a tag, a branch; HEAD if not given.
+itself (``requirements/telemetry.lock`` of ``GIT_REF``: the core and the exporter of traces). ``GIT_REF`` is a
+version of deploy/releases.yml that was released, or what git knows: a commit, a branch; HEAD if not given.
 
 The wheels are those of the hosts' Python, not of the Python that runs this: Debian 12 has 3.11.2, and a lock may ask
 for other packages there than on 3.11.7. pip judges such conditions by the Python it runs on, so they are judged here.
@@ -26,6 +26,7 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -54,7 +55,15 @@ def run(*command: str, cwd: Path = ROOT) -> bytes:
 
 def checkout(ref: str, into: Path) -> str:
     """Unpack what git has under ``ref`` into ``into``; its commit. What is not committed does not come along."""
-    commit = run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+    released = yaml.safe_load((ROOT / "deploy/releases.yml").read_text())["releases"].get(ref, {}).get("commit")
+    try:
+        wanted = f"{released or ref}^{{commit}}"
+        commit = run("git", "rev-parse", "--verify", "--quiet", "--end-of-options", wanted).decode().strip()
+    except WheelhouseFailed:
+        raise WheelhouseFailed(
+            f"git does not know {released or ref} here; a clone without its history lacks earlier releases: "
+            "git fetch --unshallow, or git fetch origin main"
+        ) from None
     with tarfile.open(fileobj=BytesIO(run("git", "archive", commit))) as archive:
         archive.extractall(into, filter="data")
     return commit

@@ -160,6 +160,7 @@ class LeaderLink:
             for connection in waiting:
                 connection.close()
         self._kept.clear()
+        await asyncio.sleep(0)  # the loop lets go of them at its next turn, which may be its last
 
 
 class _Connection(asyncio.Protocol):

@@ -33,7 +33,7 @@ def node(path: Path, settings: tuple[str, ...], check: bool) -> None:
     try:
         from cluster import ClusterError
         from framebuffer.errors import FrameBufferError
-        from orchestrator.node import run
+        from orchestrator.node_process import run
 
         gc.freeze()
     finally:

@@ -74,7 +74,8 @@ async def _run(options: DrillOptions) -> int:
                     report = await _one(options, target, fault, number, allowed[fault], directory, say)
                     made.append(report)
                     say(_kept(report, reports))
-    sys.stdout.write("\n".join(_line(report) for report in made) + "\n")
+                    sys.stdout.write(_line(report) + "\n")  # one by one: what has been drilled is told in any case
+                    sys.stdout.flush()
     return 0 if all(report.ok for report in made) else 1
 
 

@@ -16,7 +16,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from orchestrator.monitoring.alert_commands import MEMBERS_MAX, REPORTS_MAX, AlertRow, Member, Report
+from orchestrator.monitoring.alert_commands import AlertRow, Member, Report
+from orchestrator.monitoring.alert_reports import reports_of
 from orchestrator.monitoring.alert_rules import Condition, Rule
 from orchestrator.monitoring.trends import Forecast, Outlook
 
@@ -24,10 +25,6 @@ __all__ = ["ComponentSeen", "Evaluating", "Pending", "Seen", "Watch", "evaluate"
 
 PENDING_MAX = 10_000
 JUDGED_AT_ONCE = 250
-NAMED = 3
-"""Members that a summary names."""
-NO_SUBJECT = "-"
-"""Of a figure that is one number for the whole plant."""
 
 Subject = tuple[str, str]
 """(rule, subject)."""
@@ -173,7 +170,7 @@ def _evaluated(
                     firing[key] = Held(judged.group, _member(judged))
                 elif len(pending) < PENDING_MAX:
                     pending[key] = Pending(rule.name, judged.subject, since, since + rule.for_s, judged.reason)
-    return _reports(rules, firing, rows), Watch(pending, firing, clearing)
+    return reports_of(rules, firing, rows), Watch(pending, firing, clearing)
 
 
 def _held(
@@ -313,41 +310,3 @@ def _group(rule: Rule, subject: str, groups: tuple[str, ...]) -> str:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.6g}"
-
-
-# -- what has to be recorded ----
-
-
-def _reports(
-    rules: Mapping[str, Rule], firing: Mapping[Subject, Held], rows: Mapping[tuple[str, str], AlertRow]
-) -> tuple[Report, ...]:
-    """Derived from the state anew each time: a report that was not recorded comes again."""
-    groups: dict[tuple[str, str], list[Member]] = {}
-    for (name, _), held in sorted(firing.items()):
-        groups.setdefault((name, held.group), []).append(held.member)
-    reports = [
-        Report(rule=row.rule, group=row.group, severity=row.severity, summary=row.summary, members=(), total=0)
-        for key, row in sorted(rows.items())
-        if key not in groups
-    ]
-    for (name, group), members in sorted(groups.items()):
-        rule, named, total = rules[name], tuple(members[:MEMBERS_MAX]), len(members)
-        row = rows.get((name, group))
-        if (
-            row is None
-            or row.severity != rule.severity
-            or row.members_total != total
-            or [member.subject for member in row.members] != [member.subject for member in named]
-        ):
-            summary = _summary(rule, members)
-            reports.append(
-                Report(rule=name, group=group, severity=rule.severity, summary=summary, members=named, total=total)
-            )
-    return tuple(reports[:REPORTS_MAX])
-
-
-def _summary(rule: Rule, members: Sequence[Member]) -> str:
-    named = ", ".join(member.subject for member in members[:NAMED] if member.subject != NO_SUBJECT)
-    more = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
-    text = rule.summary or rule.name
-    return f"{text}: {named}{more}" if named else text

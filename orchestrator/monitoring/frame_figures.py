@@ -9,7 +9,7 @@ from prometheus_client import Histogram
 from framebuffer.isolation import Gates
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import ProcessorRegistry
-from orchestrator.monitoring.evaluation import NO_SUBJECT
+from orchestrator.monitoring.alert_reports import NO_SUBJECT
 
 __all__ = ["DispatchTimes", "FrameFigures", "percentile"]
 

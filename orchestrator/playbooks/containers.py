@@ -11,7 +11,8 @@ from orchestrator.playbooks.execution import TRIGGER_BYTES_MAX, StepRow, StepSta
 from orchestrator.playbooks.fields import ITEMS_MAX
 from orchestrator.playbooks.leaves import begin_effect, progress_effect
 from orchestrator.playbooks.selecting import targets
-from orchestrator.playbooks.walk import Scope, StepFailed, Verdict, Walk
+from orchestrator.playbooks.verdict import StepFailed, Verdict
+from orchestrator.playbooks.walk import Scope, Walk
 
 Branch = tuple[str, Sequence[actions.Action], Scope]
 """Where it stands, its actions, and what they see."""

@@ -1,5 +1,6 @@
 """What the engine has done outside the replicated state, and what comes of it. Pure."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,3 +48,8 @@ class Unknown:
 
 
 Result = Done | Failed | Unknown
+
+
+def shortened(key: str) -> str:
+    """A key that is too long, as one that is as good: its beginning and its digest."""
+    return f"{key[:120]}~{hashlib.sha256(key.encode()).hexdigest()[:32]}"

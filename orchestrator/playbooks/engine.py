@@ -19,7 +19,8 @@ from orchestrator.playbooks import actions, containers, group_state, leaves
 from orchestrator.playbooks.effect import Done, Effect, Failed, Result, Unknown
 from orchestrator.playbooks.execution import ExecutionRow, JournalEntry, Record, Status, StepRow, StepStatus
 from orchestrator.playbooks.models import Playbook
-from orchestrator.playbooks.walk import Scope, StepFailed, TooManySteps, Verdict, Walk
+from orchestrator.playbooks.verdict import StepFailed, TooManySteps, Verdict
+from orchestrator.playbooks.walk import Scope, Walk
 from orchestrator.playbooks.world import Templates, World
 
 __all__ = ["Decision", "Done", "Effect", "Failed", "Result", "Unknown", "plan"]

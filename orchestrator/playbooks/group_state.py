@@ -16,7 +16,8 @@ from orchestrator.playbooks.execution import OPEN_STEP, TRIGGER_BYTES_MAX, StepR
 from orchestrator.playbooks.fields import TARGET_STATES
 from orchestrator.playbooks.routes import AT_REST, arrived, next_command, upward
 from orchestrator.playbooks.selecting import targets
-from orchestrator.playbooks.walk import Scope, StepFailed, Verdict, Walk
+from orchestrator.playbooks.verdict import StepFailed, Verdict
+from orchestrator.playbooks.walk import Scope, Walk
 
 MOVED = ("command_refused", "component_busy")
 """What a component answers that somebody else has moved meanwhile: then its state is looked at again."""

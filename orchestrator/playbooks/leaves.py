@@ -24,7 +24,8 @@ from orchestrator.playbooks.execution import (
 )
 from orchestrator.playbooks.inputs import checked_inputs
 from orchestrator.playbooks.selecting import targets
-from orchestrator.playbooks.walk import Scope, StepFailed, Walk
+from orchestrator.playbooks.verdict import StepFailed
+from orchestrator.playbooks.walk import Scope, Walk
 
 # ── Effects outside ────────────────────────────────
 

@@ -14,7 +14,8 @@ from orchestrator.playbooks.fields import TARGET_STATES
 from orchestrator.playbooks.group_state import needs
 from orchestrator.playbooks.models import Playbook
 from orchestrator.playbooks.selecting import targets
-from orchestrator.playbooks.walk import Scope, StepFailed, Walk
+from orchestrator.playbooks.verdict import StepFailed
+from orchestrator.playbooks.walk import Scope, Walk
 from orchestrator.playbooks.world import Templates, World
 
 _SHOWN = ("command", "target_state", "message", "signal", "name", "duration", "url", "method", "channel", "value")

@@ -29,6 +29,7 @@ from orchestrator.playbooks.execution import (
     TriggersSeen,
     given_up,
 )
+from orchestrator.playbooks.execution_told import told_of
 from orchestrator.playbooks.journal import Journal
 from orchestrator.playbooks.library import PlaybookLibrary
 from orchestrator.playbooks.marks import MARKS_MAX
@@ -321,34 +322,6 @@ class ExecutionRegistry:
 
     def _in_use(self, playbook: str) -> set[int]:
         return {self.rows[each].version for each in self._open.get(playbook, ())}
-
-
-def told_of(row: ExecutionRow, steps: tuple[StepRow, ...]) -> dict[str, Any]:
-    """What those who follow an execution are told of a change."""
-    shown = [
-        {
-            "path": step.path,
-            "type": step.type,
-            "id": step.id,
-            "status": str(step.status),
-            "attempt": step.attempt,
-            "next": step.next,
-            "started": step.started,
-            "ended": step.ended,
-            "code": step.code,
-            "error": step.error,
-        }
-        for step in steps
-    ]
-    return {
-        "playbook": row.playbook,
-        "version": row.version,
-        "status": str(row.status),
-        "revision": row.revision,
-        "code": row.code,
-        "error": row.error,
-        "steps": shown,
-    }
 
 
 def _marked(held: Mapping[str, str], news: Mapping[str, str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.playbooks.actions import Selecting
-from orchestrator.playbooks.walk import Scope, StepFailed, Walk
+from orchestrator.playbooks.verdict import StepFailed
+from orchestrator.playbooks.walk import Scope, Walk
 
 
 def targets(walk: Walk, action: Selecting, scope: Scope) -> list[str]:

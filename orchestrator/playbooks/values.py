@@ -215,3 +215,12 @@ def mapping_of(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"a mapping is needed here, not {kind(value)}")
     return value
+
+
+def templated(value: Any) -> bool:
+    """Whether there is a template in it, at whatever depth."""
+    if isinstance(value, str):
+        return "{{" in value
+    if isinstance(value, Mapping):
+        return any(templated(key) or templated(each) for key, each in value.items())
+    return isinstance(value, list | tuple) and any(map(templated, value))

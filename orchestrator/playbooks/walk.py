@@ -4,8 +4,6 @@ The walk reads what is recorded and repeats no decision that is: an ended step i
 and the first that was never begun begins. What it changes is collected for one record.
 """
 
-import enum
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from msgspec.structs import replace
 from orchestrator.errors import TemplateFailed
 from orchestrator.playbooks import context
 from orchestrator.playbooks.actions import Action, Step
-from orchestrator.playbooks.effect import Effect, Result
+from orchestrator.playbooks.effect import Effect, Result, shortened
 from orchestrator.playbooks.execution import (
     EFFECTS,
     OPEN_STEP,
@@ -31,7 +29,8 @@ from orchestrator.playbooks.execution import (
     VariableSet,
     given_up,
 )
-from orchestrator.playbooks.values import readable
+from orchestrator.playbooks.values import readable, templated
+from orchestrator.playbooks.verdict import StepFailed, TooManySteps, Verdict
 from orchestrator.playbooks.world import Templates, World
 
 BEGUN_AT_ONCE_MAX = 200
@@ -45,24 +44,6 @@ ONCE = frozenset({"approve", "fail"})
 
 Scope = Mapping[str, Any]
 """`item`, `index`, `error`: what expressions see here beside the names at the top."""
-
-
-class Verdict(enum.Enum):
-    """Of a step or a list of them. STOPPED: it was not brought to its end, as it was cancelled."""
-
-    OPEN = "open"
-    OK = "ok"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-class StepFailed(Exception):
-    """A step cannot begin, or go on."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = readable(message[:1000])
 
 
 Turn = Callable[["Walk", Any, StepRow, Scope], StepRow]
@@ -351,21 +332,3 @@ class Walk:
 
     def set_variable(self, name: str, text: str) -> None:
         self.variables[name] = self.set_here[name] = text
-
-
-class TooManySteps(Exception):
-    """The execution has come to the bound of its steps, at this path."""
-
-
-def shortened(key: str) -> str:
-    """A key that is too long, as one that is as good: its beginning and its digest."""
-    return f"{key[:120]}~{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-
-
-def templated(value: Any) -> bool:
-    """Whether there is a template in it, at whatever depth."""
-    if isinstance(value, str):
-        return "{{" in value
-    if isinstance(value, Mapping):
-        return any(templated(key) or templated(each) for key, each in value.items())
-    return isinstance(value, list | tuple) and any(map(templated, value))

@@ -38,6 +38,7 @@ NOT_RUN = {
     ("playbook", "check"): "takes a minute on large ones; tests/orchestrator/test_checker.py",
     ("login",): "reads a token; tests/orchestrator/test_cli_context.py",
     ("doctor",): "of hosts that are not there; tests/orchestrator/test_doctor.py",
+    ("debug", "bundle"): "writes a file where it stands; tests/orchestrator/test_bundle.py",
     ("top",): "does not end; tests/orchestrator/test_doctor.py",
 }
 JUDGES = {("playbook", "simulate"), ("playbook", "validate"), ("frames", "verify"), ("audit", "verify")}

@@ -1,7 +1,9 @@
 """What the roles promise of a host: sandboxed and watched units, closed ports, closed secrets; and new ones."""
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -87,6 +89,32 @@ def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment, stranger
     assert [PORTS[port] for port in PORTS if open_from(controller, port)] == ["api", "redis", "sentinel"]
     for port in PORTS:
         assert other.ask(f"timeout 3 bash -c '</dev/tcp/{host.address}/{port}'").status == 0
+
+
+def test_haproxy_follows_the_leader(deployed: Deployment, tmp_path: Path) -> None:
+    more = tmp_path / "haproxy.yml"
+    more.write_text(yaml.safe_dump({"triarch_haproxy": {"hosts": {"n2": None}}}))
+    host = deployed.lab.host("n2")
+
+    def leader() -> str:
+        said = host.ask("curl -s --max-time 3 http://127.0.0.1:8100/leader").out
+        found: str = json.loads(said)["node"]
+        return found
+
+    try:
+        deployed.play("site.yml", "--inventory", str(more), "--tags", "haproxy")
+        eventually_sync(lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out, deadline_s=20)
+        before = leader()
+        host.ssh("triarch cluster transfer")
+        eventually_sync(
+            lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out and leader() != before,
+            deadline_s=20,
+        )
+        # Any path arrives there: this one every node would answer, and it is the leader that does.
+        alive = json.loads(host.ssh("curl -sf http://127.0.0.1:8100/healthz"))
+        assert alive["node"] == leader()
+    finally:
+        host.ssh("systemctl disable --now haproxy", check=False)
 
 
 def test_a_new_password_of_redis_pauses_nothing_and_shuts_the_old_one_out(deployed: Deployment) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.drills.budget import Budget, BudgetInvalid, budgets, default
@@ -35,6 +35,7 @@ def test_no_file_and_an_empty_one_are_the_defaults() -> None:
     assert budgets(None, "b.yaml") == budgets({}, "b.yaml") == {fault: default(fault) for fault in Fault}
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["all", *(str(fault) for fault in Fault)]), figures))
 def test_what_a_drill_says_comes_before_all_and_that_before_the_default(document: dict[str, dict[str, object]]) -> None:
     found = budgets(document, "b.yaml")

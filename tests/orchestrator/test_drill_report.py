@@ -1,5 +1,6 @@
 """The report of a drill and its page, from facts of a real one."""
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -7,11 +8,13 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from orchestrator.drills.budget import Budget, default
+from orchestrator.drills.budget import Budget, BudgetInvalid, default
+from orchestrator.drills.options import DrillOptions
 from orchestrator.drills.page import page
 from orchestrator.drills.recorded import Recorded
 from orchestrator.drills.report import Report, ReportUnreadable, Run, build, read
-from orchestrator.drills.target import Evidence, Fault
+from orchestrator.drills.running import draw, main, read_budgets
+from orchestrator.drills.target import DrillError, Evidence, Fault
 from tests.command_line import triarch
 
 FACTS = Path(__file__).parent / "drill_facts" / "leader-kill.json"
@@ -104,25 +107,57 @@ def test_what_is_no_report_is_refused(text: bytes, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_a_page_is_drawn_again_beside_its_report(tmp_path: Path) -> None:
+    report = tmp_path / "leader-kill.json"
+    report.write_bytes(msgspec.json.encode(made()))
+    assert draw(report) == report.with_suffix(".html")
+    assert report.with_suffix(".html").read_text(encoding="utf-8") == page(made())
+    with pytest.raises(DrillError, match="cannot be read"):
+        draw(tmp_path / "none.json")
+
+
+def test_budgets_are_read_from_a_file(tmp_path: Path) -> None:
+    budget = tmp_path / "budget.yaml"
+    budget.write_text("leader-kill: {takeover_s: 1}\n", encoding="utf-8")
+    assert read_budgets(budget)[Fault.LEADER_KILL].takeover_s == 1
+    for text, said in (("leader-kil: {lost: 1}", "did you mean leader-kill?"), ("a: [", "is no YAML")):
+        budget.write_text(text, encoding="utf-8")
+        with pytest.raises(BudgetInvalid, match=said):
+            read_budgets(budget)
+    with pytest.raises(BudgetInvalid, match="cannot be read"):
+        read_budgets(tmp_path / "none.yaml")
+
+
+def test_what_a_target_cannot_do_ends_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "run"
+    for fault, said in ((Fault.HOST_POWER_OFF, "share its power"), (Fault.CLOCK_JUMP, "share its clock")):
+        assert main(DrillOptions((Fault.LEADER_KILL, fault), directory=directory)) == 2
+        assert said in capsys.readouterr().err
+        assert not (directory / "plant" / "nodes").exists()
+    (tmp_path / "file").write_text("")
+    assert main(DrillOptions((Fault.LEADER_KILL,), report=tmp_path / "file", directory=directory)) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.anyio
-async def test_the_commands_refuse_what_cannot_be_before_anything_starts(tmp_path: Path) -> None:
+async def test_the_commands(tmp_path: Path) -> None:
     report = tmp_path / "leader-kill.json"
     report.write_bytes(msgspec.json.encode(made()))
     code, out, err = await triarch("drill", "report", str(report))
     assert (code, out.strip()) == (0, str(report.with_suffix(".html"))), err
-    assert report.with_suffix(".html").read_text(encoding="utf-8") == page(made())
-    budget = tmp_path / "budget.yaml"
-    budget.write_text("leader-kil: {lost: 1}\n", encoding="utf-8")
-    directory = tmp_path / "run"
     for words, said in (
-        (("leader-kill", "--budget", str(budget)), "did you mean leader-kill?"),
-        (("leader-kill", "--budget", str(report.with_name("no.yaml"))), "cannot be read"),
-        (("host-power-off",), "share its power; take --target lab"),
         (("leader-kill", "--target", "lab"), "--target lab needs the lab.json"),
         (("leader-kill", "--cameras", "0"), "0 is not within 1..64"),
         (("earthquake",), "is not one of"),
     ):
-        code, _, err = await triarch("drill", "run", *words, "--directory", str(directory))
+        code, _, err = await triarch("drill", "run", *words)
         assert code == 2
         assert said in err
-        assert not (directory / "plant" / "nodes").exists()
+    code, out, _ = await triarch("drill", "list", "-o", "json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0
+    assert set(rows) == {str(fault) for fault in Fault}
+    assert rows["primary-kill"]["budget"]["publish_gap_s"] == 4.0
+    assert "local" not in rows["clock-jump"]["targets"]

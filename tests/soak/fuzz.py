@@ -2,7 +2,8 @@
 
 Size: requests. Of each ten thousand about 240 are drawn from the OpenAPI document (half of them unsound), the others
 are those with bytes changed, and noise; `SENDERS` processes send them. Meanwhile there are slow clients, floods of
-headers and bodies, and again and again up to `IDLE` connections that hold half a request or nothing. The promises:
+headers and bodies, and again and again up to `IDLE` connections that hold half a request or nothing.
+`TRIARCH_SOAK_MINUTES` ends it earlier: what was sent by then counts. The promises:
 
     answers     0 × 5xx but 503 (and 502, 504 where the operation documents them); to a drawn request only what the
                 document names
@@ -47,6 +48,8 @@ SMALL = 20_000
 """Requests: a run of fewer has fewer idle connections, and comes to every operation all the same."""
 DESCRIPTORS = 24
 SAMPLES = 40
+MINUTES_VARIABLE = "TRIARCH_SOAK_MINUTES"
+MINUTES_MAX = 24 * 60
 OPEN_FILES_LEFT = 500
 PATIENCE_S = 40.0
 NEW_NETWORK = 0x40000000
@@ -168,6 +171,7 @@ class Campaign:
             "token": self._token,
             "seed": SEED + 10_000_000 * number,
             "small": self._total <= SMALL,
+            "seconds": 60 * float(os.environ.get(MINUTES_VARIABLE, MINUTES_MAX)),
         }
         process = await asyncio.create_subprocess_exec(
             *leashed([sys.executable, "-m", "tests.soak.fuzz_sending"]),

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -37,13 +38,16 @@ BEHIND = 6
 class Sending:
     """What is sent, and what came of it. `small`: comes to every operation, and changes each request once."""
 
-    def __init__(self, apis: Sequence[str], document: Document, total: int, token: str, *, seed: int, small: bool):
+    def __init__(
+        self, apis: Sequence[str], document: Document, total: int, token: str, *, seed: int, small: bool, seconds: float
+    ) -> None:
         self._apis = apis
         self._document = document
         self._total = total
         self._token = token
         self._seed = seed
         self._small = small
+        self._seconds = seconds
         self._dice = random.Random(seed)
         self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(4 * CONNECTIONS)
         self.sent = self.drawn = 0
@@ -78,6 +82,7 @@ class Sending:
         operations = list(self._document.operations)
         if not self._small:
             self._dice.shuffle(operations)  # the processes side by side are to be at different ones
+        ends = time.monotonic() + self._seconds
         while queued < self._total:
             for operation in operations:
                 for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
@@ -89,7 +94,7 @@ class Sending:
                     for raw, request in self._spread(drawn):
                         await self._queue.put((raw, request))
                         queued += 1
-                        if queued >= self._total:
+                        if queued >= self._total or time.monotonic() > ends:
                             return
 
     def _spread(self, drawn: list[Request]) -> Iterator[tuple[bytes, Request | None]]:
@@ -139,7 +144,15 @@ class Sending:
 
 async def _obey(order: dict[str, Any]) -> None:
     document = Document(order["document"])
-    sending = Sending(order["apis"], document, order["total"], order["token"], seed=order["seed"], small=order["small"])
+    sending = Sending(
+        order["apis"],
+        document,
+        order["total"],
+        order["token"],
+        seed=order["seed"],
+        small=order["small"],
+        seconds=order["seconds"],
+    )
     under_way = asyncio.create_task(sending.run())
     while not under_way.done():
         await asyncio.wait({under_way}, timeout=1.0)

@@ -62,9 +62,10 @@ def test_a_section_that_is_incomplete_is_found() -> None:
     assert found(page=page) == ["TriarchNoLeader: its section in docs/runbooks/alerts.md has no **Do.**"]
 
 
-def test_prometheus_itself_finds_every_case_right() -> None:
+def test_prometheus_understands_the_rules() -> None:
+    # The cases take seconds: `make check` runs them.
     if shutil.which("promtool") is None:
         assert not os.environ.get("CI"), "promtool is missing (Debian: apt install prometheus)"
         pytest.skip("promtool is missing (Debian: apt install prometheus)")
-    assert list(alert_rules._promtool("test", "rules", str(alert_rules.TESTS))) == []
+    assert list(alert_rules._promtool("check", "rules", str(alert_rules.RULES))) == []
     assert list(alert_rules._promtool("check", "rules", str(alert_rules.TESTS))) != []  # it does look

@@ -1,4 +1,6 @@
-from tools.coverage_gate import FileLines, gates
+import pytest
+
+from tools.coverage_gate import FileLines, counted, gates
 
 FILES = [
     FileLines("cluster/core.py", 80, (3, 4, 5, 9)),
@@ -24,3 +26,10 @@ def test_a_pattern_without_files_is_missed() -> None:
     (gate,) = gates({"clutser/*": 90}, FILES)
     assert not gate.passed
     assert "matches no file" in gate.lines()[0]
+
+
+def test_what_is_run_elsewhere_is_left_out_and_must_exist() -> None:
+    assert [file.path for file in counted(FILES, ["cluster/raft/*.py", "orchestrator/l*.py"])] == ["cluster/core.py"]
+    assert counted(FILES, []) == FILES
+    with pytest.raises(ValueError, match=r"cluster/rft/\* matches no file"):
+        counted(FILES, ["cluster/rft/*"])

@@ -1,4 +1,4 @@
-"""`python -m tests.lab.hosts up | down | status | image`. Exit status 0, or 1 with what failed."""
+"""`python -m tests.lab.hosts up | down | status | image | possible`. Exit status 0, or 1 with what failed."""
 
 import argparse
 import sys
@@ -14,12 +14,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.lab.hosts", description="Three systemd hosts on one machine."
     )
-    parser.add_argument("verb", choices=("up", "down", "status", "image"), help="image: only build what hosts stand on")
+    parser.add_argument(
+        "verb",
+        choices=("up", "down", "status", "image", "possible"),
+        help="image: only build what hosts stand on; possible: say why no lab can be made here",
+    )
     parser.add_argument("--number", type=int, default=0, metavar="N", help="which lab, 0 to 9 (default: 0)")
     parser.add_argument(
         "--keep", action="store_true", help="up: go on with the hosts that are there; down: keep their disks"
     )
     given = parser.parse_args()
+    if given.verb == "possible":
+        print(reason := why_not())
+        return 1 if reason else 0
     try:
         return _do(given.verb, given.number, keep=given.keep)
     except (LabFailed, LabFileInvalid) as error:

@@ -4,6 +4,7 @@ It is built once by debootstrap and kept in /var/cache/triarch-lab/<hash>/, unde
 built aside and moved into place, so that it is there in full or not at all, and looked over before each use.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -76,22 +77,21 @@ def ready_image() -> Image:
     """The image, built first if it is absent or damaged. Waits for another process that builds it. Raises LabFailed."""
     CACHE.mkdir(parents=True, exist_ok=True)
     directory = CACHE / identity()
-    with _locked(CACHE / ".lock"):
-        built_s = _whole(directory)
+    with locked(directory):
+        built_s = seconds_if_whole(directory)
         fresh = built_s is None
         if built_s is None:
             _discard(directory)
             built_s = _build(directory)
         os.utime(directory / "image.json")
-        _prune(directory)
+    _prune(directory)
     return Image(directory, built_s, fresh)
 
 
 def _build(directory: Path) -> float:
     """Build the image aside, then move it to `directory`; the seconds it took."""
-    for left in CACHE.glob("*.new"):
-        _discard(left)  # of a build that was killed: nobody else builds while the lock is held
     aside = directory.with_name(directory.name + ".new")
+    _discard(aside)  # of a build that was killed: nobody else builds this one while the lock is held
     aside.mkdir()
     started = time.monotonic()
     try:
@@ -105,7 +105,7 @@ def _build(directory: Path) -> float:
         for point in below(aside):  # what debootstrap mounted to configure packages
             run("umount", point)
         built_s = round(time.monotonic() - started, 1)
-        note = {"packages": PACKAGES, "built_s": built_s, "content": _content(rootfs)}
+        note = {"packages": PACKAGES, "built_s": built_s, "content": content_of(rootfs)}
         (aside / "image.json").write_text(json.dumps(note, indent=2) + "\n")
         aside.rename(directory)
     except BaseException:
@@ -114,16 +114,16 @@ def _build(directory: Path) -> float:
     return built_s
 
 
-def _whole(directory: Path) -> float | None:
+def seconds_if_whole(directory: Path) -> float | None:
     """The seconds that its build took, if the image is there and nothing of it is missing or changed; else None."""
     try:
         note = json.loads((directory / "image.json").read_text())
-        return float(note["built_s"]) if note["content"] == _content(directory / "rootfs") else None
+        return float(note["built_s"]) if note["content"] == content_of(directory / "rootfs") else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _content(rootfs: Path) -> str:
+def content_of(rootfs: Path) -> str:
     """Hash over name, kind, mode, owner, size and time of change of each file: a third of a second for 14,000 files."""
     found = hashlib.sha256()
     start = len(str(rootfs))
@@ -141,12 +141,13 @@ def _content(rootfs: Path) -> str:
 
 
 def _prune(current: Path) -> None:
-    """Remove the images that were used least recently, beyond KEPT, but none that a lab stands on."""
+    """Remove the images that were used least recently, beyond KEPT, but none that a lab stands on or that is built."""
     images = [path.parent for path in CACHE.glob("*/image.json") if path.parent != current]
     images.sort(key=lambda path: (path / "image.json").stat().st_mtime, reverse=True)
     for directory in images[KEPT - 1 :]:
         if directory not in _in_use():
-            _discard(directory)
+            with contextlib.suppress(LabFailed), locked(directory, limit_s=0.0):
+                _discard(directory)
 
 
 def _in_use() -> set[Path]:
@@ -168,16 +169,17 @@ def _discard(directory: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Held by one process at a time; the kernel lets go of it when its holder dies."""
+def locked(directory: Path, limit_s: float = WAIT_LIMIT_S) -> Iterator[None]:
+    """One process at a time works on an image; the kernel lets go of the lock of one that dies. Raises LabFailed."""
+    path = directory.with_name(f".{directory.name}.lock")
     with path.open("w") as file:
-        deadline = time.monotonic() + WAIT_LIMIT_S
+        deadline = time.monotonic() + limit_s
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise LabFailed(f"{path}: another process has held the lock for {WAIT_LIMIT_S:g} s") from None
+                    raise LabFailed(f"{path}: another process has held the lock for {limit_s:g} s") from None
                 time.sleep(0.2)
         yield

@@ -16,7 +16,7 @@ from orchestrator.drills.lab_file import LabFile, LabHost, read_lab, write_lab
 from tests.lab.hosts.image import Image, ready_image
 from tests.lab.hosts.machine import Machine
 from tests.lab.hosts.remains import Remains, find_remains, stop_hosts, take_away
-from tests.lab.hosts.running import LabFailed, attempt, run, unified_hierarchy, why_not
+from tests.lab.hosts.running import LabFailed, attempt, below, run, unified_hierarchy, why_not
 
 HOSTS = ("n1", "n2", "n3")
 NUMBERS = range(10)
@@ -101,7 +101,7 @@ class Lab:
         """
         if reason := why_not():
             raise LabFailed(reason)
-        with self._alone():
+        with self.alone():
             if not (keep and self.file.exists()):
                 take_away(find_remains(self.number, self.place))
             seconds: dict[str, float] = {}
@@ -123,7 +123,7 @@ class Lab:
         if reason := why_not():
             raise LabFailed(reason)
         started = time.monotonic()
-        with self._alone():
+        with self.alone():
             remains = find_remains(self.number, self.place)
             if keep:
                 stop_hosts(remains)
@@ -170,7 +170,7 @@ class Lab:
             raise LabFailed(why_not())
         (self.place / "ssh").mkdir(parents=True, exist_ok=True)
         self.place.chmod(0o711)
-        if not self.place.is_mount():
+        if self.place not in below(self.place):
             # A host of another lab that is booted meanwhile keeps a copy of every mount of this machine, out of sight.
             # What is unmounted here goes there too only when it is shared.
             run("mount", "--bind", self.place, self.place)
@@ -276,7 +276,7 @@ class Lab:
             time.sleep(0.1)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """One command at a time for a lab. The kernel forgets the lock with its holder, and it leaves no file."""
         with socket.socket(socket.AF_UNIX) as lock:
             try:

@@ -1,0 +1,60 @@
+"""The process of a node: signals, what is told to the service manager, and how Python runs in it."""
+
+import asyncio
+import logging
+import signal
+
+import uvloop
+
+from orchestrator.api_server import allow_files
+from orchestrator.config import NodeConfig
+from orchestrator.interpreter import settle
+from orchestrator.logs import to_stderr
+from orchestrator.node import running
+from orchestrator.service_notify import ServiceNotify
+from orchestrator.tasks import cancelled
+
+log = logging.getLogger(__name__)
+
+FILES_OWN = 512
+"""Beside those of clients: the log, Raft, Redis, and what is asked elsewhere."""
+
+
+async def _main(config: NodeConfig) -> None:
+    service = ServiceNotify.from_environment()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(config) as node:
+        loop.add_signal_handler(signal.SIGHUP, node.reload)
+        to_stderr(config.node, epoch=node.leading)
+        settle()
+        log.info("node %s runs: API on %s", config.node.id, config.api_bind())
+        # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
+        service.ready(node.in_words())
+        told = asyncio.create_task(service.keep(node.in_words), name="service")
+        try:
+            await node.run(stop)
+        finally:
+            service.stopping()
+            await cancelled(told)
+    service.close()
+    log.info("node %s has stopped", config.node.id)
+
+
+def run(config: NodeConfig) -> int:
+    """Run a node until SIGTERM or SIGINT; 0 when it was told to stop.
+
+    Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
+    """
+    to_stderr(config.node)
+    files = allow_files()
+    if files < config.api.connections_max + FILES_OWN:
+        log.warning(
+            "this process may open %d files: too few for api.connections_max %d; raise its hard limit (LimitNOFILE)",
+            files,
+            config.api.connections_max,
+        )
+    uvloop.run(_main(config))
+    return 0

@@ -1,0 +1,102 @@
+"""Disks of one host, of two, of all are lost; the playbooks bring the plant back, and the ledger says what it cost."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.lab.deployment import API_PORT, Deployment, PlayRun
+from tests.lab.rolling import Rolling, secrets_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.soak]
+
+FPS = 50.0
+DATA = "/var/lib/triarch"
+UNITS = "triarch-node triarch-redis triarch-sentinel"
+
+
+async def play(deployment: Deployment, playbook: str, **variables: Any) -> PlayRun:
+    return await asyncio.to_thread(deployment.play, playbook, "--extra-vars", json.dumps(variables))
+
+
+def lose_disk(deployment: Deployment, name: str) -> None:
+    """The host dies without a word; when it is back its data are gone."""
+    host = deployment.lab.host(name)
+    host.ssh(f"systemctl kill -s KILL {UNITS}; systemctl stop {UNITS}; systemctl disable {UNITS}; rm -rf {DATA}/*")
+    assert host.ssh(f"ls {DATA}").strip() == "", "the disk is lost"
+
+
+def rename(deployment: Deployment, **names: str) -> None:
+    """In the inventory, hosts of other names at the same addresses: n2="n4"."""
+    file = Path(deployment.lab.told().inventory)
+    tree = yaml.safe_load(file.read_text())
+    hosts = tree["all"]["children"]["triarch"]["hosts"]
+    tree["all"]["children"]["triarch"]["hosts"] = {names.get(name, name): row for name, row in hosts.items()}
+    # ssh knows them by the lab's names; the address is what counts.
+    file.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+async def ask(deployment: Deployment, name: str, path: str, **put: Any) -> Any:
+    """JSON of a node; with `put`, of a PUT of that."""
+    headers = {"Authorization": f"Bearer {secrets_of(deployment)['api_token']}"}
+    url = f"http://{deployment.lab.host(name).address}:{API_PORT}{path}"
+    async with httpx.AsyncClient(timeout=20, headers=headers) as client:
+        answer = await (client.put(url, json=put) if put else client.get(url))
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+async def members(deployment: Deployment) -> Mapping[str, bool]:
+    return {row["id"]: row["voter"] for row in await ask(deployment, "n1", "/v1/cluster/members")}
+
+
+async def test_one_disk(deployed: Deployment, tmp_path: Path) -> None:
+    await ask(deployed, "n1", "/v1/variables/kept", value=1)
+    async with Rolling(deployed, tmp_path / "load", FPS) as load:
+        lose_disk(deployed, "n2")
+        rename(deployed, n2="n4")
+        run = await play(deployed, "replace-host.yml", triarch_lost="n2")
+        passed = await load.finish()
+    assert await members(deployed) == {"n1": True, "n3": True, "n4": True}
+    assert (passed.lost, passed.duplicates, passed.ledger_ok) == (0, 0, True), passed
+    assert (await ask(deployed, "n2", "/v1/variables/kept"))["value"] == 1, "n4, at the address of n2"
+    deployed.ready()
+    passed.write(deployed.lab.place / "reports/one-disk.json", play_s=run.seconds)
+    assert (await asyncio.to_thread(deployed.play, "site.yml")).changed_tasks() == []
+
+
+async def test_two_disks(deployed: Deployment, tmp_path: Path) -> None:
+    """n1 is left. Frames that it had are all there; a publish is acknowledged again once a replica has it."""
+    await ask(deployed, "n1", "/v1/variables/kept", value=2)
+    async with Rolling(deployed, tmp_path / "load", FPS) as load:
+        await load.finish()
+    before = await ask(deployed, "n1", "/v1/frames/ledger")
+    for name in ("n2", "n3"):
+        lose_disk(deployed, name)
+    first = await play(deployed, "recover.yml", triarch_survivor="n1")
+    lost = [name for name in names(deployed) if name != "n1"]
+    rename(deployed, **{name: f"{name}-new" for name in lost})
+    second = await play(deployed, "replace-host.yml", triarch_lost=",".join(lost))
+    assert set((await members(deployed)).values()) == {True}
+    assert len(await members(deployed)) == 3
+    assert (await ask(deployed, "n1", "/v1/variables/kept"))["value"] == 2
+    after = await ask(deployed, "n1", "/v1/frames/ledger")
+    assert {name: after[name] for name in ("published", "settled", "lost")} == {
+        name: before[name] for name in ("published", "settled", "lost")
+    }
+    async with Rolling(deployed, tmp_path / "again", FPS) as load:
+        passed = await load.finish()
+    assert (passed.lost, passed.ledger_ok) == (0, True)
+    deployed.ready()
+    passed.write(deployed.lab.place / "reports/two-disks.json", recover_s=first.seconds, replace_s=second.seconds)
+
+
+def names(deployment: Deployment) -> list[str]:
+    """Of the inventory as it is now."""
+    tree = yaml.safe_load(Path(deployment.lab.told().inventory).read_text())
+    return list(tree["all"]["children"]["triarch"]["hosts"])
