@@ -2,7 +2,8 @@
 
 The clock of a service is libfaketime's, preloaded by a drop-in below /run, which the next boot forgets. It shifts the
 wall clock alone; the monotonic clock goes on as it does when a time server steps a real host. Arming restarts the
-service, so it is done before the load begins; from then on the clock jumps while the service runs.
+service, so it is done before the load begins; from then on the clock jumps while the service runs, within a second:
+looking at the file each time the clock is read takes 14 us instead of 0.7, and a node reads it often.
 """
 
 from email.utils import parsedate_to_datetime
@@ -28,7 +29,7 @@ if [ ! -e "$place/{drop_in}" ]; then
   {{
     echo "[Service]"
     echo "Environment=LD_PRELOAD=$library FAKETIME_TIMESTAMP_FILE=/run/drill-clock-$unit"
-    echo "Environment=FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1"
+    echo "Environment=FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1"
   }} >"$place/{drop_in}"
   systemctl daemon-reload
   systemctl restart "$unit"

@@ -46,7 +46,7 @@ class Prometheus:
             "triarch_prometheus_folder": str(directory),
             "triarch_prometheus_targets": [{"id": name, "address": address} for name, address in targets],
             "triarch_prometheus_interval_s": 1,
-            "triarch_cluster_name": "plant",
+            "triarch_prometheus_cluster": "plant",
         }
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "token").write_text(token)

@@ -144,6 +144,7 @@ def host_settings(tmp_path: Path) -> Path:
 
 
 @pytest.mark.anyio
+@pytest.mark.timeout(180)  # a process that asks three nodes of this one for all they know
 @pytest.mark.usefixtures("logged")
 async def test_a_bundle_of_three_nodes_holds_all_and_nothing_secret(nodes: Nodes, tmp_path: Path) -> None:
     assert {TOKEN, RAFT, HOOK} <= set(secrets_in(nodes.nodes[0].config))  # they are there to be found
@@ -182,6 +183,7 @@ async def test_a_bundle_of_three_nodes_holds_all_and_nothing_secret(nodes: Nodes
 
 
 @pytest.mark.anyio
+@pytest.mark.timeout(180)
 async def test_a_dead_node_is_named_and_the_rest_is_there(nodes: Nodes, tmp_path: Path) -> None:
     await nodes.stop(await nodes.follower())
     left = await nodes.clients[await nodes_leader(nodes)].get("/v1/cluster")

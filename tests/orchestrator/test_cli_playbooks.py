@@ -91,6 +91,17 @@ async def test_a_directory_is_put_as_a_whole_or_not_at_all(nodes: Nodes, directo
     assert names == {"gated", "caller", "failing"}
 
 
+async def test_a_key_is_for_one_text(nodes: Nodes, tmp_path: Path) -> None:
+    file = tmp_path / "keyed.yaml"
+    file.write_text(FAILING.replace("failing", "keyed"))
+    put = ("playbook", "apply", str(file), "--key", "put-once")
+    assert [(await data(nodes, *put))[0]["version"] for _ in range(2)] == [1, 1]
+    file.write_text(FAILING.replace("failing", "keyed") + "description: newer\n")
+    other = await ask(nodes, *put)
+    assert (other.exit_code != 0, "the key was used for another request" in other.stderr) == (True, True), other.output
+    await data(nodes, "playbook", "delete", "keyed")
+
+
 async def test_versions_with_check_and_set(nodes: Nodes, directory: Path, tmp_path: Path) -> None:
     file = tmp_path / "failing.yaml"
     file.write_text(FAILING + "description: newer\n")

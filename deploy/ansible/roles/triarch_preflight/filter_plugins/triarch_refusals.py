@@ -232,7 +232,7 @@ def _redis(report: Report) -> Iterator[str]:
             "restore.yml."
         )
     if running.get("error"):
-        yield f"Redis answers, but not to us: {running['error']}. Is its password another one? See its log."
+        yield f"Redis answers, but not to us ({running['error']}). Is its password another one? See its log."
         return
     if running and not running["append_only"]:
         yield (

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import socket
-import subprocess
 import tempfile
 import time
 
@@ -55,16 +54,13 @@ def system():
     return {"id": found.get("ID", ""), "version": found.get("VERSION_ID", ""), "name": found.get("PRETTY_NAME", "")}
 
 
-def python_of(path):
-    """[major, minor, micro] of an interpreter; empty where there is none."""
+def python_of(module, path):
+    """[major, minor, micro] of an interpreter; empty where there is none, or none that can make releases."""
     code = "import sys, venv, ensurepip; print(*sys.version_info[:3])"
-    try:
-        said = subprocess.run(
-            [path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False
-        )
-        return [int(part) for part in said.stdout.split()]
-    except (OSError, ValueError, subprocess.SubprocessError):
+    if not os.access(path, os.X_OK):
         return []
+    failed, said, _ = module.run_command([path, "-c", code])
+    return [] if failed else [int(part) for part in said.split()]
 
 
 def standing(path):
@@ -191,10 +187,18 @@ class Redis:
         return rest
 
 
+def redis_password():
+    """Of our Redis: a deployment that broke off has written its configuration, and not yet the node's secret."""
+    for line in text_of("/etc/triarch/redis.conf").splitlines():
+        if line.startswith("requirepass "):
+            return line.split(None, 1)[1].strip('"')
+    return text_of(SECRETS + "/redis.password")
+
+
 def running_redis(port, prefix):
     """Persistence and foreign keys of the Redis that listens; {} where none does, "error" where it does not answer."""
     try:
-        redis = Redis(port, text_of(SECRETS + "/redis.password"))
+        redis = Redis(port, redis_password())
     except ValueError as error:
         return {"error": str(error)}
     except OSError:
@@ -262,7 +266,7 @@ def main():
     report = {
         "system": system(),
         "systemd": os.path.isdir("/run/systemd/system") and text_of("/proc/1/comm") == "systemd",
-        "python": python_of(asked["python"]),
+        "python": python_of(module, asked["python"]),
         "arch": platform.machine(),
         "boot_id": text_of("/proc/sys/kernel/random/boot_id"),
         "machine_id": text_of("/etc/machine-id"),
