@@ -30,6 +30,7 @@ if [ ! -e "$place/{drop_in}" ]; then
     echo "[Service]"
     echo "Environment=LD_PRELOAD=$library FAKETIME_TIMESTAMP_FILE=/run/drill-clock-$unit"
     echo "Environment=FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DONT_RESET=1"
+    echo "Environment=FAKETIME_FORCE_MONOTONIC_FIX=0"
   }} >"$place/{drop_in}"
   systemctl daemon-reload
   systemctl restart "$unit"
