@@ -19,6 +19,7 @@ DRILLS = ("leader-kill", "host-power-off", "leader-isolated", "primary-kill", "o
 BUDGET = """\
 all: {takeover_s: 15, dispatch_gap_s: 15, publish_gap_s: 15}
 one-way-cut: {leadership_changes_max: 4}
+primary-kill: {takeover_s: null}
 """
 RUN_S = 400.0
 UNDONE_S = 120.0
