@@ -152,8 +152,10 @@ def _ledger(seen: Recorded) -> tuple[int | None, int | None]:
     if after is None:
         return None, None
     own = _since(after, before)
-    unknown = max(0, sum(seen.confirmed.values()) - own.published)
-    return max(0, after.lost - before.lost) + unknown, max(0, after.duplicates - before.duplicates)
+    missed = max(0, after.lost - before.lost)
+    # The ledger does not count what it misses as published: what it misses and a camera was told is lost once.
+    unknown = max(0, sum(seen.confirmed.values()) - own.published - missed)
+    return missed + unknown, max(0, after.duplicates - before.duplicates)
 
 
 def _since(after: LedgerCounts, before: LedgerCounts) -> LedgerCounts:

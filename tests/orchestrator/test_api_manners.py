@@ -19,7 +19,7 @@ from tests.orchestrator.api_nodes import Nodes, serving
 pytestmark = pytest.mark.anyio
 
 LIVE = frozenset(
-    {"fires_in_s", "last_seen_s", "last_contact_s", "silence_s", "lag"}
+    {"time", "fires_in_s", "last_seen_s", "last_contact_s", "silence_s", "lag"}
     | {"applied_index", "commit_index", "last_index", "log_bytes", "log_entries"}
 )
 NAMED_TWICE = ("/register", "/validate", "/heartbeats", "/bootstrap")

