@@ -1,5 +1,7 @@
 """`site.yml` on three hosts: the first run, the second, and `--check` of what stands."""
 
+import pytest
+
 from tests.lab.deployment import Deployment, figures
 
 
@@ -27,6 +29,7 @@ def test_the_second_run_changes_nothing(deployed: Deployment) -> None:
         assert after[host] ^ lines == set()
 
 
+@pytest.mark.soak
 def test_check_of_what_stands_finds_nothing_and_touches_nothing(deployed: Deployment) -> None:
     before = deployed.state()
     run = deployed.play("site.yml", "--check", "--diff")

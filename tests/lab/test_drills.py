@@ -69,6 +69,7 @@ def test_a_playbook_drills_only_for_whoever_names_the_cluster(deployed: Deployme
     )
 
 
+@pytest.mark.soak
 def test_a_host_takes_a_fault_back_when_its_controller_dies(deployed: Deployment, tmp_path: Path) -> None:
     """SIGKILL of the drill while a host is cut off by its own rules: nobody heals it but the host."""
     command = [str(Path(sys.executable).with_name("triarch")), "drill", "run", "leader-isolated", "--target", "ansible"]

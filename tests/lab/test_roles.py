@@ -117,6 +117,7 @@ def test_haproxy_follows_the_leader(deployed: Deployment, tmp_path: Path) -> Non
         host.ssh("systemctl disable --now haproxy", check=False)
 
 
+@pytest.mark.soak
 def test_a_new_password_of_redis_pauses_nothing_and_shuts_the_old_one_out(deployed: Deployment) -> None:
     place = deployed.lab.place / "inventory/secrets.yml"
     old = yaml.safe_load(place.read_text())
