@@ -18,7 +18,6 @@ from orchestrator.components import BODIES as COMPONENT_BODIES
 from orchestrator.components import ComponentRegistry, Declare, SelfReport
 from orchestrator.errors import SnapshotUnreadable
 from orchestrator.leaderships import Leaderships, Noted
-from orchestrator.levels import OWN_KEYS_LEVEL
 from orchestrator.monitoring.alert_commands import KINDS as ALERT_KINDS
 from orchestrator.monitoring.alerts import AlertRegistry
 from orchestrator.playbooks.registry import KINDS as EXECUTION_KINDS
@@ -85,7 +84,7 @@ class PlantState:
     `invalid_command`; the others are the registries'.
     """
 
-    level: int = max(OWN_KEYS_LEVEL, *LEVELS.values())
+    level: int = max(LEVELS.values(), default=1)
     """Of this release: it grows with `LEVELS`."""
 
     def __init__(self) -> None:

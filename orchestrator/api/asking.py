@@ -11,13 +11,12 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 
 from cluster import Applied, Consistency, Epoch
-from orchestrator.api.envelope import SAFE_METHODS, command_id, facts, key_of, own_key, request_of
+from orchestrator.api.envelope import SAFE_METHODS, command_id, facts, key_of, request_of
 from orchestrator.api.noting import Noted, Notes, flat, noted
 from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import Duties, NodeView
 from orchestrator.audit.chain import Note
 from orchestrator.audit.entry import INTENDED, short
-from orchestrator.levels import OWN_KEYS_LEVEL
 
 if TYPE_CHECKING:
     from framebuffer.shards import ShardedStreams
@@ -52,15 +51,6 @@ class Asking:
     def key(self) -> str:
         """The Idempotency-Key of an unsafe request, the client's or one made for it."""
         return str(facts(self._request.scope)["key"])
-
-    @property
-    def outer_key(self) -> str:
-        """The same for what is asked of others, components say: another person's equal key is another key there.
-
-        While a member runs a release that passes on keys as they come, so does this one: a command that is repeated
-        from one leader to the next has to arrive under one key.
-        """
-        return own_key(self._request.scope) if self.node.cluster.level() >= OWN_KEYS_LEVEL else self.key
 
     async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""

@@ -204,7 +204,7 @@ async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: Comma
         "component.command", "components", component_id, command=wanted.command, params=params
     ) as told:
         try:
-            answer = await duties.send_command(component_id, wanted.command, ask.outer_key, params=wanted.params)
+            answer = await duties.send_command(component_id, wanted.command, ask.key, params=wanted.params)
         except OutcomeUnknown as error:
             raise outcome_unknown(ask.key, str(error)) from error  # the key that came is the one to repeat it under
         except ClusterError as error:

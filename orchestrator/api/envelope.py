@@ -87,18 +87,6 @@ def key_of(scope: Scope) -> str:
     return f"{known['key']} {_asker(scope)}" if known.get("keyed") else ""
 
 
-def own_key(scope: Scope) -> str:
-    """The key under which something outside the replicated state is asked for: two persons' equal keys are two.
-
-    Short and without blanks, as a component takes it. Who has the cluster's own token, and who sent no key, is told
-    apart already.
-    """
-    known = facts(scope)
-    asker = _asker(scope) if known.get("keyed") else ""
-    key: str = known["key"]
-    return hashlib.sha256(f"{key} {asker}".encode()).hexdigest()[:32] if asker else key
-
-
 def _asker(scope: Scope) -> str:
     """Empty for who has the cluster's own token, as ids of the release before have none: a repeat is still known."""
     principal = facts(scope).get("principal")

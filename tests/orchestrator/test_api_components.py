@@ -80,28 +80,6 @@ async def test_a_repeat_under_the_same_key_is_done_once(nodes: Nodes) -> None:
         assert (other.status_code, other.json()["code"]) == (422, "key_reused")
 
 
-async def test_two_persons_with_one_key_are_two(nodes: Nodes) -> None:
-    http = nodes.clients[await nodes.follower()]
-    press = Press("press-8", orchestrator_url=nodes.urls, heartbeat_s=0.2, token=TOKEN)
-    path = "/v1/components/press-8/commands"
-    people = []
-    for name in ("Ada", "Grace"):
-        made = await http.post("/v1/tokens", json={"name": name, "role": "operator"})
-        people.append({"Authorization": f"Bearer {made.json()['token']}", "Idempotency-Key": "same"})
-    ada, grace = people
-    async with running(press):
-        await http.post(path, json={"command": "CMD_INITIALIZE"})
-        first = await http.post(path, json={"command": "CMD_START"}, headers=ada)
-        assert (first.status_code, first.json()["key"], first.json()["repeated"]) == (200, "same", False), first.text
-        refused = await http.post(path, json={"command": "CMD_START"}, headers=grace)
-        assert (refused.status_code, refused.json()["code"]) == (409, "command_refused"), refused.text
-        again = await http.post(path, json={"command": "CMD_START"}, headers=ada)
-        assert (again.status_code, again.json()["repeated"]) == (200, True), again.text
-        stopped = await http.post(path, json={"command": "CMD_STOP"}, headers={**grace, "Idempotency-Key": "other"})
-        assert stopped.status_code == 200, stopped.text
-        assert press.starts == 1
-
-
 async def test_a_command_that_fails_says_why(nodes: Nodes) -> None:
     http = nodes.clients[await nodes.follower()]
     press = Press("press-3", orchestrator_url=nodes.urls, heartbeat_s=0.2, token=TOKEN)
