@@ -22,7 +22,12 @@ async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes
 
 
 async def put(client: httpx.AsyncClient, name: str, value: Any) -> int:
-    answer = await client.put(f"/v1/variables/{name}", json={"value": value})
+    async def asked() -> httpx.Response:
+        answer = await client.put(f"/v1/variables/{name}", json={"value": value})
+        assert answer.status_code != 503, answer.text  # an election: nothing was changed
+        return answer
+
+    answer = await eventually(asked, deadline_s=20)
     assert answer.is_success, answer.text
     revision: int = answer.json()["revision"]
     return revision
