@@ -25,7 +25,8 @@ ORDER = {
     "test_empty_hosts": 1,
     "test_preflight": 2,
     "test_deployment": 3,
-    "test_lab_faults": 4,
+    "test_prometheus": 4,
+    "test_lab_faults": 5,
     "test_teardown": 100,
 }
 """Lower first. A module that is not named here comes between, on a deployment that is whole."""
