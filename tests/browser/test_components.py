@@ -53,7 +53,6 @@ def test_an_operator_stops_starts_and_restarts(open_page: Opener, plant: Browser
     assert done[-8:] == ["STOP", "RESET", "INITIALIZE", "START"] * 2
 
 
-@pytest.mark.soak
 @pytest.mark.usefixtures("scale_alone")
 def test_what_a_frozen_node_had_been_asked_is_done_once_by_way_of_another(
     open_page: Opener, plant: BrowserPlant
