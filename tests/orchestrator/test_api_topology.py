@@ -226,7 +226,7 @@ async def test_a_plan_is_shown_before_anything_moves(plant: Plant) -> None:
     assert problem(await http.get("/v1/plan?target=STARTED&group=empty")) == (422, "selector_empty")
     code, out, err = await plant.cli("plan", "--component", "kds", "--to", "started")
     assert code == Exit.DEGRADED
-    assert "blocked: kds needs supervisor, which is READY" in err
+    assert "blocked: kds: needs supervisor, which is READY" in err
     found = await plant.data("plan", "--component", "kds", "--to", "STARTED", "--related")
     assert [step["component_id"] for step in found["steps"]] == ["io", "supervisor", "kds"]
     code, out, err = await plant.cli("group", "plan", "line", "--to", "STOPPED")
