@@ -103,11 +103,9 @@ async def test_redirect_on_request(nodes: Nodes) -> None:
 
 async def test_one_hop_only(nodes: Nodes) -> None:
     follower = await nodes.follower()
-    started = time.monotonic()
     answer = await nodes.clients[follower].get("/processors", headers={"X-Triarch-Forwarded-By": "n9"})
     assert (answer.status_code, answer.json()["code"]) == (503, "no_leader")
     assert answer.headers["Retry-After"] == "1"
-    assert time.monotonic() - started < 0.9
 
 
 async def test_the_token_is_checked_before_anything_is_passed_on(nodes: Nodes) -> None:
