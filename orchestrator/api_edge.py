@@ -15,14 +15,19 @@ from orchestrator.certificate_watch import CertificateWatch
 from orchestrator.config import NodeConfig
 from orchestrator.config_checks import warnings
 from orchestrator.identity_provider import IdentityProvider
+from orchestrator.trust_watch import TrustWatch
 
 log = logging.getLogger(__name__)
 
 
 class Edge:
-    """Made once a node. Raises CertificateUnusable, TrustUnusable."""
+    """Made once a node. Raises CertificateUnusable, TrustUnusable.
 
-    def __init__(self, config: NodeConfig, registry: CollectorRegistry) -> None:
+    Args:
+        others: contexts of the node's other clients, which trust `api.ca_file` too.
+    """
+
+    def __init__(self, config: NodeConfig, registry: CollectorRegistry, *others: ssl.SSLContext) -> None:
         self._config = config
         self._figures = ConnectionFigures(registry)
         api, tls = config.api, config.api.tls
@@ -36,7 +41,7 @@ class Edge:
         self._certificate = (
             None if tls is None else CertificateWatch(tls, registry, self.peers if shown is not None else None)
         )
-
+        self._trust = None if api.ca_file is None else TrustWatch(api.ca_file, (self.peers, *others))
         self._provider = None if api.oidc is None else IdentityProvider(api.oidc, registry)
 
     def server(self, app: FastAPI) -> ApiServer:
@@ -48,11 +53,13 @@ class Edge:
         return ApiServer(app, bounds, self._figures, None if self._certificate is None else self._certificate.context)
 
     def reload(self) -> None:
-        """Have the certificate read again."""
-        if self._certificate is None:
+        """Have the certificate read again, and the authorities of the others."""
+        if self._certificate is None and self._trust is None:
             log.info("nothing to read again: the API has no certificate")
-        else:
+        if self._certificate is not None:
             self._certificate.ask()
+        if self._trust is not None:
+            self._trust.ask()
 
     async def run(self) -> None:
         """Say what should be known at the start; then keep certificate and keys up to date until cancelled."""
@@ -60,6 +67,8 @@ class Edge:
             log.warning("%s", text)
         async with asyncio.TaskGroup() as kept:
             kept.create_task(self._keep_certificate(), name="certificate")
+            if self._trust is not None:
+                kept.create_task(self._trust.run(), name="trust")
             if self._provider is not None:
                 kept.create_task(self._provider.run(), name="identity-provider")
 

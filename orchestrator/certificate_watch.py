@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 LOOK_S = 2.0
 """Between two looks at the files: a look is three calls of `stat`."""
 
-_Signature = tuple[tuple[int, int, int], ...]
+Facts = tuple[int, int, int]
+"""What tells one version of a file from another."""
+_Signature = tuple[Facts, ...]
 
 
 class CertificateWatch:
@@ -117,10 +119,12 @@ class CertificateWatch:
 
     def _signature(self) -> _Signature:
         settings = self._settings
-        return tuple(_facts(path) for path in (settings.cert_file, settings.key_file, settings.client_ca_file) if path)
+        return tuple(
+            facts_of(path) for path in (settings.cert_file, settings.key_file, settings.client_ca_file) if path
+        )
 
 
-def _facts(path: Path) -> tuple[int, int, int]:
+def facts_of(path: Path) -> Facts:
     """Changes with the file, also where it is a link that was moved, as Kubernetes does it."""
     try:
         found = path.stat()

@@ -9,6 +9,7 @@ Types below `component.`, `orchestrator.` and `playbook.` are the product's own;
 """
 
 import json
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -27,6 +28,7 @@ from pydantic import (
 from orchestrator.errors import EventInvalid, EventUnknown
 from orchestrator.ids import new_id
 from orchestrator.lifecycle import Command, State, parse_any_command
+from orchestrator.looks import in_words
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -227,16 +229,38 @@ def fields_at_fault(error: ValidationError) -> list[dict[str, str]]:
     for problem in error.errors(include_url=False, include_input=False, include_context=False)[:FIELDS_AT_FAULT_MAX]:
         # The name of a member that is too many is the sender's, of any length.
         field = ".".join(str(part)[:100] for part in problem["loc"]) or "body"
-        problems.append({"field": field, "message": problem["msg"].removeprefix("Value error, ")})
+        problems.append({"field": field, "message": in_words(problem["msg"].removeprefix("Value error, "))})
     return problems
 
 
 def parse_event(body: bytes) -> Event:
     """The event in a request body. Raises `EventInvalid` that names each field at fault."""
     try:
-        return Event.model_validate_json(body)
+        event = Event.model_validate_json(body)
     except ValidationError as error:
         raise invalid_event(error) from None
+    if field := _not_finite(event.payload):
+        message = "a number must be finite: JSON has neither NaN nor Infinity, and 1e999 is too large"
+        raise EventInvalid(f"{field}: {message}", errors=[{"field": field, "message": message}])
+    return event
+
+
+def _not_finite(payload: dict[str, Any]) -> str:
+    """Where a number stands that JSON does not have and the parser takes all the same; "" without one."""
+    waiting: list[tuple[str, object]] = [("payload", payload)]
+    while waiting:
+        where, value = waiting.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return where
+        if isinstance(value, dict):
+            waiting += [(f"{where}.{str(name)[:100]}", each) for name, each in value.items() if _may_hold(each)]
+        elif isinstance(value, list):
+            waiting += [(f"{where}.{index}", each) for index, each in enumerate(value) if _may_hold(each)]
+    return ""
+
+
+def _may_hold(value: object) -> bool:
+    return isinstance(value, float | dict | list)
 
 
 def parse_payload(event: Event, model: type[P]) -> P:

@@ -99,7 +99,7 @@ class Node:
             self.state, self._clock, self.cluster, self.registry, tls, spans=lambda: self._telemetry.spans
         )
         self._rate = Rate(RATE_WINDOW_S)
-        self._edge = Edge(config, self.registry)
+        self._edge = Edge(config, self.registry, tls)
         self._redis_figures = RedisFigures()
         self.registry.register(self._redis_figures)
         self._host = HostWatch(

@@ -24,12 +24,22 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0
 """The usual interval of heartbeats."""
 TIMEOUT = httpx.Timeout(2.0, connect=1.0)
-"""Shorter than the silence after which a component is OFFLINE: a node that hangs must not take its callers with it."""
+BEAT_WITHIN_MIN_S, BEAT_WITHIN_MAX_S = 0.5, 2.0
 LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
 """Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
 REGISTER_AGAIN_S = 0.5
+
+
+def beat_within(heartbeat_s: float) -> float:
+    """Seconds that one node gets to answer a heartbeat before the next one is asked.
+
+    One interval, within bounds: the heartbeat that a node sat on, and the interval before it, stay below the three
+    intervals (a second at least) after which a component is OFFLINE. Else a node that hangs would take the components
+    that report to it down, and with them all that needs them.
+    """
+    return min(BEAT_WITHIN_MAX_S, max(BEAT_WITHIN_MIN_S, heartbeat_s))
 
 
 class Reporter:
@@ -65,6 +75,8 @@ class Reporter:
         self._registration = registration
         self._heartbeat = heartbeat
         self._heartbeat_s = heartbeat_s
+        within_s = beat_within(heartbeat_s)
+        self._beat_timeout = httpx.Timeout(within_s, connect=min(1.0, within_s))
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         trust = trust_of(ca_file=ca_file)
         self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, headers=headers, verify=trust, trust_env=False)
@@ -132,7 +144,7 @@ class Reporter:
             if self.registered.is_set():
                 # What is as usual is left out: a node of the release before knows fewer members.
                 payload = (await self._heartbeat()).model_dump(mode="json", exclude_defaults=True)
-                await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload))
+                await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload), self._beat_timeout)
             elif not self._leaving:
                 await self._register()
             registered = self.registered.is_set()
@@ -173,9 +185,9 @@ class Reporter:
         else:
             self._note("refused", f"registration refused: {answer.status_code} {answer.text[:300]}")
 
-    async def _send(self, event: Event) -> bool:
+    async def _send(self, event: Event, timeout: httpx.Timeout | None = None) -> bool:
         """Whether the event was taken, or can never be."""
-        answer = await self._post("/event", event.model_dump(mode="json", exclude_none=True))
+        answer = await self._post("/event", event.model_dump(mode="json", exclude_none=True), timeout)
         if answer is None:
             return False
         if answer.is_success:
@@ -189,14 +201,17 @@ class Reporter:
         # A refused event would be refused again; 5xx says that it may be taken later.
         return answer.status_code < 500
 
-    async def _post(self, path: str, document: dict[str, Any]) -> httpx.Response | None:
-        """The first answer of any node that can answer; None when none can now."""
+    async def _post(
+        self, path: str, document: dict[str, Any], timeout: httpx.Timeout | None = None
+    ) -> httpx.Response | None:
+        """The first answer of any node that can answer; None when none can now. `timeout`: of each, else `TIMEOUT`."""
+        within = self._http.timeout if timeout is None else timeout
         first = self._preferred
         reason = ""
         for offset in range(len(self._urls)):
             at = (first + offset) % len(self._urls)
             try:
-                answer = await self._http.post(self._urls[at] + path, json=document)
+                answer = await self._http.post(self._urls[at] + path, json=document, timeout=within)
             except httpx.HTTPError as error:
                 reason = f"{self._urls[at]}: {type(error).__name__} {error}"
             else:

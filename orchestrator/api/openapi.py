@@ -42,6 +42,11 @@ TAGS: Mapping[str, str] = {
     "frames": "Queues, the ledger, dead letters, the story of a frame.",
     "events": "The journal: what happened, in words.",
     "alerts": "What fires and who is told; silences and rules.",
+    "access": "Tokens, roles and limits: who may ask for what, and how much.",
+    "policies": "What is said of a component: what it needs, what is desired, maintenance, faults that were seen.",
+    "plans": "What would be done to bring components to a state, and what the supervision does now.",
+    "audit": "The chain of changes: who changed what.",
+    "watch": "Everything that the nodes agree on, at one moment and then as it changes.",
 }
 PARAMETERS: Mapping[str, str] = {
     "processor_id": "The processor's id.",
@@ -161,7 +166,7 @@ def completed(found: Json, node: NodeView) -> Json:
         {"url": member.api, "description": f"Node {member.id}."} for member in node.config.cluster.members if member.api
     ]
     used = dict.fromkeys(tag for _, _, operation in operations(found) for tag in operation["tags"])
-    found["tags"] = [{"name": tag, "description": TAGS.get(tag, f"Of {tag}.")} for tag in used]
+    found["tags"] = [{"name": tag, "description": TAGS[tag]} for tag in used]
     synthesis = Synthesis(parts["schemas"])
     for schema in parts["schemas"].values():
         if "example" in schema:

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 import cluster
 import framebuffer.errors as frame_errors
 from orchestrator.errors import BY_CODE, OrchestratorError
+from orchestrator.looks import in_words
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +257,7 @@ def _invalid(errors: Sequence[Any]) -> Problem:
     fields = [
         {
             "location": ".".join(str(part) for part in error["loc"]) or "body",
-            "message": str(error["msg"]).removeprefix("Value error, "),
+            "message": in_words(str(error["msg"]).removeprefix("Value error, ")),
             "type": str(error["type"]),
         }
         for error in errors

@@ -30,10 +30,12 @@ async def forget_leader(config: "NodeConfig") -> None:
 
 
 def unequal(made: Manifest, *, digest: str | None, ledger: Mapping[str, Any]) -> list[str]:
-    """Where what is in force differs from the backup; empty when it is equal."""
+    """Where what is in force differs from the backup; empty when it is equal. `ledger`: as `GET /v1/frames/ledger`.
+
+    A ledger that was not in order when it was backed up is equal when it is as it was, and no worse.
+    """
     problems = manifest.ledger_problems(made, ledger)
     if digest != made.state.digest:
         problems.insert(0, f"the state's digest is {digest}, the backup has {made.state.digest}")
-    if not ledger.get("ledger_ok"):
-        problems.append("the ledger is not in order")
+    problems += manifest.new_problems(made, ledger.get("problems", ()))
     return problems

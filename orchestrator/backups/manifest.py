@@ -6,7 +6,7 @@ backup/
   frames.rdb        the data of the frames' server: payloads, queues, ledger
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ MANIFEST_BYTES_MAX = 1 << 20
 
 TOTALS = ("published", "settled", "dead", "dropped", "in_flight", "lost", "duplicates")
 """Of the ledger, that must be equal after a restore."""
+PROBLEMS_MAX = 1000
+"""Of a ledger that is not in order, the first ones are written down."""
 
 
 class ManifestInvalid(ValueError):
@@ -44,10 +46,15 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Frames(msgspec.Struct, frozen=True):
-    """`totals`: of the ledger, as a server said that had loaded this file; `server`: that server, for people."""
+    """`totals`: of the ledger, as a server said that had loaded this file; `server`: that server, for people.
+
+    `problems`: what was wrong with that ledger in the ledger's own words, the first `PROBLEMS_MAX`; empty when it was
+    in order.
+    """
 
     totals: Mapping[str, int]
     server: str
+    problems: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -141,3 +148,9 @@ def ledger_problems(manifest: Manifest, found: Mapping[str, Any]) -> list[str]:
         for name, wanted in sorted(manifest.frames.totals.items())
         if found.get(name) != wanted
     ]
+
+
+def new_problems(manifest: Manifest, problems: Sequence[str]) -> list[str]:
+    """Of the `problems` of a ledger, those that the backup does not have: a frame once lost is lost for good."""
+    known = set(manifest.frames.problems)
+    return [problem for problem in problems[:PROBLEMS_MAX] if problem not in known]

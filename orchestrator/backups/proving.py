@@ -34,8 +34,8 @@ async def seal(directory: Path, config: "NodeConfig", snapshot: bytes, began: fl
     """Complete a backup whose state is `snapshot`: the frames' data, then both are loaded and what they hold is written
     down. `began`: of `time.monotonic`, before the snapshot was asked for.
 
-    Errors: BackupRefused (a ledger that is not in order is not backed up silently: its frames are lost already),
-    BackupDamaged.
+    A ledger that is not in order is backed up too, with what is wrong with it: its frames are lost already, and a
+    restore cannot bring them back. Errors: BackupRefused, BackupDamaged.
     """
     state = _state(snapshot)
     _write(directory / STATE, snapshot)
@@ -52,7 +52,9 @@ async def seal(directory: Path, config: "NodeConfig", snapshot: bytes, began: fl
         state_s=round(state_s, 3),
         frames_s=round(frames_s, 3),
         state=manifest.State(state.index, state.term, state.level, state.digest, state.members),
-        frames=manifest.Frames(_totals(loaded.ledger), loaded.server),
+        frames=manifest.Frames(
+            _totals(loaded.ledger), loaded.server, tuple(loaded.ledger.problems[: manifest.PROBLEMS_MAX])
+        ),
         files=found,
     )
     _write(directory / MANIFEST, manifest.encode(made))

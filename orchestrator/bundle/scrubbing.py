@@ -14,10 +14,16 @@ HIDDEN = "***"
 VALUE_CHARS_MIN = 6
 """Shorter values are not looked for: every other word would be hidden."""
 
-_NAME = re.compile(
-    r"(?:^|[_-])(?:password|passwd|passphrase|secret|token|api_?key|authorization|credentials?|private_?key|cookie)$",
-    re.IGNORECASE,
+_WORDS = (
+    *("password", "passwd", "passphrase", "secret", "token", "apikey", "authorization", "credential", "cookie"),
+    *("privatekey", "secretkey", "accesskey", "signingkey", "requirepass", "masterauth", "authpass"),
 )
+"""What a name ends with, written in one, however its parts are set off: apiKey, api_key, API-KEYS."""
+_PLURAL = tuple(f"{word}s" for word in _WORDS)
+
+_KEYS = r"(?:api|private|secret|access|signing)[_-]?key"
+_SINGLE = rf"(?:password|passwd|passphrase|secret|token|{_KEYS}|credential|requirepass|masterauth|auth-?pass)"
+_VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;}&\]]+)"
 _FORMS = (
     # An address with credentials.
     (re.compile(r"(\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
@@ -26,12 +32,25 @@ _FORMS = (
     (re.compile(r"\btri_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}"), HIDDEN),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
-    # `password: x`, `requirepass x`, `token=x` as settings and command lines have them.
+    # `passwords: [x, y]`, and one to a line below it.
+    (re.compile(rf"(?i)(\b[\w-]*{_SINGLE}s?[\"']?\s*[:=]\s*\[)[^\]\n]+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(rf"(?im)^([ \t]*[\w-]*{_SINGLE}s?[\"']?[ \t]*:[ \t]*\n)((?:[ \t]*-[ \t]+\S.*(?:\n|\Z))+)"),
+        rf"\1{HIDDEN}\n",
+    ),
+    # `password: x`, `requirepass x`, `token=x` as settings and command lines have them; a number of tokens is none.
     (
         re.compile(
-            r"(?im)(\b[\w-]*(?:password|passwd|secret|token|api_?key|requirepass|masterauth|auth-pass)\"?\s*[:=]\s*)"
-            r"(?!\s|null\b|None\b|\"\"|'')(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;}&\]]+)"
+            rf"(?im)(\b[\w-]*{_SINGLE}(?:[\"']?|s[\"']?(?=[ \t]*[:=][ \t]*[\"'\w])(?![ \t]*[:=][ \t]*\d+\b))"
+            rf"[ \t]*[:=][ \t]*)"
+            rf"(?!\s|\[|\{{|null\b|None\b|\"\"|''){_VALUE}"
         ),
+        rf"\1{HIDDEN}",
+    ),
+    # Headers: all that follows is one.
+    (re.compile(r"(?im)(\b(?:[\w-]*authorization|(?:set-)?cookies?)[ \t]*:[ \t]*)(?!\s)[^\"'\n]+"), rf"\1{HIDDEN}"),
+    (
+        re.compile(r"(?i)([\"'](?:[\w-]*authorization|(?:set-)?cookies?)[\"']\s*:\s*)(?:\"[^\"\n]*\"|'[^'\n]*')"),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?im)^(\s*(?:requirepass|masterauth|sentinel auth-pass \S+)\s+)\S+"), rf"\1{HIDDEN}"),
@@ -40,8 +59,7 @@ _FORMS = (
 
 def scrubbed(data: Any, secrets: Iterable[str] = ()) -> Any:
     """JSON data without secrets; `secrets`: values that are known to be."""
-    values = _values(secrets)
-    return _walked(data, values)
+    return _walked(data, _values(secrets))
 
 
 def scrubbed_text(text: str, secrets: Iterable[str] = ()) -> str:
@@ -56,17 +74,28 @@ def _values(secrets: Iterable[str]) -> tuple[str, ...]:
 
 def _walked(data: Any, values: tuple[str, ...]) -> Any:
     if isinstance(data, Mapping):
-        return {
-            _text(str(name), values): HIDDEN if _NAME.search(str(name)) and _is_value(value) else _walked(value, values)
-            for name, value in data.items()
-        }
+        return {_text(str(name), values): _member(str(name), value, values) for name, value in data.items()}
     if isinstance(data, list | tuple):
         return [_walked(value, values) for value in data]
     return _text(data, values) if isinstance(data, str) else data
 
 
-def _is_value(value: Any) -> bool:
-    return isinstance(value, str | bytes) and bool(value)
+def _member(name: str, value: Any, values: tuple[str, ...]) -> Any:
+    said = "".join(re.findall(r"[a-z0-9]", name.lower())).rstrip("0123456789")
+    if said.endswith(_WORDS):
+        return _covered(value, values)
+    if said.endswith(_PLURAL) and not isinstance(value, int | float):  # so many of them: no secret
+        return _covered(value, values)
+    return _walked(value, values)
+
+
+def _covered(value: Any, values: tuple[str, ...]) -> Any:
+    """All that stands below the name of a secret is hidden, but for whether there is anything."""
+    if isinstance(value, Mapping):
+        return {_text(str(name), values): _covered(inner, values) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_covered(inner, values) for inner in value]
+    return value if value is None or isinstance(value, bool) or value in ("", b"") else HIDDEN
 
 
 def _text(text: str, values: tuple[str, ...]) -> str:

@@ -150,6 +150,8 @@ def _verified(
             parts.append(verify(_of_cluster(api, max(0, first - 1)), known))
             complete_up_to(parts[-1], max(head["number"], newest), "the cluster")
     end = max(parts, key=lambda part: part.last)
+    if files and not any(part.entries for part in parts):
+        raise Failure("audit_broken", f"{', '.join(map(str, files))}: no entry stands there, so nothing is proved")
     first = min((part.first for part in parts if part.entries), default=0)
     return {
         "ok": True,

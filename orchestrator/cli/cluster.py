@@ -10,7 +10,7 @@ import click
 
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.http import Api, api_options, trust, trusted
-from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option
+from orchestrator.cli.output import Failure, emit, emit_rows, leave, note, output_option, utc
 from orchestrator.cli.recover import recover
 from orchestrator.cli.snapshot import snapshot
 
@@ -107,6 +107,8 @@ def leaderships(urls: str, timeout_s: float, output: str) -> None:
     """Show who led since when, the newest first, and how long nobody did before."""
     with Api.of(urls, timeout_s) as api:
         rows = api.get("/v1/cluster/leaderships")
+    if output == "table":
+        rows = [{**row, "at": utc(row["at"])} for row in rows]
     emit_rows(rows, LED_COLUMNS, output, empty="no leadership is noted yet")
 
 

@@ -13,6 +13,8 @@ from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.output import emit, emit_rows, note, output_option, printable
 
 COLUMNS = {"TIME": "time", "LEVEL": "level", "TYPE": "type", "SOURCE": "source", "MESSAGE": "message"}
+CHARS_MAX = 160
+"""Of what a table shows of one event."""
 LEVELS = ("info", "warning", "error", "critical")
 
 
@@ -52,6 +54,8 @@ def list_(
     """Show the journal, the newest first; it keeps the last 1,000."""
     with Api.of(urls, timeout_s) as api:
         rows = pages(api, "/v1/events", "events", _given(type_, source, level, execution), limit)
+    if output == "table":
+        rows = [{**row, "message": _cut(_said(row))} for row in rows]
     emit_rows(rows, COLUMNS, output, empty="there is no such event")
 
 
@@ -119,7 +123,17 @@ def send(type_: str, source: str, payload: str, key: str | None, urls: str, time
     emit(told if isinstance(told, dict) else {"type": type_, "source": source, "taken": True}, output)
 
 
+def _cut(text: str) -> str:
+    """A table has one line for each; `-o json` has all."""
+    return text if len(text) <= CHARS_MAX else f"{text[: CHARS_MAX - 1]}…"
+
+
 def _line(line: dict[str, Any]) -> str:
-    data = "" if line["data"] in ({}, None) else json.dumps(line["data"], ensure_ascii=False)
     at = line["time"].partition("T")[2]
-    return f"{at}  {line['level']:8}  {line['type']}  {line['source']}  {line['message']} {data}".rstrip()
+    return f"{at}  {line['level']:8}  {line['type']}  {line['source']}  {_said(line)}".rstrip()
+
+
+def _said(line: dict[str, Any]) -> str:
+    """The message and what came with the event: most of those of components have no message."""
+    data = "" if line["data"] in ({}, None) else json.dumps(line["data"], ensure_ascii=False)
+    return f"{line['message']} {data}".strip()

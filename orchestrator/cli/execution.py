@@ -165,11 +165,26 @@ def _clock(time_: str | None) -> str:
 
 def _control(execution_id: str, action: str, body: dict[str, Any], key: str | None, options: dict[str, Any]) -> None:
     with Api.of(options["urls"], options["timeout_s"]) as api:
+        if step := body.get("path"):
+            body = {**body, "path": _path_of_step(api, execution_id, step)}
         told = api.post(f"{path_of(execution_id)}/{action}", body, key=key)
     if options.get("wait_s"):
         show_end(options["urls"], options["timeout_s"], execution_id, options["wait_s"], options["output"])
     else:
         emit(told, options["output"])
+
+
+def _path_of_step(api: Api, execution_id: str, step: str) -> str:
+    """A step's path as it stands, or the path of the one step that has this id; people know steps by either."""
+    if "/" in step:
+        return step
+    paths = [each["path"] for each in api.get(path_of(execution_id))["steps"] if each["id"] == step]
+    if len(paths) > 1:
+        raise Failure("usage", f"several steps have the id {step}; name one by its path: {', '.join(paths[:10])}")
+    if not paths:
+        known = f"triarch execution get {execution_id} shows the ids and paths of those that have begun"
+        raise Failure("step_unknown", f"execution {execution_id} has come to no step {step}; {known}")
+    return str(paths[0])
 
 
 @execution.command(epilog="\b\nExamples:\n  triarch execution pause ID --comment 'shift change'")
@@ -220,7 +235,9 @@ def cancel(execution_id: str, force: bool, who: str, comment: str, key: str | No
     epilog="\b\nExamples:\n  triarch execution retry ID\n  triarch execution retry ID --step actions/2 --wait"
 )
 @click.argument("execution_id", metavar="ID")
-@click.option("--step", "path", default="", metavar="PATH", help="From there.  [default: the first that failed]")
+@click.option(
+    "--step", "path", default="", metavar="STEP", help="From there: its path or id.  [default: the first that failed]"
+)
 @who_option
 @comment_option
 @wait_option
@@ -237,7 +254,7 @@ def retry(execution_id: str, path: str, who: str, comment: str, key: str | None,
     "  triarch execution approve ID --step actions/3 --comment 'seen'"
 )
 @click.argument("execution_id", metavar="ID")
-@click.option("--step", "path", default="", metavar="PATH", help="The step.  [default: the only one that waits]")
+@click.option("--step", "path", default="", metavar="STEP", help="Its path or id.  [default: the only one that waits]")
 @who_option
 @comment_option
 @wait_option
@@ -251,7 +268,7 @@ def approve(execution_id: str, path: str, who: str, comment: str, key: str | Non
 
 @execution.command(epilog="\b\nExamples:\n  triarch execution reject ID --comment 'the door is open'")
 @click.argument("execution_id", metavar="ID")
-@click.option("--step", "path", default="", metavar="PATH", help="The step.  [default: the only one that waits]")
+@click.option("--step", "path", default="", metavar="STEP", help="Its path or id.  [default: the only one that waits]")
 @who_option
 @comment_option
 @wait_option

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, TypeVar
 
@@ -12,6 +13,8 @@ from orchestrator.cli.exits import Exit, exit_of
 F = TypeVar("F", bound=Callable[..., Any])
 Columns = Mapping[str, str]
 """Heading → member of a row; a dotted path leads into a member."""
+
+TIMES = ("time", "until", "created", "expires", "rotated", "grace_until", "revoked")
 
 output_option: Callable[[F], F] = click.option(
     "-o",
@@ -56,7 +59,7 @@ def emit(data: Any, output: str) -> None:
 
             click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"))
         case _:
-            rows = [{"field": name, "value": _short(value)} for name, value in data.items()]
+            rows = [{"field": name, "value": _shown(name, value)} for name, value in data.items()]
             _table(rows, {"FIELD": "field", "VALUE": "value"})
 
 
@@ -73,6 +76,18 @@ def emit_rows(rows: Sequence[Mapping[str, Any]], columns: Columns, output: str, 
 def printable(text: str) -> str:
     """`text` without control characters: what a server says must not steer the terminal."""
     return "".join(character for character in text if character.isprintable() or character in "\n\t")
+
+
+def utc(unix: float) -> str:
+    """Unix seconds as people read them."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
+
+
+def _shown(name: str, value: Any) -> str:
+    """A member for people. Times of the API are Unix seconds, and called so: `time`, `expires`, `fired_time`."""
+    if isinstance(value, float) and (name in TIMES or name.endswith("_time")):
+        return utc(value)
+    return _short(value)
 
 
 def _short(value: Any) -> str:

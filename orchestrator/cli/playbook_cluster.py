@@ -107,7 +107,7 @@ def apply(
     All are checked together first; with one problem nothing is put. A text that is the newest already makes no version.
     Executions that run go on under the version that they have.
     """
-    loaded = _checked(paths)
+    loaded = _checked(paths, urls, timeout_s)
     if if_version is not None and len(loaded) != 1:
         raise click.UsageError(f"--if-version is for one playbook, not for {len(loaded)}")
     condition = None
@@ -217,11 +217,14 @@ def given(inputs: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _checked(paths: tuple[Path, ...]) -> "dict[str, tuple[Loaded, str]]":
-    """By name, what is in the files, with its text. Leaves with 1 when there is a problem."""
+def _checked(paths: tuple[Path, ...], urls: str, timeout_s: float) -> "dict[str, tuple[Loaded, str]]":
+    """By name, what is in the files, with its text. Leaves with 4 when there is a problem."""
     from orchestrator.playbooks.files import check_paths
 
     checked = check_paths(paths)
+    if checked.absent:  # the cluster may have what they call
+        with Api.of(urls, timeout_s) as api:
+            checked = check_paths(paths, [row["name"] for row in api.get("/v1/playbooks")])
     for warning in checked.warnings:
         note(f"warning: {warning}")
     if checked.problems:

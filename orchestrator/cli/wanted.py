@@ -104,7 +104,7 @@ def show_plan(
         columns = {"WAVE": "wave", "COMPONENT": "component_id", "NOW": "state", "COMMANDS": "commands"}
         emit_rows(steps, columns, output, empty="nothing has to move")
         for skip in plan["skipped"]:
-            note(f"{'blocked' if skip['blocked'] else 'left'}: {skip['component_id']} {skip['reason']}")
+            note(f"{'blocked' if skip['blocked'] else 'left'}: {skip['component_id']}: {skip['reason']}")
     if not plan["complete"]:
         blocked = sum(skip["blocked"] for skip in plan["skipped"])
         note(f"{blocked} of the selected do not get to {plan['target']}")

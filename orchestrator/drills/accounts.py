@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -30,7 +31,11 @@ async def ledger_of(shards: ShardedStreams, cameras: Sequence[str]) -> LedgerCou
         return [await ledger.verify(part) for part in shards.parts]
 
     reports = await _answered(read, "the ledger")
-    own = [report.cameras[camera] for report in reports for camera in cameras if camera in report.cameras]
+    by_camera = [(name, report.cameras[name]) for report in reports for name in cameras if name in report.cameras]
+    own = [camera for _, camera in by_camera]
+    published: Counter[str] = Counter()
+    for name, camera in by_camera:
+        published[name] += camera.published
     return LedgerCounts(
         published=sum(camera.published for camera in own),
         settled=sum(camera.settled for camera in own),
@@ -41,6 +46,7 @@ async def ledger_of(shards: ShardedStreams, cameras: Sequence[str]) -> LedgerCou
         duplicates=sum(report.duplicates for report in reports),
         ledger_ok=all(report.ledger_ok for report in reports),
         problems=tuple(problem for report in reports for problem in report.problems)[:_PROBLEMS_MAX],
+        cameras=dict(published),
     )
 
 

@@ -32,7 +32,8 @@ class BudgetInvalid(DrillError):
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """The most that each figure may be; None: it is not judged. Seconds, and counts.
 
-    `linearizable`: whether the histories of the registers must be.
+    `…_min`: the least; a drill in which no frame came through or no playbook ran has shown nothing. `linearizable`:
+    whether the histories of the registers must be.
     """
 
     takeover_s: float | None = None
@@ -41,6 +42,12 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float | None = 60.0
     lost: int | None = 0
     duplicates: int | None = 0
+    unconfirmed: int | None = 0
+    dead: int | None = 0
+    dropped: int | None = 0
+    in_flight: int | None = 0
+    settled_min: int | None = 1
+    ordered_effects_min: int | None = 1
     stale_effects: int | None = 0
     double_effects: int | None = 0
     missing_effects: int | None = 0

@@ -7,7 +7,7 @@ import msgspec
 from orchestrator.drills.budget import Budget
 from orchestrator.drills.measures import Figures
 
-__all__ = ["Verdict", "judge", "passed"]
+__all__ = ["AT_LEAST", "Verdict", "judge", "passed"]
 
 Figure = str | int | float | bool | None
 
@@ -28,6 +28,10 @@ _AT_MOST: Mapping[str, str] = {
     "recovery_s": "recovery_s",
     "lost": "lost",
     "duplicates": "duplicates",
+    "unconfirmed": "unconfirmed",
+    "dead": "dead",
+    "dropped": "dropped",
+    "in_flight": "in_flight",
     "stale_effects": "stale_effects",
     "double_effects": "double_effects",
     "missing_effects": "missing_effects",
@@ -35,6 +39,9 @@ _AT_MOST: Mapping[str, str] = {
     "leadership_changes": "leadership_changes_max",
 }
 """Figure → member of the budget."""
+
+AT_LEAST: Mapping[str, str] = {"settled": "settled_min", "ordered_effects": "ordered_effects_min"}
+"""The same; where nothing was done, nothing can have gone wrong."""
 
 
 def judge(figures: Figures | None, budget: Budget, proof: Mapping[str, str | int | float]) -> list[Verdict]:
@@ -46,6 +53,9 @@ def judge(figures: Figures | None, budget: Budget, proof: Mapping[str, str | int
         return verdicts
     for figure, member in _AT_MOST.items():
         verdicts.append(_at_most(figure, getattr(figures, figure), getattr(budget, member)))
+    for figure, member in AT_LEAST.items():
+        found, least = getattr(figures, figure), getattr(budget, member)
+        verdicts.append(Verdict(figure, found, least, least is None or (found is not None and found >= least)))
     verdicts.append(_at_most("shared_epochs", len(figures.shared_epochs), budget.shared_epochs))
     wanted = budget.linearizable
     ok = not wanted or figures.linearizable is True

@@ -25,7 +25,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     `takeover_s`: from the fault to the first answer of a node that it leads under a new epoch. The gaps: the longest
     time between two frames that reached a processor, two publish calls that were acknowledged, from the fault on;
     `…_before_s`: the same before the fault, with nothing done. `recovery_s`: from healing until the plant is as before.
-    `lost`: frames that the ledger misses, and frames a camera was told are stored that it does not know.
+    `lost`: frames that the ledger misses, and frames a camera was told are stored that it does not know, camera by
+    camera. `unconfirmed`: frames that the ledger has of a camera which was not told so. `dead`, `dropped`, `settled`:
+    of the drill's cameras, in the drill's time; `in_flight`: of theirs, when the drill stopped waiting for them.
+    `ordered_effects`: of runs that succeeded.
     """
 
     takeover_s: float | None
@@ -36,6 +39,12 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float | None
     lost: int | None
     duplicates: int | None
+    unconfirmed: int | None
+    dead: int | None
+    dropped: int | None
+    in_flight: int | None
+    settled: int | None
+    ordered_effects: int
     stale_effects: int
     double_effects: int
     missing_effects: int
@@ -50,7 +59,8 @@ def measure(seen: Recorded) -> Figures:
     new = new_epochs(seen)
     stale, double = stale_and_double(seen.effects)
     done = {effect.tag for effect in seen.effects}
-    lost, duplicates = _ledger(seen)
+    lost, duplicates, unconfirmed = _ledger(seen)
+    own = ledger_since(seen)
     return Figures(
         takeover_s=takeover(seen),
         dispatch_gap_s=longest_gap(seen.arrived, seen.at, seen.ended),
@@ -60,6 +70,12 @@ def measure(seen: Recorded) -> Figures:
         recovery_s=None if seen.settled is None else seen.settled - seen.healed,
         lost=lost,
         duplicates=duplicates,
+        unconfirmed=unconfirmed,
+        dead=None if own is None else own.dead,
+        dropped=None if own is None else own.dropped,
+        in_flight=None if own is None else own.in_flight,
+        settled=None if own is None else own.settled,
+        ordered_effects=len(set(seen.wanted)),
         stale_effects=stale,
         double_effects=double,
         missing_effects=len(set(seen.wanted) - done),
@@ -146,16 +162,20 @@ def stale_and_double(effects: Sequence[Effect]) -> tuple[int, int]:
     return stale, sum(number - 1 for number in Counter(effect.tag for effect in effects).values())
 
 
-def _ledger(seen: Recorded) -> tuple[int | None, int | None]:
-    """None where the ledger could not be read at the end."""
+def _ledger(seen: Recorded) -> tuple[int | None, int | None, int | None]:
+    """(lost, with two results, unconfirmed); None where the ledger could not be read at the end."""
     after, before = seen.after, seen.before
     if after is None:
-        return None, None
+        return None, None, None
     own = _since(after, before)
     missed = max(0, after.lost - before.lost)
+    # Camera by camera: what one of them lost is not made up for by another's surplus.
+    names = {*own.cameras, *seen.confirmed}
+    differences = [seen.confirmed.get(name, 0) - own.cameras.get(name, 0) for name in names]
     # The ledger does not count what it misses as published: what it misses and a camera was told is lost once.
-    unknown = max(0, sum(seen.confirmed.values()) - own.published - missed)
-    return missed + unknown, max(0, after.duplicates - before.duplicates)
+    unknown = max(0, sum(one for one in differences if one > 0) - missed)
+    unconfirmed = -sum(one for one in differences if one < 0)
+    return missed + unknown, max(0, after.duplicates - before.duplicates), unconfirmed
 
 
 def _since(after: LedgerCounts, before: LedgerCounts) -> LedgerCounts:
@@ -166,6 +186,7 @@ def _since(after: LedgerCounts, before: LedgerCounts) -> LedgerCounts:
         settled=after.settled - before.settled,
         dead=after.dead - before.dead,
         dropped=after.dropped - before.dropped,
+        cameras={name: number - before.cameras.get(name, 0) for name, number in after.cameras.items()},
     )
 
 

@@ -39,7 +39,7 @@ QUIET_S = 2.0
 """Under load before the fault: what the gaps are held against."""
 AFTER_S = 1.5
 SETTLED_S = 60.0
-DRAIN_S = 30.0
+DRAIN_S = 60.0
 CAMERAS_S = 30.0
 FLOWS_S = 1.0
 """Frames flow where one has reached a processor within this time."""

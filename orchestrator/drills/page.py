@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from orchestrator.drills.judge import Verdict
+from orchestrator.drills.judge import AT_LEAST, Verdict
 from orchestrator.drills.page_style import STYLE
 from orchestrator.drills.picture import draw
 from orchestrator.drills.report import Report
@@ -19,6 +19,12 @@ QUESTIONS: Mapping[str, str] = {
     "recovery_s": "From healing until all is as before",
     "lost": "Frames lost",
     "duplicates": "Frames with two results",
+    "unconfirmed": "Frames stored whose camera was not told",
+    "dead": "Frames given up",
+    "dropped": "Frames dropped",
+    "in_flight": "Frames still in flight at the end",
+    "settled": "Frames with a result",
+    "ordered_effects": "Effects ordered by runs that succeeded",
     "stale_effects": "Effects of a deposed leader",
     "double_effects": "Effects carried out twice",
     "missing_effects": "Effects of finished runs that are missing",
@@ -114,6 +120,8 @@ def _allowed(one: Verdict, unit: str) -> str:
         return "–"
     if isinstance(one.budget, bool | str):
         return _figure(one.budget)
+    if one.what in AT_LEAST:
+        return f"≥ {one.budget:g}"
     return "none" if one.budget == 0 and not unit else f"≤ {one.budget:g}{unit}"
 
 

@@ -40,7 +40,10 @@ class Sighting(NamedTuple):
 
 
 class LedgerCounts(msgspec.Struct, frozen=True):
-    """The frames of the drill's cameras, as the ledger counts them; `lost` and `duplicates` of the whole plant."""
+    """The frames of the drill's cameras, as the ledger counts them; `lost` and `duplicates` of the whole plant.
+
+    `cameras`: by camera, what it has published.
+    """
 
     published: int = 0
     settled: int = 0
@@ -51,6 +54,7 @@ class LedgerCounts(msgspec.Struct, frozen=True):
     duplicates: int = 0
     ledger_ok: bool = True
     problems: tuple[str, ...] = ()
+    cameras: Mapping[str, int] = {}
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,7 +120,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     recovery_s: float | None = None
     lost: int | None = None
     duplicates: int | None = None
+    unconfirmed: int | None = None
     effects: int | None = None
+    ordered_effects: int | None = None
     stale_effects: int | None = None
     double_effects: int | None = None
     missing_effects: int | None = None
@@ -183,7 +185,8 @@ def read(text: bytes, source: str) -> Report:
 def _figures(figures: Figures, recorded: Recorded) -> Mapping[str, Any]:
     books = ledger_since(recorded)
     known = msgspec.structs.asdict(figures)
-    del known["unfinished_runs"]
+    for shown_elsewhere in ("unfinished_runs", "dead", "dropped", "in_flight", "settled"):
+        del known[shown_elsewhere]
     rounded = {name: _s(value) if isinstance(value, float) else value for name, value in known.items()}
     return {
         **rounded,

@@ -1,6 +1,6 @@
 """Playbooks in files and directories, all of them checked, alone and together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ FILES_MAX = 1_000
 
 @dataclass
 class Checked:
-    """What was found. `loaded`: by name, the playbooks that are right taken alone."""
+    """What was found. `loaded`: by name, the playbooks that are right taken alone.
+
+    `absent`: some are called that are neither there nor elsewhere.
+    """
 
     files: int = 0
     loaded: dict[str, Loaded] = field(default_factory=dict)
     problems: list[PlaybookProblem] = field(default_factory=list)
     warnings: list[PlaybookProblem] = field(default_factory=list)
+    absent: bool = False
 
     def document(self) -> dict[str, Any]:
         """As JSON data."""
@@ -35,11 +39,11 @@ class Checked:
         }
 
 
-def check_paths(paths: Iterable[Path]) -> Checked:
+def check_paths(paths: Iterable[Path], elsewhere: Collection[str] = ()) -> Checked:
     """All playbooks in these files, and in the directories with all below them.
 
-    A directory counts as a whole set: a call of a playbook that is not there is an error. Where only files are given it
-    is a warning.
+    A directory counts as a whole set: a call of a playbook that is neither there nor one of those `elsewhere` is an
+    error. Where only files are given it is a warning.
     """
     found, whole = Checked(), False
     for path in paths:
@@ -54,10 +58,11 @@ def check_paths(paths: Iterable[Path]) -> Checked:
             _one(file, found)
     playbooks = {name: loaded.playbook for name, loaded in found.loaded.items()}
     positions = {name: loaded.positions for name, loaded in found.loaded.items()}
-    together = check_together(playbooks, positions)
-    elsewhere = set() if whole else set(missing_playbooks(playbooks, positions))
-    found.problems += [problem for problem in together if problem not in elsewhere]
-    found.warnings += [problem for problem in together if problem in elsewhere]
+    together = check_together(playbooks, positions, elsewhere)
+    absent = set(missing_playbooks(playbooks, positions, elsewhere))
+    found.absent = bool(absent)
+    found.problems += [problem for problem in together if whole or problem not in absent]
+    found.warnings += [problem for problem in together if not whole and problem in absent]
     return found
 
 

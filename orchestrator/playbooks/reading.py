@@ -50,7 +50,7 @@ def read(text: str, file: str) -> Tree:
         reader.complain((1, 1), (), "not YAML: half of a surrogate pair is no character")
         size = 0
     if size > BYTES_MAX:
-        reader.complain((1, 1), (), f"a playbook has at most {BYTES_MAX} bytes, this one has {size}", "split it up")
+        reader.complain((1, 1), (), f"a playbook has at most {BYTES_MAX} bytes, this one has more", "split it up")
     if not reader.problems:
         try:
             for event in yaml.parse(text, Loader=_LOADER):

@@ -1,6 +1,6 @@
 """What is wrong with playbooks only as a set: one calls another that is not there, or that leads back to it. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from orchestrator.playbooks.actions import Block, ExecuteScenario, ForEach, Parallel, Repeat, Step
 from orchestrator.playbooks.models import Playbook
@@ -13,14 +13,17 @@ __all__ = ["check_together", "missing_playbooks", "playbook_name", "steps_of"]
 
 
 def check_together(
-    playbooks: Mapping[str, Playbook], positions: Mapping[str, Positions] | None = None
+    playbooks: Mapping[str, Playbook],
+    positions: Mapping[str, Positions] | None = None,
+    elsewhere: Collection[str] = (),
 ) -> tuple[PlaybookProblem, ...]:
-    """The problems of playbooks that are there at the same time, by name. Names that are templates are passed over.
+    """The problems of playbooks that are there at the same time, by name. Names that are templates are passed over,
+    and so are those of playbooks that stand `elsewhere`: nothing more is known of them.
 
     A cycle is one problem, at the first call that closes it. Without `positions` a problem names the playbook as its
     file, and line 1.
     """
-    found = list(missing_playbooks(playbooks, positions))
+    found = list(missing_playbooks(playbooks, positions, elsewhere))
     calls: dict[str, dict[str, Loc]] = {}
     for name, playbook in sorted(playbooks.items()):
         at = (positions or {}).get(name) or Positions(name)
@@ -38,17 +41,20 @@ def check_together(
 
 
 def missing_playbooks(
-    playbooks: Mapping[str, Playbook], positions: Mapping[str, Positions] | None = None
+    playbooks: Mapping[str, Playbook],
+    positions: Mapping[str, Positions] | None = None,
+    elsewhere: Collection[str] = (),
 ) -> Iterator[PlaybookProblem]:
     """Those of the problems that others which are not looked at may solve: names that no playbook here has."""
+    there = {*playbooks, *elsewhere}
     for name, playbook in sorted(playbooks.items()):
         at = (positions or {}).get(name) or Positions(name)
         for loc, call in _calls(playbook):
-            if playbook_name(call.name) not in playbooks:
-                yield _unknown((*loc, "name"), playbook_name(call.name), playbooks, at)
+            if playbook_name(call.name) not in there:
+                yield _unknown((*loc, "name"), playbook_name(call.name), there, at)
         for number, trigger in enumerate(playbook.triggers):
-            if isinstance(trigger, PlaybookEnded) and trigger.playbook not in playbooks:
-                yield _unknown(("trigger", number, "playbook"), trigger.playbook, playbooks, at)
+            if isinstance(trigger, PlaybookEnded) and trigger.playbook not in there:
+                yield _unknown(("trigger", number, "playbook"), trigger.playbook, there, at)
 
 
 def steps_of(playbook: Playbook) -> Iterator[tuple[Loc, Step]]:
@@ -81,8 +87,8 @@ def _calls(playbook: Playbook) -> Iterator[tuple[Loc, ExecuteScenario]]:
             yield loc, step
 
 
-def _unknown(loc: Loc, name: str, playbooks: Mapping[str, Playbook], at: Positions) -> PlaybookProblem:
-    known = sorted(playbooks)
+def _unknown(loc: Loc, name: str, there: Collection[str], at: Positions) -> PlaybookProblem:
+    known = sorted(there)
     listed = ", ".join(known[:12]) + (" …" if len(known) > 12 else "")
     return at.problem(loc, f"there is no playbook {name!r}", did_you_mean(name, known) or f"known: {listed}")
 

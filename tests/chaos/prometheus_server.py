@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
@@ -36,9 +37,13 @@ def rendered(name: str, variables: Mapping[str, Any]) -> str:
 
 
 class Prometheus:
-    """Over `targets` (id, host:port), looking every second. Alerts that wait ten seconds wait one here."""
+    """Over `targets` (id, host:port), looking every second. Alerts that wait ten seconds wait one here; with `at_once`
+    none waits: each fires as soon as what it asks is so.
+    """
 
-    def __init__(self, directory: Path, targets: Sequence[tuple[str, str]], *, token: str) -> None:
+    def __init__(
+        self, directory: Path, targets: Sequence[tuple[str, str]], *, token: str, at_once: bool = False
+    ) -> None:
         self._directory = directory
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -50,7 +55,9 @@ class Prometheus:
         }
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "token").write_text(token)
-        (directory / "triarch.rules.yml").write_text(RULES.read_text().replace("for: 10s", "for: 1s"))
+        rules = RULES.read_text()
+        rules = re.sub(r"(?m)^ +for: \S+\n", "", rules) if at_once else rules.replace("for: 10s", "for: 1s")
+        (directory / "triarch.rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(rendered("prometheus.yml.j2", variables))
         self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._port}/api/v1/", trust_env=False)
 
@@ -96,6 +103,15 @@ class Prometheus:
         """`ok` or what is wrong, by name of alert or recorded series."""
         data = await self._get("rules")
         return {rule["name"]: rule["health"] for group in (data or {}).get("groups", []) for rule in group["rules"]}
+
+    async def evaluated(self) -> dict[str, str]:
+        """When each group of rules was looked at last."""
+        data = await self._get("rules")
+        return {group["name"]: group["lastEvaluation"] for group in (data or {}).get("groups", [])}
+
+    async def told(self) -> set[str]:
+        """Names of all figures that the nodes tell, also of those that have no value yet."""
+        return set(await self._get("metadata") or {})
 
     async def firing(self) -> set[str]:
         """Names of the alerts that fire."""

@@ -1,6 +1,7 @@
 """Three nodes on one machine: their places, configurations and programs."""
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestrator.dev.local import Leader, LocalPlant, parse_epoch
 from orchestrator.dev.options import DevOptions
 from orchestrator.dev.ports import FIRST, LAST
 from orchestrator.dev.topology import NODE_IDS, on_free_ports, on_ports
+from tests.command_line import REPO
 
 
 def test_the_nodes_know_each_other_and_share_one_server(tmp_path: Path) -> None:
@@ -30,6 +32,14 @@ def test_the_nodes_know_each_other_and_share_one_server(tmp_path: Path) -> None:
     assert topology.node("n2").raft == "127.0.0.1:7102"
     with pytest.raises(KeyError):
         topology.node("n4")
+
+
+def test_the_quick_start_kills_the_first_node_and_nothing_else(tmp_path: Path) -> None:
+    shown = re.search(r"pkill -9 -f '([^']+)'", (REPO / "docs" / "quick-start.md").read_text(encoding="utf-8"))
+    assert shown is not None
+    topology = on_ports(tmp_path / "dev", api_port=8101, raft_port=7101, redis_port=6390)
+    hit = [node.id for node in topology.nodes if re.search(shown[1], " ".join(topology.node_program(node).argv))]
+    assert hit == ["n1"]
 
 
 def test_free_ports_are_all_different_and_out_of_the_kernels_way(tmp_path: Path) -> None:

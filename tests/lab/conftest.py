@@ -25,12 +25,15 @@ ORDER = {
     "test_empty_hosts": 1,
     "test_preflight": 2,
     "test_deployment": 3,
-    "test_lab_faults": 4,
+    "test_prometheus": 4,
+    "test_lab_faults": 5,
     "test_teardown": 100,
 }
 """Lower first. A module that is not named here comes between, on a deployment that is whole."""
 LIMIT_S = 900
 """Of one test; the first has to wait for the deployment."""
+SOAK_LIMIT_S = 3600
+"""Of one that is not for CI: it deploys anew, or restores, and may do so on a busy machine."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mine = [item for item in items if HERE in item.path.parents]
     for item in mine:
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(LIMIT_S))
+            limit_s = LIMIT_S if item.get_closest_marker("soak") is None else SOAK_LIMIT_S
+            item.add_marker(pytest.mark.timeout(limit_s))
         item.add_marker(pytest.mark.root)
     items.sort(key=lambda item: ORDER.get(item.path.stem, 50) if item in mine else -1)
 

@@ -3,9 +3,10 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = ROOT / "deploy/ansible"
 TOOLS = ROOT / ".venv-deploy/bin"
 API_PORT = 8101
-PLAY_LIMIT_S = 600.0
+PLAY_LIMIT_S = 1200.0
 
 _RECAP = re.compile(r"^(\S+)\s+: ((?:\w+=\d+\s*)+)$", re.MULTILINE)
 # Byte code, caches of packages and the age of a directory are nobody's; the rest of a root file system is.
@@ -83,8 +84,18 @@ class Deployment:
         self._tool("tools/wheelhouse.sh", str(self.wheelhouse))
         figures["ansible and wheelhouse"] = round(time.monotonic() - started, 1)
 
-    def play(self, playbook: str, *options: str, check: bool = True, limit_s: float = PLAY_LIMIT_S) -> PlayRun:
-        """Run a playbook of deploy/ansible; with `check`, AssertionError when it fails, with the end of its output."""
+    def play(
+        self,
+        playbook: str,
+        *options: str,
+        check: bool = True,
+        limit_s: float = PLAY_LIMIT_S,
+        break_off: Callable[[], bool] | None = None,
+    ) -> PlayRun:
+        """Run a playbook of deploy/ansible; with `check`, AssertionError when it fails, with the end of its output.
+
+        `break_off`: asked all the time; once it says True the controller dies (SIGKILL), wherever the playbook stands.
+        """
         self._runs += 1
         log = self.lab.place / f"play-{self._runs:02d}-{Path(playbook).stem}.log"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
@@ -99,21 +110,30 @@ class Deployment:
             *("--extra-vars", f"triarch_wheelhouse={self.wheelhouse}", *options, playbook),
         ]
         started = time.monotonic()
-        with log.open("w") as file:
-            done = subprocess.run(
+        with (
+            log.open("w") as file,
+            subprocess.Popen(
                 argv,
                 cwd=ANSIBLE,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                timeout=limit_s,
-                check=False,
-            )
+                start_new_session=True,
+            ) as playing,
+        ):
+            try:
+                if break_off is not None:
+                    eventually_sync(lambda: playing.poll() is not None or break_off(), deadline_s=limit_s)
+                else:
+                    playing.wait(limit_s)
+            finally:
+                if playing.poll() is None:
+                    os.killpg(playing.pid, signal.SIGKILL)
         out = log.read_text(errors="replace")
         run = PlayRun(
             playbook,
-            done.returncode,
+            playing.returncode,
             round(time.monotonic() - started, 1),
             {host: _counts(counts) for host, counts in _RECAP.findall(out)},
             out,

@@ -4,7 +4,9 @@ What is judged here are promises, and figures with much room: three hosts, their
 figures themselves are those of `make soak ARGS=drills`.
 """
 
+import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.drills import lab_power
+from orchestrator.drills.lab_faults import LabFaults
 from tests.lab.deployment import Deployment
 from tests.support import eventually_sync
 
@@ -43,6 +47,7 @@ def test_drills_keep_every_promise(deployed: Deployment, tmp_path: Path) -> None
         assert report["evidence"]["proof"]
         assert (report["lost"], report["duplicates"], report["double_effects"]) == (0, 0, 0)
         assert report["linearizable"] is True
+    assert [path.name for path in (tmp_path / "run").rglob("*.token")] == []
     deployed.ready()
 
 
@@ -90,6 +95,45 @@ def test_a_host_takes_a_fault_back_when_its_controller_dies(deployed: Deployment
     eventually_sync(lambda: not harmed(), deadline_s=UNDONE_S, every_s=1.0, message="the host has taken it back")
     for host in deployed.lab.hosts():
         assert "triarch-drill" not in host.ssh(tables)
+    deployed.ready()
+
+
+@pytest.mark.soak
+@pytest.mark.anyio
+async def test_a_person_is_told_what_to_pull_and_believed_by_what_the_plant_shows(
+    deployed: Deployment, faults: LabFaults, tmp_path: Path
+) -> None:
+    """Who reads what the drill says, and does no more than that, is this test: the power is the lab's."""
+    command = [str(Path(sys.executable).with_name("triarch")), "drill", "run", "host-power-off", "--target", "ansible"]
+    command += ["--inventory", deployed.lab.told().inventory, "--operator", "--directory", str(tmp_path / "run")]
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(BUDGET)
+    command += ["--budget", str(budget), "--report", str(tmp_path)]
+    drill = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert drill.stderr is not None
+    said, pulled = [], ""
+    try:
+        async with asyncio.timeout(RUN_S):
+            async for line in drill.stderr:
+                said.append(line.decode())
+                if found := re.match(r"Pull the plug of (\w+) ", said[-1]):
+                    pulled = found[1]
+                    await faults.power_off(pulled)
+                elif said[-1].startswith(f"Plug {pulled} in again") and not lab_power.is_on(
+                    deployed.lab.told(), pulled
+                ):
+                    await faults.power_on(pulled)
+            status = await drill.wait()
+    finally:
+        if drill.returncode is None:
+            drill.kill()
+            await drill.wait()
+        await faults.heal()
+    assert status == 0, "".join(said[-40:])
+    report = json.loads((tmp_path / "host-power-off.json").read_text())
+    assert report["evidence"]["victim"] == pulled
+    assert report["evidence"]["how"] == f"{pulled}: a person pulled its plug"
+    assert report["evidence"]["proof"]["silent_s"] > 0
     deployed.ready()
 
 

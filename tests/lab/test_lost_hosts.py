@@ -60,6 +60,11 @@ async def test_one_disk(deployed: Deployment, tmp_path: Path) -> None:
     async with Rolling(deployed, tmp_path / "load", FPS) as load:
         lose_disk(deployed, "n2")
         rename(deployed, n2="n4")
+        looked = await asyncio.to_thread(
+            deployed.play, "replace-host.yml", "--check", "--extra-vars", "triarch_lost=n2"
+        )
+        assert "n2 would be removed from the cluster of n1, n3" in " ".join(looked.out.split()), looked.end()
+        assert (looked.count("changed"), "n2" in await members(deployed)) == (0, True)
         run = await play(deployed, "replace-host.yml", triarch_lost="n2")
         passed = await load.finish()
     assert await members(deployed) == {"n1": True, "n3": True, "n4": True}

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import shutil
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,10 +23,16 @@ DOWN_S = 10.0
 NEXT = "0.2.99"
 
 
-async def play(deployment: Deployment, wheelhouse: Path, *options: str, check: bool = True) -> PlayRun:
+async def play(
+    deployment: Deployment,
+    wheelhouse: Path,
+    *options: str,
+    check: bool = True,
+    break_off: Callable[[], bool] | None = None,
+) -> PlayRun:
     """upgrade.yml with another wheelhouse."""
     extra = ("--extra-vars", f"triarch_wheelhouse={wheelhouse}", *options)
-    return await asyncio.to_thread(deployment.play, "upgrade.yml", *extra, check=check)
+    return await asyncio.to_thread(deployment.play, "upgrade.yml", *extra, check=check, break_off=break_off)
 
 
 def running(deployment: Deployment) -> set[str]:
@@ -47,6 +55,12 @@ async def test_down_and_up_again_under_load(deployed: Deployment, tmp_path: Path
         await play(deployed, older, "--extra-vars", "triarch_allow_downgrade=true")
         down = load.figures()
         assert running(deployed) == {before()}
+        skips = releases_file(tmp_path / "skips.yml", **{newest(): {**releases()[newest()], "upgrade_from": "0.1.9"}})
+        refused = await play(
+            deployed, deployed.wheelhouse, "--extra-vars", f"triarch_releases_file={skips}", check=False
+        )
+        assert "may follow 0.1.9 and later ones only" in " ".join(refused.out.split()), refused.end()
+        assert refused.count("changed") == 0
         load.mark()
         run = await play(deployed, deployed.wheelhouse)
         up = load.figures()
@@ -59,6 +73,46 @@ async def test_down_and_up_again_under_load(deployed: Deployment, tmp_path: Path
     for figures in (down, up):
         assert figures["dispatch_gap_s"] < DISPATCH_GAP_S, figures
         assert all(0 < seconds < DOWN_S for seconds in figures["down_s"].values()), figures
+    deployed.ready()
+    assert (await play(deployed, deployed.wheelhouse)).count("changed") == 0, "nothing is left to do"
+
+
+@pytest.mark.soak
+async def test_one_that_broke_off_is_not_called_done_and_check_touches_nothing(deployed: Deployment) -> None:
+    older = released(before(), deployed.lab.place / f"wheelhouse-{before()}")
+    down = ("--extra-vars", "triarch_allow_downgrade=true")
+    host = deployed.lab.host("n1")
+    stood = deployed.state()
+    looked = await play(deployed, older, *down, "--check", "--diff")
+    told = " ".join(looked.out.split())
+    assert all(f"{name} would go from {newest()} to {before()}" in told for name in stood), looked.end()
+    assert {name: stood[name] ^ lines for name, lines in deployed.state().items()} == {name: set() for name in stood}
+
+    pid = host.ssh("systemctl show -P MainPID triarch-node")
+    settings = host.ssh("cat /etc/systemd/system/triarch-node.service")
+    linked = "test $(basename $(readlink /opt/triarch/current)) = "
+    broken = await play(deployed, older, *down, check=False, break_off=lambda: host.ask(linked + before()).status == 0)
+    assert broken.status == -signal.SIGKILL, broken.end()
+    assert host.ssh("systemctl show -P MainPID triarch-node") == pid, "it broke off behind the link, before the restart"
+    assert running(deployed) == {newest()}
+
+    looked = await play(deployed, older, *down, "--check")
+    told = " ".join(looked.out.split())
+    assert f"n1 would go from {newest()} to {before()}, which an upgrade began that broke off" in told, looked.end()
+    await play(deployed, older, *down)
+    assert running(deployed) == {before()}
+    assert host.ask("test -e /etc/triarch/before-upgrade").status != 0
+
+    # Up again, broken off once more, and then given up: back on what ran, with the files of that.
+    broken = await play(
+        deployed, deployed.wheelhouse, check=False, break_off=lambda: host.ask(linked + newest()).status == 0
+    )
+    assert broken.status == -signal.SIGKILL, broken.end()
+    await play(deployed, older)
+    assert running(deployed) == {before()}
+    await play(deployed, deployed.wheelhouse)
+    assert running(deployed) == {newest()}
+    assert host.ssh("cat /etc/systemd/system/triarch-node.service") == settings
     deployed.ready()
     assert (await play(deployed, deployed.wheelhouse)).count("changed") == 0, "nothing is left to do"
 
@@ -87,8 +141,9 @@ async def test_a_release_that_does_not_start_is_rolled_back(deployed: Deployment
     assert (passed.lost, passed.duplicates, passed.ledger_ok) == (0, 0, True), passed
     others = [seconds for name, seconds in passed.down_s.items() if name != "n1"]
     assert max(others) < DOWN_S, "the play stopped before them"
+    assert deployed.lab.host("n1").ask("test -e /etc/triarch/before-upgrade").status != 0, "it ended: nothing is kept"
     again = await play(deployed, deployed.wheelhouse)
-    assert again.count("failed") == 0
+    assert again.count("changed") == 0, again.changed_tasks()
 
 
 @pytest.mark.soak

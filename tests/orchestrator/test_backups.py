@@ -14,9 +14,10 @@ import pytest
 from framebuffer.connection import connect
 from framebuffer.streams import FrameStreams
 from orchestrator.backups import manifest
+from orchestrator.backups.bringing_back import unequal
 from orchestrator.backups.manifest import FRAMES, MANIFEST, STATE, ManifestInvalid
 from tests.command_line import triarch
-from tests.framebuffer.frames import frames, opened
+from tests.framebuffer.frames import frame, frames, opened
 from tests.orchestrator.api_nodes import PATIENT, serving
 from tests.support import eventually
 
@@ -35,7 +36,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Made]:
-    """Of a plant with a component, a variable, frames under way, and a leader of a high term."""
+    """Of a plant with a component, a variable, frames under way, one that is lost, and a leader of a high term."""
     plant, directory = tmp_path_factory.mktemp("plant"), tmp_path_factory.mktemp("backups") / "one"
     async with serving(1, plant, cluster=CLUSTER) as alone:
         client = alone.clients[0]
@@ -47,7 +48,9 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Made]:
         streams = FrameStreams(redis)
         await streams.ready()
         session = await opened(streams)
-        await streams.publish(session, frames(0, PUBLISHED))
+        await streams.publish(
+            session, [*frames(0, PUBLISHED - 1), frame(PUBLISHED)]
+        )  # one never arrives: lost for good
         await streams.fence(OLD_EPOCH, "old")
         await redis.aclose()
         code, out, err = await triarch(
@@ -71,6 +74,7 @@ def copy_of(made: Made, tmp_path: Path) -> Path:
 async def test_what_was_made_is_proven_and_closed_to_others(made: Made) -> None:
     assert made.said["cluster"] == "line-4"
     assert made.said["frames"]["totals"]["published"] == made.said["frames"]["totals"]["in_flight"] == PUBLISHED
+    assert (made.said["frames"]["totals"]["lost"], made.said["frames"]["problems"]) == (1, ["1 frames are lost"])
     assert sorted(file.name for file in made.directory.iterdir()) == sorted([MANIFEST, STATE, FRAMES])
     assert {file.stat().st_mode & 0o077 for file in [made.directory, *made.directory.iterdir()]} == {0}
     assert await verified(made.directory, "--cluster", "line-4") == (0, "")
@@ -141,6 +145,19 @@ async def test_it_comes_back_in_an_empty_plant_and_ends_with_the_proof(made: Mad
         assert said["digest"] == made.said["state"]["digest"]
         assert {name: said[name] for name in manifest.TOTALS} == made.said["frames"]["totals"]
         assert (await alone.clients[0].get("/v1/variables/speed")).json()["value"] == 120
+
+
+async def test_a_ledger_that_is_worse_than_the_backups_is_not_equal(made: Made) -> None:
+    told = manifest.decode((made.directory / MANIFEST).read_bytes())
+    as_it_was = {**told.frames.totals, "ledger_ok": False, "problems": list(told.frames.problems)}
+    assert unequal(told, digest=told.state.digest, ledger=as_it_was) == []
+    worse = {**as_it_was, "lost": 2, "problems": ["2 frames are lost", "1 dead frames should be kept, 0 are"]}
+    assert unequal(told, digest="other", ledger=worse) == [
+        f"the state's digest is other, the backup has {told.state.digest}",
+        "lost is 2, the backup has 1",
+        "2 frames are lost",
+        "1 dead frames should be kept, 0 are",
+    ]
 
 
 async def fenced(client: httpx.AsyncClient) -> bool:

@@ -2,8 +2,9 @@
 
 import json
 import logging
+import re
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ TEXTS = [
     ("  sentinel auth-pass frames hunter22", "hunter22"),
     ("made tri_k3vq7x2mzd_" + "A" * 43, "A" * 43),
     ("eyJhbGciOiJSUzI1.eyJpc3MiOiJh.c2lnbmF0dXJl", "eyJpc3MiOiJh"),
+    ("dbPassword: hunter22", "hunter22"),
+    ('{"apiKey": "hunter22", "speed": 5}', "hunter22"),
+    ('{"pinPassword": 81726354}', "81726354"),
+    ("passwords: [hunter22, hunter23]", "hunter2"),
+    ('{"accessTokens": ["hunter22"]}', "hunter22"),
+    ("passwords:\n  - hunter22\n  - hunter23\nspeed: 5", "hunter2"),
+    ("clientSecrets=hunter22", "hunter22"),
+    ("Authorization: Digest username=n, response=hunter22", "hunter22"),
+    ("Set-Cookie: session=hunter22; Path=/", "hunter22"),
+    ('{"cookie": "session=hunter22"}', "hunter22"),
     ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
 ]
 
@@ -53,6 +64,9 @@ def test_what_is_no_secret_stays() -> None:
         "token_file: /etc/triarch/secrets/api.token",
         "http://10.0.0.1:8101/v1/cluster",
         "n1 refuses this node: it lost its disk",
+        "tokens: 3",
+        "passwords:\nspeed: 5",
+        "api_keys: []",
     ):
         assert scrubbed_text(text) == text
     data = {"token_file": "/x", "tokens": 3, "password": None, "settled": 5, "list": [1, "a"]}
@@ -62,6 +76,50 @@ def test_what_is_no_secret_stays() -> None:
 def test_members_that_are_called_secret_are_hidden() -> None:
     data = {"a": {"api_key": "x"}, "Redis-Password": "y", "deep": [{"cluster_secret": "z"}]}
     assert scrubbed(data) == {"a": {"api_key": HIDDEN}, "Redis-Password": HIDDEN, "deep": [{"cluster_secret": HIDDEN}]}
+
+
+SECRET_NAMES = ("password", "passphrase", "secret", "token", "api key", "private key", "credential", "cookie")
+STYLES: tuple[Callable[[list[str]], str], ...] = (
+    "_".join,
+    "-".join,
+    ".".join,
+    "".join,
+    lambda words: "_".join(words).upper(),
+    lambda words: words[0] + "".join(word.capitalize() for word in words[1:]),
+    lambda words: "".join(word.capitalize() for word in words),
+)
+before_it = st.lists(st.sampled_from(["redis", "client", "db", "old", "my"]), max_size=2)
+styles = st.sampled_from(STYLES)
+one_secret = st.text(alphabet="ghjkmn", min_size=1, max_size=12).map(lambda text: f"PLANTED{text}")
+numbers = st.integers(10**9, 10**12) | st.integers(-(10**12), -(10**9)).map(lambda whole: whole + 0.5)
+below_it = st.recursive(
+    one_secret | numbers,
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, min_size=1),
+    max_leaves=6,
+)
+
+
+@given(before_it, st.sampled_from(SECRET_NAMES), st.sampled_from(["", "s", "2"]), styles, below_it)
+def test_whatever_stands_below_the_name_of_a_secret_is_hidden(
+    before: list[str], word: str, end: str, style: Callable[[list[str]], str], value: Any
+) -> None:
+    name = style([*before, *word.split(" ")]) + end
+    if end == "s" and isinstance(value, int | float):
+        value = [value]  # so many of them are no secret
+    told = json.dumps(scrubbed({"deep": [{name: value, "speed": 5}]}))
+    assert "PLANTED" not in told
+    assert re.search(r"\d{9}", told) is None
+    assert '"speed": 5' in told
+    assert HIDDEN in told
+
+
+@given(before_it, st.sampled_from(SECRET_NAMES), st.sampled_from(["file", "path", "ttl_s", "count", "name"]), styles)
+def test_what_is_about_a_secret_stays(
+    before: list[str], word: str, end: str, style: Callable[[list[str]], str]
+) -> None:
+    name = style([*before, *word.split(" "), end])
+    data = {name: "calm", "deep": {name: [1, "calm"]}, f"{style([*before, *word.split(' ')])}s": 3}
+    assert scrubbed(data) == data
 
 
 json_data = st.recursive(

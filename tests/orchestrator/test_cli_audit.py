@@ -73,6 +73,9 @@ async def test_what_was_changed_is_listed_shown_exported_and_verified(nodes: Nod
     code, report, _ = await ask(nodes, "verify", str(forged), "--head", f"1:{'0' * 64}")
     assert (code, report["first"], report["heads_not_reached"]) == (0, 3, [1])
     assert (await ask(nodes, "verify", "--head", "5:zz"))[0] == Exit.USAGE
+    forged.write_text("")
+    code, _, err = await ask(nodes, "verify", str(forged))
+    assert (code, "no entry stands there" in err) == (Exit.FAILED, True), err
 
 
 async def test_another_chain_is_not_the_clusters(nodes: Nodes, tmp_path: Path) -> None:

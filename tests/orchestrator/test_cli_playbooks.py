@@ -89,6 +89,8 @@ async def test_a_directory_is_put_as_a_whole_or_not_at_all(nodes: Nodes, directo
     assert (refused.exit_code, "two.yaml:2:" in refused.stderr) == (Exit.REFUSED, True), refused.output
     names = {row["name"] for row in await data(nodes, "playbook", "list")}
     assert names == {"gated", "caller", "failing"}
+    alone = await ask(nodes, "playbook", "apply", str(directory / "caller.yaml"))  # the cluster has what it calls
+    assert (alone.exit_code, "warning" in alone.stderr) == (0, False), alone.output
 
 
 async def test_a_key_is_for_one_text(nodes: Nodes, tmp_path: Path) -> None:
@@ -183,7 +185,9 @@ async def test_an_execution_is_followed_to_its_end(nodes: Nodes) -> None:
     await data(nodes, "execution", "resume", execution_id)
     shown = await ask(nodes, "execution", "get", execution_id)
     assert "approval: go on?" in shown.stdout
-    row = await data(nodes, "execution", "approve", execution_id, "--step", "actions/1", "--wait", "20")
+    nobody_knows = await ask(nodes, "execution", "approve", execution_id, "--step", "gait")
+    assert (nobody_knows.exit_code, "no step gait" in nobody_knows.stderr) == (Exit.NOT_FOUND, True)
+    row = await data(nodes, "execution", "approve", execution_id, "--step", "gate", "--wait", "20")
     assert (row["status"], row["steps"][1]["value"]["who"]) == ("SUCCEEDED", "ada")
     rest, _ = await following.communicate()
     assert following.returncode == 0

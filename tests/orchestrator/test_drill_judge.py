@@ -37,6 +37,14 @@ def facts() -> Recorded:
     return msgspec.json.decode(FACTS.read_bytes(), type=Recorded)
 
 
+def books(cam: int = 500, other: int = 300, **changes: int) -> LedgerCounts:
+    """The ledger's counts of two cameras; what they published is settled, but for what `changes` say."""
+    published = cam + other
+    settled = published - sum(changes.get(name, 0) for name in ("dead", "dropped", "in_flight"))
+    plain = LedgerCounts(published=published, settled=settled, cameras={"cam": cam, "other": other})
+    return msgspec.structs.replace(plain, **changes)
+
+
 def recorded(**changes: Any) -> Recorded:
     """A drill in which nothing is wrong: n1 led under 1.1, n2 leads under 2.1 from half a second after the fault."""
     plain: dict[str, Any] = {
@@ -56,8 +64,8 @@ def recorded(**changes: Any) -> Recorded:
         "leaderships": (((1, 1), "n1"), ((2, 1), "n2")),
         "effects": (Effect(5.0, (1, 1), "r1-a"), Effect(12.0, (2, 1), "r1-b")),
         "wanted": ("r1-a", "r1-b"),
-        "after": LedgerCounts(published=800, settled=800),
-        "confirmed": {"cam": 800},
+        "after": books(),
+        "confirmed": {"cam": 500, "other": 300},
         "linearizable": True,
     }
     return Recorded(**{**plain, **changes})
@@ -95,9 +103,18 @@ def test_real_facts_are_measured_as_the_drill_said(facts: Recorded) -> None:
         ({"sightings": (Sighting(0.0, "n1", "leads", (1, 1)),)}, "takeover_s"),
         ({"settled": None}, "recovery_s"),
         ({"after": None}, "lost"),
-        ({"after": LedgerCounts(published=799, settled=799)}, "lost"),
-        ({"after": LedgerCounts(published=800, settled=799, lost=1)}, "lost"),
-        ({"after": LedgerCounts(published=800, settled=800, duplicates=1)}, "duplicates"),
+        ({"after": books(cam=499)}, "lost"),
+        ({"after": books(settled=799, lost=1)}, "lost"),
+        ({"after": books(duplicates=1)}, "duplicates"),
+        ({"after": books(cam=499, other=301)}, "lost"),  # what one lost is not made up for by the other
+        ({"after": books(cam=499, other=301)}, "unconfirmed"),
+        ({"after": books(cam=501)}, "unconfirmed"),
+        ({"confirmed": {"cam": 500}}, "unconfirmed"),
+        ({"after": books(dead=1)}, "dead"),
+        ({"after": books(dropped=1)}, "dropped"),
+        ({"after": books(in_flight=1)}, "in_flight"),
+        ({"after": books(cam=0, other=0), "confirmed": {}}, "settled"),
+        ({"wanted": (), "effects": ()}, "ordered_effects"),  # no run was started, or none succeeded
         ({"effects": (*recorded().effects, Effect(13.0, (2, 1), "r1-a"))}, "double_effects"),
         ({"effects": (*recorded().effects, Effect(13.0, (1, 1), "r1-c"))}, "stale_effects"),
         ({"effects": recorded().effects[:1]}, "missing_effects"),
@@ -112,9 +129,17 @@ def test_each_thing_that_goes_wrong_is_found(changes: dict[str, Any], what: str)
 
 
 def test_losses_of_before_the_drill_are_not_its_own() -> None:
-    old = LedgerCounts(published=100, settled=98, lost=2, duplicates=1)
-    now = LedgerCounts(published=900, settled=898, lost=2, duplicates=1)
+    old = books(60, 40, settled=95, dead=2, dropped=1, lost=2, duplicates=1)
+    now = books(560, 340, settled=895, dead=2, dropped=1, lost=2, duplicates=1)
     assert broken(recorded(before=old, after=now)) == set()
+
+
+def test_what_was_never_done_does_not_pass() -> None:
+    """Neither frames nor runs nor operations: there is nothing that could be wrong, and that is wrong."""
+    idle = recorded(after=LedgerCounts(), confirmed={}, wanted=(), effects=(), linearizable=None)
+    assert broken(idle) >= {"settled", "ordered_effects", "linearizable"}
+    shown = Budget(settled_min=None, ordered_effects_min=None, linearizable=None)
+    assert broken(idle, shown) == set()
 
 
 def test_a_budget_that_is_too_small_fails_what_would_pass(facts: Recorded) -> None:

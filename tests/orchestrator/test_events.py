@@ -106,6 +106,25 @@ def test_a_refusal_is_bounded_and_repeats_no_value() -> None:
     assert "hush" not in json.dumps(error.details)
 
 
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ('{"x": NaN}', "payload.x"),
+        ('{"x": -Infinity}', "payload.x"),
+        ('{"x": [1, {"y": 1e999}]}', "payload.x.1.y"),
+    ],
+)
+def test_numbers_that_json_does_not_have_are_refused(payload: str, field: str) -> None:
+    error = refused(f'{{"type": "door.opened", "source": "press-1", "payload": {payload}}}'.encode())
+    assert fields(error) == [field]
+    assert error.message.startswith(f"{field}: a number must be finite")
+
+
+def test_a_refused_id_says_how_one_looks() -> None:
+    error = refused(event(source="press 1"))
+    assert error.message == "source: must be 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-', the first a letter or a digit"
+
+
 @given(
     st.binary(max_size=200)
     | st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps).map(str.encode)

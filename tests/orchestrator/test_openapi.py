@@ -1,6 +1,6 @@
 """The OpenAPI document is whole: nothing that a client needs to know of an operation is left out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 
 from orchestrator.api.app import build_app
-from orchestrator.api.openapi import UNSAFE, operations
+from orchestrator.api.openapi import TAGS, UNSAFE, operations
 from orchestrator.api.problems import KINDS, RETRYABLE
 from orchestrator.api.synthesis import Synthesis
+from orchestrator.looks import in_words
 from orchestrator.node import Node
 from tests.orchestrator.api_nodes import TOKEN, configured, settings
 
@@ -86,6 +87,7 @@ def test_operations_have_names_of_their_own_and_known_tags(document: Json) -> No
     assert len(names) == len(set(names))
     tags = {tag["name"] for tag in document["tags"]}
     assert all(tag["description"] for tag in document["tags"])
+    assert tags == set(TAGS)
     assert {tag for _, _, operation in operations(document) for tag in operation["tags"]} == tags
 
 
@@ -93,6 +95,25 @@ def test_it_says_where_the_nodes_are_and_how_to_show_who_asks(document: Json) ->
     assert [server["url"] for server in document["servers"]] == ["/", *(f"http://127.0.0.1:810{n}" for n in (1, 2, 3))]
     assert document["security"] == [{"bearer": []}]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
+def test_what_a_text_has_to_look_like_can_be_said_in_words(document: Json) -> None:
+    patterns = set(_patterns(document))
+    assert len(patterns) > 10
+    for pattern in patterns:
+        said = in_words(f"String should match pattern '{pattern}'")
+        assert said.startswith("must be "), f"orchestrator/looks.py has no words for {pattern}"
+        assert pattern not in said
+
+
+def _patterns(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _patterns(each)
 
 
 def test_what_may_be_tried_again_is_documented_with_when(document: Json) -> None:

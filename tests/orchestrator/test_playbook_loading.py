@@ -125,6 +125,17 @@ def test_bad_sets_are_refused(directory: Path) -> None:
         same(expected_in(path), [one.document() for one in checked.problems if one.file == str(path)])
 
 
+def test_what_stands_elsewhere_is_not_missed(tmp_path: Path) -> None:
+    caller = tmp_path / "caller.yaml"
+    caller.write_text("name: caller\nactions: [{type: execute_scenario, name: called}]\n")
+    for path, missed in ((caller, "warnings"), (tmp_path, "problems")):
+        alone = check_paths([path])
+        assert ["no playbook 'called'" in str(each) for each in getattr(alone, missed)] == [True]
+        assert alone.absent
+        found = check_paths([path], ["called"])
+        assert (found.problems, found.warnings, found.absent) == ([], [], False)
+
+
 @pytest.mark.parametrize("path", DOUBTFUL, ids=lambda path: path.stem)
 def test_what_is_hardly_meant_is_warned_of(path: Path) -> None:
     loaded = load_text(path.read_text(), file=str(path))

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from orchestrator.config_components import ComponentSettings
 from orchestrator.lifecycle import State
+from orchestrator.reporting import HEARTBEAT_S, beat_within
+from orchestrator.verdicts import silence_limit
 from tests.orchestrator.plant_parts import NOWHERE, Orchestrator, Press, client, command, served, working
 from tests.support import eventually
 
@@ -190,6 +193,28 @@ async def test_a_node_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPat
             await asyncio.wait_for(press.wait_registered(), 5)
             await eventually(lambda: leading.beats() >= 3)
         assert hanging.registrations() <= 1  # 0: on a busy machine it is given up before it has looked
+
+
+async def test_a_node_that_hangs_takes_no_heartbeats_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped process keeps its connections: whoever reported to it must be heard elsewhere before it is missed."""
+    monkeypatch.setattr("orchestrator.reporting.TIMEOUT", 60.0)  # of everything else
+    async with desk() as (freezing, one), desk() as (leading, two):
+        async with working(press := Press(orchestrator_url=[one, two])):
+            await press.wait_registered()
+            await eventually(lambda: freezing.beats() >= 2, deadline_s=10)
+            freezing.held.clear()
+            await eventually(lambda: leading.beats() >= 3, deadline_s=20)
+            freezing.held.set()  # what it was asked meanwhile is answered, and nobody waits for it
+        assert leading.registrations() == 0
+
+
+@pytest.mark.parametrize("interval", [0.01, 0.05, 0.2, 0.34, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0, 60.0])
+def test_a_heartbeat_reaches_the_second_node_before_its_component_is_missed(interval: float) -> None:
+    """With the usual settings, as the registration tells the interval: nothing for the usual one."""
+    usual = ComponentSettings()
+    declared = None if interval == HEARTBEAT_S else interval
+    limit = silence_limit(declared, missed=usual.missed_heartbeats, timeout_s=usual.heartbeat_timeout_s)
+    assert interval + beat_within(interval) < limit
 
 
 async def test_the_token_goes_along() -> None:

@@ -1,6 +1,6 @@
 """How the hosts of a cluster are reached, for templates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -14,8 +14,62 @@ def triarch_place(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+DATA = {
+    "triarch_node_data_dir": "/var/lib/triarch/node",
+    "node.data_dir of triarch_node_settings": "/var/lib/triarch/node",
+    "triarch_redis_data_dir": "/var/lib/triarch/redis",
+    "triarch_redis_sentinel_dir": "/var/lib/triarch/sentinel",
+}
+"""Where data stand, by the setting that may not say otherwise."""
+
+
+def triarch_moved(given: Mapping[str, Any]) -> list[str]:
+    """What a person set to another folder than that of `DATA`, a line each. `given`: by setting, None where unset."""
+    return [
+        f"{name} is {value}, and data stand in {DATA[name]}"
+        for name, value in given.items()
+        if value is not None and str(value).rstrip("/") != DATA[name]
+    ]
+
+
+def triarch_lives(
+    asked: Iterable[Mapping[str, Any]], survivor: str, hosts: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Which other nodes answered anybody, a line each.
+
+    Args:
+        asked: answers of the others to the survivor, as ``uri`` has them in a loop: `item`, `status`, perhaps `json`.
+        survivor: its name.
+        hosts: variables by host: `triarch_recover_itself` is what it answered itself, `triarch_recover_from_here`
+            what it answered this machine; both may be absent, or say that it was not reached.
+    """
+    found = []
+    for one in asked:
+        host = str(one["item"])
+        answers = [
+            ("itself", hosts[host].get("triarch_recover_itself")),
+            ("this machine", hosts[host].get("triarch_recover_from_here")),
+            (survivor, one),
+        ]
+        for whom, answer in answers:
+            if not answer or answer.get("status", -1) <= 0:
+                continue
+            told = answer.get("json")
+            leader = told.get("leader") if isinstance(told, Mapping) else None
+            knows = f"and its leader is {leader}" if leader else "though it knows no leader"
+            with_it = "" if leader else f" (with {survivor} it is a majority, once they reach each other)"
+            found.append(f"{host} answers {whom} ({answer['status']} of /readyz), {knows}{with_it}")
+            break
+    return found
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"triarch_address": triarch_address, "triarch_place": triarch_place}
+        return {
+            "triarch_address": triarch_address,
+            "triarch_place": triarch_place,
+            "triarch_moved": triarch_moved,
+            "triarch_lives": triarch_lives,
+        }

@@ -40,7 +40,7 @@ LOOK_S = 0.05
 
 
 class HostsTarget:
-    """The plant on the hosts of an inventory. `directory`: of the run; the secrets that a drill needs are put there."""
+    """The plant on the hosts of an inventory. `directory`: of the run; the secrets of a drill are there meanwhile."""
 
     name = "hosts"
 
@@ -106,8 +106,8 @@ class HostsTarget:
             sentinel_password=sentinel_password,
             durability=first.durability,
             controller=self.facts[first.node_id].get("controller") or "127.0.0.1",
-            token_file=self._kept("api.token", token),
-            ca=self._kept("ca.pem", ca),
+            token_file=self._kept("api.token", token, stack),
+            ca=self._kept("ca.pem", ca, stack),
         )
         self.look = await stack.enter_async_context(
             PlantLook(first, redis_password=password, sentinel_password=sentinel_password, ca=self._place.ca)
@@ -262,12 +262,13 @@ class HostsTarget:
             raise DeploymentWrong(f"{host}: {path} cannot be read: {said.errors}")
         return said.output.strip()
 
-    def _kept(self, name: str, text: str | None) -> Path | None:
-        """The text as a file of the run that is closed to others."""
+    def _kept(self, name: str, text: str | None, stack: AsyncExitStack) -> Path | None:
+        """The text as a file of the run that is closed to others, and gone when the block is left."""
         if text is None:
             return None
         path = self._directory / name
         path.unlink(missing_ok=True)
+        stack.callback(path.unlink, missing_ok=True)
         path.touch(mode=0o600)
         path.write_text(text + "\n")
         return path

@@ -242,6 +242,7 @@ class Lab:
                     "ansible_control_path_dir": str(self.place / "ssh"),
                     "triarch_cluster_name": f"lab-{self.number}",
                     "triarch_api_clients": [f"{lab.controller}/32"],
+                    "triarch_redis_clients": [f"{lab.controller}/32"],
                     # The data disk of a lab host is small.
                     "triarch_preflight_free_mb_min": 100,
                     # Two cores and one disk carry all three hosts.

@@ -145,7 +145,8 @@ def _secrets(reports: Mapping[str, Report], ours: Mapping[str, str] | None) -> I
             yield (
                 f"{', '.join(there)}: {name} is another one than in triarch_secrets_file. Bring the right secrets "
                 f"file, or "
-                "change secrets with rotate-secrets.yml."
+                "change secrets with rotate-secrets.yml. A rotation that is not finished (.new beside that file) ends "
+                "when it is run again."
             )
 
 

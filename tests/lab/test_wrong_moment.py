@@ -1,0 +1,45 @@
+"""Playbooks that would do harm now refuse, before they change anything."""
+
+import asyncio
+import re
+
+import pytest
+
+from orchestrator.drills.lab_faults import LabFaults
+from tests.lab.deployment import API_PORT, Deployment
+from tests.support import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_host_that_is_only_cut_off_does_not_go_on_alone(deployed: Deployment, faults: LabFaults) -> None:
+    host = deployed.lab.host("n1")
+
+    def leader(name: str) -> str:
+        """Whom a node follows: its name, or null."""
+        one = deployed.lab.host(name)
+        said = one.ask(f"curl -s --max-time 3 http://{one.address}:{API_PORT}/readyz").out
+        found = re.search(r'"leader": ?"?(\w+)', said)
+        return found[1] if found else ""
+
+    try:
+        await faults.isolate("n1")
+        await eventually(lambda: leader("n1") == "null", deadline_s=60, every_s=0.5)
+        await eventually(lambda: {leader("n2"), leader("n3")} < {"n2", "n3"}, deadline_s=60, every_s=0.5)
+        node = host.ssh("systemctl show -p MainPID --value triarch-node")
+        run = await asyncio.to_thread(deployed.play, "recover.yml", "-e", "triarch_survivor=n1", check=False)
+        assert host.ssh("systemctl show -p MainPID --value triarch-node") == node
+    finally:
+        await faults.heal()
+    said = " ".join(run.out.split())
+    assert run.status != 0
+    assert run.count("changed") == 0
+    for name in ("n2", "n3"):
+        assert re.search(rf"{name} answers itself \(\d+ of /readyz\), and its leader is n[23]", said), said
+    await asyncio.to_thread(deployed.ready)
+
+
+def test_data_elsewhere_are_refused(deployed: Deployment) -> None:
+    run = deployed.play("preflight.yml", "-e", "triarch_redis_data_dir=/srv/redis", check=False)
+    assert run.status != 0
+    assert "triarch_redis_data_dir is /srv/redis, and data stand in /var/lib/triarch/redis" in " ".join(run.out.split())

@@ -1,0 +1,75 @@
+"""Authorities are added while a client's context is in use; handshakes are real."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from framebuffer.trust import trusting
+from orchestrator.trust_watch import TrustWatch
+from tests.orchestrator.authorities import Authority, Pair
+from tests.support import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def showing(pair: Pair) -> AsyncIterator[int]:
+    """The port of a server that shows this certificate, and closes each connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(close, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def _trusted(port: int, client: ssl.SSLContext) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+    except ssl.SSLCertVerificationError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_an_authority_is_exchanged_without_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.trust_watch.LOOK_S", 0.05)
+    caplog.set_level(logging.INFO, "orchestrator.trust_watch")
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(old.file.read_bytes())
+    client = trusting(file)
+    watch = TrustWatch(file, [client])
+    async with showing(old.sign("before")) as before, showing(new.sign("after")) as after:
+        assert (await _trusted(before, client), await _trusted(after, client)) == (True, False)
+        running = asyncio.create_task(watch.run())
+        try:
+            file.write_bytes(old.file.read_bytes() + new.file.read_bytes())
+            await eventually(lambda: _trusted(after, client), deadline_s=20)
+            assert await _trusted(before, client)
+
+            file.write_text("no certificate")
+            watch.ask()
+            await eventually(lambda: "holds no certificate in PEM; who was trusted before still is" in caplog.text)
+            assert (await _trusted(before, client), await _trusted(after, client)) == (True, True)
+
+            file.unlink()
+            watch.ask()
+            await eventually(lambda: "cannot be read: No such file or directory" in caplog.text)
+            file.write_bytes(new.file.read_bytes())
+            caplog.clear()
+            watch.ask()
+            await eventually(lambda: "were read again" in caplog.text)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
