@@ -22,6 +22,15 @@ from tests.support import eventually
 pytestmark = pytest.mark.anyio
 
 
+async def closed(plant: LocalPlant) -> str:
+    """Why the plant's own processes would be refused; "" as long as they would not."""
+    try:
+        await plant.check_open()
+    except PlantError as error:
+        return str(error)
+    return ""
+
+
 async def test_nodes_elect_a_leader_and_survive_its_kill(tmp_path: Path) -> None:
     async with LocalPlant(on_free_ports(tmp_path / "plant")) as plant:
         first = await plant.wait_ready()
@@ -40,6 +49,9 @@ async def test_nodes_elect_a_leader_and_survive_its_kill(tmp_path: Path) -> None
         await plant.wait_ready(seconds=30)
         with pytest.raises(NotReached, match="a leader after"):
             await plant.other_leader(await plant.current_leader(5.0), seconds=0.2)
+        await plant.check_open()
+        assert (await plant.call("POST", "/v1/access/bootstrap", json={"name": "ada"})).status_code == 201
+        assert "--fresh forgets all" in await eventually(lambda: closed(plant))
         plant.send(first.node_id, signal.SIGTERM)
         assert await plant.node(first.node_id).wait(10) == 0
         pids = [plant.server.pid, *(plant.node(node.id).pid for node in plant.topology.nodes)]
