@@ -7,6 +7,7 @@ arguments, output and exit status of its own. `tests/orchestrator/test_cli_main.
 """
 
 import asyncio
+import gc
 import importlib
 import json
 import os
@@ -23,6 +24,8 @@ from tests import support
 
 REPO = Path(__file__).parents[1]
 REQUEST_MAX = 1 << 20
+LAZY = ("httpcore", "httpx", "orchestrator.client", "orchestrator.node")
+"""What commands import when they are called, so that `triarch` starts soon: here each fork would pay for it."""
 PATIENCE_S = 50.0  # less than a test has
 
 
@@ -108,6 +111,8 @@ def _serve(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    for place, _ in COMMANDS.values():
-        importlib.import_module(place.partition(":")[0])
+    for name in (*(place.partition(":")[0] for place, _ in COMMANDS.values()), *LAZY):
+        importlib.import_module(name)
+    # A fork that ends would look through all that was there before it, and copy each page on the way: half of its time.
+    gc.freeze()
     main(_serve(sys.argv[1]), prog_name="triarch")

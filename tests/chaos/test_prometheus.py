@@ -14,7 +14,7 @@ from orchestrator.dev.topology import on_free_ports
 from tests.chaos.prometheus_server import RULES, Prometheus, program
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(150)]
 
 
 @pytest.fixture(autouse=True)

@@ -233,7 +233,7 @@ def test_dialling_a_name_returns_at_once_and_fails_until_it_is_known(server: Nam
     assert recorder.heard == []  # never inside the call
     reactor.wait(5)
     assert recorder.heard == ["its name is not looked up yet"]
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # the name server takes 10
     reactor.close()
 
 

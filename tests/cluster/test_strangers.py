@@ -178,7 +178,7 @@ async def test_a_slow_trickle_is_dropped_in_time(tmp_path: Path, caplog: pytest.
             return time.monotonic() - began
 
         took = await asyncio.to_thread(trickle)
-        assert HANDSHAKE_S * 0.9 < took < HANDSHAKE_S + 1.5
+        assert HANDSHAKE_S * 0.9 < took < 4 * HANDSHAKE_S  # dropped before the trickle ended by itself
         await counted(leader, "handshake", 1)
         assert warnings(caplog) == [f"refused 127.0.0.1: it did not prove itself within {HANDSHAKE_S:g} s"]
 

@@ -93,7 +93,7 @@ async def test_a_camera_keeps_its_rate(server: EmbeddedServer) -> None:
         took = time.monotonic() - began
         assert summary(camera, producer)["published"] == 40
     clip.close()
-    assert 39 / 40 <= took < 3.0  # not faster than the schedule; slower only where the machine is
+    assert 39 / 40 <= took < 20.0  # not faster than the schedule; slower only where the machine is
 
 
 async def test_a_camera_without_a_video_says_so(

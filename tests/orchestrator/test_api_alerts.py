@@ -79,7 +79,8 @@ class Reporting:
         self._sequence = 0
 
     async def register(self) -> None:
-        body = {"id": self.name, "address": "http://127.0.0.1:9", "incarnation": "i", "sequence": 0}
+        body: dict[str, Any] = {"id": self.name, "address": "http://127.0.0.1:9", "incarnation": "i", "sequence": 0}
+        body["heartbeat_s"] = 60  # however long a test takes, its silence is no alert of its own
         assert (await self._http.post("/v1/components", json=body)).status_code == 201
 
     async def say(self, state: str = "STARTED", **payload: Any) -> None:

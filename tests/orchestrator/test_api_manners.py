@@ -45,7 +45,7 @@ async def nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nodes
     async with serving(3, tmp_path_factory.mktemp("manners")) as found:
         http = found.clients[0]
         made = await asyncio.gather(
-            http.post("/v1/components", json={"id": "press-1", "address": "http://127.0.0.1:9"}),
+            http.post("/v1/components", json={"id": "press-1", "address": "http://127.0.0.1:9", "heartbeat_s": 60}),
             http.post("/processors/register", json={"id": "faces-1", "capabilities": ["face"], "capacity": 3}),
             http.put("/v1/variables/speed", json={"value": {"mm_s": 1.5, "note": "ä\u2028"}}),
             http.put("/v1/components/press-1/policy", json={"depends_on": ["plc-1"]}),

@@ -59,11 +59,16 @@ async def test_a_node_is_added_by_way_of_a_follower_serves_leads_and_is_removed(
 
         await eventually(added, deadline_s=30)
         assert (await client.get("/v1/cluster/members/n4")).json()["voter"] is True
-        # The leader hears of the release of each member; it knows how far each one is.
-        seen = await rows(client)
-        assert set(seen) == {"n1", "n2", "n3", "n4"}
-        assert seen["n4"]["api"] == node.config.member().api
-        assert all(row["release"] and row["lag"] is not None for row in seen.values()), seen
+
+        async def known() -> bool:
+            """The leader hears of the release of each member; it knows how far each one is."""
+            seen = await rows(client)
+            assert set(seen) == {"n1", "n2", "n3", "n4"}
+            assert seen["n4"]["api"] == node.config.member().api
+            assert all(row["release"] and row["lag"] is not None for row in seen.values()), seen
+            return True
+
+        await eventually(known, deadline_s=15)
 
         async def ready() -> bool:
             return (await fourth.get("/readyz")).status_code == 200

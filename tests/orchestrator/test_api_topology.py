@@ -182,6 +182,7 @@ async def test_policies_are_checked_and_kept_by_revision(plant: Plant) -> None:
 
 async def test_a_list_shows_what_each_component_shows_and_follows_every_change(plant: Plant) -> None:
     async def alike() -> dict[str, Any]:
+        """The components go on between the looks."""
         listed = {row["id"]: row for row in (await plant.http.get("/v1/components")).json()}
         for each in plant.parts:
             one = (await plant.http.get(f"/v1/components/{each}")).json()
@@ -192,16 +193,16 @@ async def test_a_list_shows_what_each_component_shows_and_follows_every_change(p
             }
         return listed
 
-    assert (await alike())["io"]["maintenance"] is None
+    assert (await eventually(alike))["io"]["maintenance"] is None
     answer = await plant.put("/v1/components/io/maintenance", {"reason": "oil", "by": "ada"})
     assert answer.is_success, answer.text
-    assert (await alike())["io"]["maintenance"]["reason"] == "oil"
+    assert (await eventually(alike))["io"]["maintenance"]["reason"] == "oil"
     answer = await plant.http.delete("/v1/components/io/maintenance")
     assert answer.is_success, answer.text
-    assert (await alike())["io"]["maintenance"] is None
+    assert (await eventually(alike))["io"]["maintenance"] is None
     plant.parts["io"].fault("a bearing is hot")
     await eventually(lambda: _in_state(plant, "io", "FAULT"))
-    assert (await alike())["io"]["reason"] == "a bearing is hot"
+    assert (await eventually(alike))["io"]["reason"] == "a bearing is hot"
 
 
 async def _in_state(plant: Plant, component_id: str, state: str) -> bool:
@@ -298,7 +299,11 @@ async def test_a_group_is_started_falls_with_its_base_and_comes_back(plant: Plan
         return "its policy is never to restart it" in await plant.decision("io")
 
     await eventually(said)
-    assert "io, which it needs, is in FAULT" in await plant.decision("kds")
+
+    async def waits() -> bool:
+        return "io, which it needs, is in FAULT" in await plant.decision("kds")
+
+    await eventually(waits)
     assert (await plant.data("component", "ack", "io", "--note", "belt is ordered"))["acknowledged_by"] == "ada"
     seen = (await plant.http.get("/v1/components/io")).json()["acknowledged"]
     assert (seen["by"], seen["note"]) == ("ada", "belt is ordered")

@@ -38,18 +38,25 @@ async def data(nodes: Nodes, *arguments: str) -> Any:
 
 
 async def test_cluster_status(nodes: Nodes) -> None:
-    leader = f"n{await nodes.leader() + 1}"
-    status = await data(nodes, "cluster", "status")
-    assert (status["leader"], status["healthy"]) == (leader, True)
-    assert {member["id"]: member["role"] for member in status["members"]} == {
-        f"n{at}": "leader" if f"n{at}" == leader else "follower" for at in (1, 2, 3)
-    }
+    async def known() -> str:
+        """The leader has heard of everybody, and still leads."""
+        leader = f"n{await nodes.leader() + 1}"
+        code, out, err = await ask(nodes, "cluster", "status", "-o", "json")
+        assert code == 0, err
+        status = json.loads(out)
+        assert (status["leader"], status["healthy"]) == (leader, True)
+        assert {member["id"]: member["role"] for member in status["members"]} == {
+            f"n{at}": "leader" if f"n{at}" == leader else "follower" for at in (1, 2, 3)
+        }
+        assert all(each["lag"] is not None and each["voter"] and each["release"] for each in status["members"])
+        return leader
+
+    leader = await eventually(known, deadline_s=20)
     code, out, err = await ask(nodes, "cluster", "status")
     assert code == 0
     headings = ["NODE", "ROLE", "READY", "VOTER", "LAG", "RELEASE", "API", "RAFT", "REASON"]
     assert out.splitlines()[0].split() == headings
     assert len(out.splitlines()) == 4
-    assert all(member["lag"] is not None and member["voter"] and member["release"] for member in status["members"])
     assert f"leader {leader}" in err
     code, out, _ = await ask(nodes, "cluster", "status", "-o", "yaml")
     assert yaml.safe_load(out)["leader"] == leader
