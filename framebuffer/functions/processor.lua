@@ -102,7 +102,7 @@ local hands = {}
 local function hand_of(prefix)
   local hand, token = hands[prefix], redis.pcall('GET', prefix .. ':hand')
   if not hand or hand.token ~= token then
-    hand = { frames = {}, number = 0 }
+    hand = { frames = {}, counts = {}, number = 0 }
     local now = redis.call('TIME')
     hand.token = now[1] .. ' ' .. now[2] .. ' ' .. string.gsub(tostring(hand), '^table: ', '')
     redis.call('SET', prefix .. ':hand', hand.token)
@@ -114,15 +114,15 @@ end
 -- The frame's fields lose their bytes.
 local function into_hand(hand, key, id, frame)
   if hand.number >= HAND_KEPT then
-    hand.frames, hand.number = {}, 0
+    hand.frames, hand.counts, hand.number = {}, {}, 0
   end
   local frames = hand.frames[key]
   if not frames then
     frames = {}
-    hand.frames[key] = frames
+    hand.frames[key], hand.counts[key] = frames, 0
   end
   if not frames[id] then
-    hand.number = hand.number + 1
+    hand.number, hand.counts[key] = hand.number + 1, hand.counts[key] + 1
   end
   local fields = frame.fields
   fields[EVENT] = ''
@@ -137,9 +137,9 @@ local function out_of_hand(hand, key, id)
   local frames = hand.frames[key]
   if frames and frames[id] then
     frames[id] = nil
-    hand.number = hand.number - 1
+    hand.number, hand.counts[key] = hand.number - 1, hand.counts[key] - 1
     if not next(frames) then
-      hand.frames[key] = nil
+      hand.frames[key], hand.counts[key] = nil, nil
     end
   end
 end
@@ -163,6 +163,7 @@ local function take(keys, argv)
       local frame = fields and parse(prefix, fields)
       if not fields then
         redis.call('XACK', key, group, entry[1]) -- pending, but its entry is gone: nothing to hand out
+        out_of_hand(hand, key, entry[1])
       elseif not frame then
         if set_aside(prefix, fields, 'malformed') then
           redis.call('XACK', key, group, entry[1])
@@ -329,6 +330,29 @@ local function held(key, group, consumer, ids)
   return found, mine
 end
 
+-- The same from what this server remembers, nil where that does not tell: all ids were handed out by it, the queue's pending
+-- entries are as many as it handed out, and all of them this consumer's. One short reply in place of a row for each.
+local HELD_FEW = 4 -- up to so many rows cost less
+local function held_by_memory(hand, key, group, consumer, ids)
+  local frames = hand.frames[key]
+  if not frames or #ids <= HELD_FEW then
+    return nil
+  end
+  local found = {}
+  for _, id in ipairs(ids) do
+    if not frames[id] then
+      return nil
+    end
+    found[id] = true
+  end
+  local summary = redis.pcall('XPENDING', key, group)
+  local consumers = not summary.err and summary[1] == hand.counts[key] and summary[4]
+  if not consumers or #consumers ~= 1 or consumers[1][1] ~= consumer then
+    return nil
+  end
+  return found
+end
+
 -- Handles by level, as {level = ids}, and their levels and ids in order.
 local function by_level(handles)
   local levels, level_at, id_at = {}, {}, {}
@@ -345,14 +369,20 @@ local function by_level(handles)
   return levels, level_at, id_at
 end
 
--- Takes entries out of a queue: acknowledged, deleted, and no longer counted.
+-- Takes entries out of a queue: acknowledged, deleted, and no longer counted or remembered.
 local function leave(prefix, processor, gone)
   local base, group, left = stream_key(prefix, 'ready', processor), processor .. '-group', 0
+  local hand = hands[prefix]
   for level, ids in pairs(gone) do
     local key = level_key(base, level)
     many('XACK', key, { group }, ids)
     many('XDEL', key, {}, ids)
     left = left + #ids
+    if hand then
+      for _, id in ipairs(ids) do
+        out_of_hand(hand, key, id)
+      end
+    end
     if level ~= '0' then
       tidy(base, level, false)
     end
@@ -386,8 +416,11 @@ local function settle(keys, argv)
   local levels, level_at, id_at = by_level(handles)
   local mine, frames, cameras, camera_seen = {}, {}, {}, {}
   for level, ids in pairs(levels) do
-    local key, owned = level_key(base, level), nil
-    mine[level], owned = held(key, group, consumer, ids)
+    local key, owned = level_key(base, level), ids
+    mine[level] = held_by_memory(hand, key, group, consumer, ids)
+    if not mine[level] then
+      mine[level], owned = held(key, group, consumer, ids)
+    end
     local known, unknown, parsed = all_ok and hand.frames[key] or {}, {}, {}
     for _, id in ipairs(owned) do
       if not known[id] then
@@ -462,24 +495,14 @@ local function settle(keys, argv)
     return outcome
   end
 
-  local failed
-  for at = 1, #handles do
-    local fine, outcome = pcall(one, level_at[at], id_at[at], argv[3 * at + 3], argv[3 * at + 4])
-    if not fine then
-      failed = outcome
-      break
+  local fine, failed = pcall(function()
+    for at = 1, #handles do
+      outcomes[at] = one(level_at[at], id_at[at], argv[3 * at + 3], argv[3 * at + 4])
     end
-    outcomes[at] = outcome
-  end
+  end)
   leave(prefix, processor, gone) -- also after a failure: the frames before it have gone on
   close_ledgers(ledgers)
-  for level, ids in pairs(gone) do
-    local key = level_key(base, level)
-    for _, id in ipairs(ids) do
-      out_of_hand(hand, key, id)
-    end
-  end
-  if failed then
+  if not fine then
     return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
   if redis.call('EXISTS', prefix .. ':lanes', prefix .. ':capture:levels') > 0

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 3
+-- revision: 4
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -30,8 +30,9 @@ local UNPACK_MAX = 1000 -- arguments given to one command at most; Lua's stack b
 
 -- Positions of the values in a stream entry: 'frame' head 'event' json 'payload' bytes, or 'ref' key instead of payload.
 local HEAD, EVENT, CARRIER, CARRIED = 2, 4, 5, 6
--- Sets of "no blank" cost half of what classes of characters do; what is a number is seen where it is made one.
-local HEAD_PATTERN = '^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)$'
+-- Sets cost half of what classes of characters do; what is a number is seen where it is made one. Readers take the head for
+-- ASCII, and would fail over and over at one that is not.
+local HEAD_PATTERN = '^([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+)$'
 
 -- Lua prints 1e15 as "1e+15": numbers that are stored or returned as text go through this.
 local function text(number)
@@ -105,6 +106,7 @@ end
 
 -- The frame that an entry's fields hold; nil when they do not look as `publish` writes them: anybody can XADD anything.
 -- Only in capture a frame for several capabilities is still one entry: `whole` says that this is there.
+local moment_known -- the last time of publishing that was found to be one: frames of a batch have the same
 local function parse(prefix, fields, whole)
   if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
     return nil
@@ -114,12 +116,15 @@ local function parse(prefix, fields, whole)
   if not id or not is_name(camera) or not is_count(sequence) or not LEVEL_NUMBERS[priority] then
     return nil
   end
-  if not string.find(fields[HEAD], '^[ -~]*$') then
-    return nil -- readers take the head for ASCII, and would fail at it over and over
-  end
   local number, failed = tonumber(sequence), attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
-  if not failed or failed > 999999 or not is_count(published) or not PARTS[parts] then
+  if not failed or failed > 999999 or not PARTS[parts] then
     return nil
+  end
+  if published ~= moment_known then
+    if not is_count(published) then
+      return nil
+    end
+    moment_known = published
   end
   if not (is_name(capability) and (parts == '1' or not whole))
     and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then

@@ -127,11 +127,13 @@ def not_ready(node: NodeView) -> list[str]:
 async def leader(ask: Ask) -> Leads:
     """For balancers that send everything to the leader. 503 also where nobody leads; the body says who does."""
     status = ask.node.cluster.status()
-    epoch = epoch_text(ask.node)
-    if not ask.node.is_leader():
+    leading = ask.node.leading()
+    if leading is None or not ask.node.is_leader():
+        epoch = epoch_text(ask.node)
         known = "no leader is known" if status.leader_id is None else f"the leader is {status.leader_id}"
         raise Problem("not_leader", known, node=status.node_id, leader=status.leader_id, epoch=epoch)
-    return Leads(node=status.node_id, leader=status.node_id, epoch=epoch)
+    # Its own: the claim of the next leader can be applied here before this one has put its duties down.
+    return Leads(node=status.node_id, leader=status.node_id, epoch=str(leading))
 
 
 @router.get("/health", summary="How the whole is, seen from here", responses=problems(also={503: {"model": Health}}))

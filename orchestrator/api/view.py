@@ -167,6 +167,9 @@ class NodeView(Protocol):
     def epoch(self) -> "Epoch | None":
         """The newest epoch whose claim is applied here, whoever leads."""
 
+    def leading(self) -> "Epoch | None":
+        """The epoch that this node leads under; None while it does not. Not `epoch` while another's claim is newer."""
+
     def duties(self) -> Duties | None:
         """The leader's duties, None on a follower and until they are established."""
 

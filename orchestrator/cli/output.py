@@ -14,6 +14,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Columns = Mapping[str, str]
 """Heading → member of a row; a dotted path leads into a member."""
 
+TIMES = ("time", "until", "created", "expires", "rotated", "grace_until", "revoked")
+
 output_option: Callable[[F], F] = click.option(
     "-o",
     "--output",
@@ -82,8 +84,8 @@ def utc(unix: float) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    """A member for people. Times of the API are Unix seconds, and called so: `time`, `until`, `fired_time`."""
-    if isinstance(value, float) and (name in ("time", "until") or name.endswith("_time")):
+    """A member for people. Times of the API are Unix seconds, and called so: `time`, `expires`, `fired_time`."""
+    if isinstance(value, float) and (name in TIMES or name.endswith("_time")):
         return utc(value)
     return _short(value)
 

@@ -32,6 +32,8 @@ def reserved(path: Path | None) -> Iterator[int | None]:
         return
     try:
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise click.BadParameter(f"{path} is there already; name a new file", param_hint="--file") from None
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--file") from None
     try:

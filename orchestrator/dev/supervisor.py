@@ -62,6 +62,7 @@ async def supervise(options: DevOptions, display: Display) -> int:
             display.event(f"nodes {' '.join(topology.apis)}; {leader} leads")
             display.event(f"frames {topology.redis_url}; logs and data in {directory}; Ctrl-C ends it all")
             if options.frames:
+                await plant.check_open()
                 await _start_parts(plant, options, video, display)
             await _put_playbooks(plant, display)
             monitor.started = asyncio.get_running_loop().time()

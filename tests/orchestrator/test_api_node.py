@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.types import Message
 
+from cluster import Epoch
 from framebuffer.producer import FrameProducer
 from orchestrator.api import build_app
 from orchestrator.api.envelope import BODY_BYTES_MAX
@@ -59,6 +60,18 @@ async def test_health(http: httpx.AsyncClient) -> None:
     health = (await http.get("/health")).json()
     assert health["status"] == "healthy", health
     assert health["members"] == {"total": 1, "reachable": 1, "has_quorum": True}
+
+
+async def test_whoever_says_that_it_leads_names_its_own_epoch(
+    http: httpx.AsyncClient, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the moment between the claim of the next leader, applied here, and the end of this one's duties."""
+    own = nodes.nodes[0].leading()
+    assert own is not None
+    with monkeypatch.context() as moment:
+        moment.setattr(nodes.nodes[0].cluster, "epoch", lambda: Epoch(own.term + 1, own.index + 1))
+        said = await http.get("/leader")
+    assert (said.status_code, said.json()["epoch"]) == (200, str(own))
 
 
 async def test_balancers_may_ask_with_head(http: httpx.AsyncClient) -> None:

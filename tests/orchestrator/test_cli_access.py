@@ -25,7 +25,7 @@ async def test_mistakes_while_the_node_is_open(nodes: Nodes, tmp_path: Path) -> 
     there = tmp_path / "there"
     there.write_text("kept")
     code, _, err = await triarch("token", "create", "a", "--role", "viewer", "--file", str(there), **env)
-    assert (code, there.read_text(), "File exists" in err) == (2, "kept", True)
+    assert (code, there.read_text(), "is there already" in err) == (2, "kept", True)
     fresh = tmp_path / "fresh"
     code, _, err = await triarch("token", "create", "a", "--role", "component", "--file", str(fresh), **env)
     assert (code, "subject" in err, fresh.exists()) == (4, True, False)

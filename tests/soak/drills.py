@@ -22,10 +22,13 @@ from tests.lab.hosts import Lab
 from tests.lab.hosts.running import LabFailed, why_not
 
 SIZE = 5
-DRILL_S = 180.0
+DRILL_S = 300.0
 """The most that one run of a drill may take, its load and the way back included."""
 FIGURES = ("takeover_s", "dispatch_gap_s", "publish_gap_s", "recovery_s")
-COUNTS = ("lost", "duplicates", "stale_effects", "double_effects", "leadership_changes", "shared_epochs")
+COUNTS = (
+    *("lost", "duplicates", "unconfirmed", "dead", "dropped", "in_flight"),
+    *("stale_effects", "double_effects", "leadership_changes", "shared_epochs"),
+)
 
 
 async def run(directory: Path, size: float) -> dict[str, Any]:

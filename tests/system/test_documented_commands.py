@@ -3,9 +3,15 @@
 `tests/chaos/test_documented_commands.py` runs them on a plant.
 """
 
+import json
+import re
+import shlex
+from itertools import pairwise
+
 import click
 import pytest
 
+from tests.command_line import REPO
 from tests.system.documented import Documented, documented, resolved
 
 COMMANDS = list(documented())
@@ -21,6 +27,31 @@ def test_what_a_page_shows_are_commands(page: str) -> None:
     for shown in COMMANDS:
         if shown.page == page:
             check(shown)
+
+
+def test_the_playbooks_of_the_deployment_that_are_shown_are_there() -> None:
+    """And each variable that a document sets is one that they look at."""
+    ansible = REPO / "deploy" / "ansible"
+    read = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in ansible.rglob("*")
+        if path.suffix in (".yml", ".j2") and "inventories" not in path.parts
+    )
+    lines = [
+        (path.name, line.strip().partition("  #")[0])
+        for pattern in ("README.md", "docs/*.md", "docs/runbooks/*.md", "deploy/ansible/*.md")
+        for path in sorted(REPO.glob(pattern))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("ansible-playbook ")
+    ]
+    assert len(lines) > 10
+    for page, line in lines:
+        words = shlex.split(line)
+        assert (ansible / words[1]).is_file(), f"{page}: {line}"
+        for option, value in pairwise(words):
+            if option == "-e":
+                names = json.loads(value) if value.startswith("{") else [value.partition("=")[0]]
+                assert all(re.search(rf"\b{name}\b", read) for name in names), f"{page}: {line}"
 
 
 def check(shown: Documented) -> None:

@@ -1,0 +1,128 @@
+"""What the library remembers of frames in hand and of the ledger changes nothing: who holds one, what is final."""
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from framebuffer.connection import connect, execute
+from framebuffer.embedded import EmbeddedServer
+from framebuffer.ledger import verify
+from framebuffer.library import library
+from framebuffer.streams import FrameStreams
+from framebuffer.wire import Settlement, TakenFrame
+from tests.framebuffer.frames import EPOCH, NODE, entries, frames, opened, record, settle_all, table
+from tests.support import eventually
+
+MANY = 12  # more than the few whose holders are looked up one by one
+ROWS = table(("p1", "default", 1_000))
+
+
+async def in_queue(streams: FrameStreams, number: int) -> None:
+    """So many new frames in the queue of p1."""
+    session = await opened(streams)
+    first = session.next_sequence
+    await streams.publish(session, frames(first, first + number))
+    await streams.dispatch(EPOCH, NODE, ROWS, limit=number)
+
+
+def settlements(taken: list[TakenFrame]) -> list[Settlement]:
+    return [Settlement(one.entry_id, result=b"{}") for one in taken]
+
+
+@pytest.mark.anyio
+async def test_only_who_holds_them_settles_many(streams: FrameStreams) -> None:
+    await in_queue(streams, 2 * MANY)
+    mine = await streams.take("p1", "c", count=MANY)
+    assert await streams.settle("p1", "thief", settlements(mine)) == ["not-owner"] * MANY
+    others = await streams.take("p1", "other", count=MANY)
+    mixed = [*mine[:6], *others[:6]]
+    assert await streams.settle("p1", "c", settlements(mixed)) == ["settled"] * 6 + ["not-owner"] * 6
+    assert await streams.settle("p1", "other", settlements(others)) == ["settled"] * MANY
+    assert await settle_all(streams, "p1", [*mine[6:], *mine]) == ["settled"] * 6 + ["not-owner"] * MANY
+    report = await verify(streams)
+    assert (report.settled, report.in_flight, report.ledger_ok) == (2 * MANY, 0, True)
+    assert len(await entries(streams.redis, streams.keys.results)) == 2 * MANY
+
+
+@pytest.mark.anyio
+async def test_the_same_frame_many_times_in_one_call_is_settled_once(streams: FrameStreams) -> None:
+    await in_queue(streams, MANY)
+    (one, *_) = await streams.take("p1", "c", count=MANY)
+    assert await settle_all(streams, "p1", [one] * MANY) == ["settled"] + ["not-owner"] * (MANY - 1)
+    assert (await verify(streams)).settled == 1
+
+
+@pytest.mark.anyio
+async def test_a_lease_that_ran_out_is_out_of_hand(streams: FrameStreams) -> None:
+    await in_queue(streams, MANY)
+    taken = await streams.take("p1", "c", count=MANY)
+    moved = 0
+
+    async def all_moved() -> bool:
+        nonlocal moved
+        moved += await streams.expire(EPOCH, "p1", 1)
+        return moved == MANY
+
+    await eventually(all_moved, deadline_s=20)
+    assert await settle_all(streams, "p1", taken) == ["not-owner"] * MANY
+    await streams.dispatch(EPOCH, NODE, ROWS, limit=MANY)
+    report = await verify(streams)
+    assert (report.settled, report.in_flight, report.ledger_ok) == (0, MANY, True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("harm", ["claimed", "acknowledged", "forgotten"])
+async def test_what_others_did_to_the_queue_is_seen(streams: FrameStreams, redis: Redis, harm: str) -> None:
+    await in_queue(streams, MANY)
+    taken = await streams.take("p1", "c", count=MANY)
+    queue, victim = streams.keys.ready("p1"), taken[3].entry_id
+    if harm == "claimed":
+        await execute(redis, "XCLAIM", queue, "p1-group", "thief", 0, victim)
+    elif harm == "acknowledged":
+        await execute(redis, "XACK", queue, "p1-group", victim)
+    else:
+        await execute(redis, "FUNCTION", "LOAD", "REPLACE", library().code)
+    expected = ["settled"] * MANY
+    if harm != "forgotten":
+        expected[3] = "not-owner"
+    assert await settle_all(streams, "p1", taken) == expected
+    assert len(await entries(redis, streams.keys.results)) == expected.count("settled")
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32), forgets=st.sampled_from([0.0, 0.3]), segment=st.sampled_from([32, 96, 65_536]))
+def test_what_is_final_is_what_was_settled_in_any_order(
+    server: EmbeddedServer, seed: int, forgets: float, segment: int
+) -> None:
+    """``forgets``: how often the library knows nothing before a call."""
+    rng, number = random.Random(seed), 160
+
+    async def run() -> None:
+        async with connect(server.url) as redis:
+            await execute(redis, "FLUSHALL")  # leaves the library, and all that it remembers
+            streams = FrameStreams(redis, segment_size=segment)
+            await streams.ready()
+            await in_queue(streams, number)
+            taken = await streams.take("p1", "c", count=number)
+            rng.shuffle(taken)
+            done: set[int] = set()
+            while taken:
+                if rng.random() < forgets:
+                    await execute(redis, "FUNCTION", "LOAD", "REPLACE", library().code)
+                size = rng.randint(1, 60)
+                batch, taken = taken[:size], taken[size:]
+                assert await settle_all(streams, "p1", batch) == ["settled"] * len(batch)
+                done |= {one.sequence for one in batch}
+                row = await record(streams)
+                first = min(set(range(number + 1)) - done)
+                assert (row["settled"], row["finals"], row["final_max"]) == (len(done), first - 1, max(done))
+                if rng.random() < 0.3 or not taken:
+                    report = await verify(streams)
+                    assert (report.settled, report.in_flight, report.lost) == (len(done), number - len(done), 0)
+                    assert report.ledger_ok, report.problems
+
+    asyncio.run(run())
