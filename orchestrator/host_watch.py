@@ -90,7 +90,7 @@ class HostWatch(Collector):
         self._trail = trail
         self._sweep = sweep
         self._free, self._size = 0, 0
-        self._synchronised = False
+        self._synchronised: bool | None = None
         self._clocks: dict[str, ClockOffset] = {}
         self._delays: deque[float] = deque([0.0], maxlen=BEATS)
         self._said: set[str] = set()
@@ -110,7 +110,11 @@ class HostWatch(Collector):
         """Every figure as it was seen last."""
         yield _gauge("disk_free_bytes", "Free for the node on the file system of its data.", self._free)
         yield _gauge("disk_size_bytes", "Size of the file system of its data.", self._size)
-        yield _gauge("clock_synchronised", "1 while something keeps this host's clock.", self._synchronised)
+        yield _gauge(
+            "clock_synchronised",
+            "1 while something keeps this host's clock; no value where nobody may ask.",
+            self._synchronised,
+        )
         offset = GaugeMetricFamily(
             "triarch_clock_offset_seconds", "The peer's clock minus this host's, by round trips.", labels=["peer"]
         )
@@ -155,6 +159,7 @@ class HostWatch(Collector):
         try:
             self._synchronised = kernel_clock().synchronised
         except OSError as error:
+            self._synchronised = None  # as in some containers: that is no clock which nothing keeps
             self._say(f"the kernel cannot be asked for its clock: {error}")
         try:
             self._sweep.step()
@@ -175,5 +180,5 @@ class HostWatch(Collector):
             log.warning("%s", text)
 
 
-def _gauge(name: str, text: str, value: float) -> Metric:
+def _gauge(name: str, text: str, value: float | None) -> Metric:
     return GaugeMetricFamily(f"triarch_{name}", text, value=value)

@@ -495,18 +495,14 @@ local function settle(keys, argv)
     return outcome
   end
 
-  local failed
-  for at = 1, #handles do
-    local fine, outcome = pcall(one, level_at[at], id_at[at], argv[3 * at + 3], argv[3 * at + 4])
-    if not fine then
-      failed = outcome
-      break
+  local fine, failed = pcall(function()
+    for at = 1, #handles do
+      outcomes[at] = one(level_at[at], id_at[at], argv[3 * at + 3], argv[3 * at + 4])
     end
-    outcomes[at] = outcome
-  end
+  end)
   leave(prefix, processor, gone) -- also after a failure: the frames before it have gone on
   close_ledgers(ledgers)
-  if failed then
+  if not fine then
     return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
   if redis.call('EXISTS', prefix .. ':lanes', prefix .. ':capture:levels') > 0

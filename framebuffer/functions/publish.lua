@@ -157,28 +157,22 @@ local function publish(keys, argv)
     return 'refused:capture'
   end
 
-  local answer, failed = { redis.call('GET', prefix .. ':pressure') or '0' }, nil
-  for at = first, #argv, 8 do
-    local session = tonumber(argv[at])
-    local ledger, status = sessions[session], nil
-    if ledger then
-      local fine
-      fine, status = pcall(one, ledger, argv[at + 1], tonumber(argv[at + 2]), argv[at + 3], tonumber(argv[at + 4]),
-        argv[at + 5], argv[at + 6], argv[at + 7])
-      if not fine then
-        failed = status
-        break
-      end
-    else
-      status = 'superseded:' .. (current[session] or '')
+  local answer = { redis.call('GET', prefix .. ':pressure') or '0' }
+  local fine, failed = pcall(function()
+    for at = first, #argv, 8 do
+      local session = tonumber(argv[at])
+      local ledger = sessions[session]
+      answer[#answer + 1] = ledger
+        and one(ledger, argv[at + 1], tonumber(argv[at + 2]), argv[at + 3], tonumber(argv[at + 4]), argv[at + 5], argv[at + 6],
+          argv[at + 7])
+        or 'superseded:' .. (current[session] or '')
     end
-    answer[#answer + 1] = status
-  end
+  end)
   if router then
     close_lent(router)
   end
   close_ledgers(ledgers)
-  if failed then
+  if not fine then
     return type(failed) == 'table' and failed or redis.error_reply('ERR ' .. tostring(failed))
   end
   return answer

@@ -162,7 +162,7 @@ def test_deleted_after_a_question(plant: BrowserPlant, open_page: Opener) -> Non
     put(plant, "superfluous")
     page = open_page("operator").open("playbooks/superfluous")
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("button", name="Delete").last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile(r"#/playbooks$"), timeout=DEADLINE_MS)
     expect(page.get_by_role("link", name="superfluous")).to_have_count(0)
     assert "superfluous" not in [each["name"] for each in plant.call("GET", "/v1/playbooks").json()]

@@ -15,7 +15,7 @@ from orchestrator.doctor.finding import Finding, Verdict, worst
 from orchestrator.doctor.plant import NodeSaid, PlantSaid, judge
 from tests.command_line import triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving, settings
-from tests.support import free_port
+from tests.support import eventually, free_port
 
 MEMBERS = [{"id": f"n{at}", "voter": True, "release": "1.0"} for at in (1, 2, 3)]
 
@@ -146,17 +146,21 @@ def environment(nodes: Nodes) -> Mapping[str, str]:
 
 @pytest.mark.anyio
 async def test_the_doctor_and_top_of_real_nodes(nodes: Nodes) -> None:
-    code, out, err = await triarch("doctor", "-o", "json", **environment(nodes))
-    findings = {(row["check"], row["subject"]): row for row in json.loads(out)}
-    assert {("answers", f"n{at}") for at in (1, 2, 3)} <= findings.keys(), err
-    assert findings["leader", "all nodes"]["verdict"] == "ok"
-    assert findings["ledger", "frames"]["verdict"] == "ok"
-    clocks = [row["found"] for row in json.loads(out) if row["check"] == "clock"]
-    assert sum("as here, within" in told for told in clocks) == 3
-    # What is true of the machine that this runs on is not what is tested.
-    of_machine = {"clock", "load", "disk space"}
-    assert [row for (check, _), row in findings.items() if check not in of_machine and row["verdict"] != "ok"] == []
-    assert code in (Exit.OK, Exit.DEGRADED)
+    async def well() -> bool:
+        """On a busy machine the nodes may elect once more, and are seen on the way to it."""
+        code, out, err = await triarch("doctor", "-o", "json", **environment(nodes))
+        findings = {(row["check"], row["subject"]): row for row in json.loads(out)}
+        assert {("answers", f"n{at}") for at in (1, 2, 3)} <= findings.keys(), err
+        assert findings["leader", "all nodes"]["verdict"] == "ok"
+        assert findings["ledger", "frames"]["verdict"] == "ok"
+        clocks = [row["found"] for row in json.loads(out) if row["check"] == "clock"]
+        assert sum("as here, within" in told for told in clocks) == 3
+        # What is true of the machine that this runs on is not what is tested.
+        of_machine = {"clock", "load", "disk space"}
+        assert [row for (check, _), row in findings.items() if check not in of_machine and row["verdict"] != "ok"] == []
+        return code in (Exit.OK, Exit.DEGRADED)
+
+    await eventually(well, deadline_s=30)
     code, out, err = await triarch("top", "--once", "-o", "json", **environment(nodes))
     assert code == 0, err
     assert len(json.loads(out)["cluster"]["members"]) == 3

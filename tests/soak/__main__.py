@@ -24,6 +24,7 @@ CAMPAIGNS = (
     "playbook-crashes",
     "heartbeats",
     "fuzz",
+    "frozen-nodes",
     "connections",
     "dashboard",
     "drills",
