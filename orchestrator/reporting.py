@@ -18,13 +18,16 @@ from orchestrator.components import ComponentRegistration
 from orchestrator.errors import OrchestratorError, OutcomeUnknown, from_code
 from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event, HeartbeatPayload, StateChangedPayload
 from orchestrator.tasks import cancelled
+from orchestrator.verdicts import silence_limit
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 """The usual interval of heartbeats."""
 TIMEOUT = httpx.Timeout(2.0, connect=1.0)
-BEAT_WITHIN_MIN_S, BEAT_WITHIN_MAX_S = 0.5, 2.0
+MISSED_HEARTBEATS = 3
+"""As the nodes count them by default: a component cannot know their settings."""
+BEAT_WITHIN_MAX_S = 2.0
 LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
 """Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
 RETRY_FIRST_S = 0.1
@@ -35,11 +38,12 @@ REGISTER_AGAIN_S = 0.5
 def beat_within(heartbeat_s: float) -> float:
     """Seconds that one node gets to answer a heartbeat before the next one is asked.
 
-    One interval, within bounds: the heartbeat that a node sat on, and the interval before it, stay below the three
-    intervals (a second at least) after which a component is OFFLINE. Else a node that hangs would take the components
-    that report to it down, and with them all that needs them.
+    Three quarters of what is left of the silence after which a component is OFFLINE, once an interval is over: else a
+    node that hangs would take the components that report to it down, and with them all that needs them. No less, as a
+    busy node that is given up too early would not hear them either.
     """
-    return min(BEAT_WITHIN_MAX_S, max(BEAT_WITHIN_MIN_S, heartbeat_s))
+    left_s = silence_limit(heartbeat_s, missed=MISSED_HEARTBEATS, timeout_s=0.0) - heartbeat_s
+    return min(BEAT_WITHIN_MAX_S, 0.75 * left_s)
 
 
 class Reporter:

@@ -38,6 +38,7 @@ class _Forks:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.command_line", path],
             cwd=REPO,
+            env={**os.environ, **_TRACED},
             stdin=subprocess.PIPE,  # it ends when this is closed, and so with this process
             stdout=subprocess.PIPE,
         )
@@ -64,6 +65,8 @@ class _Forks:
 
 
 _forks: list[_Forks] = []
+_TRACED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""Whichever test makes the first call: lines of commands are counted, also where those of nodes are not."""
 
 
 async def triarch(*arguments: str | Path, **environment: str) -> tuple[int, str, str]:

@@ -37,8 +37,13 @@ _range = port_range(os.environ.get("PYTEST_XDIST_WORKER", ""))
 ports.FIRST, ports.LAST = _range.start, _range.stop
 
 
+LONG = ("demo", "simulation", "system")
+"""Directories whose tests take long: first, so that no worker is left alone with one of them in the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `root` are skipped, with the reason, where they cannot run."""
+    """Long tests come first. Tests marked `root` are skipped, with the reason, where they cannot run."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
     if sys.platform.startswith("linux") and os.geteuid() == 0:
         return
     for item in items:

@@ -157,14 +157,6 @@ class LocalPlant:
 
         return await until(look, seconds=seconds, what=f"a leader after {than}", interval=LOOK_S)
 
-    async def check_open(self) -> None:
-        """Raises PlantError where the nodes ask for tokens: cameras, processors and components of a plant have none."""
-        if (await self.call("GET", "/v1/whoami")).status_code == httpx.codes.UNAUTHORIZED:
-            raise PlantError(
-                "the nodes ask for tokens since the first admin's was made, and the processors and components of this "
-                "plant have none; --no-frames runs the nodes without them, --fresh forgets all and begins anew"
-            )
-
     async def kill(self, node_id: str) -> int:
         """SIGKILL a node; its exit status, -9 when the signal ended it."""
         return await self.node(node_id).kill()

@@ -62,12 +62,21 @@ async def supervise(options: DevOptions, display: Display) -> int:
             display.event(f"nodes {' '.join(topology.apis)}; {leader} leads")
             display.event(f"frames {topology.redis_url}; logs and data in {directory}; Ctrl-C ends it all")
             if options.frames:
-                await plant.check_open()
+                check_open(await plant.call("GET", "/v1/whoami"))
                 await _start_parts(plant, options, video, display)
             await _put_playbooks(plant, display)
             monitor.started = asyncio.get_running_loop().time()
             await _keep_up(plant, display)
     return 0
+
+
+def check_open(answer: httpx.Response) -> None:
+    """Raises PlantError where nodes ask for tokens: cameras, processors and components of a plant have none."""
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise PlantError(
+            "the nodes ask for tokens since the first admin's was made, and the processors and components of this "
+            "plant have none; --no-frames runs the nodes without them, --fresh forgets all and begins anew"
+        )
 
 
 async def _start_parts(plant: LocalPlant, options: DevOptions, video: Path | None, display: Display) -> None:

@@ -26,6 +26,8 @@ from tests.support import eventually
 CAMERAS = 4
 LOOK_S = 0.02
 DRAIN_S = 60.0
+FLOWING = 50
+"""Frames that have gone all the way before anything is done to the plant."""
 
 
 def secrets_of(deployment: Deployment) -> Mapping[str, str]:
@@ -97,8 +99,9 @@ class Rolling:
         others = self.plan.others(self.plant)[: len(PROCESSORS)]
         await asyncio.gather(*[self._processes.start(program) for program in others])
         await eventually(self._processors_serve, deadline_s=60, message="the processors are registered")
+        before = await self._settled()  # a plant that was brought back has settled frames already
         await asyncio.gather(*[self._processes.start(program) for program in self.plan.camera_programs(self.plant)])
-        await eventually(lambda: self._settled(50), deadline_s=60, message="frames flow")
+        await eventually(lambda: self._flow(before + FLOWING), deadline_s=60, message="frames flow")
         self._looking = [
             asyncio.create_task(self._look(name, api)) for name, api in zip(self._names, self.plant.apis, strict=True)
         ]
@@ -163,6 +166,9 @@ class Rolling:
             rows = (await client.get(f"{self.plant.apis[0]}/v1/processors")).json()
         return {row["id"] for row in rows if row["healthy"]} >= set(PROCESSORS)
 
-    async def _settled(self, count: int) -> bool:
+    async def _flow(self, settled: int) -> bool:
+        return await self._settled() >= settled
+
+    async def _settled(self) -> int:
         stats = [await part.stats() for part in self.shards.parts]
-        return sum(one.settled for each in stats for one in each.cameras.values()) >= count
+        return sum(one.settled for each in stats for one in each.cameras.values())

@@ -113,5 +113,6 @@ async def test_all_disks(deployed: Deployment, tmp_path: Path) -> None:
     async with Rolling(deployed, tmp_path / "again", FPS) as load:
         passed = await load.finish()
     assert (passed.lost, passed.duplicates, passed.ledger_ok) == (0, 0, True)
+    assert passed.published > told["frames"]["totals"]["published"], "cameras number on"
     passed.write(deployed.lab.place / "reports/restore.json", restore_s=run.seconds)
     assert deployed.play("site.yml").changed_tasks() == []

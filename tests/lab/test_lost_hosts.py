@@ -97,6 +97,7 @@ async def test_two_disks(deployed: Deployment, tmp_path: Path) -> None:
     async with Rolling(deployed, tmp_path / "again", FPS) as load:
         passed = await load.finish()
     assert (passed.lost, passed.ledger_ok) == (0, True)
+    assert passed.published > before["published"], "cameras number on"
     deployed.ready()
     passed.write(deployed.lab.place / "reports/two-disks.json", recover_s=first.seconds, replace_s=second.seconds)
 

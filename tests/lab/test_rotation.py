@@ -10,7 +10,7 @@ import yaml
 from tests.lab.deployment import Deployment, PlayRun
 from tests.lab.hosts.lab import Host
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 WATCH = (
     "cp /etc/triarch/secrets/redis.password /run/watched; systemd-run -q --unit=watch-arguments sh -c "

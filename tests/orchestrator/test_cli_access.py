@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.access.credential import parsed
+from orchestrator.dev.errors import PlantError
+from orchestrator.dev.supervisor import check_open
 from tests.command_line import triarch
 from tests.orchestrator.api_nodes import Nodes, serving
 
@@ -36,13 +38,16 @@ async def test_mistakes_while_the_node_is_open(nodes: Nodes, tmp_path: Path) -> 
 
 
 async def test_from_the_first_admin_to_a_revoked_token(nodes: Nodes, tmp_path: Path) -> None:
-    url, kept = nodes.urls[0], tmp_path / "ada.token"
+    url, kept, http = nodes.urls[0], tmp_path / "ada.token", nodes.clients[0]
+    check_open(await http.get("/v1/whoami"))  # as `triarch dev` looks before it starts what has no token
     code, out, err = await triarch("access", "bootstrap", "--name", "ada", "--file", str(kept), TRIARCH_URL=url)
     assert code == 0, err
     admin = kept.read_text().strip()
     assert parsed(admin) is not None
     assert admin not in out + err
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    with pytest.raises(PlantError, match="ask for tokens"):
+        check_open(await http.get("/v1/whoami"))
 
     env = {"TRIARCH_URL": url, "TRIARCH_TOKEN": admin}
     code, out, err = await triarch("token", "create", "bo", "--role", "viewer", "--expires", "1h", "-o", "json", **env)
@@ -63,7 +68,7 @@ async def test_from_the_first_admin_to_a_revoked_token(nodes: Nodes, tmp_path: P
     assert [line.split()[1:4] for line in out.splitlines()[1:]] == [["bo", "viewer", "-"], ["ada", "admin", "-"]]
     code, out, _ = await triarch("token", "revoke", viewer["id"], **env)
     assert code == 0
-    http, headers = nodes.clients[0], {"Authorization": f"Bearer {fresh}"}
+    headers = {"Authorization": f"Bearer {fresh}"}
     assert (await http.get("/v1/whoami", headers=headers)).json()["reason"] == "revoked"
     code, out, _ = await triarch("token", "show", viewer["id"], **env)
     assert (code, "revoked" in out) == (0, True)

@@ -62,6 +62,13 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     }
 
 
+def _told(answer: httpx.Response | None) -> str:
+    """What an answer comes to: its status, with the code of a refusal."""
+    if answer is None:
+        return "none"
+    return str(answer.status_code) if answer.is_success else f"{answer.status_code} {answer.json().get('code')}"
+
+
 class _Frozen:
     def __init__(self, plant: TokenPlant, log: Path, token: str, draw: random.Random) -> None:
         self._plant = plant
@@ -114,7 +121,7 @@ class _Frozen:
             said = await first
         finally:
             self._plant.send(stopped, signal.SIGCONT)
-        self.first["none" if said is None else str(said.status_code)] += 1
+        self.first[_told(said)] += 1
         await self._plant.wait_ready(seconds=READY_S)
         last = await self._repeated([stopped], "CMD_GRACEFUL_STOP", key)
         done = self._log.read_text().split()[before:]
