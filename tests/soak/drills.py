@@ -76,7 +76,11 @@ def _drilled(lab: Lab, directory: Path, times: int) -> list[str]:
         command = [str(Path(sys.executable).with_name("triarch")), "drill", "run", fault, "--target", "lab"]
         command += ["--lab", str(lab.file), "--repeat", str(times)]
         command += ["--directory", str(directory / fault), "--report", str(directory / "reports")]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=DRILL_S * times, check=False)
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=DRILL_S * times, check=False)
+        except subprocess.TimeoutExpired:  # the reports of the others are worth having
+            problems.append(f"{fault} was not done within {DRILL_S * times:g} s")
+            continue
         sys.stderr.write(done.stdout)
         if done.returncode not in (0, 1):
             problems.append(f"{fault} could not be run: exit status {done.returncode}")
