@@ -114,6 +114,7 @@ async def test_a_stopped_processor_loses_its_frames_and_settles_none_of_them_twi
     assert verdict.problems == []
 
 
+@pytest.mark.timeout(180)  # several interpreters start one after the other
 async def test_a_poison_frame_dies_alone(tmp_path: Path) -> None:
     """It kills every processor that touches it, and each is started again, as a supervisor would."""
     async with FramePlant(tmp_path / "plant") as plant:
@@ -137,7 +138,7 @@ async def test_a_poison_frame_dies_alone(tmp_path: Path) -> None:
             async with plant.producer("special") as special:
                 metadata = {"detection_type": "echo", "act": "poison"}
                 await special.publish(b"x", metadata=metadata, **SPECIAL)
-            await until(buried, seconds=50, what="the poison frame among the dead")
+            await until(buried, seconds=120, what="the poison frame among the dead")
             await plant.moves()
             for keeper in keepers:
                 keeper.cancel()
