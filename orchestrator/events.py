@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -245,22 +245,33 @@ def parse_event(body: bytes) -> Event:
     return event
 
 
+class _Place(NamedTuple):
+    """Where in a payload: names are joined only when one is to be said, a payload has many and of any length."""
+
+    parent: "_Place | None"
+    name: str | int
+
+    def path(self) -> str:
+        names: list[str] = []
+        place: _Place | None = self
+        while place is not None:
+            names.append(str(place.name)[:100])
+            place = place.parent
+        return ".".join(reversed(names))
+
+
 def _not_finite(payload: dict[str, Any]) -> str:
     """Where a number stands that JSON does not have and the parser takes all the same; "" without one."""
-    waiting: list[tuple[str, object]] = [("payload", payload)]
+    waiting: list[tuple[_Place, dict[str, Any] | list[Any]]] = [(_Place(None, "payload"), payload)]
     while waiting:
-        where, value = waiting.pop()
-        if isinstance(value, float) and not math.isfinite(value):
-            return where
-        if isinstance(value, dict):
-            waiting += [(f"{where}.{str(name)[:100]}", each) for name, each in value.items() if _may_hold(each)]
-        elif isinstance(value, list):
-            waiting += [(f"{where}.{index}", each) for index, each in enumerate(value) if _may_hold(each)]
+        parent, holder = waiting.pop()
+        for name, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            if isinstance(value, float):
+                if not math.isfinite(value):
+                    return _Place(parent, name).path()
+            elif isinstance(value, dict | list) and value:
+                waiting.append((_Place(parent, name), value))
     return ""
-
-
-def _may_hold(value: object) -> bool:
-    return isinstance(value, float | dict | list)
 
 
 def parse_payload(event: Event, model: type[P]) -> P:

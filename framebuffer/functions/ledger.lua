@@ -13,7 +13,7 @@ local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING, SCATTERED, CONTIGUOUS
 local FINALS, FINAL_MAX = 16, 17
 
 local function opened(prefix, camera, packed)
-  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {}, words_number = 0 }
+  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {} }
   if packed then
     ledger.row, ledger.known = cmsgpack.unpack(packed), true
   else
@@ -27,41 +27,12 @@ local function new_ledgers(prefix)
 end
 
 -- Ledgers as calls left them, by prefix and camera: where the record is the very bytes that were written then, it need not be
--- unpacked again, nor its words read. A word changes only together with the record, whose counters of what is final then add
--- up to one more: so in one history of the data the same record has the same words, and where data of another history come
--- into a server, the library comes with them and begins without memory. While a call works with a ledger it has no bytes, and
--- gets them when it is written: so one that a call broke off with is never believed.
-local kept_or_opened, keep_word, forget_words, trim_words
+-- unpacked again. While a call works with one it has no bytes, and gets them when it is written: so one that a call
+-- broke off with is never believed.
+local kept_or_opened
 do -- a library has room for two hundred names of its own
-  local LEDGERS_KEPT, WORDS_KEPT = 4096, 16384
-  local ledgers_kept, ledgers_number, words_kept = {}, 0, 0
-
-  function keep_word(ledger, number, word)
-    ledger.words[number] = word
-    ledger.words_number, words_kept = ledger.words_number + 1, words_kept + 1
-  end
-
-  -- The words that end among the sequences from `from` to `to`; without `to` all of them.
-  function forget_words(ledger, from, to)
-    if not to then
-      words_kept = math.max(0, words_kept - ledger.words_number)
-      ledger.words, ledger.words_number = {}, 0
-      return
-    end
-    for number = math.floor(from / WORD), math.floor((to + 1) / WORD) - 1 do
-      if ledger.words[number] then
-        ledger.words[number] = nil
-        ledger.words_number, words_kept = ledger.words_number - 1, math.max(0, words_kept - 1)
-      end
-    end
-  end
-
-  function trim_words(ledger)
-    if words_kept > WORDS_KEPT and ledger.words_number > 0 then
-      forget_words(ledger)
-    end
-  end
-
+  local LEDGERS_KEPT = 4096
+  local ledgers_kept, ledgers_number = {}, 0
   function kept_or_opened(prefix, camera, packed)
     local kept = ledgers_kept[prefix]
     if not kept then
@@ -71,13 +42,14 @@ do -- a library has room for two hundred names of its own
     local ledger = kept[camera]
     if ledger and packed and ledger.packed == packed then
       ledger.packed, ledger.changed = nil, false
+      if next(ledger.words) then
+        ledger.words = {}
+      end
       return ledger
     end
-    if ledger then
-      forget_words(ledger)
-    else
+    if not ledger then
       if ledgers_number >= LEDGERS_KEPT then
-        kept, ledgers_number, words_kept = {}, 0, 0
+        kept, ledgers_number = {}, 0
         ledgers_kept = { [prefix] = kept }
       end
       ledgers_number = ledgers_number + 1
@@ -142,7 +114,7 @@ local function word_of(ledger, sequence)
     elseif number * WORD <= ledger.row[FINAL_MAX] then
       word.final = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', '#' .. text(word.at))[1]
     end
-    keep_word(ledger, number, word)
+    ledger.words[number] = word
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -258,17 +230,9 @@ local function set_final(ledger, sequence, outcome, final)
     row[FINALS] = sequence
     row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
     advance(ledger)
-    if ledger.words_number > 0 then
-      forget_words(ledger, sequence, row[FINALS])
-    end
   else
     local word, mask = word_of(ledger, sequence)
-    word.final = word.final + mask
-    if not word.dirty then
-      word.dirty = true
-      ledger.dirty = ledger.dirty or {}
-      table.insert(ledger.dirty, word)
-    end
+    word.final, word.dirty = word.final + mask, true
     row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
   end
   count(ledger, outcome)
@@ -292,12 +256,10 @@ end
 local function close_ledgers(ledgers)
   local records, written = {}, {}
   for camera, ledger in pairs(ledgers.open) do
-    if ledger.dirty then
-      local dirty, writes = ledger.dirty, {}
-      ledger.dirty = nil
-      for _, word in ipairs(dirty) do
-        word.dirty = false
-        if word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
+    if next(ledger.words) then
+      local writes = {}
+      for _, word in pairs(ledger.words) do
+        if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
           local write = writes[word.segment]
           if not write then
             write = {}
@@ -313,7 +275,6 @@ local function close_ledgers(ledgers)
         retire(ledger, segment)
       end
     end
-    trim_words(ledger)
     if ledger.changed then
       written[#written + 1] = ledger
       records[#records + 1] = camera

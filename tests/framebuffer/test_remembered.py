@@ -126,3 +126,21 @@ def test_what_is_final_is_what_was_settled_in_any_order(
                     assert report.ledger_ok, report.problems
 
     asyncio.run(run())
+
+
+@pytest.mark.anyio
+async def test_databases_of_one_server_have_ledgers_of_their_own(server: EmbeddedServer, redis: Redis) -> None:
+    """They have one library, and records of the same bytes; what is final is not the same."""
+    async with connect(f"{server.url.removesuffix('/0')}/1") as beside:
+        both = [FrameStreams(redis), FrameStreams(beside)]
+        taken = []
+        for streams in both:
+            await streams.ready()
+            await in_queue(streams, 4)
+            taken.append(await streams.take("p1", "c", count=4))
+        for at, database in ((3, 1), (2, 1), (3, 0), (1, 0), (1, 1), (2, 0), (0, 1), (0, 0)):
+            assert await settle_all(both[database], "p1", [taken[database][at]]) == ["settled"]
+        for streams in both:
+            report = await verify(streams)
+            assert (report.settled, report.in_flight, report.ledger_ok) == (4, 0, True)
+            await streams.aclose()

@@ -1,6 +1,7 @@
 """The event protocol: what is taken, and what a refusal names."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -118,6 +119,21 @@ def test_numbers_that_json_does_not_have_are_refused(payload: str, field: str) -
     error = refused(f'{{"type": "door.opened", "source": "press-1", "payload": {payload}}}'.encode())
     assert fields(error) == [field]
     assert error.message.startswith(f"{field}: a number must be finite")
+
+
+def test_a_payload_of_many_places_with_long_names_is_looked_through_in_little_memory() -> None:
+    nested = "[" + ",".join(["[0]"] * 20_000) + "]"
+    for number in range(50):
+        nested = f'{{"{number:02}{"n" * 1_000}": {nested}}}'
+    body = f'{{"type": "door.opened", "source": "press-1", "payload": {nested}}}'.encode()
+    parse_event(body)  # what is imported and made at the first time does not count
+    tracemalloc.start()
+    try:
+        parse_event(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 def test_a_refused_id_says_how_one_looks() -> None:
