@@ -27,7 +27,7 @@ chaos: ## set up, then: process faults and short campaigns; as root on Linux the
 	@tools/setup.sh dev
 	@if [ "$$(id -u)" -eq 0 ]; then set -- -m "root or campaign"; else echo "chaos: not root: the network faults are left out"; \
 		set -- -m "campaign and not root"; fi; \
-		$(PY) -m pytest tests/chaos tests/soak --durations=40 "$$@" $(ARGS) && $(PY) -m pytest tests/system tests/orchestrator -m campaign $(ARGS)
+		$(PY) -m pytest tests/chaos tests/soak tests/cluster --durations=40 "$$@" $(ARGS) && $(PY) -m pytest tests/system tests/orchestrator -m campaign $(ARGS)
 
 sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 6 minutes (ARGS="--seeds 7-7 --trace")
 	@tools/setup.sh dev

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import yaml
 
+from orchestrator.drills.lab_faults import LabFaults
 from tests.lab.deployment import API_PORT, Deployment, PlayRun
 from tests.lab.rolling import Rolling, secrets_of
 
@@ -75,15 +76,22 @@ async def test_one_disk(deployed: Deployment, tmp_path: Path) -> None:
     assert (await asyncio.to_thread(deployed.play, "site.yml")).changed_tasks() == []
 
 
-async def test_two_disks(deployed: Deployment, tmp_path: Path) -> None:
-    """n1 is left. Frames that it had are all there; a publish is acknowledged again once a replica has it."""
+async def test_two_disks(deployed: Deployment, faults: LabFaults, tmp_path: Path) -> None:
+    """n1 is left, n3 does not even answer ssh. Frames that n1 had are all there; a publish is acknowledged again once
+    a replica has it.
+    """
     await ask(deployed, "n1", "/v1/variables/kept", value=2)
     async with Rolling(deployed, tmp_path / "load", FPS) as load:
         await load.finish()
     before = await ask(deployed, "n1", "/v1/frames/ledger")
     for name in ("n2", "n3"):
         lose_disk(deployed, name)
-    first = await play(deployed, "recover.yml", triarch_survivor="n1")
+    await faults.power_off("n3")
+    try:
+        first = await play(deployed, "recover.yml", triarch_survivor="n1")
+    finally:
+        await faults.power_on("n3")
+    await asyncio.to_thread(deployed.lab.wait_reachable, "n3")
     lost = [name for name in names(deployed) if name != "n1"]
     rename(deployed, **{name: f"{name}-new" for name in lost})
     second = await play(deployed, "replace-host.yml", triarch_lost=",".join(lost))
