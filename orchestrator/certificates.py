@@ -92,6 +92,12 @@ def authorities(path: Path, setting: str, now: float) -> None:
             basic = one.extensions.get_extension_for_oid(ExtensionOID.BASIC_CONSTRAINTS).value
         except x509.ExtensionNotFound:
             basic = None
+        except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
+            raise CertificateUnusable(
+                setting,
+                f"{path} holds a certificate of {one.subject.rfc4514_string()} with unreadable extensions: {error}",
+                "it was not made by the rules; make it again",
+            ) from None
         signs = basic.ca if isinstance(basic, x509.BasicConstraints) else one.issuer == one.subject
         if not signs:
             raise CertificateUnusable(

@@ -23,7 +23,10 @@ _PLURAL = tuple(f"{word}s" for word in _WORDS)
 
 _KEYS = r"(?:api|private|secret|access|signing)[_-]?key"
 _SINGLE = rf"(?:password|passwd|passphrase|secret|token|{_KEYS}|credential|requirepass|masterauth|auth-?pass)"
-_VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;}&\]]+)"
+_QUOTED = r"(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+_VALUE = rf"(?:{_QUOTED}|[^\s,;}}&\]]+)"
+_NAMED = r"(?<![\w-])[\w-]*"
+"""A name up to where a word for a secret may begin, tried once a name: from each of its parts would take the square."""
 _FORMS = (
     # An address with credentials.
     (re.compile(r"(\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
@@ -33,7 +36,7 @@ _FORMS = (
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
     # `passwords: [x, y]`, and one to a line below it.
-    (re.compile(rf"(?i)(\b[\w-]*{_SINGLE}s?[\"']?\s*[:=]\s*\[)[^\]\n]+"), rf"\1{HIDDEN}"),
+    (re.compile(rf"(?i)({_NAMED}{_SINGLE}s?[\"']?\s*[:=]\s*\[)(?:{_QUOTED}|[^\]\"'])+"), rf"\1{HIDDEN}"),
     (
         re.compile(rf"(?im)^([ \t]*[\w-]*{_SINGLE}s?[\"']?[ \t]*:[ \t]*\n)((?:[ \t]*-[ \t]+\S.*(?:\n|\Z))+)"),
         rf"\1{HIDDEN}\n",
@@ -41,16 +44,19 @@ _FORMS = (
     # `password: x`, `requirepass x`, `token=x` as settings and command lines have them; a number of tokens is none.
     (
         re.compile(
-            rf"(?im)(\b[\w-]*{_SINGLE}(?:[\"']?|s[\"']?(?=[ \t]*[:=][ \t]*[\"'\w])(?![ \t]*[:=][ \t]*\d+\b))"
-            rf"[ \t]*[:=][ \t]*)"
-            rf"(?!\s|\[|\{{|null\b|None\b|\"\"|''){_VALUE}"
+            rf"(?im)({_NAMED}{_SINGLE}(?:[\"']?|s[\"']?(?=[ \t]*[:=][ \t]*[\"'\w])(?![ \t]*[:=][ \t]*\d+\b))"
+            rf"[ \t]*[:=](?:[ \t]*|\s*(?=[\"'])))"
+            rf"(?!\s|\[|\{{(?:\s|\}}|[\"'\w-]+\s*:|\Z)|null\b|None\b|\"\"|''){_VALUE}"
         ),
         rf"\1{HIDDEN}",
     ),
     # Headers: all that follows is one.
-    (re.compile(r"(?im)(\b(?:[\w-]*authorization|(?:set-)?cookies?)[ \t]*:[ \t]*)(?!\s)[^\"'\n]+"), rf"\1{HIDDEN}"),
     (
-        re.compile(r"(?i)([\"'](?:[\w-]*authorization|(?:set-)?cookies?)[\"']\s*:\s*)(?:\"[^\"\n]*\"|'[^'\n]*')"),
+        re.compile(r"(?im)((?<![\w-])(?:[\w-]*authorization|(?:set-)?cookies?)[ \t]*:[ \t]*)(?!\s)[^\n]+"),
+        rf"\1{HIDDEN}",
+    ),
+    (
+        re.compile(r"(?i)([\"'](?:[\w-]*authorization|(?:set-)?cookies?)[\"']\s*:\s*)" + _QUOTED),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?im)^(\s*(?:requirepass|masterauth|sentinel auth-pass \S+)\s+)\S+"), rf"\1{HIDDEN}"),

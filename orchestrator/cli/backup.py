@@ -198,6 +198,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 def _show(directory: Path, made: "Manifest", output: str) -> None:
     from orchestrator.backups.proving import shown
 
+    for problem in made.frames.problems:
+        note(f"the ledger was not in order when this backup was made: {problem}")
     found = shown(made)
     if output != "table":
         emit({"directory": str(directory), **found}, output)

@@ -46,6 +46,13 @@ TEXTS = [
     ("clientSecrets=hunter22", "hunter22"),
     ("Authorization: Digest username=n, response=hunter22", "hunter22"),
     ("Set-Cookie: session=hunter22; Path=/", "hunter22"),
+    ('Cookie: a="1"; session=hunter22', "hunter22"),
+    ('Authorization: Digest username="n", response="hunter22"', "hunter22"),
+    ("password={hunter22", "hunter22"),
+    ('{"password" :\n "hunter22"}', "hunter22"),
+    ('{"password": "ab\\"hunter22"}', "hunter22"),
+    ('passwords: ["a]b", "hunter22"]', "hunter22"),
+    ('"tokens": [\n "hunter22"\n]', "hunter22"),
     ('{"cookie": "session=hunter22"}', "hunter22"),
     ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
 ]
