@@ -15,8 +15,9 @@ from orchestrator.config import NodeConfig, load_config
 from orchestrator.node import Node, running
 from tests.support import eventually, free_port
 
-PATIENT = {"heartbeat_s": 0.1, "election_min_s": 0.7, "election_max_s": 1.1, "step_down_s": 0.8}
-"""Three nodes share one process here, and perhaps a busy machine: what is tested is not how fast they elect."""
+PROMPT = {"heartbeat_s": 0.1, "election_min_s": 0.7, "election_max_s": 1.1, "step_down_s": 0.8}
+PATIENT = {"heartbeat_s": 0.1, "election_min_s": 1.4, "election_max_s": 2.0, "step_down_s": 1.6, "takeover_budget_s": 4}
+"""Three nodes share a process here, perhaps a busy machine: what is tested is not how fast they elect."""
 TOKEN = "t" * 20 + "0123456789abcdef"
 
 
@@ -81,7 +82,7 @@ def settings(
                 {"id": f"n{k + 1}", "raft": f"127.0.0.1:{raft}", "api": f"{scheme}://127.0.0.1:{api}"}
                 for k, (raft, api) in enumerate(ports)
             ],
-            **PATIENT,
+            **(PATIENT if len(ports) > 1 else PROMPT),
         },
         "redis": {"mode": "url", "url": f"redis://127.0.0.1:{redis_port}/0"},
     }
