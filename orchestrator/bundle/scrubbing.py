@@ -33,7 +33,7 @@ _NAMED = r"(?<![\w-])[\w-]*"
 """A name up to where a word for a secret may begin, tried once a name: from each of its parts would take the square."""
 _FORMS = (
     # An address with credentials.
-    (re.compile(r"(\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(\b\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s+(?!realm\b)[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     # A replicated token, a JSON web token.
     (re.compile(r"\btri_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}"), HIDDEN),
