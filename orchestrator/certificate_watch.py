@@ -96,10 +96,10 @@ class CertificateWatch:
             hint = f" ({error.hint})" if error.hint else ""
             log.error("api.tls.%s: %s%s; the certificate from before stays", error.setting, error.message, hint)
             return
-        except (OSError, ValueError) as error:  # ssl.SSLError too; what nobody has foreseen must not end the node
+        except Exception:  # what nobody has foreseen must not end the node
             self._failed.set(1)
             self._reloads.labels("failed").inc()
-            log.error("api.tls: the files cannot be used: %s; the certificate from before stays", error)
+            log.exception("api.tls: the files cannot be used; the certificate from before stays")
             return
         changed = identity.serial != self._identity.serial
         self._serving, self._identity = serving, identity

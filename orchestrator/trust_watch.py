@@ -55,8 +55,8 @@ class TrustWatch:
         except CertificateUnusable as error:
             hint = f" ({error.hint})" if error.hint else ""
             log.error("api.%s: %s%s; who was trusted before still is", error.setting, error.message, hint)
-        except (OSError, ValueError) as error:  # ssl.SSLError too
-            log.error("api.ca_file: %s cannot be used: %s; who was trusted before still is", self._path, error)
+        except Exception:  # what nobody has foreseen must not end the node
+            log.exception("api.ca_file: %s cannot be used; who was trusted before still is", self._path)
         else:
             log.info("the authorities in %s were read again", self._path)
 

@@ -230,7 +230,7 @@ def lines(directory: Path, after: int) -> Iterator[tuple[int, bytes]]:
 def _number(line: bytes) -> int | None:
     try:
         found = msgspec.json.decode(line, type=_Last)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return found.number if found.gap is None else found.gap.get("next", 1) - 1
 
@@ -245,7 +245,7 @@ def _end_of(segment: Path) -> tuple[int, _Last] | None:
                 break
             try:
                 found = msgspec.json.decode(line, type=_Last)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
             if found.gap is None and found.number:
                 whole, last = size, found

@@ -12,7 +12,8 @@ from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Open
 CONNECT_S = 1.0
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=2.0)
 """Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, UnicodeError)
+"""The last one: no name of a host can be so. httpx tells it as it comes."""
 _NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 
@@ -35,7 +36,13 @@ def made(client: httpx.Client | httpx.AsyncClient, step: Exchange | Open, token:
         raise SettingsInvalid(f"{step.request.method} {step.request.target[:200]} cannot be sent: {error}") from None
 
 
-def no_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError, step: Exchange | Open | None) -> NoAnswer:
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
+"""What sending a request may raise."""
+
+
+def no_answer(
+    error: httpx.HTTPError | httpx.InvalidURL | TimeoutError | UnicodeError, step: Exchange | Open | None
+) -> NoAnswer:
     """What a failure of the connection means."""
     if isinstance(error, _NEVER_SENT):
         raise SettingsInvalid(f"the request cannot be sent: {error}") from None

@@ -403,6 +403,8 @@ async def test_who_is_no_node(tmp_path: Path) -> None:
             await own.request("GET", "http://elsewhere/")
         with pytest.raises(SettingsInvalid):
             await own.request("GET", "/v1/x", headers={"X": "a\r\nb"})
+    with Client("http://n1..plant:8101", timeout_s=0.3) as waiting, pytest.raises(NoNode, match="no node answered"):
+        await asyncio.to_thread(waiting.variables.set, "x", 1)
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
