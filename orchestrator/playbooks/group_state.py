@@ -1,7 +1,8 @@
 """`set_group_state`: leading components to a state, in the order of their dependencies. Pure.
 
 Each component has a row of its own below the step (`@io`), and a command a row below that (`@io/0`, `@io/1`, …): which
-one comes next is read from where the component is. A component in maintenance is passed over.
+one comes next is read from where the component is. A component in maintenance is passed over. Another attempt has rows
+of its own (`~2/@io`): it leads each component from where it is then.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.lifecycle import State
 from orchestrator.playbooks import actions
-from orchestrator.playbooks.containers import single_command
+from orchestrator.playbooks.containers import beneath, single_command
 from orchestrator.playbooks.context import decoded
 from orchestrator.playbooks.execution import OPEN_STEP, TRIGGER_BYTES_MAX, StepRow, StepStatus
 from orchestrator.playbooks.fields import TARGET_STATES
@@ -68,7 +69,7 @@ def progress_group_state(walk: Walk, action: actions.SetGroupState, row: StepRow
         for each in data["targets"]:
             _component(walk, action, row, scope, each, target, order[each])
         moved = len(walk.changed) != before
-    rows = {each: walk.steps.get(f"{row.path}/@{each}") for each in data["targets"]}
+    rows = {each: walk.steps.get(f"{beneath(row)}/@{each}") for each in data["targets"]}
     if walk.halted:
         return walk.cancelled(row)
     if any(child is None or child.status in OPEN_STEP for child in rows.values()):
@@ -77,15 +78,14 @@ def progress_group_state(walk: Walk, action: actions.SetGroupState, row: StepRow
     if failed:
         shown = "; ".join(f"{each}: {child.error}" for each, child in list(failed.items())[:3])
         message = f"{len(failed)} of {len(rows)} did not reach {target}: {shown}"[:1000]
-        ended = replace(row, status=StepStatus.FAILED, code=next(iter(failed.values())).code, ended=walk.now)
-        return walk.store(replace(ended, error=message))
+        return walk.close(action, row, StepStatus.FAILED, next(iter(failed.values())).code, message)
     return walk.succeed(action, row, {each: str(child.status) for each, child in rows.items() if child is not None})
 
 
 def _component(
     walk: Walk, action: actions.SetGroupState, row: StepRow, scope: Scope, each: str, target: State, after: list[str]
 ) -> None:
-    path = f"{row.path}/@{each}"
+    path = f"{beneath(row)}/@{each}"
     child = walk.steps.get(path)
     if child is None:
         if walk.halted or walk.paused:
@@ -106,7 +106,7 @@ def _opened(walk: Walk, row: StepRow, path: str, each: str, target: State, after
     if facts.maintenance:
         return walk.store(replace(child, status=StepStatus.SKIPPED, ended=walk.now, error="in maintenance"))
     for other in after:
-        before = walk.steps.get(f"{row.path}/@{other}")
+        before = walk.steps.get(f"{beneath(row)}/@{other}")
         if before is None or before.status in OPEN_STEP:
             return None
         facts_before = walk.world.components.get(other)
