@@ -22,6 +22,8 @@ from orchestrator.playbooks.walk import Scope, Walk
 
 MOVED = ("command_refused", "component_busy")
 """What a component answers that somebody else has moved meanwhile: then its state is looked at again."""
+NOT_THERE = (StepStatus.FAILED, StepStatus.TIMED_OUT)
+DEPENDENCY_FAILED = "dependency_failed"
 COMMANDS_MAX = 8
 """To one component: the longest way has four; more means that it does not stay where it was led."""
 
@@ -74,11 +76,14 @@ def progress_group_state(walk: Walk, action: actions.SetGroupState, row: StepRow
         return walk.cancelled(row)
     if any(child is None or child.status in OPEN_STEP for child in rows.values()):
         return row
-    failed = {each: child for each, child in rows.items() if child is not None and child.status == StepStatus.FAILED}
+    failed = {each: child for each, child in rows.items() if child is not None and child.status in NOT_THERE}
     if failed:
         shown = "; ".join(f"{each}: {child.error}" for each, child in list(failed.items())[:3])
         message = f"{len(failed)} of {len(rows)} did not reach {target}: {shown}"[:1000]
-        return walk.close(action, row, StepStatus.FAILED, next(iter(failed.values())).code, message)
+        # Who was not moved for another's sake says nothing of its own.
+        causes = [child for child in failed.values() if child.code != DEPENDENCY_FAILED] or list(failed.values())
+        late = all(child.status == StepStatus.TIMED_OUT for child in causes)
+        return walk.close(action, row, StepStatus.TIMED_OUT if late else StepStatus.FAILED, causes[0].code, message)
     return walk.succeed(action, row, {each: str(child.status) for each, child in rows.items() if child is not None})
 
 
@@ -111,8 +116,8 @@ def _opened(walk: Walk, row: StepRow, path: str, each: str, target: State, after
             return None
         facts_before = walk.world.components.get(other)
         resting = facts_before is not None and facts_before.state in AT_REST
-        if before.status == StepStatus.FAILED and (upward(target) or not resting):
-            return _failed(walk, child, "dependency_failed", f"{other} did not reach {target}")
+        if before.status in NOT_THERE and (upward(target) or not resting):
+            return _failed(walk, child, DEPENDENCY_FAILED, f"{other} did not reach {target}")
     return walk.store(child)
 
 
@@ -138,7 +143,8 @@ def _lead(walk: Walk, action: actions.SetGroupState, child: StepRow, scope: Scop
             return
         last = walk.steps[last.path]
         if verdict is not Verdict.OK and not (last.code in MOVED and facts.state != issued_in):
-            _failed(walk, child, last.code or "cancelled", last.error)
+            late = last.status == StepStatus.TIMED_OUT
+            _failed(walk, child, last.code or "cancelled", last.error, late=late)
             return
         if facts.state == State.FAULT and issued_in != State.FAULT and target != State.STOPPED:
             _failed(walk, child, "component_fault", f"component {each} is in FAULT after {command}")
@@ -167,7 +173,7 @@ def _time(walk: Walk, action: actions.SetGroupState, child: StepRow, what: str) 
     since = child.started if last is None or last.ended is None else last.ended
     length = action.timeout_s or 0.0
     if not walk.paused and walk.due(since + length):
-        _failed(walk, child, "timeout", f"not within {length:g} s: {what}")
+        _failed(walk, child, "timeout", f"not within {length:g} s: {what}", late=True)
     else:
         walk.waiting[child.path] = what
 
@@ -177,5 +183,7 @@ def _last(walk: Walk, child: StepRow) -> StepRow | None:
     return walk.steps.get(f"{child.path}/{count - 1}")
 
 
-def _failed(walk: Walk, child: StepRow, code: str, message: str) -> StepRow:
-    return walk.store(replace(child, status=StepStatus.FAILED, code=code, error=message[:1000], ended=walk.now))
+def _failed(walk: Walk, child: StepRow, code: str, message: str, *, late: bool = False) -> StepRow:
+    """`late`: it ran out of time."""
+    status = StepStatus.TIMED_OUT if late else StepStatus.FAILED
+    return walk.store(replace(child, status=status, code=code, error=message[:1000], ended=walk.now))

@@ -475,6 +475,29 @@ def test_a_component_that_answers_too_late_is_led_again_and_not_said_to_be_there
     assert late.step("actions/0").attempt == 2
 
 
+@pytest.mark.parametrize(
+    ("says", "handled"),
+    [
+        (None, "late"),  # it answers nothing
+        (Failed("command_failed", "jammed"), "failed"),
+    ],
+)
+def test_a_component_that_is_not_there_in_time_is_a_matter_of_time(says: Result | None, handled: str) -> None:
+    """Also where others were not moved for its sake."""
+    run = Run(
+        "{name: p, actions: [{type: set_group_state, target: '@all', target_state: STARTED, timeout: 5s,"
+        "on_timeout: [{type: log_event, message: late}], on_failure: [{type: log_event, message: failed}]}]}",
+        components={"io": State.READY, "kds": State.READY},
+        depends_on={"kds": ("io",)},
+    )
+    run.answer = lambda _effect: says
+    run.start("p")
+    run.go()
+    assert messages(run) == [handled]
+    assert run.step("actions/0/@kds").code == "dependency_failed"
+    assert {effect.data["component"] for effect in run.sent} == {"io"}
+
+
 def test_a_component_that_fails_on_its_way_is_led_again_from_where_it_is() -> None:
     run = one(LED)
 
