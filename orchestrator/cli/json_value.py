@@ -4,8 +4,6 @@ import json
 import math
 from typing import Any, NoReturn
 
-INTEGER_MAX = 2**63
-
 
 class Unsendable(ValueError):
     """It is JSON, and holds what cannot be sent as it stands."""
@@ -14,19 +12,12 @@ class Unsendable(ValueError):
 def json_value(text: str) -> Any:
     """The value of this text. Raises ValueError that says in words why it is no JSON; Unsendable."""
     try:
-        value = json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+        value = json.loads(text, parse_float=_float, parse_constant=_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise Unsendable("half of a surrogate pair is no character") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    return value
-
-
-def _integer(digits: str) -> int:
-    value = int(digits) if len(digits) <= 20 else INTEGER_MAX
-    if not -INTEGER_MAX <= value < INTEGER_MAX:
-        raise Unsendable(f"{digits[:40]} does not fit into 64 bits; digits that are a name belong in quotes")
     return value
 
 

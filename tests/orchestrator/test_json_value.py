@@ -29,8 +29,6 @@ def test_what_is_no_json(text: str) -> None:
     [
         ("1e999", "too large for a number"),
         ('{"a": [-1e400]}', "too large for a number"),
-        (str(2**63), "does not fit into 64 bits"),
-        ("-" + "9" * 5_000, "does not fit into 64 bits"),
         ('"\\ud800"', "half of a surrogate pair"),
         ('{"\\udfff": 1}', "half of a surrogate pair"),
     ],
