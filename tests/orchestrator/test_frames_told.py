@@ -150,6 +150,9 @@ async def test_dead_frames_over_the_api(plant: Plant) -> None:
     assert [(frame["reason"], frame["camera_id"]) for frame in rest["frames"]] == [("payload_missing", "dead-api")]
     assert rest["cursor"] is None
     assert_problem(await plant.http.get("/v1/frames/dead?cursor=x"), 422, "invalid_cursor")
+    other = {"camera": "another", "cursor": page["cursor"]}
+    refused = assert_problem(await plant.http.get("/v1/frames/dead", params=other), 422, "invalid_cursor")
+    assert "other filters" in refused["detail"]
 
     bodies: list[dict[str, Any]] = [{}, {"ids": []}, {"al": True}]
     for body in (*bodies, {"ids": entries[:1], "all": True}, {"ids": entries, "camera": "c"}):
