@@ -82,11 +82,11 @@ async def test_dead_frames_page_by_page(shards: ShardedStreams) -> None:
     rest = await handle_all(shards, "drop", cursor=first.cursor, reason="pois")
     assert (rest.done, rest.cursor) == (len(CAMERAS) - 2, "")
     assert [frame.camera_id for frame in (await page(shards)).frames] == ["c"]
-    for cursor in ("x", "1764-0", "0/1764-0_1-0", "0/1764-0_1-0_x", "*_1-0_1-0"):
+    for cursor in ("x", "1764-0", "0/1764-0_1-0", "0/1764-0_1-0_x", "*_1-0_1-0", "7/1-0_1-0_1-0", "1-0_1-0_1-0"):
         with pytest.raises(InvalidCursor):
             await page(shards, cursor=cursor)
     for entry in ("1764", "7/1764-0", "1764-0"):
-        with pytest.raises(InvalidCursor):
+        with pytest.raises(InvalidCursor, match=f"'{entry}' is no entry of a dead frame"):
             await handle(shards, "drop", [entry])
 
 
