@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from framebuffer.errors import InvalidCursor, InvalidName
+from framebuffer.errors import InvalidCursor
 from framebuffer.reading import newest_id
 from framebuffer.shards import ShardedStreams
 from framebuffer.wire import DeadFrame
@@ -55,21 +55,25 @@ class _Cursor(NamedTuple):
 
 
 def _parsed(cursor: str, shards: int, query: str) -> _Cursor:
-    parts = cursor.split("_")
-    if len(parts) != shards + 2 or not all(is_entry(one) for one in parts[:-1]):
+    after, *until = cursor.split("_")
+    asked = until.pop() if until else ""
+    if len(until) != shards or not is_entry(after, shards) or not all(is_entry(one, 1) for one in until):
         raise InvalidCursor(cursor)
-    if parts[-1] != query:
+    if asked != query:
         raise InvalidCursor(cursor, "belongs to a query with other filters; begin that one anew")
-    return _Cursor(parts[0], tuple(parts[1:-1]), query)
+    return _Cursor(after, tuple(until), query)
 
 
 def _query(camera: str, reason: str) -> str:
     return hashlib.sha256(f"{camera}\n{reason}".encode()).hexdigest()[:8]
 
 
-def is_entry(text: str) -> bool:
+def is_entry(text: str, shards: int) -> bool:
     """Whether it may be the id of a dead frame's entry: `1764-0`, or `2/1764-0` where there are several shards."""
-    return _ENTRY.fullmatch(text) is not None
+    if _ENTRY.fullmatch(text) is None:
+        return False
+    shard, found, _ = text.partition("/")
+    return int(shard) < shards if found and shards > 1 else not found and shards == 1
 
 
 def _place(entry_id: str) -> tuple[int, tuple[int, int]]:
@@ -121,12 +125,9 @@ async def handle(streams: ShardedStreams, verb: Verb, entry_ids: Sequence[str]) 
     Errors: InvalidCursor for what is no entry id, RedisUnavailable, RedisRefused.
     """
     for entry_id in entry_ids:
-        if not is_entry(entry_id):
-            raise InvalidCursor(entry_id)
-    try:
-        outcomes = await (streams.dead_replay(entry_ids) if verb == "replay" else streams.dead_drop(entry_ids))
-    except InvalidName as error:  # of a shard that there is not
-        raise InvalidCursor(str(error.name)) from None
+        if not is_entry(entry_id, len(streams)):
+            raise InvalidCursor(entry_id, "is no entry of a dead frame; `triarch frames dead list` shows them (ENTRY)")
+    outcomes = await (streams.dead_replay(entry_ids) if verb == "replay" else streams.dead_drop(entry_ids))
     return _done(dict(zip(entry_ids, outcomes, strict=True)))
 
 
