@@ -68,7 +68,7 @@ def sync_s(host: Host) -> float:
 
 
 def test_a_slow_disk_is_refused_and_told(deployed: Deployment) -> None:
-    host, limit = deployed.lab.host("n2"), ("--extra-vars", "triarch_preflight_sync_ms_max=100")
+    host, limit = deployed.lab.host("n1"), ("--extra-vars", "triarch_preflight_sync_ms_max=100")
     with slow(host):
         took = [sync_s(host) for _ in range(4)]
         assert max(took) > 0.5 / WRITES_A_SECOND, f"the fault happened: {took} s"
@@ -79,7 +79,7 @@ def test_a_slow_disk_is_refused_and_told(deployed: Deployment) -> None:
     assert "Refused, and nothing was changed" in refused.out
     assert refused.count("changed") == 0
     assert len(told) == 1, told
-    assert told[0].startswith("- n2: /var/lib/triarch needs "), told
+    assert told[0].startswith("- n1: /var/lib/triarch needs "), told
     assert "Use a faster disk for /var/lib/triarch" in told[0]
     (sync,) = [one for one in json.loads(said.out) if one["check"] == "disk sync"]
     assert sync["verdict"] == "fail", sync
