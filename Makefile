@@ -35,7 +35,7 @@ sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds
 
 browser: ## set up, then: the dashboard in a real Chromium, which the system provides (Debian: apt install chromium)
 	@tools/setup.sh dev
-	@rm -f $(FAILED); $(PY) -m pytest tests/browser -m "not soak" $(ARGS) || $(PY) tools/alone.py
+	@rm -f $(FAILED); $(PY) -m pytest tests/browser -m "not soak" $(ARGS) || $(PY) tools/alone.py $$?
 
 lab: ## set up, then: three systemd hosts on this machine, deployed by the playbooks, harmed and healed; root on Linux
 	@if [ "$$(id -u)" -ne 0 ]; then echo "lab: skipped: it needs root, to make hosts, a bridge and file systems"; exit 0; fi; \

@@ -20,7 +20,8 @@ campaigns() { # marks, options of pytest...
   shift
   rm -f .pytest_cache/v/cache/lastfailed
   # shellcheck disable=SC2086
-  .venv/bin/python -m pytest $places --durations=25 -m "($what) and $marks" "$@" || .venv/bin/python tools/alone.py || failed=1
+  .venv/bin/python -m pytest $places --durations=25 -m "($what) and $marks" "$@" \
+    || .venv/bin/python tools/alone.py $? || failed=1
 }
 
 campaigns alone

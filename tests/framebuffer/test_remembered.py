@@ -75,6 +75,21 @@ async def test_a_lease_that_ran_out_is_out_of_hand(streams: FrameStreams) -> Non
 
 
 @pytest.mark.anyio
+async def test_an_entry_that_vanished_leaves_the_hand_with_its_lease(streams: FrameStreams, redis: Redis) -> None:
+    """Else nobody's frames in that queue would be known by memory again: there would always be one too few."""
+    await in_queue(streams, MANY)
+    taken = await streams.take("p1", "c", count=MANY)
+    queue, victim = streams.keys.ready("p1"), taken[3].entry_id
+    await execute(redis, "XCLAIM", queue, "p1-group", "c", 0, victim, "IDLE", 3_600_000)
+    await execute(redis, "XDEL", queue, victim)
+    assert await streams.expire(EPOCH, "p1", 1_800_000) == 0
+    await execute(redis, "CONFIG", "RESETSTAT")
+    assert await settle_all(streams, "p1", [one for one in taken if one.entry_id != victim]) == ["settled"] * (MANY - 1)
+    commands: dict[str, dict[str, int]] = await redis.info("commandstats")
+    assert commands["cmdstat_xpending"]["calls"] == 1  # the short question
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("harm", ["claimed", "acknowledged", "forgotten"])
 async def test_what_others_did_to_the_queue_is_seen(streams: FrameStreams, redis: Redis, harm: str) -> None:
     await in_queue(streams, MANY)
