@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 4
+-- revision: 5
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -104,10 +104,11 @@ local function parts_of(capability)
   return parts <= PARTS_MAX and parts or 0
 end
 
--- The frame that an entry's fields hold; nil when they do not look as `publish` writes them: anybody can XADD anything.
--- Only in capture a frame for several capabilities is still one entry: `whole` says that this is there.
+-- What an entry's fields say of a frame: id, camera, sequence, the same as a number, capability, parts, priority, attempts,
+-- time of publishing, trace; nil when they do not look as `publish` writes them: anybody can XADD anything. Only in capture
+-- a frame for several capabilities is still one entry: `whole` says that this is there.
 local moment_known -- the last time of publishing that was found to be one: frames of a batch have the same
-local function parse(prefix, fields, whole)
+local function checked(prefix, fields, whole)
   if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
     return nil
   end
@@ -137,9 +138,19 @@ local function parse(prefix, fields, whole)
   elseif fields[CARRIER] ~= 'payload' then
     return nil
   end
+  return id, camera, sequence, number, capability, parts, priority, failed, published, trace
+end
+
+-- The frame that an entry's fields hold, nil when they hold none. `ref`: the key of its payload, if that lies by itself.
+local function parse(prefix, fields, whole)
+  local id, camera, sequence, number, capability, parts, priority, attempts, published, trace = checked(prefix, fields, whole)
+  if not id then
+    return nil
+  end
   return {
     id = id, camera = camera, sequence = sequence, number = number, capability = capability, priority = priority,
-    attempts = failed, published = published, parts = parts, trace = trace, fields = fields,
+    attempts = attempts, published = published, parts = parts, trace = trace, fields = fields,
+    ref = fields[CARRIER] == 'ref' and fields[CARRIED] or nil,
   }
 end
 
@@ -196,7 +207,8 @@ end
 
 -- Adds an entry; false when the key holds something that is not a stream.
 local function append(base, level, fields)
-  if type(redis.pcall('XADD', level_key(base, level), '*', unpack(fields))) == 'table' then
+  local key = level == '0' and base or level_key(base, level)
+  if type(redis.pcall('XADD', key, '*', unpack(fields))) == 'table' then
     return false
   end
   if level ~= '0' then
