@@ -42,8 +42,8 @@ do -- a library has room for two hundred names of its own
     local ledger = kept[camera]
     if ledger and packed and ledger.packed == packed then
       ledger.packed, ledger.changed = nil, false
-      if next(ledger.words) then
-        ledger.words, ledger.page = {}, nil
+      if ledger.worded then
+        ledger.words, ledger.page, ledger.worded = {}, nil, false
       end
       return ledger
     end
@@ -133,7 +133,7 @@ local function word_of(ledger, sequence)
     elseif number * WORD <= ledger.row[FINAL_MAX] then
       word.final = word_at(ledger, segment, word.at)
     end
-    ledger.words[number] = word
+    ledger.words[number], ledger.worded = word, true
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -303,9 +303,9 @@ end
 
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
 local function close_ledgers(ledgers)
-  local records, written = {}, {}
+  local records, written, number = {}, {}, 0
   for camera, ledger in pairs(ledgers.open) do
-    if next(ledger.words) then
+    if ledger.worded then
       local writes = {}
       for _, word in pairs(ledger.words) do
         if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
@@ -325,14 +325,13 @@ local function close_ledgers(ledgers)
       end
     end
     if ledger.changed then
-      written[#written + 1] = ledger
-      records[#records + 1] = camera
-      records[#records + 1] = cmsgpack.pack(ledger.row)
+      number = number + 1
+      written[number], records[2 * number - 1], records[2 * number] = ledger, camera, cmsgpack.pack(ledger.row)
     end
   end
-  if #records > 0 then
+  if number > 0 then
     many('HSET', ledgers.key, {}, records)
-    for at = 1, #written do
+    for at = 1, number do
       written[at].packed, written[at].known = records[2 * at], true
     end
   end

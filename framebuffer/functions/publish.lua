@@ -47,24 +47,41 @@ local function open(keys, argv)
 end
 
 -- The sessions at the head of the arguments: their ledgers, nil for one that is superseded, and its current token.
-local function sessions_of(ledgers, argv, from, number)
-  local names, found, current = {}, {}, {}
-  for at = 1, number do
-    names[at] = argv[from + 2 * at - 2]
+local sessions_of
+do
+  -- The token in a camera's field of `sessions`. The same few come again and again: those that were read are remembered.
+  local tokens_known, tokens_number = {}, 0
+  local function token_of(held)
+    local token = tokens_known[held]
+    if not token then
+      token = string.sub(held, 1, string.find(held, ' ', 1, true) - 1)
+      if tokens_number >= 10000 then
+        tokens_known, tokens_number = {}, 0
+      end
+      tokens_known[held], tokens_number = token, tokens_number + 1
+    end
+    return token
   end
-  if number == 0 then
+
+  function sessions_of(ledgers, argv, from, number)
+    local names, found, current = {}, {}, {}
+    for at = 1, number do
+      names[at] = argv[from + 2 * at - 2]
+    end
+    if number == 0 then
+      return found, current
+    end
+    prefetch(ledgers, names)
+    for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
+      local token = held and token_of(held) or ''
+      if token ~= '' and token == argv[from + 2 * at - 1] then
+        found[at] = ledger_of(ledgers, names[at])
+      else
+        current[at] = token
+      end
+    end
     return found, current
   end
-  prefetch(ledgers, names)
-  for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
-    local token = held and string.sub(held, 1, string.find(held, ' ', 1, true) - 1) or ''
-    if token ~= '' and token == argv[from + 2 * at - 1] then
-      found[at] = ledger_of(ledgers, names[at])
-    else
-      current[at] = token
-    end
-  end
-  return found, current
 end
 
 local function misfit(ledger, before, id, sequence, capability, priority)

@@ -114,10 +114,14 @@ local function checked(prefix, fields, whole)
   end
   local id, camera, sequence, capability, priority, attempts, published, parts, trace =
     string.match(fields[HEAD], HEAD_PATTERN)
-  if not id or not is_name(camera) or not is_count(sequence) or not LEVEL_NUMBERS[priority] then
+  if not id or not (names_known[camera] or is_name(camera)) or not LEVEL_NUMBERS[priority] then
     return nil
   end
-  local number, failed = tonumber(sequence), attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
+  local number = #sequence <= 16 and not string.find(sequence, '[^0-9]') and tonumber(sequence)
+  if not number or number > SEQUENCE_MAX then
+    return nil
+  end
+  local failed = attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
   if not failed or failed > 999999 or not PARTS[parts] then
     return nil
   end
@@ -127,7 +131,7 @@ local function checked(prefix, fields, whole)
     end
     moment_known = published
   end
-  if not (is_name(capability) and (parts == '1' or not whole))
+  if not ((names_known[capability] or is_name(capability)) and (parts == '1' or not whole))
     and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then
     return nil
   end
@@ -178,10 +182,12 @@ end
 
 -- Calls the command with the key and many arguments, in portions.
 local function many(command, key, before, arguments)
-  for from = 1, #arguments, UNPACK_MAX do
+  local number = #arguments
+  for from = 1, number, UNPACK_MAX do
     local call = { command, key, unpack(before) }
-    for at = from, math.min(from + UNPACK_MAX - 1, #arguments) do
-      call[#call + 1] = arguments[at]
+    local offset = #call - from + 1
+    for at = from, math.min(from + UNPACK_MAX - 1, number) do
+      call[offset + at] = arguments[at]
     end
     redis.call(unpack(call))
   end
