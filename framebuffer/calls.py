@@ -7,7 +7,7 @@ import redis.exceptions as redis_errors
 from redis.asyncio import Redis
 
 from framebuffer.connection import execute, translate
-from framebuffer.errors import Fenced, RedisUnsupported
+from framebuffer.errors import Fenced, RedisRefused, RedisUnsupported
 from framebuffer.library import ensure_library
 
 __all__ = ["Superseded", "call", "call_and_wait"]
@@ -79,4 +79,6 @@ def meaning(error: Exception) -> Exception:
     if text.startswith("FORMAT "):
         _, theirs, ours = text.split(" ", 2)
         return RedisUnsupported(f"the frames are in format {theirs}, this version knows {ours}: upgrade this package")
+    if text.startswith("WRONGTYPE "):
+        return RedisRefused(f"{text}: a key of the frames holds something else; delete what was put there")
     return translate(error)

@@ -15,10 +15,11 @@ import asyncio
 import random
 from collections.abc import Sequence
 from typing import Any, cast
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis.exceptions as redis_errors
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.backoff import NoBackoff
@@ -30,6 +31,8 @@ from framebuffer.packing import packing
 __all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "node_url", "translate"]
 
 _POOL_SIZE = 256
+_PLAIN_OPTIONS = ("db", "password", "username")
+_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 
 # First words of error replies that another try may heal.
 _REASONS = {
@@ -107,14 +110,39 @@ def connect(
     try:
         address = address_of(url)
         if address is None:
+            _check_options(url)
             client = cast("Client", Client.from_url(url, **options))
             client.connection_pool.connection_class = packing(client.connection_pool.connection_class)
         else:
             client = _moving(address, options, sentinel_password, key)
-    except ValueError as error:  # its text does not repeat the URL, which may hold a password
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # connects to nobody, and refuses what is no option
+        for name in _FILES & pool.connection_kwargs.keys():
+            _check_file(name, pool.connection_kwargs[name])
+    except (ValueError, TypeError, redis_errors.RedisError) as error:
+        # None of these texts repeats the URL, which may hold a password.
         raise RedisRefused(f"not a Redis URL: {error}") from None
     client.reply_s = timeout_s
     return client
+
+
+def _check_options(url: str) -> None:
+    """Those behind the `?` of a plain URL; others of redis-py's would undo what is set here. Errors: ValueError."""
+    parts = urlsplit(url)
+    names = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)})
+    if odd := [name for name in names if name not in _PLAIN_OPTIONS and not name.startswith("ssl_")]:
+        raise ValueError(f"{', '.join(odd)}: no option of it; ssl_... of rediss:// and {', '.join(_PLAIN_OPTIONS)} are")
+    if parts.scheme != "rediss" and (tls := [name for name in names if name.startswith("ssl_")]):
+        raise ValueError(f"{', '.join(tls)}: for TLS, which begins with rediss://")
+
+
+def _check_file(name: str, path: str) -> None:
+    """Without it redis-py's first connection says only that some file is not there. Errors: ValueError."""
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise ValueError(f"{name}: {path}: {error.strerror}") from None
 
 
 def _moving(address: ServerAddress, options: dict[str, Any], sentinel_password: str | None, key: str) -> Client:
@@ -124,7 +152,9 @@ def _moving(address: ServerAddress, options: dict[str, Any], sentinel_password: 
     from framebuffer.slots import SlotLocator
 
     options = {"username": address.username, "password": address.password, "db": address.database} | options
-    options |= {name: value for name, value in address.options if address.tls}
+    if address.tls:  # taken apart as those of a plain URL are: "false" as it stands is a text, and so true
+        parsed = parse_url(node_url("localhost", 0, tls=True, options=address.options))
+        options |= {name: value for name, value in parsed.items() if name.startswith("ssl_")}
     locator: Locator
     if address.kind == "cluster":
         locator = SlotLocator(

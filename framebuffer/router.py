@@ -24,7 +24,7 @@ import msgspec
 
 from framebuffer.errors import FrameBufferError
 from framebuffer.streams import FrameStreams
-from framebuffer.threads import DaemonThreads
+from framebuffer.threads import DaemonThreads, contained
 from framebuffer.wire import DispatchReport, RoutingTable, WaitingFrame
 
 __all__ = ["Candidate", "InvalidRouter", "RoutableFrame", "Router", "RouterPass", "load_router"]
@@ -139,7 +139,7 @@ class RouterPass:
         if self._late is not None and not self._late.done():
             raise TimeoutError("it has not returned from an earlier call")
         self._late = None
-        asked = asyncio.wrap_future(self._threads.submit(self._router, frames, candidates))
+        asked = asyncio.wrap_future(self._threads.submit(contained, self._router, frames, candidates))
         await asyncio.wait({asked}, timeout=self._limit_s)
         if not asked.done():
             self._late = asked

@@ -2,15 +2,36 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["DaemonThreads"]
+__all__ = ["DaemonThreads", "contained"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _Job = tuple[Future[Any], Callable[[], Any]]
+
+
+def contained(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Somebody else's function, called in a thread or another process for whoever awaits the future of it.
+
+    What would do more there than fail arrives as a RuntimeError. StopIteration: asyncio's futures refuse it until
+    Python 3.12, and whoever awaits one waits for ever. CancelledError looks like the end of who awaits it. SystemExit
+    and the like end the event loop, and all that it does.
+    """
+    try:
+        return function(*args, **kwargs)
+    except (StopIteration, CancelledError) as error:
+        raise RuntimeError(_said(error)) from error
+    except Exception:
+        raise
+    except BaseException as error:
+        raise RuntimeError(_said(error)) from error
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 class DaemonThreads(Executor):

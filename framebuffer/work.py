@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from framebuffer.errors import FrameBufferError, InvalidRegistration
 from framebuffer.models import TraceContext
 from framebuffer.result import encoded, span_of
-from framebuffer.threads import DaemonThreads
+from framebuffer.threads import DaemonThreads, contained
 from framebuffer.tracing import SpanSink, export_process
 from framebuffer.wire import Settlement, TakenFrame
 
@@ -146,7 +146,7 @@ class Work:
             if isinstance(self._given, Executor):
                 raise  # it takes no work any more, and only whoever made it can make another one
             return self._failed(frame, error)
-        except Exception as error:  # noqa: BLE001 (the user's code may raise anything; the frame gets another attempt)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (the user's code may raise anything; another attempt)
             return self._failed(frame, error)
         return Settlement(frame.entry_id, "ok", result=result)
 
@@ -161,7 +161,7 @@ class Work:
                 with self._discarded_when_broken(pool):
                     return await loop.run_in_executor(pool, _in_process, self._function, frame, span)
             context = copy_context()
-            found = await loop.run_in_executor(pool, lambda: context.run(self._function, frame))
+            found = await loop.run_in_executor(pool, lambda: context.run(contained, self._function, frame))
             return await found if inspect.isawaitable(found) else found
         finally:
             _trace.reset(token)
@@ -206,6 +206,6 @@ def _in_process(function: Callable[[TakenFrame], Any], frame: TakenFrame, span: 
     """In the other process."""
     token = _trace.set(span)
     try:
-        return function(frame)
+        return contained(function, frame)
     finally:
         _trace.reset(token)

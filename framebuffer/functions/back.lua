@@ -52,10 +52,10 @@ local function give_back(keys, argv)
   local entries, in_hand, levels = {}, {}, levels_of(base)
   for _, level in ipairs(levels) do
     local key = level_key(base, level)
-    entries[level] = limit > 0 and redis.call('XRANGE', key, '-', '+', 'COUNT', limit) or {}
-    limit = limit - #entries[level]
+    local rows = limit > 0 and redis.pcall('XRANGE', key, '-', '+', 'COUNT', limit) or {}
+    limit = limit - #rows
     in_hand[level] = {}
-    local rows = entries[level]
+    entries[level] = not rows.err and rows or nil -- of what is no stream, none
     if #rows > 0 then
       local pending = redis.pcall('XPENDING', key, group, rows[1][1], rows[#rows][1], #rows)
       for _, row in ipairs(pending.err and {} or pending) do
@@ -68,7 +68,9 @@ local function give_back(keys, argv)
   end, tonumber(argv[5]), 'processor_died')
   local left = length_of(base, levels)
   if left == 0 then
-    redis.call('DEL', base)
+    if redis.call('TYPE', base).ok == 'stream' then
+      redis.call('DEL', base)
+    end
     redis.call('SREM', prefix .. ':queues', processor)
     disown_depths(prefix)
     redis.call('HDEL', prefix .. ':depths', processor)
@@ -100,6 +102,9 @@ local function expire(keys, argv)
         found = found + 1
       else
         redis.call('XACK', key, group, row[1])
+        if hands[prefix] then
+          out_of_hand(hands[prefix], key, row[1])
+        end
       end
     end
   end

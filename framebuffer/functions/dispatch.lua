@@ -30,9 +30,9 @@ local function split(prefix, ledgers, frame)
   return entries
 end
 
--- When the frame that is next at a place was published, in milliseconds; nil where there is none.
+-- When the frame that is next at a place was published, in milliseconds; nil where there is none, or no stream.
 local function head_ms(key)
-  local entry = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+  local entry = redis.pcall('XRANGE', key, '-', '+', 'COUNT', 1)[1]
   if not entry then
     return nil
   end

@@ -52,7 +52,12 @@ def no_answer(
         return NoAnswer(untrusted or str(error) or name, sent=False, heals=not untrusted)
     # A server that wants a certificate says so after the handshake: nothing was taken.
     untrusted = distrust(error)
-    return NoAnswer(untrusted or name, sent=step is not None and not untrusted, heals=not untrusted)
+    reason = untrusted or name
+    plain = step is not None and step.address.startswith("http://")
+    if plain and isinstance(error, httpx.RemoteProtocolError) and "without sending" in str(error):
+        # What a server that speaks TLS does to whoever does not; one that is just being ended does it too.
+        reason = f"{name}: it closed the connection without an answer; https:// instead of http://?"
+    return NoAnswer(reason, sent=step is not None and not untrusted, heals=not untrusted)
 
 
 def lower(headers: httpx.Headers) -> Mapping[str, str]:

@@ -20,8 +20,9 @@ class ResultWatcher:
 
     def __init__(self, redis_url: str, keys: Keys | None = None) -> None:
         self.tally = Tally()
-        self._redis: Any = connect(redis_url)
-        self._stream = (keys or Keys()).results
+        keys = keys or Keys()
+        self._redis: Any = connect(redis_url, key=keys.prefix)
+        self._stream = keys.results
         self._last = "0-0"
         self._task: asyncio.Task[None] | None = None
 

@@ -154,6 +154,16 @@ def test_all_refusals_are_told_at_once() -> None:
     assert all(any(said in line for line in found) for _, _, said, _ in chosen)
 
 
+def test_limits_of_the_command_line_are_text() -> None:
+    reports = plant()
+    reports["n1"]["disks"][0] |= {"sync_median_ms": 120.5}
+    texts = {name: str(SETTINGS[name]) for name in PLUGIN.LIMITS}
+    (only,) = refusals(reports, **texts)
+    assert only.startswith("n1: ")
+    assert "needs 120.5 ms" in only
+    assert refusals(reports, **{**texts, "sync_ms_max": "121"}) == []
+
+
 def test_clocks_count_as_apart_only_beyond_doubt() -> None:
     reports = plant()
     # Read within 0.8 s of asking: 1.5 s of difference may be 0.9 s, which is allowed.

@@ -67,6 +67,33 @@ async def test_a_frame_in_the_wrong_lane_holds_up_nobody(streams: FrameStreams, 
     assert (await verify(streams)).problems == []
 
 
+async def test_a_key_of_another_type_holds_up_nobody_elses_frames(streams: FrameStreams, redis: Redis) -> None:
+    """A lane, and a level of a queue that goes back, are taken for empty until they are what they should be again."""
+    session = await opened(streams)
+    both = table(("p1", "default,ghost", 100))
+    await streams.publish(session, [frame(0, "ghost"), *frames(1, 4)])
+    await streams.dispatch(EPOCH, NODE, table())
+    await redis.rename(streams.keys.lane("ghost"), "aside")
+    await redis.set(streams.keys.lane("ghost"), "no stream")
+    assert (await streams.dispatch(EPOCH, NODE, both)).drained == 3
+    odd = streams.keys.level(streams.keys.ready("p1"), "5")
+    await redis.set(odd, "no stream")
+    await execute(redis, "SADD", f"{streams.keys.ready('p1')}:levels", "5")
+    assert await streams.return_queue(EPOCH, "p1") == 3
+    await redis.delete(odd)
+    await redis.rename("aside", streams.keys.lane("ghost"))
+    assert (await streams.dispatch(EPOCH, NODE, both)).drained == 4
+    assert [one.sequence for one in await streams.take("p1", "c")] == [0, 1, 2, 3]
+    assert (await verify(streams)).problems == []
+
+
+async def test_a_queue_of_another_type_is_not_deleted_with_its_processor(streams: FrameStreams, redis: Redis) -> None:
+    await opened(streams)
+    await redis.set(streams.keys.ready("p1"), "somebody's")
+    assert await streams.return_queue(EPOCH, "p1") == 0
+    assert await redis.get(streams.keys.ready("p1")) == b"somebody's"
+
+
 async def test_a_queue_that_was_counted_anew_is_seen(streams: FrameStreams, redis: Redis) -> None:
     session = await opened(streams)
     await execute(redis, "XADD", streams.keys.ready("p1"), "*", "a", "b")  # before the library ever wrote there

@@ -136,10 +136,11 @@ async def test_a_plain_function_runs_in_threads(plant: Plant, node: TinyOrchestr
         (ValueError("no face here"), "ValueError: no face here"),
         ("not a dict", "TypeError: process_frame must return a dict, returned str"),
         (asyncio.CancelledError("of its own"), "CancelledError: of its own"),
+        (SystemExit("bye"), "SystemExit: bye"),
         ({"object": object()}, "TypeError: process_frame returned a object, which is not JSON"),
         ({"text": "x" * (1 << 20)}, "ValueError: the result is"),
     ],
-    ids=["raises", "no dict", "cancels", "no json", "too large"],
+    ids=["raises", "no dict", "cancels", "exits", "no json", "too large"],
 )
 async def test_a_frame_that_always_fails_ends_dead(
     plant: Plant, node: TinyOrchestrator, outcome: Any, reason: str, caplog: pytest.LogCaptureFixture

@@ -65,7 +65,7 @@ async def final(plant: Plant, count: int) -> None:
         ledger = await plant.ledger()
         return ledger["settled"] + ledger["dead"] >= count
 
-    await eventually(check, deadline_s=20)
+    await eventually(check, deadline_s=45)
 
 
 async def test_a_released_frame_comes_again_with_no_attempt_counted(plant: Plant, node: TinyOrchestrator) -> None:
@@ -303,15 +303,33 @@ def pool() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"))
 
 
+EXITS_OR_RUNS_DRY = [("cam1-0", "RuntimeError: SystemExit: bye"), ("cam1-1", "RuntimeError: StopIteration")]
+
+
+async def test_a_frame_whose_work_exits_or_runs_dry_fails_like_any_other(plant: Plant, node: TinyOrchestrator) -> None:
+    """In threads. SystemExit would end the client, and StopIteration is one that asyncio's futures do not take."""
+    node.max_attempts = 1
+    for payload in (b"exit", b"next", b"", b""):
+        await plant.give("face-1", 1, payload=payload)
+    async with running(client(node, where, concurrency=2)):
+        await final(plant, 4)
+    assert await plant.ledger() == {"published": 4, "settled": 2, "dead": 2, "in_flight": 0}
+    assert sorted(await plant.dead()) == EXITS_OR_RUNS_DRY
+
+
 async def test_work_may_run_in_other_processes(plant: Plant, node: TinyOrchestrator) -> None:
+    node.max_attempts = 1
+    for payload in (b"exit", b"next"):
+        await plant.give("face-1", 1, payload=payload)
     await plant.give("face-1", 4)
     with pool() as executor:
         async with running(client(node, where, concurrency=2, executor=executor)):
-            await final(plant, 4)
+            await final(plant, 6)
+        assert sorted(await plant.dead()) == EXITS_OR_RUNS_DRY
         await plant.give("face-1", 2)
         scaling = Scaling("face-1", ["face"], node.url, factor=10, executor=executor, exists_wait_s=0.0)
         async with running(scaling):
-            await final(plant, 6)
+            await final(plant, 8)
     results = await plant.results()
     for result in results[:4]:
         assert result["result"]["pid"] != os.getpid()

@@ -1,5 +1,6 @@
 """Routers outside the server: what they decide is done, what they get wrong costs no frame."""
 
+import asyncio
 import logging
 import threading
 from collections.abc import Sequence
@@ -102,6 +103,28 @@ async def test_one_that_does_not_return_holds_up_nobody(
         return report is not None and report.routed == [("p1", "cam", 4)]
 
     await eventually(again)
+
+
+@pytest.mark.parametrize("error", [StopIteration("none free"), SystemExit(3), asyncio.CancelledError(), KeyError("p7")])
+async def test_whatever_it_raises_costs_nothing(
+    streams: FrameStreams, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    """`next(p for p in processors if p.free)` raises StopIteration, which asyncio's futures would not take."""
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 2))
+    raises = [error]
+
+    def now_and_then(seen: Sequence[RoutableFrame], _: Sequence[Candidate]) -> list[str | None]:
+        if raises:
+            raise raises.pop()
+        return ["p1"] * len(seen)
+
+    at_work = RouterPass(streams, now_and_then, epoch=EPOCH, node_id=NODE)
+    assert await at_work.run(ROWS, 64) is None  # the strategy is to route
+    assert type(error).__name__ in caplog.text
+    report = await at_work.run(ROWS, 64)
+    assert report is not None
+    assert report.routed == [("p1", "cam", 2)]
 
 
 async def test_frames_that_it_lets_wait_hold_up_no_others(streams: FrameStreams) -> None:

@@ -488,7 +488,7 @@ async def test_keys_of_another_type_are_a_clear_error_and_move_nothing(streams: 
     await redis.set(keys.capture, "x")
     assert await streams.publish(session, [frame(1, payload=b"z" * 5000)]) == ["refused:capture"]
     assert not await redis.exists(keys.payload("cam", 1))
-    with pytest.raises(RedisRefused):
+    with pytest.raises(RedisRefused, match="a key of the frames holds something else"):
         await streams.dispatch(EPOCH, NODE, table())
     await redis.set(keys.ready("p1"), "x")
     with pytest.raises(RedisRefused):

@@ -514,6 +514,9 @@ async def test_both_sides_show_certificates(tmp_path: Path) -> None:
         async with AsyncClient(url, token=TOKEN, ca=authority.file, timeout_s=0.5) as client:
             with pytest.raises(NoNode):  # it shows no certificate, and may not be told why
                 await client.variables.get("x")
+        async with AsyncClient(url.replace("https:", "http:"), token=TOKEN, timeout_s=0.5) as client:
+            with pytest.raises(NoNode, match=r"https:// instead of http://\?"):
+                await client.variables.get("x")
 
 
 def test_nobody_is_trusted_where_nobody_is_asked_by_tls() -> None:

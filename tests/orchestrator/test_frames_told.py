@@ -149,7 +149,13 @@ async def test_dead_frames_over_the_api(plant: Plant) -> None:
     rest = (await plant.http.get("/v1/frames/dead", params={"camera": "dead-api", "cursor": page["cursor"]})).json()
     assert [(frame["reason"], frame["camera_id"]) for frame in rest["frames"]] == [("payload_missing", "dead-api")]
     assert rest["cursor"] is None
-    assert_problem(await plant.http.get("/v1/frames/dead?cursor=x"), 422, "invalid_cursor")
+    query = page["cursor"].rsplit("_", 1)[1]
+    for cursor in ("x", f"7/1764-0_1-0_{query}", f"1764-0_7/1-0_{query}"):
+        wrong = {"camera": "dead-api", "cursor": cursor}
+        assert_problem(await plant.http.get("/v1/frames/dead", params=wrong), 422, "invalid_cursor")
+    other = {"camera": "another", "cursor": page["cursor"]}
+    refused = assert_problem(await plant.http.get("/v1/frames/dead", params=other), 422, "invalid_cursor")
+    assert "other filters" in refused["detail"]
 
     bodies: list[dict[str, Any]] = [{}, {"ids": []}, {"al": True}]
     for body in (*bodies, {"ids": entries[:1], "all": True}, {"ids": entries, "camera": "c"}):
@@ -182,6 +188,9 @@ async def test_dead_frames_on_the_command_line(plant: Plant) -> None:
     assert code == Exit.NOT_FOUND
     code, out, _ = await triarch("dead", "drop", entries[2], "-o", "json", **redis)
     assert (code, json.loads(out)) == (0, {"dropped": 1, "not_found": 0, "refused": 0})
+    for source in (api, redis):
+        code, _, err = await triarch("dead", "replay", "x", **source)
+        assert (code, "'x' is no entry of a dead frame; `triarch frames dead list` shows them" in err) == (4, True), err
     for arguments in ((), ("--all", entries[0]), (entries[0], "--camera", "c")):
         assert (await triarch("dead", "drop", *arguments, **api))[0] == Exit.USAGE
 

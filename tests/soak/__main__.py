@@ -21,6 +21,7 @@ from tests.soak import report
 
 CAMPAIGNS = (
     *("torture", "rejoin", "calm", "bounded", "isolated", "frame-kills", "primary-kills", "million", "overload"),
+    "cluster-kills",
     "playbook-crashes",
     "heartbeats",
     "fuzz",

@@ -20,11 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from framebuffer import ledger
 from framebuffer.addresses import address_of
 from framebuffer.connection import connect
 from framebuffer.errors import RedisFailure
 from framebuffer.producer import FrameProducer
+from framebuffer.shards import ShardedStreams, verify_shards
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import FenceRecord, StreamStats
 from orchestrator.demo import parts
@@ -47,7 +47,7 @@ CAPABILITY = "echo"
 class LinkedTopology(Topology):
     """A topology in which a client of the server dials another address: that of the link of its name.
 
-    `server_url`: sentinels of the test's own, whose servers carry the frames in place of the plant's.
+    `server_url`: sentinels or a cluster of the test's own, whose servers carry the frames in place of the plant's.
     """
 
     redis_links: Mapping[str, str] = field(default_factory=dict)
@@ -70,8 +70,12 @@ class LinkedTopology(Topology):
         if address is None:
             tree["redis"]["url"] = self.redis_url_of(node.id)
         else:
-            sentinels = [f"{host}:{port}" for host, port in address.nodes]
-            tree["redis"] = {"mode": address.kind, "sentinels": sentinels, "service": address.service}
+            places = [f"{host}:{port}" for host, port in address.nodes]
+            tree["redis"] = {"mode": address.kind}
+            if address.kind == "cluster":
+                tree["redis"] |= {"nodes": places, "shards": address.shards}
+            else:
+                tree["redis"] |= {"sentinels": places, "service": address.service}
         return tree
 
 
@@ -132,8 +136,9 @@ class FramePlant:
             redis = connect(self.topology.redis_url)
             stack.push_async_callback(redis.aclose)
             self.redis = redis
-            self.streams = FrameStreams(redis)
-            stack.push_async_callback(self.streams.aclose)
+            self.shards = ShardedStreams.connect(self.topology.redis_url)
+            stack.push_async_callback(self.shards.aclose)
+            self.streams = self.shards.parts[0]
             self.watcher = ResultWatcher(self.topology.redis_url)
             if self._tally is not None:
                 self.watcher.tally = self._tally
@@ -213,7 +218,7 @@ class FramePlant:
     async def stats(self) -> StreamStats | None:
         """The server's figures; None while it does not answer."""
         with suppress(RedisFailure):
-            return await self.streams.stats()
+            return await self.shards.stats()
         return None
 
     async def settled(self) -> int:
@@ -235,7 +240,7 @@ class FramePlant:
     async def every_camera_moves(self, frames: int = 10) -> None:
         """Wait until so many more frames of each camera are settled: none waits out an outage any more. NotReached."""
         names = [name for cameras in self.cameras for name in cameras.ids]
-        before = await self.streams.stats()
+        before = await self.shards.stats()
 
         async def enough() -> bool:
             stats = await self.stats()
@@ -250,7 +255,7 @@ class FramePlant:
 
         async def eased() -> bool:
             with suppress(RedisFailure):
-                return await self.streams.pressure() == 0
+                return await self.shards.pressure() == 0
             return False
 
         await until(eased, seconds=MOVES_S, what="no backpressure")
@@ -275,15 +280,18 @@ class FramePlant:
         await self.drained()
         self._check_processes()
         tally = await (self._what_survived() if self._server_url else self.watcher.finish())
-        report = await ledger.verify(self.streams)
-        stats = await self.streams.stats()
-        reigns: list[FenceRecord] = [*stats.leaders, *([stats.fence] if stats.fence else [])]
-        return judge(report, tally, self._said, reigns)
+        report = await verify_shards(self.shards)
+        return judge(report, tally, self._said, *[await _reigns(part) for part in self.shards.parts])
 
     async def _what_survived(self) -> Tally:
         """The results that are there now. One that a failover took back was seen and is no result any more."""
-        async with ResultWatcher(self.topology.redis_url) as again:
-            return await again.finish()
+        tally = Tally()
+        for part in self.shards.parts:
+            again = ResultWatcher(self.topology.redis_url, part.keys)
+            again.tally = tally
+            async with again:
+                await again.finish()
+        return tally
 
     async def drained(self, seconds: float = DRAIN_S) -> None:
         """Wait until no frame is in flight, by the queues and by the counters. Raises NotReached."""
@@ -315,6 +323,12 @@ class FramePlant:
     def said(self, camera_id: str) -> list[Mapping[str, Any]]:
         """What the producers of a camera said at their ends."""
         return [one for one in self._said if one["camera_id"] == camera_id]
+
+
+async def _reigns(part: FrameStreams) -> list[FenceRecord]:
+    """Who led, as one shard has it."""
+    stats = await part.stats()
+    return [*stats.leaders, *([stats.fence] if stats.fence else [])]
 
 
 def _program(name: str, module: str, arguments: Iterable[str]) -> Program:

@@ -35,12 +35,13 @@ class Verdict:
 
 
 def judge(
-    report: LedgerReport, tally: Tally, cameras: Iterable[Mapping[str, Any]], reigns: Iterable[FenceRecord]
+    report: LedgerReport, tally: Tally, cameras: Iterable[Mapping[str, Any]], *reigns: Iterable[FenceRecord]
 ) -> Verdict:
-    """`cameras`: what each producer said at its end; several of one camera count together."""
-    in_order = sorted(reigns, key=lambda reign: reign.epoch)
+    """`cameras`: what each producer said at its end; several of one camera count together. `reigns`: of each shard."""
+    in_order = [sorted(shard, key=lambda reign: reign.epoch) for shard in reigns]
     said = list(cameras)
-    problems = [*report.problems, *_final(report), *_results(report, tally), *_told(report, said), *_apart(in_order)]
+    problems = [*report.problems, *_final(report), *_results(report, tally), *_told(report, said)]
+    problems += [problem for shard in in_order for problem in _apart(shard)]
     return Verdict(
         published=report.published,
         settled=report.settled,
@@ -51,7 +52,7 @@ def judge(
         results=tally.results,
         confirmed=sum(camera["confirmed"] for camera in said),
         duplicate_publishes=sum(camera.duplicate_publishes for camera in report.cameras.values()),
-        reigns=len(in_order),
+        reigns=max(map(len, in_order)),
         dead_by_camera={name: camera.dead for name, camera in report.cameras.items() if camera.dead},
         problems=problems,
     )
