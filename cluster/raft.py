@@ -268,6 +268,10 @@ class Raft(Leading, pysyncobj.SyncObj):
             self._sink.batch(batch)
 
     def _wait(self) -> None:
+        if self._outbox and self._SyncObj__raftLog.wal.dirty:
+            # What is decided does not wait for the disk a second time, for what was appended behind it.
+            self._publish()
+            self._flush()
         self._sync()
         self._transport.flush()
         self._publish()

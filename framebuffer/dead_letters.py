@@ -1,5 +1,6 @@
 """Dead frames as an operator handles them: a page of those that match, and all of them a bounded piece at a time."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -40,20 +41,31 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class _Cursor(NamedTuple):
-    """Behind entry ``after``, in each shard up to ``until``: what dies meanwhile, perhaps again, is not reached."""
+    """Behind entry ``after``, in each shard up to ``until``: what dies meanwhile, perhaps again, is not reached.
+
+    ``query``: a digest of what is asked for. With another camera or reason, frames before ``after`` would be left out.
+    """
 
     after: str
     until: tuple[str, ...]
+    query: str
 
     def __str__(self) -> str:
-        return "_".join((self.after, *self.until))
+        return "_".join((self.after, *self.until, self.query))
 
 
-def _parsed(cursor: str, shards: int) -> _Cursor:
+def _parsed(cursor: str, shards: int, query: str) -> _Cursor:
     after, *until = cursor.split("_")
+    asked = until.pop() if until else ""
     if len(until) != shards or not is_entry(after, shards) or not all(is_entry(one, 1) for one in until):
         raise InvalidCursor(cursor)
-    return _Cursor(after, tuple(until))
+    if asked != query:
+        raise InvalidCursor(cursor, "belongs to a query with other filters; begin that one anew")
+    return _Cursor(after, tuple(until), query)
+
+
+def _query(camera: str, reason: str) -> str:
+    return hashlib.sha256(f"{camera}\n{reason}".encode()).hexdigest()[:8]
 
 
 def is_entry(text: str, shards: int) -> bool:
@@ -80,10 +92,11 @@ async def page(
 ) -> Page:
     """Up to ``limit`` dead frames, oldest first; only those of ``camera``, whose reason holds ``reason``.
 
-    There may be fewer, or none, and a cursor all the same: then others were in between.
-    Errors: InvalidCursor, RedisUnavailable, RedisRefused.
+    There may be fewer, or none, and a cursor all the same: then others were in between. A cursor is for the same
+    ``camera`` and ``reason``. Errors: InvalidCursor, RedisUnavailable, RedisRefused.
     """
-    at = _parsed(cursor, len(streams)) if cursor else _Cursor("", await _newest(streams))
+    query = _query(camera, reason)
+    at = _parsed(cursor, len(streams), query) if cursor else _Cursor("", await _newest(streams), query)
     until = [_place(one)[1] for one in at.until]
     frames: list[DeadFrame] = []
     looked_at = 0

@@ -71,8 +71,8 @@ class InvalidCursor(FrameBufferError, ValueError):
 
     code = "invalid_cursor"
 
-    def __init__(self, cursor: str, reason: str = "is no position that an earlier answer gave") -> None:
-        super().__init__(f"{cursor[:80]!r} {reason}")
+    def __init__(self, cursor: str, why: str = "is no position that an earlier answer gave") -> None:
+        super().__init__(f"{cursor[:80]!r} {why}")
 
 
 class InvalidFrame(FrameBufferError):

@@ -5,6 +5,7 @@ The body is not read, and nothing of this cluster's (no token) is sent along: th
 """
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -16,6 +17,8 @@ from framebuffer.registry import ProcessorRow
 from framebuffer.tasks import ended
 
 __all__ = ["DEFAULT_INTERVAL_S", "DEFAULT_TIMEOUT_S", "HealthPuller", "health_client"]
+
+log = logging.getLogger(__name__)
 
 DEFAULT_INTERVAL_S = 10.0
 DEFAULT_TIMEOUT_S = 5.0
@@ -95,8 +98,12 @@ class HealthPuller:
                 status = response.status_code
         except TimeoutError:
             return f"no answer within {self._timeout_s:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last one: no name can be so
             return f"{type(error).__name__} {error}".rstrip()[:_REASON_MAX]
+        except Exception as error:
+            # The address is the processor's choice: what nobody has foreseen of one must not end the leader's duties.
+            log.exception("%s could not be asked for its health", url)
+            return f"it could not be asked ({type(error).__name__})"
         finally:
             self._http.cookies.clear()
         return "" if 200 <= status < 300 else f"answered {status}"

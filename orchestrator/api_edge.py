@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -15,7 +14,7 @@ from orchestrator.certificate_watch import CertificateWatch
 from orchestrator.config import NodeConfig
 from orchestrator.config_checks import warnings
 from orchestrator.identity_provider import IdentityProvider
-from orchestrator.trust_watch import TrustWatch
+from orchestrator.trust_watch import Trust, TrustWatch
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +23,20 @@ class Edge:
     """Made once a node. Raises CertificateUnusable, TrustUnusable.
 
     Args:
-        others: contexts of the node's other clients, which trust `api.ca_file` too.
+        others: those of the node's other clients, which trust `api.ca_file` too.
     """
 
-    def __init__(self, config: NodeConfig, registry: CollectorRegistry, *others: ssl.SSLContext) -> None:
+    def __init__(self, config: NodeConfig, registry: CollectorRegistry, *others: Trust) -> None:
         self._config = config
         self._figures = ConnectionFigures(registry)
         api, tls = config.api, config.api.tls
         shown = None if tls is None or tls.client_ca_file is None else tls
-        self.peers: ssl.SSLContext = trusting(
-            api.ca_file,
-            cert_file=None if shown is None else shown.cert_file,
-            key_file=None if shown is None else shown.key_file,
+        self.peers = Trust(
+            lambda: trusting(
+                api.ca_file,
+                cert_file=None if shown is None else shown.cert_file,
+                key_file=None if shown is None else shown.key_file,
+            )
         )
         """For asking the other nodes: what they must show, and what is shown to them."""
         self._certificate = (

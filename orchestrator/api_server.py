@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import logging
 import resource
 import socket
 import ssl
@@ -19,11 +20,15 @@ from uvicorn.config import STARTUP_FAILURE
 from orchestrator.api_connection import BoundedConnection, Bounds, ConnectionFigures
 from orchestrator.errors import AddressInUse
 
+log = logging.getLogger(__name__)
+
 KEEPALIVE_S = 30
 """Longer than clients commonly keep a connection: none sends a request on one that is just being closed."""
 BACKLOG = 2048
 HANDSHAKE_S = 10.0
 SHUTDOWN_S = 2.0
+CLOSING_LOOK_S = 0.005
+"""Between two looks at whether the last connection is closed."""
 FILES_WANTED = 65_536
 WS_BYTES_MAX = 16 << 10
 """Of one message from a client: none has anything to say."""
@@ -97,6 +102,26 @@ class ApiServer(uvicorn.Server):
             for listener in sockets or ()
         ]
         self.started = True
+
+    async def shutdown(self, sockets: Sequence[socket.socket] | None = None) -> None:
+        """As uvicorn's, which sleeps for a tenth of a second at least, and a node is down meanwhile."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn keeps sets
+                    await asyncio.sleep(CLOSING_LOOK_S)
+                for server in self.servers:
+                    await server.wait_closed()
+        except TimeoutError:
+            log.warning("%d requests were not answered in time and are broken off", len(self.server_state.tasks))
+            for task in self.server_state.tasks:
+                task.cancel()
+        await self.lifespan.shutdown()
 
     def _connection(self) -> asyncio.Protocol:
         made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]

@@ -7,7 +7,8 @@ import ipaddress
 import os
 import ssl
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from orchestrator.config_api import TlsSettings
 from orchestrator.errors import CertificateUnusable
 
 FILE_BYTES_MAX = 1 << 20
+
+_ILL_MADE = (
+    *(ValueError, UnsupportedAlgorithm),
+    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+)
+"""What the parser raises, at once or when a part is looked at, of a certificate that was not made by the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +77,18 @@ def served(settings: TlsSettings, now: float) -> tuple[ssl.SSLContext, Identity]
 def checked_identity(settings: TlsSettings, now: float) -> Identity:
     """The certificate, when it and its key can be used. Raises CertificateUnusable."""
     leaf = _certificates(settings.cert_file, "cert_file")[0]
+    with _made_by_the_rules(settings.cert_file, "cert_file"):
+        identity = Identity(leaf.not_valid_after_utc.timestamp(), _names(leaf), f"{leaf.serial_number:x}")
+        public = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     _check_closed(settings.key_file)
-    key = _private_key(settings.key_file)
-    if key != leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+    if _private_key(settings.key_file) != public:
         raise CertificateUnusable(
             "key_file",
             f"the key in {settings.key_file} does not belong to the certificate in {settings.cert_file}",
             "the two files come from one request; the node's certificate stands first in its file",
         )
     _check_dates(leaf, settings.cert_file, "cert_file", now)
-    return Identity(leaf.not_valid_after_utc.timestamp(), _names(leaf), f"{leaf.serial_number:x}")
+    return identity
 
 
 def authorities(path: Path, setting: str, now: float) -> None:
@@ -88,23 +97,36 @@ def authorities(path: Path, setting: str, now: float) -> None:
     for one in found:
         if len(found) == 1:
             _check_dates(one, path, setting, now)
-        try:
-            basic = one.extensions.get_extension_for_oid(ExtensionOID.BASIC_CONSTRAINTS).value
-        except x509.ExtensionNotFound:
-            basic = None
-        except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
-            raise CertificateUnusable(
-                setting,
-                f"{path} holds a certificate of {one.subject.rfc4514_string()} with unreadable extensions: {error}",
-                "it was not made by the rules; make it again",
-            ) from None
-        signs = basic.ca if isinstance(basic, x509.BasicConstraints) else one.issuer == one.subject
+        with _made_by_the_rules(path, setting):
+            name, signs = one.subject.rfc4514_string(), _signs(one)
         if not signs:
             raise CertificateUnusable(
                 setting,
-                f"{path} holds the certificate of {one.subject.rfc4514_string()}, which is no authority",
+                f"{path} holds the certificate of {name}, which is no authority",
                 "the file holds the certificate of who signed, not of who is trusted",
             )
+
+
+def _signs(one: x509.Certificate) -> bool:
+    """Whether others may be signed with it; one that does not say so may where it has signed itself."""
+    try:
+        basic = one.extensions.get_extension_for_oid(ExtensionOID.BASIC_CONSTRAINTS).value
+    except x509.ExtensionNotFound:
+        return one.issuer == one.subject
+    return basic.ca if isinstance(basic, x509.BasicConstraints) else one.issuer == one.subject
+
+
+@contextmanager
+def _made_by_the_rules(path: Path, setting: str) -> Iterator[None]:
+    """Around whatever looks at parts of a certificate."""
+    try:
+        yield
+    except _ILL_MADE as error:
+        raise CertificateUnusable(
+            setting,
+            f"{path} holds a certificate that cannot be read: {error}",
+            "it was not made by the rules; make it again",
+        ) from None
 
 
 def _read(path: Path, setting: str) -> bytes:
@@ -125,10 +147,12 @@ def _certificates(path: Path, setting: str) -> Sequence[x509.Certificate]:
     content = _read(path, setting)
     if b"PRIVATE KEY" in content and b"BEGIN CERTIFICATE" not in content:
         raise CertificateUnusable(setting, f"{path} holds a key, no certificate", "are the two files exchanged?")
-    try:
-        return x509.load_pem_x509_certificates(content)
-    except ValueError:
-        raise CertificateUnusable(setting, f"{path} holds no certificate in PEM") from None
+    with _made_by_the_rules(path, setting):
+        try:
+            found = x509.load_pem_x509_certificates(content)
+        except ValueError:
+            raise CertificateUnusable(setting, f"{path} holds no certificate in PEM") from None
+    return found
 
 
 def _check_closed(path: Path) -> None:

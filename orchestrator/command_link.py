@@ -327,6 +327,6 @@ async def _connected(place: Place, connect_s: float) -> _Connection:
             _, connection = await loop.create_connection(_Connection, place.host, place.port)
     except TimeoutError:
         raise NotDelivered(f"no connection within {connect_s:g} s") from None
-    except OSError as error:
-        raise NotDelivered(error.strerror or str(error)) from None
+    except (OSError, UnicodeError) as error:  # the latter: no name can be so
+        raise NotDelivered(getattr(error, "strerror", None) or str(error)) from None
     return connection

@@ -29,6 +29,10 @@ Bearer = Callable[[str], str | None]
 
 ANSWER_BYTES_MAX = 64 * 1024
 SOURCE = "orchestrator"
+_NOT_SENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, NotDelivered),
+    UnicodeError,  # no name can be so
+)
 
 
 class CommandSender:
@@ -68,7 +72,7 @@ class CommandSender:
         try:
             async with asyncio.timeout(self._timeout_s):
                 status, body = await self._exchange(row, event)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL, NotDelivered) as error:
+        except _NOT_SENT as error:
             raise Unreachable(f"component {row.id} cannot be reached at {row.address}: {error}") from error
         except (TimeoutError, httpx.HTTPError, Broken) as error:
             raise _unknown(row, key, f"did not answer ({type(error).__name__})") from error

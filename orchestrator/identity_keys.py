@@ -89,11 +89,11 @@ def _key(entry: Any, algorithms: Sequence[str]) -> Key:
         wanted, its_curve = _KINDS[algorithm]
         if kind != wanted or (its_curve and curve != its_curve) or only not in (None, algorithm):
             continue
+        if any(name in entry for name in ("d", "k")):  # not loaded either: to check one takes seconds
+            raise ValueError("it is a secret key, which was published")
         key = jwt.PyJWK(entry, algorithm).key
         if getattr(key, "key_size", RSA_BITS_MIN) < RSA_BITS_MIN and kind == "RSA":
             raise ValueError(f"RSA with fewer than {RSA_BITS_MIN} bits")
-        if any(name in entry for name in ("d", "k")):
-            raise ValueError("it is a secret key, which was published")
         loaded[algorithm] = key
     if not loaded:
         raise ValueError(f"for none of {', '.join(algorithms)}")

@@ -149,11 +149,16 @@ class EventListener(EventTable):
             return response
         return await self.answer(body, request.url.path)
 
-    async def answer(self, body: bytes, path: str) -> Response:
-        """The answer to the event in `body`, a whole request's. Raises what refuses it (`orchestrator.errors`)."""
+    async def answer(self, body: bytes, path: str, key: str = "") -> Response:
+        """The answer to the event in `body`, a whole request's. Raises what refuses it (`orchestrator.errors`).
+
+        `key`: of the request; it is the id of an event that has none, so that a repeat of the request is known as one.
+        """
         if len(body) > EVENT_BYTES_MAX:
             raise _too_large()
         event = parse_event(body)
+        if key and "id" not in event.model_fields_set:
+            event = event.model_copy(update={"id": key})
         try:
             answer = await self.handle(event)
             if answer is None:

@@ -28,7 +28,6 @@ from framebuffer.metrics import FrameMetrics
 from framebuffer.router import Router, load_router
 from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
-from framebuffer.trust import trusting
 from framebuffer.wire import DispatchReport
 from orchestrator.access.tokens_note import TokensNote
 from orchestrator.api import build_app
@@ -57,6 +56,7 @@ from orchestrator.service_notify import described
 from orchestrator.tasks import ended
 from orchestrator.telemetry import Telemetry
 from orchestrator.timed_state import TimedState
+from orchestrator.trust_watch import also_trusting
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Node:
         self._duties: Duties | None = None
         self._router: Router | None = None
         # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        tls = trusting(config.api.ca_file, public_too=True)
+        tls = also_trusting(config.api.ca_file)
         self._http = httpx.AsyncClient(verify=tls, trust_env=False)
         self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token

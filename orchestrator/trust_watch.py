@@ -1,66 +1,96 @@
-"""The authorities that a node trusts as a client (`api.ca_file`), added to while it runs.
+"""The authorities that a node trusts as a client (`api.ca_file`), exchanged while it runs.
 
-file changes, or SIGHUP ─▶ read and checked ─┬ good ─▶ the next handshakes trust what it holds, beside what they trusted
+file changes, or SIGHUP ─▶ read and checked ─┬ good ─▶ the next handshakes trust what it holds, and nothing else
                                             └ not ──▶ nothing changes, and the log says why
 
-So an authority can be exchanged without a restart: the new one is added everywhere, then certificates are exchanged.
-OpenSSL takes nothing away from a context that is in use: what left the file is trusted until the node starts again.
+So an authority can be exchanged without a restart: the new one is added everywhere, then certificates are exchanged,
+then the old one is taken out. Connections that are open go on.
+
+OpenSSL takes nothing away from a context that is in use. So clients hold a `Trust`, which begins each handshake with
+the context of the moment.
 """
 
 import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Self
 
-from orchestrator.certificate_watch import LOOK_S, Facts, facts_of
+from framebuffer.errors import TrustUnusable
+from framebuffer.trust import trusting
 from orchestrator.certificates import authorities
 from orchestrator.errors import CertificateUnusable
+from orchestrator.file_watch import FileWatch
 
 log = logging.getLogger(__name__)
 
 
-class TrustWatch:
-    """Of one node. `contexts`: those of its clients, which have been given what is in `path` already."""
+class Trust(ssl.SSLContext):
+    """A client's context whose handshakes go by the one that was made last. It is given to clients once, and kept.
 
-    def __init__(self, path: Path, contexts: Sequence[ssl.SSLContext]) -> None:
+    Args:
+        make: reads the files. What it raises is raised here, and by `renew`.
+    """
+
+    def __new__(cls, make: Callable[[], ssl.SSLContext]) -> Self:  # noqa: ARG004 - as SSLContext takes a protocol there
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+        self._make = make
+        self._moment = make()
+
+    def renew(self) -> None:
+        """Go by what the files hold now. Blocks for tens of milliseconds. When it raises, nothing has changed."""
+        self._moment = self._make()
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        """As of the context of the moment: what asyncio begins a handshake with."""
+        return self._moment.wrap_bio(*arguments, **named)
+
+    def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
+        """As of the context of the moment: what blocking clients begin a handshake with."""
+        return self._moment.wrap_socket(*arguments, **named)
+
+
+def also_trusting(ca_file: Path | None) -> Trust:
+    """Trusts the authorities in `ca_file` beside the public ones. Blocks. Raises TrustUnusable."""
+    return Trust(lambda: trusting(ca_file, public_too=True))
+
+
+class TrustWatch:
+    """Of one node. `trusts`: those of its clients, which have read `path` already."""
+
+    def __init__(self, path: Path, trusts: Sequence[Trust]) -> None:
         self._path = path
-        self._contexts = tuple(contexts)
-        self._seen = facts_of(path)
-        self._asked = asyncio.Event()
+        self._trusts = tuple(trusts)
+        self._file = FileWatch([path])
 
     def ask(self) -> None:
         """Have the file read now, whether it looks changed or not."""
-        self._asked.set()
+        self._file.ask()
 
     async def run(self) -> None:
         """Look at the file until cancelled."""
         while True:
-            try:
-                async with asyncio.timeout(LOOK_S):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
-            asked = self._asked.is_set()
-            self._asked.clear()
-            facts = await asyncio.to_thread(facts_of, self._path)
-            if asked or facts != self._seen:
-                await self._reload(facts)
+            await self._file.changed()
+            await self._reload()
 
-    async def _reload(self, facts: Facts) -> None:
-        self._seen = facts  # once only, as with certificates
+    async def _reload(self) -> None:
         try:
             await asyncio.to_thread(self._read)
         except CertificateUnusable as error:
             hint = f" ({error.hint})" if error.hint else ""
             log.error("api.%s: %s%s; who was trusted before still is", error.setting, error.message, hint)
-        except (OSError, ValueError) as error:  # ssl.SSLError too
+        except (TrustUnusable, OSError, ValueError) as error:  # ssl.SSLError too
             log.error("api.ca_file: %s cannot be used: %s; who was trusted before still is", self._path, error)
+        except Exception:  # what nobody has foreseen must not end the node
+            log.exception("api.ca_file: %s cannot be used; who was trusted before still is", self._path)
         else:
-            log.info("the authorities in %s were read again", self._path)
+            log.info("the authorities in %s were read again: they are trusted from now on", self._path)
 
     def _read(self) -> None:
         authorities(self._path, "ca_file", time.time())
-        for context in self._contexts:
-            context.load_verify_locations(self._path)
+        for trust in self._trusts:
+            trust.renew()

@@ -11,5 +11,5 @@ fi
 workers=$(.venv/bin/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 rm -f .pytest_cache/v/cache/lastfailed
 .venv/bin/python -m pytest -m "not root and not campaign" -n "$workers" --dist worksteal --durations=10 --cov --cov-report= \
-  || .venv/bin/python tools/alone.py --cov --cov-append --cov-report=
+  || .venv/bin/python tools/alone.py $? --cov --cov-append --cov-report=
 .venv/bin/python tools/coverage_gate.py

@@ -52,6 +52,12 @@ class Asking:
         """The Idempotency-Key of an unsafe request, the client's or one made for it."""
         return str(facts(self._request.scope)["key"])
 
+    @property
+    def asked_before(self) -> bool:
+        """Whether a change was made under the key that came with the request: then its answer is the first one's."""
+        key = key_of(self._request.scope)
+        return bool(key) and self.node.cluster.request_of(key) is not None
+
     async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
         scope = self._request.scope

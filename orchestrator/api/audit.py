@@ -18,6 +18,7 @@ from orchestrator.api.problems import Problem
 from orchestrator.audit import trail
 from orchestrator.audit.chain import since
 from orchestrator.audit.entry import Entry, text_of
+from orchestrator.audit.many import among
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -119,7 +120,7 @@ def _fits(entry: Entry, wanted: dict[str, str | None]) -> bool:
         (actor is None or actor in (entry.actor.get("id"), entry.actor.get("name")))
         and (kind is None or entry.kind == kind or (kind.endswith(".*") and entry.kind.startswith(kind[:-1])))
         and (subject is None or entry.subject == subject)
-        and (row is None or row == entry.id or row in entry.id.split(","))
+        and (row is None or among(entry, row))
         # RFC 3339 in UTC, always to the millisecond: the order of the texts is that of the times.
         and (begin is None or entry.time >= begin)
         and (end is None or entry.time < end)

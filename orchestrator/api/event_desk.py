@@ -69,7 +69,7 @@ class EventDesk:
     async def _answer(self, scope: Scope) -> Response | None:
         body: bytes = facts(scope)["body"]
         if self._node.is_leader():
-            return await self._listener.answer(body, PATH)
+            return await self._listener.answer(body, PATH, facts(scope)["key"])
         if self._node.config.api_token() is None and self._node.tokens_asked_for():
             return None  # this node has nothing to show for itself: each goes on with what its component showed
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not is_heartbeat(body):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from cluster import ClusterError
 from orchestrator.api.asking import Ask, duties_of
 from orchestrator.api.documented import problems
+from orchestrator.api.envelope import facts
 from orchestrator.api.problems import Problem, problem_of
 from orchestrator.api.view import NodeView
 from orchestrator.commanding import SOURCE
@@ -84,9 +85,12 @@ class Listener(BaseModel):
     ),
 )
 async def event(request: Request) -> Response:
-    """404 `component_unknown` tells a component to register, and to send it again then."""
+    """404 `component_unknown` tells a component to register, and to send it again then. An event without an `id` has
+    the request's Idempotency-Key as its id.
+    """
     listener: NodeListener = request.app.state.listener
-    return await listener.receive(request)
+    known = facts(request.scope)
+    return await listener.answer(known["body"], request.url.path, known["key"])
 
 
 @router.get("/event", response_model=Listener, summary="Who listens here, and to what", responses=problems())

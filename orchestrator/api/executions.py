@@ -231,12 +231,17 @@ async def cancel(ask: Ask, execution_id: ExecutionId, body: Annotated[Cancelled 
     summary="Go on from a step of an execution that ended",
     response_model=Controlled,
     responses=problems(
-        *("execution_unknown", "execution_not_ended", "execution_succeeded", "step_unknown", "playbook_unknown"), *WRITE
+        *("execution_unknown", "execution_not_ended", "execution_succeeded", "step_unknown", "playbook_unknown"),
+        *("execution_skipped", *WRITE),
     ),
 )
 async def retry(ask: Ask, execution_id: ExecutionId, body: Annotated[Retried | None, Body()] = None) -> Any:
-    """What was done before the step stays done; the step and what came after it are done anew, under new keys."""
+    """What was done before the step stays done; the step and what came after it are done anew, under new keys.
+
+    `execution_skipped`: as many of the playbook run now as its limit lets.
+    """
     asked = body or Retried()
+    _check_limit(ask, execution_id)
     return await _control(ask, "retry", execution_id, asked, path=asked.path)
 
 
@@ -290,6 +295,20 @@ async def _control(
         at=ask.node.plant_time(),
     )
     return (await ask.propose(Control.kind, command)).outcome.value
+
+
+def _check_limit(ask: Ask, execution_id: str) -> None:
+    """Raises `execution_skipped` where others of the playbook have the places that its limit gives."""
+    rows = ask.node.state.executions.rows  # the leader's own: all that was ever acknowledged
+    row = rows.get(execution_id)
+    if row is None or row.open or not row.limit or ask.asked_before:
+        return
+    mates = [each.id for each in rows.values() if each.playbook == row.playbook and each.open]
+    running = [each for each in mates if rows[each].status != Status.QUEUED]
+    if len(running) >= row.limit:
+        shown = ", ".join(running[:3]) + (f" and {len(running) - 3} more" if len(running) > 3 else "")
+        limit = f"the limit of playbook {row.playbook} was {row.limit} at once when execution {row.id} began"
+        raise Problem("execution_skipped", f"{limit}, and {shown} run now: retry it when they have ended")
 
 
 def unknown(execution_id: str) -> Problem:

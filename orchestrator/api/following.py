@@ -32,6 +32,8 @@ HEARTBEAT_S = 5.0
 BEHIND_S = 2.0
 """How long a node that has not come to an index yet may take to."""
 POLL_S = 0.02
+LEADERLESS_S = 10.0
+"""Elections are over by then: a node that knows no leader for so long is cut off, and another one may know more."""
 TOKENS_ENDED = frozenset({"token.revoked", "token.rotated", "token.forgotten", "token.created"})
 """After these, who follows may not any more: `created`, as an open node asks for tokens from the first admin's on."""
 FOLLOWED = ("invalid_cursor", "too_many_followers", "no_leader")
@@ -162,6 +164,7 @@ class Following:
     ) -> AsyncIterator[Message | None]:
         """Messages, those without a kind for a heartbeat; None where the stream ends without a last one."""
         place = _Place(after)
+        alone_since: float | None = None
         while not self._stopping:
             within_s = HEARTBEAT_S if principal is None else min(HEARTBEAT_S, self._gate.valid_for(principal))
             message = await self._next(subject, watch, place, within_s)
@@ -171,6 +174,10 @@ class Following:
                 yield message
             elif not self._stopping:
                 if await subject.over(None):
+                    break
+                now = time.monotonic()
+                alone_since = None if self._node.cluster.place()[0] is not None else alone_since or now
+                if alone_since is not None and now - alone_since >= LEADERLESS_S:
                     break
                 yield Message(place.looked, "", None)
         yield None

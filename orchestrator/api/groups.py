@@ -1,5 +1,6 @@
 """Groups of components: who belongs to them, their state as one, and what is desired of all members at once."""
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Response
@@ -10,6 +11,9 @@ from orchestrator.api.conditions import ETAGGED, IfMatch, IfNoneMatch, condition
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.policies import Desired, MaintenanceBegins, Neighbour, Revision, neighbours
 from orchestrator.api.problems import Problem
+from orchestrator.audit.entry import NAME_CHARS_MAX
+from orchestrator.audit.many import MANY_PREFIX, pieces
+from orchestrator.audit.subjects import IDS_TOLD_MAX
 from orchestrator.topology import resolving
 from orchestrator.topology.aggregate import aggregate
 from orchestrator.topology.models import ALL, GroupModel
@@ -128,8 +132,7 @@ async def delete_group(ask: Ask, name: GroupName, if_match: IfMatch = None) -> N
 async def desire_group(ask: Ask, read: Read, name: GroupName, body: Desired) -> Revision:
     """Of those that are members now: who joins later is not meant."""
     ids = resolving.select(await read.plant(), groups=[name])
-    applied = await ask.propose(Desire.kind, Desire(ids=ids, state=body.state or "", by=body.by))
-    return Revision(revision=applied.outcome.value["revision"])
+    return await _of_all(ask, name, Desire(ids=ids, state=body.state or "", by=body.by), state=body.state or "none")
 
 
 @router.put(
@@ -140,8 +143,8 @@ async def desire_group(ask: Ask, read: Read, name: GroupName, body: Desired) -> 
 async def begin_group_maintenance(ask: Ask, read: Read, name: GroupName, body: MaintenanceBegins) -> Revision:
     """Of those that are members now."""
     ids = resolving.select(await read.plant(), groups=[name])
-    applied = await ask.propose(Maintain.kind, Maintain(ids=ids, on=True, reason=body.reason, by=body.by))
-    return Revision(revision=applied.outcome.value["revision"])
+    command = Maintain(ids=ids, on=True, reason=body.reason, by=body.by)
+    return await _of_all(ask, name, command, on=True, reason=body.reason)
 
 
 @router.delete(
@@ -152,7 +155,16 @@ async def begin_group_maintenance(ask: Ask, read: Read, name: GroupName, body: M
 async def end_group_maintenance(ask: Ask, read: Read, name: GroupName) -> Revision:
     """Of those that are members now."""
     ids = resolving.select(await read.plant(), groups=[name])
-    applied = await ask.propose(Maintain.kind, Maintain(ids=ids, on=False))
+    return await _of_all(ask, name, Maintain(ids=ids, on=False), on=False)
+
+
+async def _of_all(ask: Ask, name: str, command: Desire | Maintain, **asked: Any) -> Revision:
+    """One change of all members. Where they are more than its entry in the audit can tell, they are noted by group."""
+    async with contextlib.AsyncExitStack() as around:
+        if len(command.ids) > IDS_TOLD_MAX or len(",".join(command.ids)) > NAME_CHARS_MAX:
+            kind = f"{MANY_PREFIX}{command.kind.partition('.')[0]}"
+            await around.enter_async_context(ask.noted(kind, "groups", name, **asked, **pieces(command.ids)))
+        applied = await ask.propose(command.kind, command)
     return Revision(revision=applied.outcome.value["revision"])
 
 

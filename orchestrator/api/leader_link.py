@@ -130,7 +130,7 @@ class LeaderLink:
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection, place.host, place.port, ssl=self._tls if place.secure else None
                 )
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last one: no name can be so
             if connection.made:
                 connection.close()
             else:

@@ -267,6 +267,10 @@ def _invalid(errors: Sequence[Any]) -> Problem:
 
 
 def _http(error: HTTPException) -> Problem:
+    if error.status_code == 400:  # FastAPI's, for a body whose bytes are no text: refused as any other that is no JSON
+        reason = "cannot be read: JSON is text in UTF-8"
+        fault = {"location": "body", "message": reason, "type": "json_unreadable"}
+        return Problem("invalid_request", f"body: {reason}", errors=[fault])
     codes = {404: "not_found", 405: "method_not_allowed", 401: "unauthorised", 422: "invalid_request"}
     code = codes.get(error.status_code, "invalid_request")
     phrase = http.HTTPStatus(error.status_code).phrase

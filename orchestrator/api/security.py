@@ -59,7 +59,7 @@ class Authorise:
         found = find(method, path)
         if (found is not None and found.right.public) or (found is None and is_file(method, path)):
             return None
-        principal = await self._gate.admit(_shown(scope))
+        principal = await self._gate.admit(shown_by(scope))
         if found is None:
             if principal.role != Role.ADMIN:
                 raise _nothing_here(path)
@@ -146,8 +146,8 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _shown(scope: Scope) -> list[str]:
-    """What would be the `Authorization` headers."""
+def shown_by(scope: Scope) -> list[str]:
+    """What would be the `Authorization` headers. One, or none where nothing is asked for, once it is let through."""
     headers = Headers(scope=scope)
     shown = headers.getlist("authorization")
     if scope["type"] == "websocket":

@@ -15,6 +15,7 @@ from orchestrator.api.documented import problems
 from orchestrator.api.envelope import facts
 from orchestrator.api.executions import LastEventId
 from orchestrator.api.problems import Problem
+from orchestrator.api.security import shown_by
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
 from orchestrator.api.watch_stream import MEDIA_TYPE, PROTOCOL, EventStream, speak
@@ -176,6 +177,7 @@ async def watch(
     wanted = chosen(subjects, principal)
     if facts(request.scope).get("method") == "HEAD":
         return Response(media_type=MEDIA_TYPE)  # what has no body cannot go on either
+    _lend(request)
     hub: Hub = request.app.state.watching
     watcher = await hub.join(wanted, _index(after, last_event_id), principal, request.scope.get("client"))
     return EventStream(hub, watcher)
@@ -202,6 +204,8 @@ async def figures(
     """
     chosen(FIGURES, principal_of(request))
     found: Figures = request.app.state.figures
+    if not own:
+        _lend(request)
     body = msgspec.json.encode(await found.own()) if own else await found.shown()
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -211,6 +215,7 @@ async def watch_by_websocket(websocket: WebSocket, subjects: str | None = None, 
     """As `GET /v1/watch`. What is wrong is a problem document in place of the handshake's answer."""
     principal = principal_of(websocket)
     wanted = chosen(subjects, principal)
+    _lend(websocket)
     hub: Hub = websocket.app.state.watching
     watcher = await hub.join(wanted, _index(after, None), principal, websocket.scope.get("client"))
     try:
@@ -226,6 +231,12 @@ def principal_of(connection: Request | WebSocket) -> Principal:
     """Who asks, as the access check found out."""
     found: Principal = facts(connection.scope)["principal"]
     return found
+
+
+def _lend(connection: Request | WebSocket) -> None:
+    """Whoever watches may see figures, and this node may have nothing of its own to ask the leader with."""
+    found: Figures = connection.app.state.figures
+    found.lend(shown_by(connection.scope))
 
 
 def chosen(asked: str | None, principal: Principal) -> frozenset[str]:

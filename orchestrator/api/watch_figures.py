@@ -3,13 +3,17 @@
     leader    duties, streams ──once a second──▶ Figures ──▶ its watchers
     follower  GET /v1/figures?own=true of the leader, once a second ──▶ its watchers, however many
 
+The leader is asked with the cluster's token. Nodes that have none (on loopback) ask with that of somebody who looks at
+figures here, as they would pass that one's request on.
+
 Ages are by monotonic clocks: the leader says how old its figures are as it answers, and whoever got them counts on.
 """
 
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +32,8 @@ FRESH_S = 0.9
 ASK_S = 0.8
 """How long the leader may take to answer another node."""
 STREAMS_S = 0.6
+LENT_MAX = 8
+"""Tokens that are kept to ask with, the newest: one that does not count any more is left for another."""
 RAW_NULL = msgspec.Raw(b"null")
 
 
@@ -54,6 +60,14 @@ class Figures:
         self._made_at = 0.0
         """when what is known was worked out, by this node's monotonic clock"""
         self._working = asyncio.Lock()
+        token = node.config.api_token()
+        self._own = None if token is None else f"Bearer {token}"
+        self._lent: deque[str] = deque(maxlen=LENT_MAX)
+
+    def lend(self, shown: Sequence[str]) -> None:
+        """What somebody has shown who may see figures (`Authorization`), and was let through with."""
+        if self._own is None and shown and shown[0] not in self._lent:
+            self._lent.append(shown[0])
 
     async def own(self) -> Own:
         """What this node works out as the leader, at most `FRESH_S` old. Raises the `Problem` `no_leader`."""
@@ -106,12 +120,15 @@ class Figures:
         return time.monotonic() - self._made_at
 
     async def _ask(self) -> None:
-        leader, token = self._node.leader_api(), self._node.config.api_token()
+        leader = self._node.leader_api()
         if leader is None:
             return
-        headers = [] if token is None else [(b"Authorization", f"Bearer {token}".encode())]
+        shown = self._own or (self._lent[-1] if self._lent else "")
+        headers = [(b"Authorization", shown.encode("latin-1"))] if shown else []
         try:
             answer = await self._link.ask(leader, "GET", "/v1/figures?own=true", headers, within_s=ASK_S)
+            if answer.status in (401, 403) and shown in self._lent:
+                self._lent.remove(shown)
             if answer.status != 200:
                 return
             found = msgspec.json.decode(answer.content, type=Own)

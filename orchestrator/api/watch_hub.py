@@ -261,7 +261,9 @@ class Hub:
                 return
             if found is not None:
                 for watcher in group:
-                    watcher.put(found)
+                    # One that came from a node, or a snapshot, which was ahead of this has been told.
+                    if change.index > watcher.after:
+                        watcher.put(found)
                     if watcher.ended == SLOW:
                         self._cut_soon(watcher)
                 self._flush_soon()

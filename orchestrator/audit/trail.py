@@ -4,7 +4,8 @@
     DIR/000000004096.jsonl     …
 
 The thread that applies commands only hands entries over; a thread of the trail's own writes them, in order, and syncs
-what it has written at once. Nothing is lost with a process that is killed: what it had not written is applied again
+what it has written at once, at most every `GATHER_S`: while change follows change, the log's syncs have the disk to
+themselves most of the time. Nothing is lost with a process that is killed: what it had not written is applied again
 from the log, and the last line says from where on. A node that got a snapshot instead of entries which the state does
 not hold any more notes the gap in a line of its own: {"gap": {"after": N, "next": M}}.
 
@@ -13,6 +14,7 @@ Old segments are removed by age and by size; the one that is written to stays.
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -30,6 +32,8 @@ SEGMENT_BYTES = 8 << 20
 WAITING_MAX = 20_000
 """Entries that wait to be written. Beyond, a disk that is too slow makes a gap."""
 RETRY_S = 5.0
+GATHER_S = 0.25
+"""Between two writes: what comes meanwhile is written, and synced, together."""
 SUFFIX = ".jsonl"
 DAY_S = 86_400.0
 
@@ -56,7 +60,7 @@ class Trail:
         self._keep_bytes = keep_bytes
         self._waiting: deque[Entry] = deque()
         self._wake = threading.Condition()
-        self._ending = False
+        self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._offered = 0
         """number of the newest entry that was handed over, or stands in the file"""
@@ -88,7 +92,7 @@ class Trail:
     def close(self) -> None:
         """Write what waits, and end. Blocks for as long as that takes."""
         with self._wake:
-            self._ending = True
+            self._ending.set()
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
@@ -115,12 +119,16 @@ class Trail:
     # ── The writing thread ────────────────────────────────
 
     def _run(self) -> None:
+        written_at = -math.inf
         while True:
             with self._wake:
-                while not self._waiting and not self._ending:
+                while not self._waiting and not self._ending.is_set():
                     self._wake.wait()
                 if not self._waiting:
                     return
+            self._ending.wait(max(0.0, written_at + GATHER_S - time.monotonic()))
+            written_at = time.monotonic()
+            with self._wake:
                 batch = list(self._waiting)
             try:
                 self._write(batch)
@@ -129,7 +137,7 @@ class Trail:
                     log.error("the audit cannot be written to %s: %s; trying again", self._directory, error)
                 self.trouble = str(error)
                 with self._wake:
-                    if self._ending:
+                    if self._ending.is_set():
                         return
                     self._wake.wait(RETRY_S)
                 continue
@@ -230,7 +238,7 @@ def lines(directory: Path, after: int) -> Iterator[tuple[int, bytes]]:
 def _number(line: bytes) -> int | None:
     try:
         found = msgspec.json.decode(line, type=_Last)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return found.number if found.gap is None else found.gap.get("next", 1) - 1
 
@@ -245,7 +253,7 @@ def _end_of(segment: Path) -> tuple[int, _Last] | None:
                 break
             try:
                 found = msgspec.json.decode(line, type=_Last)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 continue
             if found.gap is None and found.number:
                 whole, last = size, found

@@ -24,19 +24,27 @@ _PLURAL = tuple(f"{word}s" for word in _WORDS)
 _KEYS = r"(?:api|private|secret|access|signing)[_-]?key"
 _SINGLE = rf"(?:password|passwd|passphrase|secret|token|{_KEYS}|credential|requirepass|masterauth|auth-?pass)"
 _QUOTED = r"(?:\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
-_VALUE = rf"(?:{_QUOTED}|[^\s,;}}&\]]+)"
+_ESCAPED = r"(?:\\\"(?:\\{3}\"|[^\"\\\n]|\\[^\"\n])*\\\")"
+"""A text of JSON in a text of JSON, as lines of a log have it."""
+_VALUE = rf"(?:{_QUOTED}|{_ESCAPED}|[^\s,;}}&\]]+)"
+_END = r"\\?[\"']?"
+"""Of a name: nothing, or its quote."""
 _NAMED = r"(?<![\w-])[\w-]*"
 """A name up to where a word for a secret may begin, tried once a name: from each of its parts would take the square."""
 _FORMS = (
     # An address with credentials.
-    (re.compile(r"(\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(\b\w+://)[^/\s\"'@]*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s+(?!realm\b)[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     # A replicated token, a JSON web token.
     (re.compile(r"\btri_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}"), HIDDEN),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
     # `passwords: [x, y]`, and one to a line below it.
-    (re.compile(rf"(?i)({_NAMED}{_SINGLE}s?[\"']?\s*[:=]\s*\[)(?:{_QUOTED}|[^\]\"'])+"), rf"\1{HIDDEN}"),
+    # A quote that nothing closes is one in a word, or the line was cut.
+    (
+        re.compile(rf"(?i)({_NAMED}{_SINGLE}s?{_END}\s*[:=]\s*\[)(?:{_QUOTED}|[^\]\"']|[\"'][^\]\n]*)+"),
+        rf"\1{HIDDEN}",
+    ),
     (
         re.compile(rf"(?im)^([ \t]*[\w-]*{_SINGLE}s?[\"']?[ \t]*:[ \t]*\n)((?:[ \t]*-[ \t]+\S.*(?:\n|\Z))+)"),
         rf"\1{HIDDEN}\n",
@@ -44,9 +52,9 @@ _FORMS = (
     # `password: x`, `requirepass x`, `token=x` as settings and command lines have them; a number of tokens is none.
     (
         re.compile(
-            rf"(?im)({_NAMED}{_SINGLE}(?:[\"']?|s[\"']?(?=[ \t]*[:=][ \t]*[\"'\w])(?![ \t]*[:=][ \t]*\d+\b))"
+            rf"(?im)({_NAMED}{_SINGLE}(?:{_END}|s{_END}(?=[ \t]*[:=][ \t]*[\\\"'\w])(?![ \t]*[:=][ \t]*\d+\b))"
             rf"[ \t]*[:=](?:[ \t]*|\s*(?=[\"'])))"
-            rf"(?!\s|\[|\{{(?:\s|\}}|[\"'\w-]+\s*:|\Z)|null\b|None\b|\"\"|''){_VALUE}"
+            rf"(?!\s|\[|\{{(?:\s|\}}|[\\\"'\w-]+\s*:|\Z)|(?:null|None)(?=[\s,;}}&\])\"'\\]|\Z)|\\?\"\\?\"|''){_VALUE}"
         ),
         rf"\1{HIDDEN}",
     ),
@@ -56,7 +64,9 @@ _FORMS = (
         rf"\1{HIDDEN}",
     ),
     (
-        re.compile(r"(?i)([\"'](?:[\w-]*authorization|(?:set-)?cookies?)[\"']\s*:\s*)" + _QUOTED),
+        re.compile(
+            rf"(?i)([\"'](?:[\w-]*authorization|(?:set-)?cookies?)\\?[\"']\s*:\s*)(?:{_QUOTED}|{_ESCAPED})",
+        ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?im)^(\s*(?:requirepass|masterauth|sentinel auth-pass \S+)\s+)\S+"), rf"\1{HIDDEN}"),

@@ -1,7 +1,6 @@
 """`triarch alert list|get|ack|silence|silences|unsilence|rules|rule`."""
 
 import getpass
-import json
 import time
 import urllib.parse
 from typing import Any
@@ -10,6 +9,7 @@ import click
 
 from orchestrator.cli.durations import Duration
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.json_value import json_value
 from orchestrator.cli.output import emit, emit_rows, output_option
 
 COLUMNS = {
@@ -219,9 +219,9 @@ def set_rule(
     Exits with 5 when it has another revision than --if-revision asks for.
     """
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"is no JSON: {error}", param_hint="JSON") from None
+        document = json_value(body)
+    except ValueError as error:
+        raise click.BadParameter(f"is no JSON that can be sent: {error}", param_hint="JSON") from None
     with Api.of(urls, timeout_s) as api:
         emit(api.put(f"/v1/alert-rules/{_quoted(name)}", document, key=key, headers=_condition(if_revision)), output)
 

@@ -1,7 +1,6 @@
 """`triarch component list|get|command|metrics`; what people want of components is in `component_wanted`."""
 
 import copy
-import json
 import time
 import uuid
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from orchestrator.cli.component_metrics import metrics
 from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.json_value import json_value
 from orchestrator.cli.output import Failure, emit, emit_rows, output_option
 from orchestrator.cli.wanted import POLL_S, component_path, wait_option
 from orchestrator.lifecycle import ALIASES, Command
@@ -108,9 +108,9 @@ def _finished(api: Api, path: str, body: dict[str, Any], key: str, wait_s: float
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise click.BadParameter(f"it is no JSON: {error}", param_hint="--params") from None
+        found = json_value(text)
+    except ValueError as error:
+        raise click.BadParameter(f"it is no JSON that can be sent: {error}", param_hint="--params") from None
     if not isinstance(found, dict):
         raise click.BadParameter('it is a JSON object, such as {"offset": 0.5}', param_hint="--params")
     return found

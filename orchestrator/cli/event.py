@@ -10,6 +10,7 @@ import click
 from orchestrator.cli.execution import pages
 from orchestrator.cli.following import Follower, TimeOver
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.json_value import json_value
 from orchestrator.cli.output import emit, emit_rows, note, output_option, printable
 
 COLUMNS = {"TIME": "time", "LEVEL": "level", "TYPE": "type", "SOURCE": "source", "MESSAGE": "message"}
@@ -110,9 +111,10 @@ def follow(
 def send(type_: str, source: str, payload: str, key: str | None, urls: str, timeout_s: float, output: str) -> None:
     """Send an event of TYPE to the orchestrator; playbooks may be started by it."""
     try:
-        document = json.loads(payload)
-    except (ValueError, RecursionError):
-        raise click.BadParameter(f"{payload!r} is not JSON", param_hint="--payload") from None
+        document = json_value(payload)
+    except ValueError as error:
+        reason = f"{payload!r} is not JSON that can be sent: {error}"
+        raise click.BadParameter(reason, param_hint="--payload") from None
     if not isinstance(document, dict):
         raise click.BadParameter("a payload is a JSON object", param_hint="--payload")
     body: dict[str, Any] = {"type": type_, "source": source, "payload": document}

@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from orchestrator.cli.execution_end import leave_with, path_of, show_end, wait_option, who_option
+from orchestrator.cli.execution_step import paths_meant
 from orchestrator.cli.following import ENDED, Follower, TimeOver
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.json_value import json_value
 from orchestrator.cli.output import Failure, emit, emit_rows, note, output_option, printable
 from orchestrator.cli.variable import key_option
 
@@ -166,7 +168,7 @@ def _clock(time_: str | None) -> str:
 def _control(execution_id: str, action: str, body: dict[str, Any], key: str | None, options: dict[str, Any]) -> None:
     with Api.of(options["urls"], options["timeout_s"]) as api:
         if step := body.get("path"):
-            body = {**body, "path": _path_of_step(api, execution_id, step)}
+            body = {**body, "path": _path_of_step(api, execution_id, step, action)}
         told = api.post(f"{path_of(execution_id)}/{action}", body, key=key)
     if options.get("wait_s"):
         show_end(options["urls"], options["timeout_s"], execution_id, options["wait_s"], options["output"])
@@ -174,17 +176,17 @@ def _control(execution_id: str, action: str, body: dict[str, Any], key: str | No
         emit(told, options["output"])
 
 
-def _path_of_step(api: Api, execution_id: str, step: str) -> str:
-    """A step's path as it stands, or the path of the one step that has this id; people know steps by either."""
+def _path_of_step(api: Api, execution_id: str, step: str, action: str) -> str:
+    """A step's path as it stands, or the path of the step that is meant by this id; people know steps by either."""
     if "/" in step:
         return step
-    paths = [each["path"] for each in api.get(path_of(execution_id))["steps"] if each["id"] == step]
+    paths = paths_meant(api.get(path_of(execution_id))["steps"], step, action)
     if len(paths) > 1:
-        raise Failure("usage", f"several steps have the id {step}; name one by its path: {', '.join(paths[:10])}")
+        raise Failure("usage", f"several steps with the id {step} may be meant; name one: {', '.join(paths[:10])}")
     if not paths:
         known = f"triarch execution get {execution_id} shows the ids and paths of those that have begun"
         raise Failure("step_unknown", f"execution {execution_id} has come to no step {step}; {known}")
-    return str(paths[0])
+    return paths[0]
 
 
 @execution.command(epilog="\b\nExamples:\n  triarch execution pause ID --comment 'shift change'")
@@ -296,7 +298,8 @@ def reject(execution_id: str, path: str, who: str, comment: str, key: str | None
 def signal(execution_id: str, name: str, value: str, string: bool, who: str, key: str | None, **options: Any) -> None:
     """Send the signal NAME with VALUE, which is JSON."""
     try:
-        sent = value if string else json.loads(value)
-    except (ValueError, RecursionError):
-        raise click.BadParameter(f"{value!r} is not JSON; text takes --string", param_hint="VALUE") from None
+        sent = value if string else json_value(value)
+    except ValueError as error:
+        reason = f"{value!r} is not JSON that can be sent: {error}; text takes --string"
+        raise click.BadParameter(reason, param_hint="VALUE") from None
     _control(execution_id, "signal", {"name": name, "value": sent, "who": who}, key, options)

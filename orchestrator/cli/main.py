@@ -1,11 +1,15 @@
 """`triarch`: the names of the commands. The module of a command is imported only when that command is run."""
 
 import importlib
-import importlib.metadata
 import os
+import sys
 from collections.abc import Mapping
 
 import click
+
+# httpx brings a command line of its own when it is imported, and with it rich's progress bars: a fifth of the time
+# until one of these commands asks anything. It does without where the module is not to be had.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 EPILOG = """\b
 Examples:
@@ -95,6 +99,8 @@ class LazyGroup(click.Group):
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
+    import importlib.metadata  # the tables and e-mail parser that it brings are for this alone
+
     try:
         version = importlib.metadata.version("triarch")
     except importlib.metadata.PackageNotFoundError:

@@ -19,18 +19,18 @@ from orchestrator.cli.output import Failure
 @click.option("--check", is_flag=True, help="Only say whether the settings are good.")
 def node(path: Path, settings: tuple[str, ...], check: bool) -> None:
     """Run one node of the cluster, until it is told to stop by SIGTERM or SIGINT."""
-    from orchestrator.config import load_config
-    from orchestrator.errors import OrchestratorError
-
-    try:
-        config = load_config(path, _overrides(settings))
-    except OrchestratorError as error:
-        raise Failure(error.code, error.message) from None
-    if check:
-        click.echo(f"{path}: the settings are good")
-        return
     gc.disable()  # imports allocate much and free little: a sixth of the time went into looking for garbage
     try:
+        from orchestrator.config import load_config
+        from orchestrator.errors import OrchestratorError
+
+        try:
+            config = load_config(path, _overrides(settings))
+        except OrchestratorError as error:
+            raise Failure(error.code, error.message) from None
+        if check:
+            click.echo(f"{path}: the settings are good")
+            return
         from cluster import ClusterError
         from framebuffer.errors import FrameBufferError
         from orchestrator.node_process import run

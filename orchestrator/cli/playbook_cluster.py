@@ -1,6 +1,5 @@
 """`triarch playbook list|get|apply|delete|run|plan`: the playbooks that the cluster has."""
 
-import json
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ import click
 from orchestrator.cli.execution import follow_to_end
 from orchestrator.cli.execution_end import show_end, wait_option, who_option
 from orchestrator.cli.http import Api, api_options
+from orchestrator.cli.json_value import Unsendable, json_value
 from orchestrator.cli.output import Failure, emit, emit_rows, note, output_option, printable
 from orchestrator.cli.variable import key_option
 
@@ -209,10 +209,12 @@ def given(inputs: tuple[str, ...]) -> dict[str, Any]:
         if name in found:
             raise click.BadParameter(f"{name!r} is given twice", param_hint="--input")
         try:
-            found[name] = json.loads(text)
-        except (ValueError, RecursionError):
+            found[name] = json_value(text)
+        except Unsendable as error:
+            raise click.BadParameter(f"{name}: {error}", param_hint="--input") from None
+        except ValueError as error:
             if exact:
-                raise click.BadParameter(f"{text!r} is not JSON", param_hint="--input") from None
+                raise click.BadParameter(f"{text!r} is not JSON: {error}", param_hint="--input") from None
             found[name] = text
     return found
 

@@ -13,7 +13,7 @@ import httpx
 from orchestrator.client.addresses import Addresses, checked_addresses
 from orchestrator.client.attempts import Tries, attempts
 from orchestrator.client.calls import Call, Values
-from orchestrator.client.connections import answer_of, counted, lower, made, no_answer, options
+from orchestrator.client.connections import FAILURES, answer_of, counted, lower, made, no_answer, options
 from orchestrator.client.endpoints import Async, Noun, Program
 from orchestrator.client.exchanging import (
     Answer,
@@ -177,7 +177,7 @@ class _Running:
                     return await self._whole(step, answer)
                 finally:
                     await answer.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except FAILURES as error:
             return no_answer(error, step)
 
     async def _whole(self, step: Exchange | Open, answer: httpx.Response) -> Answer:
@@ -202,7 +202,7 @@ class _Running:
                     return await self._whole(step, answer)
             finally:
                 await answer.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except FAILURES as error:
             return no_answer(error, step)
 
     async def _read(self) -> bytes | NoAnswer:

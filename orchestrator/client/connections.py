@@ -12,7 +12,8 @@ from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Open
 CONNECT_S = 1.0
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=2.0)
 """Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, UnicodeError)
+"""The last one: no name of a host can be so. httpx tells it as it comes."""
 _NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
 
 
@@ -35,7 +36,13 @@ def made(client: httpx.Client | httpx.AsyncClient, step: Exchange | Open, token:
         raise SettingsInvalid(f"{step.request.method} {step.request.target[:200]} cannot be sent: {error}") from None
 
 
-def no_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError, step: Exchange | Open | None) -> NoAnswer:
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, UnicodeError)
+"""What sending a request may raise."""
+
+
+def no_answer(
+    error: httpx.HTTPError | httpx.InvalidURL | TimeoutError | UnicodeError, step: Exchange | Open | None
+) -> NoAnswer:
     """What a failure of the connection means."""
     if isinstance(error, _NEVER_SENT):
         raise SettingsInvalid(f"the request cannot be sent: {error}") from None
@@ -45,7 +52,12 @@ def no_answer(error: httpx.HTTPError | httpx.InvalidURL | TimeoutError, step: Ex
         return NoAnswer(untrusted or str(error) or name, sent=False, heals=not untrusted)
     # A server that wants a certificate says so after the handshake: nothing was taken.
     untrusted = distrust(error)
-    return NoAnswer(untrusted or name, sent=step is not None and not untrusted, heals=not untrusted)
+    reason = untrusted or name
+    plain = step is not None and step.address.startswith("http://")
+    if plain and isinstance(error, httpx.RemoteProtocolError) and "without sending" in str(error):
+        # What a server that speaks TLS does to whoever does not; one that is just being ended does it too.
+        reason = f"{name}: it closed the connection without an answer; https:// instead of http://?"
+    return NoAnswer(reason, sent=step is not None and not untrusted, heals=not untrusted)
 
 
 def lower(headers: httpx.Headers) -> Mapping[str, str]:

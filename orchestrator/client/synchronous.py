@@ -15,7 +15,7 @@ import httpx
 from orchestrator.client.addresses import Addresses, checked_addresses
 from orchestrator.client.attempts import Tries, attempts
 from orchestrator.client.calls import Call, Values
-from orchestrator.client.connections import answer_of, counted, lower, made, no_answer, options
+from orchestrator.client.connections import FAILURES, answer_of, counted, lower, made, no_answer, options
 from orchestrator.client.endpoints import Noun, Program, Sync
 from orchestrator.client.exchanging import (
     Answer,
@@ -177,7 +177,7 @@ class _Acting:
                 return self._whole(step, answer, ends)
             finally:
                 answer.close()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except FAILURES as error:
             return no_answer(error, step)
 
     def _whole(self, step: Exchange | Open, answer: httpx.Response, ends: float | None) -> Answer:
@@ -206,7 +206,7 @@ class _Acting:
                 return self._whole(step, answer, time.monotonic() + step.silence_s)
             finally:
                 answer.close()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except FAILURES as error:
             return no_answer(error, step)
 
     def _read(self) -> bytes | NoAnswer:

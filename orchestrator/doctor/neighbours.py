@@ -61,7 +61,7 @@ def members(config: "NodeConfig") -> list[Finding]:
 def _resolved(host: str) -> list[str]:
     try:
         return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
-    except OSError:
+    except (OSError, UnicodeError):  # the latter: no name can be so
         return []
 
 
@@ -69,8 +69,8 @@ def _reachable(what: str, subject: str, address: str) -> Finding:
     host, port = urlsplit(f"//{address}").hostname or "", urlsplit(f"//{address}").port or 0
     try:
         socket.create_connection((host, port), timeout=CONNECT_S).close()
-    except OSError as error:
-        found = f"{what} at {address}: {error.strerror or error}"
+    except (OSError, UnicodeError) as error:
+        found = f"{what} at {address}: {getattr(error, 'strerror', None) or error}"
         return Finding(
             "reachable", subject, Verdict.WARN, found, "is it started, and is the port open in the firewall?"
         )

@@ -135,7 +135,7 @@ def progress_command(walk: Walk, action: actions.SendCommand, row: StepRow, scop
     data = decoded(row.data)
     verdicts, failed, value = [], [], {}
     for each in data["targets"]:
-        single = single_command(action, each, data["command"], data["params"], data["wait"])
+        single = single_command(action, each, data["command"], data["params"], data["wait"], action.retry)
         verdicts.append(walk.step(single, f"{row.path}/@{each}", scope))
         child = walk.steps.get(f"{row.path}/@{each}")
         if child is not None and verdicts[-1] is Verdict.OK:
@@ -156,7 +156,12 @@ def progress_command(walk: Walk, action: actions.SendCommand, row: StepRow, scop
 
 
 def single_command(
-    action: actions.Step, component: str, command: str, params: dict[str, Any], wait: bool
+    action: actions.Step,
+    component: str,
+    command: str,
+    params: dict[str, Any],
+    wait: bool,
+    retry: actions.Retry | None = None,
 ) -> actions.SendCommand:
     """The command to one of several components: the same bounds, no handlers of its own."""
     return actions.SendCommand.model_construct(
@@ -166,7 +171,7 @@ def single_command(
         params=params,
         wait=wait,
         timeout=action.timeout,
-        retry=action.retry,
+        retry=retry,
         on_failure=(),
         on_timeout=(),
     )

@@ -15,7 +15,7 @@ from orchestrator.playbooks.execution import (
     StepStatus,
     given_up,
 )
-from orchestrator.playbooks.paths import HANDLERS, after, ancestors, below, in_handler, innermost
+from orchestrator.playbooks.paths import HANDLERS, after, ancestors, below, in_handler, innermost, superseded
 from orchestrator.playbooks.told import Told
 
 SIGNALS_MAX = 100
@@ -168,12 +168,11 @@ def _stopped(row: ExecutionRow, step: StepRow) -> bool:
 
 
 def _superseded(row: ExecutionRow, path: str) -> bool:
-    """Whether the step belongs to an attempt of what it stands in that another attempt has followed."""
-    for above in ancestors(path):
+    def attempt_of(above: str) -> int:
         holder = row.steps.get(above)
-        if holder is not None and holder.attempt > 1 and not below(path, f"{above}/~{holder.attempt}"):
-            return True
-    return False
+        return 1 if holder is None else holder.attempt
+
+    return superseded(path, attempt_of)
 
 
 def _whole(row: ExecutionRow, path: str) -> str:

@@ -1,7 +1,8 @@
 """`set_group_state`: leading components to a state, in the order of their dependencies. Pure.
 
 Each component has a row of its own below the step (`@io`), and a command a row below that (`@io/0`, `@io/1`, …): which
-one comes next is read from where the component is. A component in maintenance is passed over.
+one comes next is read from where the component is. A component in maintenance is passed over. Another attempt has rows
+of its own (`~2/@io`): it leads each component from where it is then.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.lifecycle import State
 from orchestrator.playbooks import actions
-from orchestrator.playbooks.containers import single_command
+from orchestrator.playbooks.containers import beneath, single_command
 from orchestrator.playbooks.context import decoded
 from orchestrator.playbooks.execution import OPEN_STEP, TRIGGER_BYTES_MAX, StepRow, StepStatus
 from orchestrator.playbooks.fields import TARGET_STATES
@@ -21,6 +22,8 @@ from orchestrator.playbooks.walk import Scope, Walk
 
 MOVED = ("command_refused", "component_busy")
 """What a component answers that somebody else has moved meanwhile: then its state is looked at again."""
+NOT_THERE = (StepStatus.FAILED, StepStatus.TIMED_OUT)
+DEPENDENCY_FAILED = "dependency_failed"
 COMMANDS_MAX = 8
 """To one component: the longest way has four; more means that it does not stay where it was led."""
 
@@ -68,24 +71,26 @@ def progress_group_state(walk: Walk, action: actions.SetGroupState, row: StepRow
         for each in data["targets"]:
             _component(walk, action, row, scope, each, target, order[each])
         moved = len(walk.changed) != before
-    rows = {each: walk.steps.get(f"{row.path}/@{each}") for each in data["targets"]}
+    rows = {each: walk.steps.get(f"{beneath(row)}/@{each}") for each in data["targets"]}
     if walk.halted:
         return walk.cancelled(row)
     if any(child is None or child.status in OPEN_STEP for child in rows.values()):
         return row
-    failed = {each: child for each, child in rows.items() if child is not None and child.status == StepStatus.FAILED}
+    failed = {each: child for each, child in rows.items() if child is not None and child.status in NOT_THERE}
     if failed:
         shown = "; ".join(f"{each}: {child.error}" for each, child in list(failed.items())[:3])
         message = f"{len(failed)} of {len(rows)} did not reach {target}: {shown}"[:1000]
-        ended = replace(row, status=StepStatus.FAILED, code=next(iter(failed.values())).code, ended=walk.now)
-        return walk.store(replace(ended, error=message))
+        # Who was not moved for another's sake says nothing of its own.
+        causes = [child for child in failed.values() if child.code != DEPENDENCY_FAILED] or list(failed.values())
+        late = all(child.status == StepStatus.TIMED_OUT for child in causes)
+        return walk.close(action, row, StepStatus.TIMED_OUT if late else StepStatus.FAILED, causes[0].code, message)
     return walk.succeed(action, row, {each: str(child.status) for each, child in rows.items() if child is not None})
 
 
 def _component(
     walk: Walk, action: actions.SetGroupState, row: StepRow, scope: Scope, each: str, target: State, after: list[str]
 ) -> None:
-    path = f"{row.path}/@{each}"
+    path = f"{beneath(row)}/@{each}"
     child = walk.steps.get(path)
     if child is None:
         if walk.halted or walk.paused:
@@ -106,13 +111,13 @@ def _opened(walk: Walk, row: StepRow, path: str, each: str, target: State, after
     if facts.maintenance:
         return walk.store(replace(child, status=StepStatus.SKIPPED, ended=walk.now, error="in maintenance"))
     for other in after:
-        before = walk.steps.get(f"{row.path}/@{other}")
+        before = walk.steps.get(f"{beneath(row)}/@{other}")
         if before is None or before.status in OPEN_STEP:
             return None
         facts_before = walk.world.components.get(other)
         resting = facts_before is not None and facts_before.state in AT_REST
-        if before.status == StepStatus.FAILED and (upward(target) or not resting):
-            return _failed(walk, child, "dependency_failed", f"{other} did not reach {target}")
+        if before.status in NOT_THERE and (upward(target) or not resting):
+            return _failed(walk, child, DEPENDENCY_FAILED, f"{other} did not reach {target}")
     return walk.store(child)
 
 
@@ -138,7 +143,8 @@ def _lead(walk: Walk, action: actions.SetGroupState, child: StepRow, scope: Scop
             return
         last = walk.steps[last.path]
         if verdict is not Verdict.OK and not (last.code in MOVED and facts.state != issued_in):
-            _failed(walk, child, last.code or "cancelled", last.error)
+            late = last.status == StepStatus.TIMED_OUT
+            _failed(walk, child, last.code or "cancelled", last.error, late=late)
             return
         if facts.state == State.FAULT and issued_in != State.FAULT and target != State.STOPPED:
             _failed(walk, child, "component_fault", f"component {each} is in FAULT after {command}")
@@ -167,7 +173,7 @@ def _time(walk: Walk, action: actions.SetGroupState, child: StepRow, what: str) 
     since = child.started if last is None or last.ended is None else last.ended
     length = action.timeout_s or 0.0
     if not walk.paused and walk.due(since + length):
-        _failed(walk, child, "timeout", f"not within {length:g} s: {what}")
+        _failed(walk, child, "timeout", f"not within {length:g} s: {what}", late=True)
     else:
         walk.waiting[child.path] = what
 
@@ -177,5 +183,7 @@ def _last(walk: Walk, child: StepRow) -> StepRow | None:
     return walk.steps.get(f"{child.path}/{count - 1}")
 
 
-def _failed(walk: Walk, child: StepRow, code: str, message: str) -> StepRow:
-    return walk.store(replace(child, status=StepStatus.FAILED, code=code, error=message[:1000], ended=walk.now))
+def _failed(walk: Walk, child: StepRow, code: str, message: str, *, late: bool = False) -> StepRow:
+    """`late`: it ran out of time."""
+    status = StepStatus.TIMED_OUT if late else StepStatus.FAILED
+    return walk.store(replace(child, status=status, code=code, error=message[:1000], ended=walk.now))

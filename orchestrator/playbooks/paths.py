@@ -1,6 +1,6 @@
 """Paths of steps: what stands below, beside and after one. Pure. Their forms: `orchestrator.playbooks.execution`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 HANDLERS = ("on_failure", "on_timeout", "finally")
 
@@ -31,6 +31,15 @@ def after(path: str, origin: str) -> bool:
 def in_handler(path: str) -> bool:
     """Whether the step belongs to a handler or to `finally`."""
     return any(part in HANDLERS for part in path.split("/"))
+
+
+def superseded(path: str, attempt_of: Callable[[str], int]) -> bool:
+    """Whether the step belongs to an attempt of what it stands in that another attempt has followed.
+
+    `attempt_of`: the number of the last attempt of the step at a path; 1 where no step stands there.
+    """
+    attempts = ((above, attempt_of(above)) for above in ancestors(path))
+    return any(last > 1 and not below(path, f"{above}/~{last}") for above, last in attempts)
 
 
 def innermost(paths: Iterable[str]) -> list[str]:

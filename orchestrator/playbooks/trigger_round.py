@@ -111,6 +111,13 @@ class Round:
         trigger, world = armed.trigger, self.world
         if isinstance(trigger, GroupState):
             return [trigger.group] if group_holds(trigger, world) else []
+        if isinstance(trigger, MetricThreshold):
+            values = {
+                facts.id: value
+                for facts in world.components.values()
+                if selects(trigger, facts, world) and (value := facts.metrics.get(trigger.metric)) is not None
+            }
+            return [component_id for component_id, value in values.items() if metric_holds(trigger, value)]
         if not isinstance(trigger, ComponentState):
             return []
         return [
@@ -157,6 +164,8 @@ class Round:
         )
         for each in self.armed:
             trigger = each.trigger
+            if gone and isinstance(trigger, MetricThreshold):
+                self._mark(level_key(each, change.subject), None)
             if not isinstance(trigger, ComponentState) or change.place <= self.since.get(each.name, 0):
                 continue
             if not gone and (not state or facts is None or not selects(trigger, facts, self.world)):

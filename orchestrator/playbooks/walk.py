@@ -39,6 +39,8 @@ BEGUN_BYTES_MAX = 256 * 1024
 """Of what one walk has collected: behind that it begins nothing more."""
 KEY_CHARS_MAX = 200
 
+APPLIED = frozenset({"execute_scenario", "set_variable"})
+"""What may be refused only when the record is applied: then the step has failed without `close`."""
 ONCE = frozenset({"approve", "fail"})
 """What another attempt cannot change."""
 
@@ -111,6 +113,8 @@ class Walk:
                 return Verdict.OPEN
         if row.status in OPEN_STEP:
             row = self._progress(action, row, scope)
+        elif self._refused(action, row):
+            row = self.close(action, replace(row, ended=None), row.status, row.code, row.error)
         if row.status in OPEN_STEP or path in self.barriers:
             return Verdict.OPEN
         if row.status in (StepStatus.SUCCEEDED, StepStatus.SKIPPED):
@@ -118,6 +122,12 @@ class Walk:
         if row.status == StepStatus.CANCELLED:
             return Verdict.STOPPED
         return self._failed(action, row, scope)
+
+    def _refused(self, action: Step, row: StepRow) -> bool:
+        """Whether the step failed when its record was applied, and has attempts left."""
+        left = action.retry is not None and row.attempt < action.retry.attempts and not self.halted
+        handled = row.tolerated or f"{row.path}/on_failure/0" in self.steps
+        return left and row.type in APPLIED and row.status == StepStatus.FAILED and not handled
 
     def _failed(self, action: Step, row: StepRow, scope: Scope) -> Verdict:
         timed_out = row.status == StepStatus.TIMED_OUT and bool(action.on_timeout)

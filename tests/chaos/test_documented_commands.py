@@ -4,7 +4,11 @@ What a placeholder stands for is filled in. What the answer must be is not said 
 understood (no usage error), and that nothing broke (no failure without a code of its own, no stack).
 """
 
+import asyncio
 import json
+import os
+import re
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,9 +19,9 @@ import pytest
 from orchestrator.cli.exits import Exit
 from tests.command_line import REPO, triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
-from tests.system.documented import documented, resolved
+from tests.system.documented import asked, documented, resolved
 
-pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(600)]
 
 NOT_RUN = {
     ("node",): "does not end; tests/orchestrator/test_cli_commands.py",
@@ -133,3 +137,31 @@ async def test_documented_commands_run(nodes: Nodes, tmp_path: Path) -> None:
                 broken.append(f"{shown}: ran {json.dumps(words)}: {code}: {err.strip()[:200]}")
         assert not broken, "\n" + "\n".join(broken)
         assert run > 100
+
+
+async def test_documented_requests_are_answered(nodes: Nodes) -> None:
+    """By curl itself: with the hosts, names and tokens that stand in them filled in, each of them succeeds."""
+    if shutil.which("curl") is None:
+        assert "CI" not in os.environ, "curl is missing"
+        pytest.skip("no curl here")
+    http = nodes.clients[0]
+    component = {"id": "press-1", "address": "http://127.0.0.1:9", "incarnation": "1", "sequence": 0}
+    assert (await http.post("/v1/components", json=component)).is_success
+    await http.post("/v1/processors/register", json={"id": "faces-1", "capabilities": ["faces"], "capacity": 4})
+    index = (await http.get("/v1/snapshot")).json()["index"]
+    run = 0
+    for each in asked():
+        url = re.sub(r"^http://[^/]+:810(\d)", lambda found: nodes.urls[int(found[1]) - 1], each.url)
+        url = url.replace("/ID", "/faces-1").replace("after=4711", f"after={index}")
+        words = [word.replace("$TOKEN", TOKEN).replace(each.url, url) for word in each.words]
+        if not any(TOKEN in word for word in words):
+            words += ["-H", f"Authorization: Bearer {TOKEN}"]
+        # A watch has no end: what counts is how it began.
+        words += ["--max-time", "3", "--write-out", "\n%{http_code}"]
+        process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+        out, _ = await process.communicate()
+        body, _, status = out.decode().rpartition("\n")
+        assert status in ("200", "201", "204"), f"{each.page}: {words}: {status} {body}"
+        assert "event: ready" in body or "/watch" not in url
+        run += 1
+    assert run >= 5

@@ -1,6 +1,9 @@
 """Three real nodes over real sockets: proposals, reads, watching, restarts, snapshots."""
 
 import asyncio
+import os
+import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -8,19 +11,24 @@ import pytest
 
 from cluster import (
     Cluster,
+    Command,
     CommandTooLarge,
     Compacted,
     Epoch,
+    Event,
     NodeStopped,
     NoLeader,
     NotLeader,
+    Outcome,
     OutcomeUnknown,
+    Position,
     QueueFull,
     ReadTimedOut,
     SnapshotUnreadable,
     TooStale,
 )
-from tests.cluster.machines import Freeze, Nodes, command, nodes, value_of
+from cluster.commands import encode
+from tests.cluster.machines import Freeze, Nodes, Register, command, nodes, one, value_of
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +45,41 @@ async def test_a_command_is_applied_once_everywhere_whatever_is_sent_again(tmp_p
         assert (again.outcome, again.position) == (first.outcome, first.position)
         for node in group.running.values():
             await eventually(partial(_applied, node, 1))
+
+
+async def test_an_answer_does_not_wait_for_what_is_appended_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that is slow, the entry behind a command that is committed would hold its answer up."""
+    behind, answered = threading.Event(), threading.Event()
+    in_time: list[bool] = []
+    fdatasync = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        if behind.is_set():
+            behind.clear()
+            in_time.append(answered.wait(20))
+        fdatasync(descriptor)
+
+    class Followed(Register):
+        def apply(self, applied: Command, position: Position) -> tuple[Outcome, Sequence[Event]]:
+            if applied.id == "first":  # appended in the round in which this one is applied
+                assert leader._raft is not None
+                leader._raft.propose(encode(command(id="second")), "second", lambda _: None)
+                behind.set()
+            return super().apply(applied, position)
+
+    group = one(tmp_path)
+    try:
+        await group.start(machine=Followed)
+        leader = await group.leader()
+        monkeypatch.setattr(os, "fdatasync", slow)
+        assert (await leader.propose(command(id="first"), timeout=30)).outcome.ok
+        answered.set()
+        await eventually(lambda: in_time)
+        assert in_time == [True]
+    finally:
+        await group.stop()
 
 
 async def _applied(node: Cluster, count: int) -> bool:

@@ -1,22 +1,10 @@
 """What the playbooks decide of hosts: where data may stand, and who lives where a majority is said to be lost."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
-ANSIBLE = Path(__file__).parents[2] / "deploy/ansible"
+from tests.deploy.filters import plugin
 
-
-def plugin() -> Any:
-    spec = importlib.util.spec_from_file_location("triarch_hosts", ANSIBLE / "filter_plugins/triarch_hosts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
-PLUGIN = plugin()
+PLUGIN = plugin("filter_plugins/triarch_hosts.py")
 SILENT = {"status": -1, "msg": "Connection refused"}
 READY = {"status": 200, "json": {"node": "n3", "leader": "n2"}}
 LOST = {"status": 503, "json": {"node": "n3", "leader": None}}

@@ -1,7 +1,6 @@
 """What the preflight refuses, decided from reports of hosts: each bad host alone, and a good plant not at all."""
 
 import hashlib
-import importlib.util
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 
-ANSIBLE = Path(__file__).parents[2] / "deploy/ansible"
+from tests.deploy.filters import plugin
+
 SECRETS = {"cluster_secret": "c" * 48, "api_token": "a" * 48, "redis_password": "r" * 48}
 SETTINGS = {
     "version": "0.1.0",
@@ -23,19 +23,7 @@ SETTINGS = {
     "clock_s_max": 1.0,
 }
 WHEELHOUSE = {"manifest": {"version": "0.1.0", "python": "3.11", "platform": "x86_64"}, "faults": []}
-
-
-def plugin() -> Any:
-    path = ANSIBLE / "roles/triarch_preflight/filter_plugins/triarch_refusals.py"
-    spec = importlib.util.spec_from_file_location("triarch_refusals", path)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
-PLUGIN = plugin()
+PLUGIN = plugin("roles/triarch_preflight/filter_plugins/triarch_refusals.py")
 
 
 def report(number: int) -> dict[str, Any]:
@@ -164,6 +152,16 @@ def test_all_refusals_are_told_at_once() -> None:
     found = refusals(reports)
     assert len(found) == len(chosen) == 5
     assert all(any(said in line for line in found) for _, _, said, _ in chosen)
+
+
+def test_limits_of_the_command_line_are_text() -> None:
+    reports = plant()
+    reports["n1"]["disks"][0] |= {"sync_median_ms": 120.5}
+    texts = {name: str(SETTINGS[name]) for name in PLUGIN.LIMITS}
+    (only,) = refusals(reports, **texts)
+    assert only.startswith("n1: ")
+    assert "needs 120.5 ms" in only
+    assert refusals(reports, **{**texts, "sync_ms_max": "121"}) == []
 
 
 def test_clocks_count_as_apart_only_beyond_doubt() -> None:

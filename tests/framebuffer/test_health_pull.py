@@ -100,6 +100,17 @@ async def test_what_is_well_and_what_is_not() -> None:
     assert all(b"authorization" not in one.lower() and b"cookie" not in one.lower() for one in well.requests)
 
 
+async def test_an_address_that_none_can_be_is_not_well_and_ends_nothing() -> None:
+    pulling, well = Pulling(), Place(200)
+    async with well.served() as url, pulling.running(PATIENT_S):
+        for at, wrong in enumerate(("http://xn--/", "http://face..plant:1/", f"http://{'n' * 64}/", "http://a b/")):
+            pulling.add(f"p{at}", wrong)
+        await eventually(lambda: all(pulling.said(f"p{at}") for at in range(4)), deadline_s=20)
+        assert all(all(pulling.said(f"p{at}")) for at in range(4)), pulling.told
+        pulling.add("well", url)
+        await eventually(lambda: "" in pulling.said("well"), deadline_s=20)
+
+
 async def test_two_failures_are_told_within_two_intervals_and_many_that_are_silent_do_not_hold_it_up() -> None:
     pulling, well, place = Pulling(), Place(), Place()
     async with well.served() as fine, place.served() as url, Place(0).served() as silent, pulling.running(PATIENT_S):

@@ -78,12 +78,16 @@ async def test_dead_frames_page_by_page(shards: ShardedStreams) -> None:
     # One pass reaches what was dead when it began.
     first = await handle_all(shards, "drop", limit=1, reason="pois")
     assert (first.done, bool(first.cursor)) == (1, True)
+    for camera, reason in (("", ""), ("", "poison"), ("a", "pois")):
+        with pytest.raises(InvalidCursor, match="other filters"):
+            await handle_all(shards, "drop", cursor=first.cursor, camera=camera, reason=reason)
     await end(shards, reason="poisoned again")
     rest = await handle_all(shards, "drop", cursor=first.cursor, reason="pois")
     assert (rest.done, rest.cursor) == (len(CAMERAS) - 2, "")
     assert [frame.camera_id for frame in (await page(shards)).frames] == ["c"]
-    for cursor in ("x", "1764-0", "0/1764-0_1-0", "0/1764-0_1-0_x", "*_1-0_1-0", "7/1-0_1-0_1-0", "1-0_1-0_1-0"):
-        with pytest.raises(InvalidCursor):
+    wrong = ("*_1-0_1-0_01ba4719", "7/1-0_1-0_1-0_01ba4719", "1-0_1-0_1-0_01ba4719")
+    for cursor in ("x", "1764-0", "0/1764-0_1-0", "0/1764-0_1-0_x", "0/1764-0_1-0_1-0", *wrong):
+        with pytest.raises(InvalidCursor, match="is no position"):
             await page(shards, cursor=cursor)
     for entry in ("1764", "7/1764-0", "1764-0"):
         with pytest.raises(InvalidCursor, match=f"'{entry}' is no entry of a dead frame"):

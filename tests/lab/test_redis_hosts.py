@@ -49,13 +49,16 @@ def test_changed_settings_restart_a_host_when_the_one_before_is_back(deployed: D
     after = pids(deployed)
     assert all(set(before[name]).isdisjoint(after[name]) for name in before)
 
-    # The first host does not come back: the others go on as they are.
+    # The first host does not come back: the others go on as they are, and the nodes keep their settings.
+    settings = [host.ssh("sha256sum /etc/triarch/node.yaml") for host in deployed.lab.hosts()]
     first, *others = [host.name for host in deployed.lab.hosts()]
     host = deployed.lab.host(first)
     host.ssh(f"mkdir -p {BROKEN.rpartition('/')[0]}; printf '[Service]\\nExecStartPre=/bin/false\\n' >{BROKEN}")
     try:
         broken = deployed.play(
-            "site.yml", "--tags", "redis", "--extra-vars", "triarch_redis_maxmemory=600mb", check=False
+            *("site.yml", "--tags", "redis,node", "--extra-vars", "triarch_redis_maxmemory=600mb"),
+            *("--extra-vars", "triarch_node_log_level=warning"),
+            check=False,
         )
     finally:
         host.ssh(f"rm {BROKEN}; systemctl daemon-reload; systemctl restart triarch-redis")
@@ -65,6 +68,7 @@ def test_changed_settings_restart_a_host_when_the_one_before_is_back(deployed: D
     assert "triarch-redis was not restarted on this host, as the three are not whole" in said
     left = pids(deployed)
     assert {name: left[name] for name in others} == {name: after[name] for name in others}
+    assert [host.ssh("sha256sum /etc/triarch/node.yaml") for host in deployed.lab.hosts()] == settings
     deployed.ready()
     deployed.play("site.yml", "--tags", "redis")
     deployed.ready()

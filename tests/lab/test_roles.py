@@ -3,16 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.lab.deployment import Deployment
-from tests.lab.hosts.running import attempt, run
+from tests.lab.hosts.lab import API_CLIENT
+from tests.lab.hosts.running import run
 from tests.support import eventually_sync
 
 UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall")
+STRANGER = 77
+"""Last number of an address that nobody lists as a client."""
 PORTS = {7101: "raft", 8101: "api", 6379: "redis", 26379: "sentinel"}
 
 
@@ -55,11 +59,11 @@ def test_a_node_that_is_stopped_is_ended_with_a_trace_and_started_again(deployed
     assert "ready" in host.ssh("systemctl show -p StatusText --value triarch-node")
 
 
-@pytest.fixture
-def stranger(deployed: Deployment) -> Iterator[str]:
-    """Another machine on the same network, which is no client."""
-    told = deployed.lab.told()
-    address = told.controller.rpartition(".")[0] + ".77"
+@contextmanager
+def machine(deployment: Deployment, number: int) -> Iterator[str]:
+    """Another machine on the same network, by its address there."""
+    told = deployment.lab.told()
+    address = f"{told.controller.rpartition('.')[0]}.{number}"
     run("ip", "address", "add", f"{address}/32", "dev", told.bridge)
     try:
         yield address
@@ -67,15 +71,26 @@ def stranger(deployed: Deployment) -> Iterator[str]:
         run("ip", "address", "del", f"{address}/32", "dev", told.bridge)
 
 
-def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment, stranger: str) -> None:
+def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment) -> None:
     host, other = deployed.lab.host("n1"), deployed.lab.host("n2")
+    # Connections to all ports at once: those that are dropped are waited for together.
+    code = (
+        "import asyncio, sys\n"
+        "async def reached(port):\n"
+        "    try:\n"
+        "        async with asyncio.timeout(0.5):\n"
+        "            await asyncio.open_connection(sys.argv[2], port, local_addr=(sys.argv[1], 0))\n"
+        "    except OSError:\n"
+        "        return\n"
+        "    print(port)\n"
+        "async def main():\n"
+        "    await asyncio.gather(*[reached(int(port)) for port in sys.argv[3:]])\n"
+        "asyncio.run(main())\n"
+    )
 
-    def open_from(source: str, port: int) -> bool:
-        code = (
-            "import socket,sys; s=socket.socket(); s.settimeout(0.5); s.bind((sys.argv[1], 0)); "
-            "sys.exit(s.connect_ex((sys.argv[2], int(sys.argv[3]))) != 0)"
-        )
-        return attempt("python3", "-c", code, source, host.address, str(port)).returncode == 0
+    def open_from(source: str) -> set[str]:
+        said = run("python3", "-c", code, source, host.address, *map(str, PORTS))
+        return {PORTS[int(port)] for port in said.split()}
 
     def dropped() -> int:
         found = re.search(r"counter packets (\d+) bytes \d+ drop", host.ssh("nft list table inet triarch"))
@@ -83,10 +98,12 @@ def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment, stranger
         return int(found[1])
 
     before = dropped()
-    assert not any(open_from(stranger, port) for port in PORTS)
+    with machine(deployed, STRANGER) as stranger:
+        assert open_from(stranger) == set()
     assert dropped() >= before + len(PORTS)
-    controller = deployed.lab.told().controller
-    assert [PORTS[port] for port in PORTS if open_from(controller, port)] == ["api", "redis", "sentinel"]
+    with machine(deployed, API_CLIENT) as client:
+        assert open_from(client) == {"api"}
+    assert open_from(deployed.lab.told().controller) == {"api", "redis", "sentinel"}
     for port in PORTS:
         assert other.ask(f"timeout 3 bash -c '</dev/tcp/{host.address}/{port}'").status == 0
 

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.audit.entry import ROW_BYTES_MAX
+from orchestrator.audit.many import pieces
 from orchestrator.audit.verifying import complete_up_to, verify
 from orchestrator.node import running
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
@@ -88,6 +90,40 @@ async def test_a_refusal_is_entered_and_what_is_not_allowed_is_not(nodes: Nodes)
     assert (await nodes.clients[1].delete("/v1/variables/none", headers=eve)).status_code == 403
     (refusal,) = await entries(nodes.clients[0], id="none")
     assert (refusal["outcome"], refusal["actor"]["name"], refusal["after"]) == ("variable_unknown", "Ada", None)
+
+
+async def test_a_change_of_more_than_an_entry_can_name_is_told_by_its_group(nodes: Nodes) -> None:
+    ada, http = await person(nodes, "Ada"), nodes.clients[await nodes.follower()]
+    ids = [f"conveyor-belt-{number:03}" for number in range(45)]
+
+    async def said(path: str, body: dict[str, Any]) -> None:
+        async def done() -> bool:
+            answer = await http.put(path, json=body, headers={**ada, "Idempotency-Key": path})
+            assert answer.is_success, answer.text
+            return True
+
+        await eventually(done, deadline_s=15)
+
+    await said("/v1/groups/belts", {"components": ids})
+    await said("/v1/groups/belts/desired", {"state": "STARTED"})
+    done, change, intended = (await entries(http, actor="Ada"))[:3]
+    assert (change["kind"], change["outcome"]) == ("desired.set", "done")
+    for note, outcome in ((intended, "intended"), (done, "done")):
+        assert (note["kind"], note["subject"], note["id"]) == ("group.desired", "groups", "belts")
+        assert (note["outcome"], note["after"]["state"], note["after"]["members"]) == (outcome, "STARTED", 45)
+        told = [note["after"][name] for name in sorted(note["after"]) if name.startswith("ids_")]
+        assert ",".join(told).split(",") == ids
+    found = await entries(http, id=ids[-1])
+    assert [each["kind"] for each in found] == ["group.desired", "group.desired"]
+
+
+def test_of_very_many_so_many_are_told_as_there_is_room_for() -> None:
+    ids = [f"component-{number:05}" for number in range(10_000)]
+    found = pieces(ids)
+    told = [each for name, text in found.items() if name.startswith("ids_") for each in text.split(",")]
+    assert (found["members"], len(told) + found["left_out"], told) == (10_000, 10_000, ids[: len(told)])
+    assert len(json.dumps(found)) < ROW_BYTES_MAX
+    assert "left_out" not in pieces(ids[:30])
 
 
 async def test_the_list_goes_by_filters_and_pages(nodes: Nodes) -> None:

@@ -5,6 +5,7 @@ Also the reads that are answered beside the routes: they say what the routes say
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -217,3 +218,29 @@ async def test_a_path_that_is_none_is_told_apart(nodes: Nodes) -> None:
         for http in nodes.clients:
             answer = await http.get(path)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+
+
+async def test_nodes_without_a_token_of_their_own_show_the_leaders_figures(nodes: Nodes) -> None:
+    """The last one here: from the first admin's token on these nodes ask for tokens."""
+    leader = await nodes.leader()
+    made = await nodes.clients[leader].post("/v1/access/bootstrap", json={"name": "ada"})
+    assert made.status_code == 201, made.text
+    admin = {"Authorization": f"Bearer {made.json()['token']}"}
+
+    async def token() -> str:
+        answer = await nodes.clients[leader].post("/v1/tokens", json={"name": "bo", "role": "viewer"}, headers=admin)
+        return str(answer.json()["token"]) if answer.is_success else ""
+
+    viewer = {"Authorization": f"Bearer {await eventually(token, deadline_s=15)}"}
+    began = time.monotonic()
+
+    async def figures_of_another() -> bool:
+        """Worked out since the first token: what a node was told before does not count."""
+        answers = [await http.get("/v1/figures", headers=viewer) for http in nodes.clients]
+        assert all(answer.status_code == 200 for answer in answers)
+        found = [answer.json() for answer in answers]
+        assert all(row["figures_of"] == row["leader"] is not None for row in found)
+        assert all(row["staleness_s"] < time.monotonic() - began for row in found)
+        return len({row["node"] for row in found}) == 3
+
+    await eventually(figures_of_another, deadline_s=20)

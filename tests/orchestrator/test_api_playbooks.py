@@ -231,6 +231,21 @@ async def test_a_plan_moves_nothing(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/executions", params={"playbook": "planned"})).json()["executions"] == []
 
 
+async def test_a_plan_sees_what_components_measure(http: httpx.AsyncClient) -> None:
+    text = (
+        "name: warm\nactions: [{{type: log_event, when: components.oven.metrics.heat < 60,"
+        " message: 'at {{{{ components.oven.metrics.heat }}}}'}}]\n"
+    )
+    assert (await put(http, "warm", text)).is_success
+    await http.post("/v1/components", json={"id": "oven", "address": "http://127.0.0.1:9"})
+    before = (await http.post("/v1/playbooks/warm/plan")).json()["steps"][0]
+    assert "known only when the step begins" in before["problem"]
+    beat = {"type": "component.heartbeat", "source": "oven", "payload": {"state": "READY", "metrics": {"heat": 20}}}
+    assert (await http.post("/event", json=beat)).status_code == 204
+    step = (await http.post("/v1/playbooks/warm/plan")).json()["steps"][0]
+    assert (step["problem"], step["runs"], step["does"]["message"]) == ("", True, "at 20.0")
+
+
 async def test_an_execution_is_led_to_its_end(http: httpx.AsyncClient) -> None:
     at = await run(http, "led")
     row = (await http.get(at)).json()
@@ -280,6 +295,31 @@ async def test_controls_against_the_state_are_refused_with_the_state(http: httpx
     row = await ends(http, at)
     assert (row["status"], row["error"]) == ("CANCELLED", "enough")
     assert row["steps"][-1]["path"] == "finally/0"
+
+
+async def test_a_retry_has_no_place_beyond_the_limit(http: httpx.AsyncClient) -> None:
+    text = TEXT.replace("limit: 50", "limit: 1")
+    assert (await put(http, "single", text)).is_success
+    ways = []
+    for _ in range(2):
+        answer = await http.post("/v1/playbooks/single/runs", json={"inputs": {"who": "Ada"}})
+        ways.append(str(answer.headers["Location"]))
+    first, second = ways
+    await eventually(lambda: waits(http, first, "actions/1"))
+    await http.post(f"{first}/reject")
+    assert (await ends(http, first))["status"] == "FAILED"
+    await eventually(lambda: waits(http, second, "actions/1"))
+    detail = assert_problem(await http.post(f"{first}/retry"), 409, "execution_skipped")["detail"]
+    assert second.rpartition("/")[2] in detail
+    await http.post(f"{second}/cancel", json={"force": True})
+    key = {"Idempotency-Key": "retry-once"}
+    assert (await http.post(f"{first}/retry", headers=key)).json()["status"] == "RUNNING"
+    await http.post(f"{first}/cancel", json={"force": True})
+    assert (await http.post(f"{second}/retry")).json()["status"] == "RUNNING"
+    # A repeat is answered as the first time, whatever runs by now.
+    assert (await http.post(f"{first}/retry", headers=key)).json()["status"] == "RUNNING"
+    assert (await ends(http, first))["status"] == "CANCELLED"
+    await http.post(f"{second}/cancel", json={"force": True})
 
 
 async def test_lists_are_pages_of_one_query(http: httpx.AsyncClient) -> None:
@@ -380,6 +420,27 @@ async def test_the_journal_is_followed_with_filters(http: httpx.AsyncClient) -> 
     assert list(reversed(listed)) == told.data["events"]
     assert_problem(await http.get("/v1/events", params={"level": "loud"}), 422, "invalid_request")
     assert_problem(await http.get("/v1/events", params={"cursor": "x"}), 422, "invalid_cursor")
+
+
+async def test_an_event_without_an_id_is_taken_once_a_key(http: httpx.AsyncClient) -> None:
+    text = (
+        "name: keyed\nconcurrency: {{limit: 50}}\ntrigger: {{type: event_received, event: door.keyed}}\n"
+        "actions: [{{type: delay, duration: 1ms}}]\n"
+    )
+    assert (await put(http, "keyed", text)).is_success
+    registration = {"id": "door", "address": "http://127.0.0.1:9", "state": "READY"}
+    assert (await http.post("/v1/components", json=registration)).is_success
+    event = {"type": "door.keyed", "source": "door", "payload": {"n": 1}}
+    key = {"Idempotency-Key": "door-1"}
+    for _ in range(2):
+        assert (await http.post("/event", json=event, headers=key)).status_code == 204
+    other = {**event, "payload": {"n": 2}}
+    assert_problem(await http.post("/event", json=other, headers=key), 422, "event_reused")
+    assert (await http.post("/event", json={**other, "id": "own"}, headers=key)).status_code == 204
+    lines = (await http.get("/v1/events", params={"type": "door.keyed"})).json()["events"]
+    assert [line["data"]["n"] for line in lines] == [2, 1]
+    started = (await http.get("/v1/executions", params={"playbook": "keyed"})).json()["executions"]
+    assert len(started) == 2
 
 
 async def test_the_document_shows_each_route_with_its_refusals(http: httpx.AsyncClient) -> None:

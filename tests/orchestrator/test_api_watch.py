@@ -15,9 +15,10 @@ from orchestrator.access.principal import OPEN
 from orchestrator.api import watch_hub
 from orchestrator.api.watcher import Watcher
 from orchestrator.node import Node
+from orchestrator.variables import Set
 from orchestrator.watching import mailbox
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
-from tests.support import eventually
+from tests.support import eventually, eventually_sync
 
 pytestmark = pytest.mark.anyio
 
@@ -338,6 +339,34 @@ async def test_what_came_without_a_call_is_taken_before_nothing_is_said() -> Non
     watcher.put(mailbox.Message("change", b"{}", 7))
     assert [each.index for each in await waiting] == [7]
     assert await watcher.next(0.01) == []
+
+
+async def test_who_is_ahead_of_the_node_is_told_nothing_twice(node: Node) -> None:
+    """It comes with an index, of another node or of a snapshot, that this one has applied and not passed on yet."""
+    hub, subjects = node._app.state.watching, frozenset({"variables"})  # type: ignore[union-attr]
+    behind = await hub.join(subjects, None, OPEN, None)
+    setting = asyncio.create_task(node.propose(Set.kind, Set.of("w.ahead", 1)))
+    await asyncio.sleep(0)  # it is on its way; until it is applied nothing else has its turn on this loop
+    row = eventually_sync(lambda: node.state.variables.get("w.ahead"))
+    assert row is not None
+    eventually_sync(lambda: node.cluster.status().applied_index >= row.revision)
+    assert hub.looked < row.revision
+    ahead = await hub.join(subjects, row.revision, OPEN, None)
+    await setting
+    last = (await node.propose(Set.kind, Set.of("w.ahead", 2))).position.index
+
+    async def told(watcher: Watcher) -> list[int | None]:
+        found: list[int | None] = []
+        async with asyncio.timeout(10):
+            while last not in found:
+                found += [each.index for each in await watcher.next(1)]
+        return found
+
+    try:
+        assert (await told(behind), await told(ahead)) == ([row.revision, last], [last])
+    finally:
+        hub.leave(behind)
+        hub.leave(ahead)
 
 
 async def test_no_more_than_so_many_watch_by_one_node(

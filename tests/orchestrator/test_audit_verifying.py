@@ -229,6 +229,7 @@ def test_entries_that_a_node_never_had_are_a_gap(tmp_path: Path) -> None:
 
 def test_segments_go_by_age_and_size_and_the_newest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trails, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(trails, "GATHER_S", 0.0)
     trail = opened(tmp_path, keep_bytes=2 * len(TEXTS[0]) + 60)
     for entry in CHAIN[:5]:
         trail.offer([entry])

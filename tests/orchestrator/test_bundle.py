@@ -54,6 +54,13 @@ TEXTS = [
     ('passwords: ["a]b", "hunter22"]', "hunter22"),
     ('"tokens": [\n "hunter22"\n]', "hunter22"),
     ('{"cookie": "session=hunter22"}', "hunter22"),
+    ("passwords: [it's, hunter22]", "hunter22"),
+    ('passwords: ["a", "hunter22', "hunter22"),
+    ("password=null-hunter22", "hunter22"),
+    (json.dumps({"message": 'refused: {"password": "a hunter22"}'}), "hunter22"),
+    (json.dumps({"message": 'refused: {"password": "a\\"hunter22"}'}), "hunter22"),
+    (json.dumps({"message": 'refused: {"tokens": ["a", "hunter22"]}'}), "hunter22"),
+    (json.dumps({"message": 'asked with {"Cookie": "session=hunter22"}'}), "hunter22"),
     ("-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----", "MHcCAQEE"),
 ]
 
@@ -74,6 +81,8 @@ def test_what_is_no_secret_stays() -> None:
         "tokens: 3",
         "passwords:\nspeed: 5",
         "api_keys: []",
+        "Settings(password=None)",
+        json.dumps({"message": 'refused: {"password": "", "token": null, "speed": 5}'}),
     ):
         assert scrubbed_text(text) == text
     data = {"token_file": "/x", "tokens": 3, "password": None, "settled": 5, "list": [1, "a"]}

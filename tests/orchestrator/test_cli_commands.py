@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from framebuffer.producer import FrameProducer
+from orchestrator.api import following
 from orchestrator.cli.exits import Exit
 from orchestrator.component import Component
 from tests.command_line import REPO, triarch
@@ -234,7 +235,7 @@ async def test_a_server_that_is_no_node(nodes: Nodes) -> None:
         assert "--key k-9" in err
 
 
-async def test_a_member_that_is_gone_is_not_called_healthy(tmp_path: Path) -> None:
+async def test_a_member_that_is_gone_is_not_called_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(3, tmp_path) as nodes:
         gone = await nodes.follower()
         await nodes.stop(gone)
@@ -251,15 +252,20 @@ async def test_a_member_that_is_gone_is_not_called_healthy(tmp_path: Path) -> No
         [row] = [member for member in found["members"] if not member["ready"]]
         assert row["id"] == f"n{gone + 1}"
         assert "does not answer" in row["reason"]
-        await nodes.stop(
-            next(at for at, member in enumerate(found["members"]) if member["role"] == "leader" and at != gone)
-        )
+        led = next(at for at, member in enumerate(found["members"]) if member["role"] == "leader" and at != gone)
+        await nodes.stop(led)
 
         async def nobody() -> bool:
             code, _, _ = await ask(nodes, "cluster", "status")
             return code == Exit.NO_LEADER
 
         await eventually(nobody, deadline_s=20)
+        # Who follows by way of one that is cut off is sent on: another may know more.
+        monkeypatch.setattr(following, "HEARTBEAT_S", 0.1)
+        monkeypatch.setattr(following, "LEADERLESS_S", 0.3)
+        left = nodes.clients[3 - gone - led]
+        async with asyncio.timeout(20), left.stream("GET", "/v1/events/follow") as answer:
+            assert (await answer.aread()).startswith(b": follows")
 
 
 async def test_a_node_from_its_configuration(tmp_path: Path) -> None:

@@ -62,11 +62,13 @@ def test_root_help_imports_no_command() -> None:
     script = (
         "import sys; from click.testing import CliRunner; from orchestrator.cli.main import main;"
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0;"
-        "print([name for name in sys.modules if name.split('.')[0] in"
-        " ('httpx', 'pydantic', 'fastapi', 'redis', 'rich', 'yaml', 'cluster', 'framebuffer')])"
+        "print([name for name, module in sys.modules.items() if module and name.split('.')[0] in"
+        " ('httpx', 'pydantic', 'fastapi', 'redis', 'rich', 'yaml', 'cluster', 'framebuffer')]);"
+        "import orchestrator.client;"  # what asks nodes brings no tables and colours: a fifth of its time
+        "print([name for name in sys.modules if name.split('.')[0] in ('rich', 'pygments', 'fastapi', 'pydantic')])"
     )
     result = subprocess.run([sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    assert result.stdout.split() == ["[]", "[]"]
 
 
 def test_version_starts_quickly() -> None:

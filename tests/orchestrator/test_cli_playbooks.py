@@ -27,6 +27,18 @@ actions:
   - {type: log_event, message: "hello {{ inputs.who }}"}
   - {type: approve, id: gate, message: "go on?"}
 """
+TURNS = """\
+name: turns
+actions:
+  - type: repeat
+    until: index >= 1
+    limit: 2
+    actions: [{type: approve, id: gate, message: "{{ index }}?"}]
+  - type: for_each
+    items: [a, b]
+    parallel: 2
+    actions: [{type: approve, id: side, message: "{{ item }}?"}]
+"""
 CALLER = "name: caller\nactions: [{type: execute_scenario, name: gated}]\n"
 FAILING = "name: failing\nactions: [{type: fail, message: no luck}]\n"
 
@@ -226,6 +238,39 @@ async def test_reject_retry_cancel_and_signal(nodes: Nodes) -> None:
         assert (await ask(nodes, "execution", action, "nobody")).exit_code == Exit.NOT_FOUND
     wrong = await ask(nodes, "execution", "follow", execution_id, "--from", "x")
     assert (wrong.exit_code, "invalid_cursor" in wrong.stderr) == (Exit.REFUSED, True), wrong.output
+
+
+async def test_a_step_of_a_loop_by_its_id(nodes: Nodes, tmp_path: Path) -> None:
+    (tmp_path / "turns.yaml").write_text(TURNS)
+    await data(nodes, "playbook", "apply", str(tmp_path / "turns.yaml"))
+    execution_id = str((await data(nodes, "playbook", "run", "turns"))["id"])
+
+    async def open_steps() -> set[str]:
+        steps = (await nodes.clients[0].get(f"/v1/executions/{execution_id}")).json()["steps"]
+        return {step["path"] for step in steps if step["type"] == "approve" and step["status"] == "RUNNING"}
+
+    async def come_to(*paths: str) -> None:
+        async def there() -> bool:
+            return await open_steps() == set(paths)
+
+        await eventually(there)
+
+    for turn in range(2):
+        await come_to(f"actions/0/#{turn}/0")
+        await data(nodes, "execution", "approve", execution_id, "--step", "gate")
+    await come_to("actions/1/#0/0", "actions/1/#1/0")
+    over = await ask(nodes, "execution", "approve", execution_id, "--step", "gate")
+    assert (over.exit_code, "actions/1/#0/0, actions/1/#1/0" in over.stderr) == (Exit.REFUSED, True), over.output
+    both = await ask(nodes, "execution", "approve", execution_id, "--step", "side")
+    assert (both.exit_code, "actions/1/#0/0, actions/1/#1/0" in both.stderr) == (Exit.USAGE, True), both.output
+    await data(nodes, "execution", "approve", execution_id, "--step", "actions/1/#0/0")
+    await come_to("actions/1/#1/0")
+    rejected = await ask(nodes, "execution", "reject", execution_id, "--step", "side", "--wait", "20")
+    assert rejected.exit_code == Exit.FAILED, rejected.output
+    await data(nodes, "execution", "retry", execution_id, "--step", "side")
+    await come_to("actions/1/#1/0")
+    row = await data(nodes, "execution", "approve", execution_id, "--step", "side", "--wait", "20")
+    assert row["status"] == "SUCCEEDED"
 
 
 async def test_nobody_there(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

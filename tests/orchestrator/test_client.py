@@ -403,6 +403,8 @@ async def test_who_is_no_node(tmp_path: Path) -> None:
             await own.request("GET", "http://elsewhere/")
         with pytest.raises(SettingsInvalid):
             await own.request("GET", "/v1/x", headers={"X": "a\r\nb"})
+    with Client("http://n1..plant:8101", timeout_s=0.3) as waiting, pytest.raises(NoNode, match="no node answered"):
+        await asyncio.to_thread(waiting.variables.set, "x", 1)
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
@@ -511,6 +513,9 @@ async def test_both_sides_show_certificates(tmp_path: Path) -> None:
                 await client.variables.set("x", 2)
         async with AsyncClient(url, token=TOKEN, ca=authority.file, timeout_s=0.5) as client:
             with pytest.raises(NoNode):  # it shows no certificate, and may not be told why
+                await client.variables.get("x")
+        async with AsyncClient(url.replace("https:", "http:"), token=TOKEN, timeout_s=0.5) as client:
+            with pytest.raises(NoNode, match=r"https:// instead of http://\?"):
                 await client.variables.get("x")
 
 

@@ -175,7 +175,8 @@ async def test_an_answer_that_is_too_large_is_cut_off(head: bytes) -> None:
 
 async def test_nobody_there_is_not_delivered() -> None:
     link = CommandLink()
-    for address in (f"http://127.0.0.1:{free_port()}", "https://127.0.0.1:1", "http://127.0.0.1:99999", "ftp://x"):
+    free = f"http://127.0.0.1:{free_port()}"
+    for address in (free, "https://127.0.0.1:1", "http://127.0.0.1:99999", "ftp://x", "http://press..plant:1"):
         with pytest.raises(NotDelivered):
             await post(link, address)
     assert CommandLink.serves("http://[::1]:80/base/")

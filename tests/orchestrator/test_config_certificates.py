@@ -1,15 +1,18 @@
 """Certificates and keys that a node refuses to start on: each is told with its files."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from orchestrator.certificates import checked_identity
+from orchestrator.certificates import authorities, checked_identity
 from orchestrator.config import load_config
 from orchestrator.config_api import TlsSettings
-from orchestrator.errors import ConfigurationInvalid
+from orchestrator.errors import CertificateUnusable, ConfigurationInvalid
 from tests.orchestrator.authorities import Authority
 
 NODE = "127.0.0.1:8101"
@@ -113,6 +116,37 @@ def test_files_that_hold_something_else(folder: Path, authority: Authority) -> N
         folder, tls("good", client_ca_file="good.crt")
     )
     assert "ca_file" in refusal(folder, {"ca_file": "missing.pem"}, url=f"http://{NODE}")
+
+
+SAN = b"\x06\x03\x55\x1d\x11"
+"""The object identifier of `subjectAltName` in DER."""
+
+
+def ill_made(authority: Authority, name: str, before: bytes, after: bytes) -> Path:
+    """A certificate with some bytes exchanged: the signature is not looked at before somebody trusts it."""
+    pair = authority.sign(name)
+    whole = x509.load_pem_x509_certificate(pair.cert.read_bytes()).public_bytes(Encoding.DER)
+    assert whole.count(before) == 1
+    lines = base64.encodebytes(whole.replace(before, after)).decode()
+    pair.cert.write_text(f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n")
+    return pair.cert
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("twice", b"\x06\x03\x55\x1d\x25", SAN),  # an extension that stands there twice
+        ("version", b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"),
+    ],
+)
+def test_certificates_that_were_not_made_by_the_rules(
+    folder: Path, authority: Authority, name: str, before: bytes, after: bytes
+) -> None:
+    """The parser finds some of it only when a part is looked at, by exceptions of many kinds."""
+    file = ill_made(authority, name, before, after)
+    assert f"{name}.crt holds a certificate that cannot be read: " in refusal(folder, tls(name))
+    with pytest.raises(CertificateUnusable, match=r"cannot be read: .*"):
+        authorities(file, "ca_file", file.stat().st_mtime)
 
 
 def test_what_contradicts_itself(folder: Path, authority: Authority) -> None:

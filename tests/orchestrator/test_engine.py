@@ -307,6 +307,30 @@ def test_a_failed_scenario_fails_the_step_and_names_its_cause() -> None:
     assert "why" in run.row().error
 
 
+def test_what_is_refused_when_it_is_recorded_is_tried_again_too() -> None:
+    retry = "retry: {attempts: 4, delay: 1s, factor: 1}"
+    callee = "{name: q, actions: [{type: delay, duration: 2.5s}], concurrency: {limit: 1, policy: skip}}"
+    run = Run(f"{{name: p, actions: [{{type: execute_scenario, name: q, {retry}}}]}}", callee)
+    limits = Limits(limit=1, policy="skip")
+    run.start("q", "other", limits=limits)
+    run.start("p")
+    run.go()
+    assert (run.row().status, run.step("actions/0").attempt) == (Status.SUCCEEDED, 4)
+    row = run.step("actions/0")
+    assert (row.code, row.error, row.ended is not None) == ("", "", True)
+
+    scenario = Run(f"{{name: p, actions: [{{type: execute_scenario, name: q, {retry.replace('4', '2')}}}]}}", callee)
+    scenario.start("q", "other", limits=limits)
+    scenario.start("p")
+    scenario.go()
+    assert (scenario.row().code, scenario.step("actions/0").attempt) == ("execution_skipped", 2)
+
+    swap = "{type: set_variable, scope: plant, name: v, value: 1, if_revision: 7, after_failure: continue, RETRY}"
+    variable = one(swap.replace("RETRY", retry))
+    variable.go()
+    assert (variable.row().status, variable.step("actions/0").attempt) == (Status.SUCCEEDED, 4)
+
+
 def test_finally_that_fails_fails_the_execution() -> None:
     run = Run("{name: p, actions: [{type: log_event, message: a}], finally: [{type: fail, message: nope}]}")
     run.start("p")
@@ -421,6 +445,74 @@ def test_what_depends_on_a_component_that_failed_is_not_moved() -> None:
     assert run.components["kds"] == State.FAULT
     assert run.step("actions/0/@kds").code == "dependency_failed"
     assert run.row().status == Status.FAILED
+
+
+LED = "{type: set_group_state, component: io, target_state: STARTED, timeout: 5s, retry: {attempts: 2, delay: 1s}}"
+
+
+def test_a_component_that_answers_too_late_is_led_again_and_not_said_to_be_there() -> None:
+    def begun(comes_round: float) -> Run:
+        """It is busy for two seconds, so its start has a later end than the step; then it is silent until a time."""
+        run = one(LED)
+
+        def answer(effect: Effect) -> Result | None:
+            if effect.data["command"] == "CMD_INITIALIZE":
+                return Unknown("busy") if run.now < 102 else run.obey(effect)
+            return None if run.now < comes_round else run.obey(effect)
+
+        run.answer = answer
+        run.go()
+        return run
+
+    run = begun(105.5)
+    assert (run.row().status, run.components["io"], run.step("actions/0").attempt) == ("SUCCEEDED", State.STARTED, 2)
+    late = begun(200.0)
+    assert (late.row().status, late.row().code, late.components["io"]) == (
+        "FAILED",
+        "outcome_unknown",
+        State.INIT_COMPLETE,
+    )
+    assert late.step("actions/0").attempt == 2
+
+
+@pytest.mark.parametrize(
+    ("says", "handled"),
+    [
+        (None, "late"),  # it answers nothing
+        (Failed("command_failed", "jammed"), "failed"),
+    ],
+)
+def test_a_component_that_is_not_there_in_time_is_a_matter_of_time(says: Result | None, handled: str) -> None:
+    """Also where others were not moved for its sake."""
+    run = Run(
+        "{name: p, actions: [{type: set_group_state, target: '@all', target_state: STARTED, timeout: 5s,"
+        "on_timeout: [{type: log_event, message: late}], on_failure: [{type: log_event, message: failed}]}]}",
+        components={"io": State.READY, "kds": State.READY},
+        depends_on={"kds": ("io",)},
+    )
+    run.answer = lambda _effect: says
+    run.start("p")
+    run.go()
+    assert messages(run) == [handled]
+    assert run.step("actions/0/@kds").code == "dependency_failed"
+    assert {effect.data["component"] for effect in run.sent} == {"io"}
+
+
+def test_a_component_that_fails_on_its_way_is_led_again_from_where_it_is() -> None:
+    run = one(LED)
+
+    def answer(effect: Effect) -> Result:
+        if effect.data["command"] == "CMD_START" and "~" not in effect.key:
+            run.components["io"] = State.FAULT
+            return run.done.setdefault(effect.key, Failed("command_failed", "jammed"))
+        return run.obey(effect)
+
+    run.answer = answer
+    run.go()
+    assert (run.row().status, run.components["io"]) == (Status.SUCCEEDED, State.STARTED)
+    commands = [effect.data["command"].removeprefix("CMD_") for effect in run.sent]
+    assert commands == ["INITIALIZE", "START", "RESET", "INITIALIZE", "START"]
+    assert len({effect.key for effect in run.sent}) == len(commands)
 
 
 def test_dependencies_in_a_circle_are_named() -> None:

@@ -149,8 +149,13 @@ async def test_dead_frames_over_the_api(plant: Plant) -> None:
     rest = (await plant.http.get("/v1/frames/dead", params={"camera": "dead-api", "cursor": page["cursor"]})).json()
     assert [(frame["reason"], frame["camera_id"]) for frame in rest["frames"]] == [("payload_missing", "dead-api")]
     assert rest["cursor"] is None
-    for cursor in ("x", "7/1764-0_1-0", "1764-0_7/1-0"):
-        assert_problem(await plant.http.get("/v1/frames/dead", params={"cursor": cursor}), 422, "invalid_cursor")
+    query = page["cursor"].rsplit("_", 1)[1]
+    for cursor in ("x", f"7/1764-0_1-0_{query}", f"1764-0_7/1-0_{query}"):
+        wrong = {"camera": "dead-api", "cursor": cursor}
+        assert_problem(await plant.http.get("/v1/frames/dead", params=wrong), 422, "invalid_cursor")
+    other = {"camera": "another", "cursor": page["cursor"]}
+    refused = assert_problem(await plant.http.get("/v1/frames/dead", params=other), 422, "invalid_cursor")
+    assert "other filters" in refused["detail"]
 
     bodies: list[dict[str, Any]] = [{}, {"ids": []}, {"al": True}]
     for body in (*bodies, {"ids": entries[:1], "all": True}, {"ids": entries, "camera": "c"}):

@@ -167,11 +167,15 @@ async def test_an_answer_that_does_not_come_is_waited_for_as_long_as_was_asked()
         await eventually(closed, deadline_s=5)
 
 
-@pytest.mark.parametrize("base", ["ftp://127.0.0.1:1", "http://", "nothing", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize(
+    "base",
+    ["ftp://127.0.0.1:1", "http://", "nothing", "http://127.0.0.1:99999", "http://n1..plant:1", f"http://{'n' * 64}:1"],
+)
 async def test_what_is_no_address_is_not_sent(base: str) -> None:
     async with linked() as link:
         with pytest.raises(NotSent):
             await link.ask(base, "GET", "/", [])
+        assert link.open == 0
 
 
 async def test_nobody_there_is_certainly_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:

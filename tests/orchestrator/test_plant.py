@@ -182,7 +182,7 @@ async def test_what_cannot_be_sent_is_not_sent(leader: Leader) -> None:
         await duty.send_command("press", "CMD_JUMP", "k")
 
 
-@pytest.mark.parametrize("address", ["", "http://no\thost:1", "http://[::1]:1"])
+@pytest.mark.parametrize("address", ["", "http://no\thost:1", "http://[::1]:1", "https://xn--:1"])
 async def test_a_component_that_does_not_listen_was_certainly_not_told(leader: Leader, address: str) -> None:
     await leader.register(address=address)
     with pytest.raises(Unreachable, match="press cannot be reached at"):

@@ -231,6 +231,8 @@ async def test_only_the_newest_state_is_delivered_after_an_outage() -> None:
         await command(http, "CMD_START", "s")
         await eventually(lambda: found.states())
         press.fault("torn")
+        # Refused as well, so that no state from before it is on its way any more.
+        await eventually(lambda: "FAULT" in found.states())
         found.seen.clear()
         found.reply = for_events((204, None))
         await eventually(lambda: found.states())

@@ -224,6 +224,22 @@ def test_a_bound_with_hysteresis() -> None:
     assert found == [0, 1, 0, 0, 0, 1]
 
 
+def test_a_bound_that_is_crossed_already_does_not_set_it_off() -> None:
+    plant = Watched("{type: metric, metric: temperature, above: 80, reset: 70}")
+    plant.states, plant.metrics, plant.marks = {"io": "STARTED", "press": "STARTED"}, {"io": {"temperature": 90}}, {}
+    plant.round().arm()
+    assert plant.settle(plant.last) == []
+    found = []
+    for value in (91, 75, 90, 69, 85):
+        plant.metrics = {"io": {"temperature": value}}
+        found.append(len(plant.passes(1)))
+    assert found == [0, 0, 0, 0, 1]
+    turn = plant.round()
+    turn.look_at(Seen(plant.index, "component.unregistered", "io", {}), "STARTED")
+    plant.settle(turn)
+    assert not [key for key in plant.marks if key.endswith("/io")], "one that is gone is forgotten"
+
+
 def test_below_and_held() -> None:
     plant = Watched("{type: metric, metric: pressure, below: 2, reset: 3, component: io, hold: 3s}", io="STARTED")
     plant.metrics = {"io": {"pressure": 1.0}}

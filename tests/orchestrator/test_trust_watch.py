@@ -1,4 +1,4 @@
-"""Authorities are added while a client's context is in use; handshakes are real."""
+"""Authorities are added and taken out while a client's context is in use; handshakes are real."""
 
 import asyncio
 import logging
@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
-from framebuffer.trust import trusting
-from orchestrator.trust_watch import TrustWatch
+from framebuffer.errors import TrustUnusable
+from framebuffer.trust import distrust, trusting
+from orchestrator.trust_watch import Trust, TrustWatch, also_trusting
 from tests.orchestrator.authorities import Authority, Pair
 from tests.support import eventually
 
@@ -40,15 +42,19 @@ async def _trusted(port: int, client: ssl.SSLContext) -> bool:
     return True
 
 
+async def _refused(port: int, client: ssl.SSLContext) -> bool:
+    return not await _trusted(port, client)
+
+
 async def test_an_authority_is_exchanged_without_a_restart(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.trust_watch.LOOK_S", 0.05)
+    monkeypatch.setattr("orchestrator.file_watch.LOOK_S", 0.05)
     caplog.set_level(logging.INFO, "orchestrator.trust_watch")
     old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
     file = tmp_path / "trusted.pem"
     file.write_bytes(old.file.read_bytes())
-    client = trusting(file)
+    client = Trust(lambda: trusting(file))
     watch = TrustWatch(file, [client])
     async with showing(old.sign("before")) as before, showing(new.sign("after")) as after:
         assert (await _trusted(before, client), await _trusted(after, client)) == (True, False)
@@ -66,10 +72,35 @@ async def test_an_authority_is_exchanged_without_a_restart(
             file.unlink()
             watch.ask()
             await eventually(lambda: "cannot be read: No such file or directory" in caplog.text)
+            assert (await _trusted(before, client), await _trusted(after, client)) == (True, True)
+
             file.write_bytes(new.file.read_bytes())
-            caplog.clear()
             watch.ask()
-            await eventually(lambda: "were read again" in caplog.text)
+            await eventually(lambda: _refused(before, client), deadline_s=20)
+            assert await _trusted(after, client)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_client_of_the_node_trusts_no_more_who_was_taken_out(tmp_path: Path) -> None:
+    """By httpx, whose handshakes begin in another way than those of asyncio."""
+    old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
+    file = tmp_path / "trusted.pem"
+    file.write_bytes(old.file.read_bytes())
+    client = also_trusting(file)
+    async with showing(old.sign("before")) as before, httpx.AsyncClient(verify=client, trust_env=False) as http:
+
+        async def refused() -> str:
+            with pytest.raises(httpx.TransportError) as caught:  # it answers nothing, whoever asks
+                await http.get(f"https://127.0.0.1:{before}/")
+            return distrust(caught.value)
+
+        assert await refused() == ""
+        file.write_bytes(new.file.read_bytes())
+        client.renew()
+        assert "its certificate is not accepted" in await refused()
+        file.write_text("no certificate")
+        with pytest.raises(TrustUnusable):
+            client.renew()
+        assert "its certificate is not accepted" in await refused()

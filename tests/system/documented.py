@@ -1,4 +1,4 @@
-"""The command lines in the documents: `triarch …` in blocks and in code spans."""
+"""The command lines in the documents: `triarch …` and `curl …`, in blocks and in code spans."""
 
 import re
 import shlex
@@ -14,6 +14,7 @@ from tests.command_line import REPO
 PAGES = ("README.md", "docs/*.md", "docs/runbooks/*.md", "playbooks/README.md", "examples/*/README.md")
 _SPAN = re.compile(r"`(triarch [^`]+)`")
 _LINE = re.compile(r"^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*triarch .+)$")
+_CURL_SPAN = re.compile(r"`(curl [^`]+)`")
 _SHELL = re.compile(r"\$\([^)]*\)")
 _ENDS = re.compile(r"\s(?:#|\||&&|;|>|<)\s?|\s{3,}")
 
@@ -34,6 +35,42 @@ def documented() -> Iterator[Documented]:
             page = str(path.relative_to(REPO))
             found = dict.fromkeys(_commands(path))
             yield from (Documented(page, words) for words in found)
+
+
+class Asked(NamedTuple):
+    """A request that a page shows; `words`: of the whole command line."""
+
+    page: str
+    words: tuple[str, ...]
+
+    @property
+    def method(self) -> str:
+        return self.words[self.words.index("-X") + 1] if "-X" in self.words else "GET"
+
+    @property
+    def url(self) -> str:
+        """With whatever stands in it for a host, a name, a number."""
+        (found,) = (word for word in self.words if word.startswith("http"))
+        return found
+
+
+def asked() -> Iterator[Asked]:
+    """Every `curl …`, each once a page."""
+    for pattern in PAGES:
+        for path in sorted(REPO.glob(pattern)):
+            page = str(path.relative_to(REPO))
+            yield from dict.fromkeys(Asked(page, words) for words in _requests(path))
+
+
+def _requests(path: Path) -> Iterator[tuple[str, ...]]:
+    block = False
+    for line in path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        if line.lstrip().startswith("```"):
+            block = not block
+            continue
+        text = line.strip().removeprefix("$ ")
+        for each in [text] if block and text.startswith("curl ") else _CURL_SPAN.findall(line):
+            yield tuple(shlex.split(each, comments=True))
 
 
 def _commands(path: Path) -> Iterator[tuple[str, ...]]:

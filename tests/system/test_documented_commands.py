@@ -6,13 +6,15 @@
 import json
 import re
 import shlex
+import urllib.parse
 from itertools import pairwise
 
 import click
 import pytest
 
+from orchestrator.access import rights
 from tests.command_line import REPO
-from tests.system.documented import Documented, documented, resolved
+from tests.system.documented import Documented, asked, documented, resolved
 
 COMMANDS = list(documented())
 
@@ -27,6 +29,14 @@ def test_what_a_page_shows_are_commands(page: str) -> None:
     for shown in COMMANDS:
         if shown.page == page:
             check(shown)
+
+
+def test_what_curl_is_shown_to_ask_are_endpoints() -> None:
+    shown = list(asked())
+    assert {each.page for each in shown} >= {"docs/api.md", "docs/watch.md", "docs/troubleshooting.md"}
+    for each in shown:
+        path = urllib.parse.urlsplit(each.url).path
+        assert rights.find(each.method, path) is not None, f"{each.page}: {each.method} {path}"
 
 
 def test_the_playbooks_of_the_deployment_that_are_shown_are_there() -> None:

@@ -64,9 +64,11 @@ def cluster(params, token):
     lost = [member["id"] for member in seen["members"] if not member["reachable"] or not member["voter"]]
     if lost:
         raise NotSo("{} cannot be reached from this node, or has no vote yet".format(", ".join(lost)))
-    if not seen["leader"]:
+    if not seen["leader"] or not seen["leader_api"]:
         raise NotSo("no leader is known")
-    own = next(member for member in seen["members"] if member["id"] == seen["node"])
+    own = next((member for member in seen["members"] if member["id"] == seen["node"]), None)
+    if own is None:
+        raise NotSo("the node that answers is {}, which is no member".format(seen["node"]))
     if params["release"] and own["release"] != params["release"]:
         raise NotSo("the node runs {}, expected {}".format(own["release"], params["release"]))
     leading = seen if seen["leader"] == seen["node"] else get(seen["leader_api"] + "/v1/cluster", token)[1]

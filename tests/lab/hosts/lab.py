@@ -20,6 +20,8 @@ from tests.lab.hosts.running import LabFailed, attempt, below, run, unified_hier
 
 HOSTS = ("n1", "n2", "n3")
 NUMBERS = range(10)
+API_CLIENT = 78
+"""Last number of an address that may reach the API, and nothing else."""
 BOOT_LIMIT_S = 60.0
 SSH_LIMIT_S = 600.0
 
@@ -241,7 +243,8 @@ class Lab:
                     # Only the directory: with a path of their own, one host's tasks went to another.
                     "ansible_control_path_dir": str(self.place / "ssh"),
                     "triarch_cluster_name": f"lab-{self.number}",
-                    "triarch_api_clients": [f"{lab.controller}/32"],
+                    # The second one is a client of the API alone: test_roles takes that address.
+                    "triarch_api_clients": [f"{lab.controller}/32", f"{self.prefix}.{API_CLIENT}/32"],
                     "triarch_redis_clients": [f"{lab.controller}/32"],
                     # The data disk of a lab host is small.
                     "triarch_preflight_free_mb_min": 100,

@@ -11,13 +11,21 @@ module: triarch_restart
 short_description: Restarts a unit and waits until it is ready
 description:
   - With C(throttle 1) this is a rolling restart, as the next host begins only when this one is ready again.
-  - A unit that was not ready before is not waited for longer than O(timeout_s) either, and then it fails.
+  - Restarts nothing that is ready while another of O(others) is not. So a host that did not come back keeps the others
+    from being restarted, also those whose turn is later in the task.
+  - A unit that was not ready before is restarted in any case, and not waited for longer than O(timeout_s) either; then
+    it fails.
 options:
   unit: {type: str, required: true, description: Name of the unit}
   ready: {type: str, required: true, description: URL that answers 200 when it is ready}
+  others: {type: list, elements: str, default: [], description: URLs of the others that must answer 200 before}
   timeout_s: {type: int, default: 60, description: How long to wait, in seconds}
 author: [The Triarch project]
 """
+
+PAUSE_S = 0.2
+BEFORE_S = 30.0
+"""What was ready a moment ago may take so long to be so again: another host may have been started just before."""
 
 
 def answer(url):
@@ -31,35 +39,56 @@ def answer(url):
         return 0, str(error)
 
 
+def unready(urls, limit_s):
+    """Which of `urls` still do not answer 200 after `limit_s`, each with what it says; "" as soon as all do."""
+    began = time.monotonic()
+    while True:
+        answers = [(url, *answer(url)) for url in urls]
+        wrong = [
+            "{} answers {} {}".format(url, status or "nothing:", body) for url, status, body in answers if status != 200
+        ]
+        if not wrong or time.monotonic() - began > limit_s:
+            return "; ".join(wrong)
+        time.sleep(PAUSE_S)
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "unit": {"type": "str", "required": True},
             "ready": {"type": "str", "required": True},
+            "others": {"type": "list", "elements": "str", "default": []},
             "timeout_s": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
     )
+    unit, ready = module.params["unit"], module.params["ready"]
     if module.check_mode:
         module.exit_json(changed=True)
+    # One that serves nobody costs nothing to restart, and it may be what the others wait for.
+    if answer(ready)[0] == 200 and (wrong := unready(module.params["others"], BEFORE_S)):
+        module.fail_json(
+            msg=f"{unit} was not restarted on this host, as another one is not ready: {wrong}. Its new settings are "
+            f"written, and it runs on with those of before. Mend the other one, then run this again."
+        )
     began = time.monotonic()
-    for command in (["systemctl", "daemon-reload"], ["systemctl", "restart", module.params["unit"]]):
+    for command in (["systemctl", "daemon-reload"], ["systemctl", "restart", unit]):
         code, said, error = module.run_command(command)
         if code:
             module.fail_json(msg="{} ended with {}: {}".format(" ".join(command), code, (error or said).strip()))
     while True:
-        status, body = answer(module.params["ready"])
+        status, body = answer(ready)
         waited = time.monotonic() - began
         if status == 200:
             module.exit_json(changed=True, ready_after_s=round(waited, 3))
         if waited > module.params["timeout_s"]:
             module.fail_json(
                 msg="{} was restarted, but is not ready after {:.0f} s: {} {}. "
-                "The other hosts were not touched; see journalctl -u {}.".format(
-                    module.params["unit"], waited, status or "no answer:", body, module.params["unit"]
+                "Hosts whose turn is later are not restarted; see journalctl -u {}.".format(
+                    unit, waited, status or "no answer:", body, unit
                 )
             )
-        time.sleep(0.2)
+        time.sleep(PAUSE_S)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ HOSTS = 3
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DEBIAN_MIN = 12
 PYTHON_MIN = (3, 11)
+LIMITS = ("free_mb_min", "root_free_mb_min", "sync_ms_max", "clock_s_max")
 SECRETS = {"cluster.secret": "cluster_secret", "api.token": "api_token", "redis.password": "redis_password"}
 
 Report = Mapping[str, Any]
@@ -68,6 +69,8 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
             clock_s_max.
         wheelhouse: of ``triarch_wheelhouse``.
     """
+    # What a person gives by `-e name=value` is text.
+    settings = {**settings, **{name: float(settings[name]) for name in LIMITS}}
     found = [*wheelhouse["faults"], *_machines(reports), *_clocks(reports, settings["clock_s_max"])]
     if not settings["rotating"]:
         found += _secrets(reports, settings["secrets"])
@@ -208,19 +211,19 @@ def _disks(report: Report, settings: Settings) -> Iterator[str]:
         if disk["error"] or free < settings["free_mb_min"]:
             detail = f" ({disk['error']})" if disk["error"] else ""
             yield (
-                f"{disk['path']} has {free:.0f} MB free, {settings['free_mb_min']} MB are needed{detail}. Make room, "
+                f"{disk['path']} has {free:.0f} MB free, {settings['free_mb_min']:g} MB are needed{detail}. Make room, "
                 f"or lower "
                 "triarch_preflight_free_mb_min if this plant needs less."
             )
         if disk["sync_median_ms"] is not None and disk["sync_median_ms"] > settings["sync_ms_max"]:
             yield (
                 f"{disk['path']} needs {disk['sync_median_ms']} ms to have a small write on the disk (at most "
-                f"{settings['sync_ms_max']} ms are allowed): every agreement waits for that. Use a faster disk for "
+                f"{settings['sync_ms_max']:g} ms are allowed): every agreement waits for that. Use a faster disk for "
                 "/var/lib/triarch, or raise triarch_preflight_sync_ms_max and accept slower agreement."
             )
     room = report["root_free_bytes"] / 1e6
     if room < settings["root_free_mb_min"]:
-        yield f"/opt has {room:.0f} MB free, a release needs {settings['root_free_mb_min']} MB. Make room."
+        yield f"/opt has {room:.0f} MB free, a release needs {settings['root_free_mb_min']:g} MB. Make room."
 
 
 def _redis(report: Report) -> Iterator[str]:

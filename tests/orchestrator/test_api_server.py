@@ -1,0 +1,81 @@
+"""A node's server when it stops: who is being answered is, idle connections end, who takes too long is broken off."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from orchestrator.api_server import ApiServer, listening
+from tests.support import eventually, free_port
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow:
+    """Answers `/slow` once it may."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.may = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for word in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{word}.complete"})
+            return
+        if scope["path"] == "/slow":
+            self.asked.set()
+            await self.may.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Slow) -> AsyncIterator[tuple[ApiServer, httpx.AsyncClient, asyncio.Task[None]]]:
+    """The server, somebody who asks it, and its task, which has ended behind the block."""
+    address = f"127.0.0.1:{free_port()}"
+    server = ApiServer(app)
+    task = asyncio.create_task(server.serve(sockets=[listening(address)]))
+    await eventually(lambda: server.started, deadline_s=10, message="it serves")
+    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        try:
+            yield server, client, task
+        finally:
+            app.may.set()
+            server.should_exit = True
+            await asyncio.wait_for(task, 10)
+
+
+async def test_who_is_being_answered_is_and_nobody_else_is_let_in() -> None:
+    app = Slow()
+    async with serving(app) as (server, client, task):
+        asking = asyncio.create_task(client.get("/slow"))
+        await asyncio.wait_for(app.asked.wait(), 10)
+        assert (await client.get("/")).text == "ok"  # by another connection, which stays open
+        assert len(server.server_state.connections) == 2
+        server.should_exit = True
+        await eventually(lambda: len(server.server_state.connections) == 1, deadline_s=10, message="the idle one ends")
+        async with httpx.AsyncClient(base_url=client.base_url, trust_env=False) as other:
+            with pytest.raises(httpx.ConnectError):
+                await other.get("/")
+        assert not task.done()
+        app.may.set()
+        assert (await asking).text == "ok"
+        await asyncio.wait_for(task, 10)
+    assert server.server_state.connections == set()
+
+
+async def test_who_takes_too_long_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
+    app = Slow()
+    async with serving(app) as (server, client, task):
+        server.config.timeout_graceful_shutdown = 0  # at once
+        asking = asyncio.create_task(client.get("/slow"))
+        await asyncio.wait_for(app.asked.wait(), 10)
+        server.should_exit = True
+        await asyncio.wait_for(task, 10)
+        assert (await asking).status_code == 500
+    assert "1 requests were not answered in time" in caplog.text
