@@ -26,10 +26,7 @@ check: ## set up, then: format, lint, types, import contracts, documentation
 
 chaos: ## set up, then: process faults and short campaigns; as root on Linux the network faults too
 	@tools/setup.sh dev
-	@if [ "$$(id -u)" -eq 0 ]; then set -- -m "root or campaign"; else echo "chaos: not root: the network faults are left out"; \
-		set -- -m "campaign and not root"; fi; \
-		rm -f $(FAILED); { $(PY) -m pytest tests/chaos tests/soak tests/cluster --durations=40 "$$@" $(ARGS) || $(PY) tools/alone.py $$?; } && \
-		rm -f $(FAILED) && { $(PY) -m pytest tests/system tests/orchestrator -m campaign $(ARGS) || $(PY) tools/alone.py $$?; }
+	@tools/chaos.sh $(ARGS)
 
 sim: ## set up, then: the deterministic simulation: planted defects, fixed seeds, then new ones, about 6 minutes (ARGS="--seeds 7-7 --trace")
 	@tools/setup.sh dev
@@ -42,7 +39,7 @@ browser: ## set up, then: the dashboard in a real Chromium, which the system pro
 
 lab: ## set up, then: three systemd hosts on this machine, deployed by the playbooks, harmed and healed; root on Linux
 	@if [ "$$(id -u)" -ne 0 ]; then echo "lab: skipped: it needs root, to make hosts, a bridge and file systems"; exit 0; fi; \
-		tools/setup.sh dev && if reason="$$($(PY) -m tests.lab.hosts possible 2>&1)"; then $(PY) -m pytest tests/lab -m "not soak" $(ARGS); \
+		tools/setup.sh dev && if reason="$$($(PY) -m tests.lab.hosts possible 2>&1)"; then $(PY) -m pytest tests/lab -m "not soak" --durations=15 $(ARGS); \
 		else echo "lab: skipped: $$reason"; [ -z "$${CI-}" ]; fi
 
 soak: ## set up, then: the long campaigns of agreement and of frames, about 45 minutes; one with ARGS="torture --report torture.json"

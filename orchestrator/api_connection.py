@@ -135,7 +135,10 @@ class BoundedConnection(BoundedHttp):
         self._figures.leaving += 1
         self._leaves = self.loop.call_later(LEAVE_S, self.transport.abort)
         self.transport.write(refusal(code, detail))
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the client has gone; asyncio's own loop says so here, uvloop does not
+            self.transport.abort()
 
     def _turn_away(self, reason: str) -> None:
         self._turned_away = True

@@ -42,8 +42,8 @@ do -- a library has room for two hundred names of its own
     local ledger = kept[camera]
     if ledger and packed and ledger.packed == packed then
       ledger.packed, ledger.changed = nil, false
-      if next(ledger.words) then
-        ledger.words = {}
+      if ledger.worded then
+        ledger.words, ledger.page, ledger.worded = {}, nil, false
       end
       return ledger
     end
@@ -101,6 +101,25 @@ local function is_complete(ledger, segment)
   return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
+-- A word of final bits as the server has it. Those of a batch lie together: they are read a page at a time. A page is of one
+-- call, and what that call changes stands in the ledger's words until it is written.
+local word_at
+do
+  local PAGE = 64 -- words
+  function word_at(ledger, segment, at)
+    local page = ledger.page
+    if not page or page.segment ~= segment or at < page.first or at >= page.first + PAGE then
+      local first = at - at % PAGE
+      local bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * first, 4 * (first + PAGE) - 1)
+      page = { segment = segment, first = first, bytes = bytes }
+      ledger.page = page
+    end
+    local from = 4 * (at - page.first) + 1
+    local a, b, c, d = string.byte(page.bytes, from, from + 3)
+    return (a or 0) * 16777216 + (b or 0) * 65536 + (c or 0) * 256 + (d or 0)
+  end
+end
+
 -- The word that holds a sequence's final bit, with the sequence's mask in it.
 local function word_of(ledger, sequence)
   local number = math.floor(sequence / WORD)
@@ -112,9 +131,9 @@ local function word_of(ledger, sequence)
     if is_complete(ledger, segment) then
       word.complete = true
     elseif number * WORD <= ledger.row[FINAL_MAX] then
-      word.final = redis.call('BITFIELD_RO', segment_key(ledger, segment), 'GET', 'u32', '#' .. text(word.at))[1]
+      word.final = word_at(ledger, segment, word.at)
     end
-    ledger.words[number] = word
+    ledger.words[number], ledger.worded = word, true
   end
   return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
@@ -141,7 +160,7 @@ local function is_published(ledger, sequence)
   return is_complete(ledger, segment) or redis.call('GETBIT', key, bit) == 1
 end
 
--- Whether the sequence was published, and whether it is final.
+-- Whether the sequence was published, and whether it is final; where its word was needed for that, the word and its mask.
 local function state_of(ledger, sequence)
   local row = ledger.row
   if sequence <= row[FINALS] then
@@ -152,7 +171,7 @@ local function state_of(ledger, sequence)
     return true, false
   end
   local word, mask = word_of(ledger, sequence)
-  return true, word.complete or has(word.final, mask)
+  return true, word.complete or has(word.final, mask), word, mask
 end
 
 -- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
@@ -199,13 +218,19 @@ local function advance(ledger)
   local row = ledger.row
   local size = row[SEGMENT]
   while row[FINALS] < row[FINAL_MAX] do
-    local word, mask = word_of(ledger, row[FINALS] + 1)
+    local next_one = row[FINALS] + 1
+    local word, mask = word_of(ledger, next_one)
     if word.complete then
       row[FINALS] = (word.segment + 1) * size - 1
-    elseif has(word.final, mask) then
-      row[FINALS] = row[FINALS] + 1
-    else
+    elseif not has(word.final, mask) then
       break
+    elseif word.final == 4294967295 then -- all of its bits
+      row[FINALS] = math.min(next_one - next_one % WORD + WORD - 1, row[FINAL_MAX])
+    else
+      local last = row[FINAL_MAX]
+      repeat
+        row[FINALS], mask = row[FINALS] + 1, mask / 2
+      until row[FINALS] == last or mask < 1 or not has(word.final, mask)
     end
   end
   local complete = math.floor((row[FINALS] + 1) / size)
@@ -220,22 +245,30 @@ local function advance(ledger)
   end
 end
 
--- `final`: what `state_of` says of it.
-local function set_final(ledger, sequence, outcome, final)
+-- `final`, `word`, `mask`: what `state_of` says of it.
+local function set_final(ledger, sequence, outcome, final, word, mask)
   local row = ledger.row
   if final then
     redis.call('SREM', ledger.key .. ':replayed', text(sequence))
     count(ledger, REPLAYING, -1)
   elseif sequence == row[FINALS] + 1 then
     row[FINALS] = sequence
-    row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
-    advance(ledger)
+    if sequence > row[FINAL_MAX] then
+      row[FINAL_MAX] = sequence
+    end
+    if sequence < row[FINAL_MAX] or sequence + 1 >= (row[COMPLETE] + 1) * row[SEGMENT] then
+      advance(ledger)
+    end
   else
-    local word, mask = word_of(ledger, sequence)
+    if not word then
+      word, mask = word_of(ledger, sequence)
+    end
     word.final, word.dirty = word.final + mask, true
-    row[FINAL_MAX] = math.max(row[FINAL_MAX], sequence)
+    if sequence > row[FINAL_MAX] then
+      row[FINAL_MAX] = sequence
+    end
   end
-  count(ledger, outcome)
+  row[outcome], ledger.changed = row[outcome] + 1, true
 end
 
 -- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
@@ -252,11 +285,27 @@ local function retire(ledger, segment)
   ledger.changed = true
 end
 
+-- A word's place as BITFIELD wants it. Segments of the usual size have 2048.
+local place_of
+do
+  local places_known = {}
+  function place_of(at)
+    local known = places_known[at]
+    if not known then
+      known = '#' .. text(at)
+      if at < 2048 then
+        places_known[at] = known
+      end
+    end
+    return known
+  end
+end
+
 -- Writes back what changed. Call it also after a failure: the frames before it have moved.
 local function close_ledgers(ledgers)
-  local records, written = {}, {}
+  local records, written, number = {}, {}, 0
   for camera, ledger in pairs(ledgers.open) do
-    if next(ledger.words) then
+    if ledger.worded then
       local writes = {}
       for _, word in pairs(ledger.words) do
         if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
@@ -266,7 +315,7 @@ local function close_ledgers(ledgers)
             writes[word.segment] = write
           end
           local at = #write
-          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', '#' .. text(word.at)
+          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', place_of(word.at)
           write[at + 4] = text(word.final)
         end
       end
@@ -276,14 +325,13 @@ local function close_ledgers(ledgers)
       end
     end
     if ledger.changed then
-      written[#written + 1] = ledger
-      records[#records + 1] = camera
-      records[#records + 1] = cmsgpack.pack(ledger.row)
+      number = number + 1
+      written[number], records[2 * number - 1], records[2 * number] = ledger, camera, cmsgpack.pack(ledger.row)
     end
   end
-  if #records > 0 then
+  if number > 0 then
     many('HSET', ledgers.key, {}, records)
-    for at = 1, #written do
+    for at = 1, number do
       written[at].packed, written[at].known = records[2 * at], true
     end
   end

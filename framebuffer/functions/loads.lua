@@ -134,7 +134,8 @@ do -- a library has room for two hundred names of its own
     if not trees then
       return
     end
-    local load, leaves = load_of(known, processor), processor.leaves
+    local outstanding, capacity, leaves = processor.outstanding, processor.capacity, processor.leaves
+    local load = outstanding >= capacity and HUGE or known.strategy == 'round_robin' and 0 or outstanding / capacity
     for number = 1, #trees do
       local tree, at = trees[number], leaves[number]
       tree[at] = load

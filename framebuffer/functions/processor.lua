@@ -94,7 +94,8 @@ local function levels_to_take(prefix, base, group)
   return #order > 0 and order or { '0' }
 end
 
--- Frames that were handed out, by queue and id, without event and payload: whoever settles them need not read them again.
+-- Frames that were handed out, by queue and id: whoever settles them need not read them again. Of each what settling asks
+-- for, {camera, number, parts, head} and, of few, {sequence, capability, ref}: the key of a payload that did not travel.
 -- They are remembered in this server's memory, so a token in the data says whose memory is right: another server that
 -- handed frames out since, or data that are gone, have another one.
 local HAND_KEPT = 16384
@@ -111,7 +112,6 @@ local function hand_of(prefix)
   return hand
 end
 
--- The frame's fields lose their bytes.
 local function into_hand(hand, key, id, frame)
   if hand.number >= HAND_KEPT then
     hand.frames, hand.counts, hand.number = {}, {}, 0
@@ -124,23 +124,22 @@ local function into_hand(hand, key, id, frame)
   if not frames[id] then
     hand.number, hand.counts[key] = hand.number + 1, hand.counts[key] + 1
   end
-  local fields = frame.fields
-  fields[EVENT] = ''
-  if fields[CARRIER] ~= 'ref' then
-    fields[CARRIED] = ''
-  end
-  frame.known = true
   frames[id] = frame
 end
 
-local function out_of_hand(hand, key, id)
-  local frames = hand.frames[key]
-  if frames and frames[id] then
-    frames[id] = nil
-    hand.number, hand.counts[key] = hand.number - 1, hand.counts[key] - 1
-    if not next(frames) then
-      hand.frames[key], hand.counts[key] = nil, nil
+local function out_of_hand(hand, key, ids)
+  local frames, number = hand.frames[key], 0
+  if not frames then
+    return
+  end
+  for _, id in ipairs(ids) do
+    if frames[id] then
+      frames[id], number = nil, number + 1
     end
+  end
+  hand.number, hand.counts[key] = hand.number - number, hand.counts[key] - number
+  if hand.counts[key] == 0 then
+    hand.frames[key], hand.counts[key] = nil, nil
   end
 end
 
@@ -160,20 +159,27 @@ local function take(keys, argv)
     local key = level_key(base, level)
     for _, entry in ipairs(entries) do
       local fields = entry[2]
-      local frame = fields and parse(prefix, fields)
+      local id, camera, sequence, number, capability, parts
+      if fields then
+        id, camera, sequence, number, capability, parts = checked(prefix, fields)
+      end
       if not fields then
         redis.call('XACK', key, group, entry[1]) -- pending, but its entry is gone: nothing to hand out
-        out_of_hand(hand, key, entry[1])
-      elseif not frame then
+        out_of_hand(hand, key, { entry[1] })
+      elseif not id then
         if set_aside(prefix, fields, 'malformed') then
           redis.call('XACK', key, group, entry[1])
           redis.call('XDEL', key, entry[1])
         end
       else
-        local payload = fields[CARRIED]
+        local payload, frame = fields[CARRIED], { camera = camera, number = number, parts = parts, head = fields[HEAD] }
         if fields[CARRIER] == 'ref' then
+          frame.ref = payload
           local stored = redis.pcall('GET', payload)
           payload = type(stored) == 'string' and stored or false
+        end
+        if parts ~= '1' then
+          frame.sequence, frame.capability = sequence, capability
         end
         frames[#frames + 1] = { handle_of(level, entry[1]), fields[HEAD], fields[EVENT], payload }
         into_hand(hand, key, entry[1], frame)
@@ -237,7 +243,7 @@ local function bury(prefix, processor, frame, reason)
 end
 
 -- A frame, or a part of one, has reached its end: "settled" or "dead". The ledger, the other parts and the payload.
-local function finish(prefix, ledger, frame, outcome, final)
+local function finish(prefix, ledger, frame, outcome, final, word, mask)
   local sequence, over = frame.number, outcome == 'settled'
   if frame.parts ~= '1' then
     local key, waiting, dead, kept = parts_key(prefix, frame.camera, frame.sequence), 0, false, false
@@ -256,9 +262,9 @@ local function finish(prefix, ledger, frame, outcome, final)
       redis.call('DEL', key)
     end
   end
-  set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD, final)
-  if over and frame.fields[CARRIER] == 'ref' then
-    redis.call('UNLINK', frame.fields[CARRIED])
+  set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD, final, word, mask)
+  if over and frame.ref then
+    redis.call('UNLINK', frame.ref)
   end
 end
 
@@ -331,7 +337,8 @@ local function held(key, group, consumer, ids)
 end
 
 -- The same from what this server remembers, nil where that does not tell: all ids were handed out by it, the queue's pending
--- entries are as many as it handed out, and all of them this consumer's. One short reply in place of a row for each.
+-- entries are as many as it handed out, and all of them this consumer's. One short reply in place of a row for each. Returns
+-- them as {id = frame}.
 local HELD_FEW = 4 -- up to so many rows cost less
 local function held_by_memory(hand, key, group, consumer, ids)
   local frames = hand.frames[key]
@@ -340,10 +347,11 @@ local function held_by_memory(hand, key, group, consumer, ids)
   end
   local found = {}
   for _, id in ipairs(ids) do
-    if not frames[id] then
+    local frame = frames[id]
+    if not frame then
       return nil
     end
-    found[id] = true
+    found[id] = frame
   end
   local summary = redis.pcall('XPENDING', key, group)
   local consumers = not summary.err and summary[1] == hand.counts[key] and summary[4]
@@ -379,9 +387,7 @@ local function leave(prefix, processor, gone)
     many('XDEL', key, {}, ids)
     left = left + #ids
     if hand then
-      for _, id in ipairs(ids) do
-        out_of_hand(hand, key, id)
-      end
+      out_of_hand(hand, key, ids)
     end
     if level ~= '0' then
       tidy(base, level, false)
@@ -414,28 +420,33 @@ local function settle(keys, argv)
     all_ok = all_ok and argv[at + 1] == 'ok' -- what goes back or to the dead goes with its bytes
   end
   local levels, level_at, id_at = by_level(handles)
-  local mine, frames, cameras, camera_seen = {}, {}, {}, {}
+  local mine, frames, cameras = {}, {}, {}
   for level, ids in pairs(levels) do
-    local key, owned = level_key(base, level), ids
-    mine[level] = held_by_memory(hand, key, group, consumer, ids)
-    if not mine[level] then
+    local key, owned, last = level_key(base, level), ids, nil
+    local parsed = held_by_memory(hand, key, group, consumer, ids)
+    if parsed then
+      mine[level] = parsed
+    else
       mine[level], owned = held(key, group, consumer, ids)
     end
-    local known, unknown, parsed = all_ok and hand.frames[key] or {}, {}, {}
-    for _, id in ipairs(owned) do
-      if not known[id] then
-        unknown[#unknown + 1] = id
+    if not parsed or not all_ok then
+      local known, unknown = all_ok and hand.frames[key] or {}, {}
+      for _, id in ipairs(owned) do
+        if not known[id] then
+          unknown[#unknown + 1] = id
+        end
+      end
+      local fields_of = entries_of(key, unknown)
+      parsed = {}
+      for _, id in ipairs(owned) do
+        local fields = fields_of[id]
+        parsed[id] = known[id] or fields and (parse(prefix, fields) or { malformed = fields })
       end
     end
-    local fields_of = entries_of(key, unknown)
     for _, id in ipairs(owned) do
-      local fields = fields_of[id]
-      local frame = known[id] or fields and (parse(prefix, fields) or { malformed = fields })
-      parsed[id] = frame
-      local camera = frame and frame.camera
-      if camera and not camera_seen[camera] then
-        camera_seen[camera] = true
-        cameras[#cameras + 1] = camera
+      local camera = parsed[id] and parsed[id].camera
+      if camera and camera ~= last then
+        cameras[#cameras + 1], last = camera, camera
       end
     end
     frames[level], gone[level] = parsed, {}
@@ -456,26 +467,27 @@ local function settle(keys, argv)
       set_aside(prefix, frame.malformed, 'malformed')
       outcome = 'not-owner'
     else
-      local ledger = ledger_of(ledgers, frame.camera)
-      local published, final = state_of(ledger, frame.number)
+      local ledger = ledgers.open[frame.camera] or ledger_of(ledgers, frame.camera)
+      local published, final, word, mask = state_of(ledger, frame.number)
       if not published then
         -- It never went through `publish`: a result of it would be one that no ledger owes.
-        local fields = frame.known and entries_of(level_key(base, level), { id })[id] or frame.fields
-        set_aside(prefix, fields, 'not_published')
+        local fields = frame.fields or entries_of(level_key(base, level), { id })[id]
+        set_aside(prefix, fields or { 'frame', frame.head }, 'not_published')
         outcome = 'not-owner'
-      elseif is_over(prefix, ledger, frame, final) then
+      elseif (final or frame.parts ~= '1') and is_over(prefix, ledger, frame, final) then
         count(ledger, RESETTLED)
         outcome = 'duplicate'
       elseif status == 'ok' then
+        local head = frame.head or frame.fields[HEAD]
         if trimmed then
-          redis.call('XADD', results, '*', 'frame', frame.fields[HEAD], 'processor_id', processor, 'result', body)
+          redis.call('XADD', results, '*', 'frame', head, 'processor_id', processor, 'result', body)
         else
-          redis.call('XADD', results, 'MAXLEN', '~', results_kept, '*', 'frame', frame.fields[HEAD],
-            'processor_id', processor, 'result', body)
+          redis.call('XADD', results, 'MAXLEN', '~', results_kept, '*', 'frame', head, 'processor_id', processor,
+            'result', body)
           trimmed = true -- once a call: it is approximate anyway, and a sixth of what a result costs
         end
         count(ledger, RESULTS)
-        finish(prefix, ledger, frame, 'settled', final)
+        finish(prefix, ledger, frame, 'settled', final, word, mask)
         outcome = 'settled'
       elseif status == 'release' then
         if not park(prefix, frame) then

@@ -47,24 +47,41 @@ local function open(keys, argv)
 end
 
 -- The sessions at the head of the arguments: their ledgers, nil for one that is superseded, and its current token.
-local function sessions_of(ledgers, argv, from, number)
-  local names, found, current = {}, {}, {}
-  for at = 1, number do
-    names[at] = argv[from + 2 * at - 2]
+local sessions_of
+do
+  -- The token in a camera's field of `sessions`. The same few come again and again: those that were read are remembered.
+  local tokens_known, tokens_number = {}, 0
+  local function token_of(held)
+    local token = tokens_known[held]
+    if not token then
+      token = string.sub(held, 1, string.find(held, ' ', 1, true) - 1)
+      if tokens_number >= 10000 then
+        tokens_known, tokens_number = {}, 0
+      end
+      tokens_known[held], tokens_number = token, tokens_number + 1
+    end
+    return token
   end
-  if number == 0 then
+
+  function sessions_of(ledgers, argv, from, number)
+    local names, found, current = {}, {}, {}
+    for at = 1, number do
+      names[at] = argv[from + 2 * at - 2]
+    end
+    if number == 0 then
+      return found, current
+    end
+    prefetch(ledgers, names)
+    for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
+      local token = held and token_of(held) or ''
+      if token ~= '' and token == argv[from + 2 * at - 1] then
+        found[at] = ledger_of(ledgers, names[at])
+      else
+        current[at] = token
+      end
+    end
     return found, current
   end
-  prefetch(ledgers, names)
-  for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
-    local token = held and string.sub(held, 1, string.find(held, ' ', 1, true) - 1) or ''
-    if token ~= '' and token == argv[from + 2 * at - 1] then
-      found[at] = ledger_of(ledgers, names[at])
-    else
-      current[at] = token
-    end
-  end
-  return found, current
 end
 
 local function misfit(ledger, before, id, sequence, capability, priority)
@@ -106,29 +123,37 @@ local function publish(keys, argv)
   local frame = { -- the one at a time that is routed: a new table each would be a twentieth of the call
     attempts = 0, published = published, parts = '1', fields = { 'frame', '', 'event', '', '', '' },
   }
+  local find, format, number_of = string.find, string.format, tonumber -- a name of all is looked up in three tables
   local function one(ledger, id, sequence, capability, priority, trace, event, payload)
-    local odd = misfit(ledger, before[ledger], id, sequence, capability, priority)
-    if odd then
-      return odd
+    local row = ledger.row
+    -- The next one of its camera, as nearly all are: of its sequence nothing is left to look at.
+    local following = sequence == row[HIGHEST] + 1 and sequence == row[CONTIGUOUS] + 1 and sequence <= SEQUENCE_MAX
+    local level = LEVEL_NUMBERS[priority] and priority
+    if not (following and level and #id <= 128 and find(id, '^[!-~]+$')) then
+      local rank = number_of(priority)
+      local odd = misfit(ledger, before[ledger], id, sequence, capability, rank)
+      if odd then
+        return odd
+      end
+      level = LEVELS[rank]
     end
-    local parts = parts_of(capability)
+    local parts = names_known[capability] and 1 or parts_of(capability)
     if parts == 0 then
       return 'refused:capability'
     end
-    if is_published(ledger, sequence) then
+    if not following and is_published(ledger, sequence) then
       -- Counting it is a write: a WAIT behind it on this connection covers the first publish as well.
       count(ledger, REPUBLISHED)
       return 'duplicate'
     end
-    local digits, carrier, carried = text(sequence), 'payload', payload
+    local digits, carrier, carried = format('%d', sequence), 'payload', payload
     if #payload > inline_max then
       carrier, carried = 'ref', payload_key(prefix, ledger.camera, digits)
       redis.call('SET', carried, payload)
     end
-    if trace == '' or #trace > 200 or not string.find(trace, '^[!-~]*$') then
+    if trace == '' or #trace > 200 or not find(trace, '^[!-~]*$') then
       trace = '-'
     end
-    local level = LEVELS[priority]
     local head = id .. ' ' .. ledger.camera .. ' ' .. digits .. ' ' .. capability .. ' ' .. level .. moment .. parts
       .. ' ' .. trace
     if router then
@@ -137,7 +162,11 @@ local function publish(keys, argv)
       frame.capability, frame.priority, frame.trace = capability, level, trace
       fields[HEAD], fields[EVENT], fields[CARRIER], fields[CARRIED] = head, event, carrier, carried
       if parts == 1 and route_directly(router, frame) then
-        set_published(ledger, sequence)
+        if following then
+          row[HIGHEST], row[CONTIGUOUS], row[PUBLISHED], ledger.changed = sequence, sequence, row[PUBLISHED] + 1, true
+        else
+          set_published(ledger, sequence)
+        end
         return 'ok'
       end
       close_lent(router)
@@ -157,13 +186,14 @@ local function publish(keys, argv)
     return 'refused:capture'
   end
 
-  local answer = { redis.call('GET', prefix .. ':pressure') or '0' }
+  local answer, answers = { redis.call('GET', prefix .. ':pressure') or '0' }, 1
   local fine, failed = pcall(function()
     for at = first, #argv, 8 do
-      local session = tonumber(argv[at])
+      local session = number_of(argv[at])
       local ledger = sessions[session]
-      answer[#answer + 1] = ledger
-        and one(ledger, argv[at + 1], tonumber(argv[at + 2]), argv[at + 3], tonumber(argv[at + 4]), argv[at + 5], argv[at + 6],
+      answers = answers + 1
+      answer[answers] = ledger
+        and one(ledger, argv[at + 1], number_of(argv[at + 2]), argv[at + 3], argv[at + 4], argv[at + 5], argv[at + 6],
           argv[at + 7])
         or 'superseded:' .. (current[session] or '')
     end

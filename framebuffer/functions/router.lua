@@ -46,12 +46,12 @@ local ODD = {
   [49] = true, [51] = true, [53] = true, [55] = true, [57] = true, [98] = true, [100] = true, [102] = true,
 }
 
--- The head of a frame whose trace is recorded (its flags are odd), if it is to be reported; else nil. Where the leader
--- makes spans of what is reported, the frame goes on below its span `dispatch_to_processor`, whose id
+-- The head of a frame whose trace is recorded (its flags are odd), if it is to be reported (into `router.sampled`); else nil.
+-- Where the leader makes spans of what is reported, the frame goes on below its span `dispatch_to_processor`, whose id
 -- framebuffer/tracing_dispatch.py makes likewise (dispatch_span_id): so the processor's span has a parent without asking.
 local SAMPLED_MAX = 64
 local function sampled_head(router, frame)
-  if not ODD[string.byte(frame.trace, -1)] or not router.sampled or #router.sampled >= SAMPLED_MAX then
+  if not ODD[string.byte(frame.trace, -1)] or #router.sampled >= SAMPLED_MAX then
     return nil
   end
   local head = frame.fields[HEAD]
@@ -67,7 +67,7 @@ end
 -- Appends the frame to the processor's queue; false when it cannot hold it.
 local function enqueue(router, processor, frame)
   local level = frame.attempts > 0 and 's' or frame.priority
-  local trace, head = frame.trace, sampled_head(router, frame)
+  local trace, head = frame.trace, router.sampled and sampled_head(router, frame)
   local known = router.known
   known.version = nil -- until `close_router` has written
   if not append(processor.key, level, frame.fields) then
@@ -143,8 +143,8 @@ end
 
 -- Appends the frame to the queue of the best processor; nil when none can take it.
 local function route(router, frame)
-  local choice = choice_of(router, frame.capability)
-  local settled = false
+  local capability, settled = frame.capability, false
+  local choice = router.choices[capability] or choice_of(router, capability)
   if router.strategy == 'affinity' then
     local processor, known = sticky(router, frame)
     if processor then
@@ -152,7 +152,7 @@ local function route(router, frame)
     end
     settled = known -- its own is full: this frame goes elsewhere, the camera stays where it is
   end
-  local tree = tree_of(router.known, frame.capability)
+  local tree = router.known.trees_of[capability] or tree_of(router.known, capability)
   while true do
     local at = least_loaded(tree, choice.turn)
     if not at then

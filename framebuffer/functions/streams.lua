@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 4
+-- revision: 5
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -104,19 +104,24 @@ local function parts_of(capability)
   return parts <= PARTS_MAX and parts or 0
 end
 
--- The frame that an entry's fields hold; nil when they do not look as `publish` writes them: anybody can XADD anything.
--- Only in capture a frame for several capabilities is still one entry: `whole` says that this is there.
+-- What an entry's fields say of a frame: id, camera, sequence, the same as a number, capability, parts, priority, attempts,
+-- time of publishing, trace; nil when they do not look as `publish` writes them: anybody can XADD anything. Only in capture
+-- a frame for several capabilities is still one entry: `whole` says that this is there.
 local moment_known -- the last time of publishing that was found to be one: frames of a batch have the same
-local function parse(prefix, fields, whole)
+local function checked(prefix, fields, whole)
   if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
     return nil
   end
   local id, camera, sequence, capability, priority, attempts, published, parts, trace =
     string.match(fields[HEAD], HEAD_PATTERN)
-  if not id or not is_name(camera) or not is_count(sequence) or not LEVEL_NUMBERS[priority] then
+  if not id or not (names_known[camera] or is_name(camera)) or not LEVEL_NUMBERS[priority] then
     return nil
   end
-  local number, failed = tonumber(sequence), attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
+  local number = #sequence <= 16 and not string.find(sequence, '[^0-9]') and tonumber(sequence)
+  if not number or number > SEQUENCE_MAX then
+    return nil
+  end
+  local failed = attempts == '0' and 0 or is_count(attempts) and tonumber(attempts)
   if not failed or failed > 999999 or not PARTS[parts] then
     return nil
   end
@@ -126,7 +131,7 @@ local function parse(prefix, fields, whole)
     end
     moment_known = published
   end
-  if not (is_name(capability) and (parts == '1' or not whole))
+  if not ((names_known[capability] or is_name(capability)) and (parts == '1' or not whole))
     and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then
     return nil
   end
@@ -137,9 +142,19 @@ local function parse(prefix, fields, whole)
   elseif fields[CARRIER] ~= 'payload' then
     return nil
   end
+  return id, camera, sequence, number, capability, parts, priority, failed, published, trace
+end
+
+-- The frame that an entry's fields hold, nil when they hold none. `ref`: the key of its payload, if that lies by itself.
+local function parse(prefix, fields, whole)
+  local id, camera, sequence, number, capability, parts, priority, attempts, published, trace = checked(prefix, fields, whole)
+  if not id then
+    return nil
+  end
   return {
     id = id, camera = camera, sequence = sequence, number = number, capability = capability, priority = priority,
-    attempts = failed, published = published, parts = parts, trace = trace, fields = fields,
+    attempts = attempts, published = published, parts = parts, trace = trace, fields = fields,
+    ref = fields[CARRIER] == 'ref' and fields[CARRIED] or nil,
   }
 end
 
@@ -167,10 +182,12 @@ end
 
 -- Calls the command with the key and many arguments, in portions.
 local function many(command, key, before, arguments)
-  for from = 1, #arguments, UNPACK_MAX do
+  local number = #arguments
+  for from = 1, number, UNPACK_MAX do
     local call = { command, key, unpack(before) }
-    for at = from, math.min(from + UNPACK_MAX - 1, #arguments) do
-      call[#call + 1] = arguments[at]
+    local offset = #call - from + 1
+    for at = from, math.min(from + UNPACK_MAX - 1, number) do
+      call[offset + at] = arguments[at]
     end
     redis.call(unpack(call))
   end
@@ -196,7 +213,8 @@ end
 
 -- Adds an entry; false when the key holds something that is not a stream.
 local function append(base, level, fields)
-  if type(redis.pcall('XADD', level_key(base, level), '*', unpack(fields))) == 'table' then
+  local key = level == '0' and base or level_key(base, level)
+  if type(redis.pcall('XADD', key, '*', unpack(fields))) == 'table' then
     return false
   end
   if level ~= '0' then

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fastapi import Request
@@ -18,7 +19,7 @@ from orchestrator.playbooks.plant_view import PlantView
 from orchestrator.playbooks.templates import Templates
 
 if TYPE_CHECKING:
-    from orchestrator.state import PlantState
+    from orchestrator.api.view import NodeView
 
 TEXT = """\
 name: start_line
@@ -55,13 +56,22 @@ YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yam
 class Shelf:
     """The playbooks of one node's state as models, read once each, and the plant as they would see it."""
 
-    def __init__(self, state: "PlantState") -> None:
-        self._library = state.executions.playbooks
+    def __init__(self, node: "NodeView") -> None:
+        self._node = node
+        self._library = node.state.executions.playbooks
         self._books = Books(self._library, lambda text: load_text(text, file="").playbook)
-        self.view = PlantView(state, self._books.newest, lambda _component: {})
+        self.view = PlantView(node.state, self._books.newest, self._metrics)
         self.templates = Templates()
         self.putting = asyncio.Lock()
         """Held from the look for cycles to the change: two puts at once must not close one together."""
+
+    def _metrics(self, component_id: str) -> Mapping[str, float]:
+        """What the component's last heartbeat said, as playbooks see it; only the leader has heard it."""
+        duties = self._node.duties()
+        heard = None if duties is None else duties.heard_of(component_id)
+        if not heard or heard["cpu"] is None:
+            return {}
+        return {**heard["metrics"], "cpu": heard["cpu"], "memory": float(heard["memory"])}
 
     def newest(self, row: PlaybookRow) -> Playbook:
         """Raises `playbook_unreadable` where this release cannot read what another one put."""

@@ -68,7 +68,14 @@ class Forecast(NamedTuple):
 
 
 def slope(samples: Sequence[Sample]) -> Slope | None:
-    """The line of least squares; None with fewer than two points in time."""
+    """The line of least squares; None with fewer than two points in time, and where no float holds its sums."""
+    try:
+        return _slope(samples)
+    except (OverflowError, ValueError):  # values of 1e200: their squares; or infinities that cancel each other out
+        return None
+
+
+def _slope(samples: Sequence[Sample]) -> Slope | None:
     count = len(samples)
     if count < 2:
         return None

@@ -26,6 +26,7 @@ from orchestrator.dev.processes import Program
 from orchestrator.dev.topology import NodePlace, Topology, on_free_ports
 from orchestrator.dev.waiting import until
 from orchestrator.failpoints import VARIABLE
+from tests.chaos.insisting import insist
 from tests.chaos.node_forge import Forge, ForgedPlant
 from tests.orchestrator.plant_parts import served
 
@@ -167,7 +168,7 @@ class CrashPlant:
             await self.nodes.processes.start(*(self._component(name) for name in ("io", "press")))
             await until(self._registered, seconds=20, what="components", interval=0.05)
             for name, text in (("child", CHILD), ("crash", CRASH.replace("SINK", url)), ("after", AFTER)):
-                answer = await self.nodes.call("PUT", f"/v1/playbooks/{name}", json={"text": text})
+                answer = await insist(self.nodes, "PUT", f"/v1/playbooks/{name}", {"text": text})
                 assert answer.status_code in (200, 201), answer.text
             self._stack = stack.pop_all()
         return self

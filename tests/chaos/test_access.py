@@ -13,7 +13,7 @@ from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.alone, pytest.mark.timeout(120)]
 
 PROMISED_S = 1.0
 ROUNDS = 3

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.dev.local import LocalPlant
+from tests.chaos.insisting import insist
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(90)]
@@ -15,7 +16,7 @@ SLOW = {"condition": {"kind": "state", "values": ["FAULT"]}, "severity": "info",
 
 
 async def asked(plant: LocalPlant, path: str) -> Any:
-    answer = await plant.call("GET", path)
+    answer = await insist(plant, "GET", path)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -43,14 +44,15 @@ async def everything(plant: LocalPlant) -> dict[str, Any]:
 
 async def test_alerts_acknowledgements_and_silences_survive_the_leader(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
-    assert (await plant.call("PUT", "/v1/alert-rules/slow", json=SLOW)).status_code == 201
-    assert (await plant.call("POST", "/v1/components", json=FAULTY)).status_code == 201
+    assert (await insist(plant, "PUT", "/v1/alert-rules/slow", SLOW)).status_code == 201
+    assert (await insist(plant, "POST", "/v1/components", FAULTY)).status_code == 201
     fault = await of_rule(plant, "component-fault", "firing")
     silent = await of_rule(plant, "component-unresponsive", "firing")
-    told = await plant.call("POST", f"/v1/alerts/{fault['id']}/acknowledge", json={"by": "Ada", "note": "on my way"})
+    path = f"/v1/alerts/{fault['id']}/acknowledge"
+    told = await insist(plant, "POST", path, {"by": "Ada", "note": "on my way"})
     assert told.status_code == 200, told.text
     silence = {"rule": "component-unresponsive", "subject": "press", "for_s": 600, "by": "Ada", "reason": "belt change"}
-    made = await plant.call("POST", "/v1/silences", json=silence)
+    made = await insist(plant, "POST", "/v1/silences", silence)
     assert made.status_code == 201, made.text
     waiting = await of_rule(plant, "slow", "pending")
     held = await everything(plant)
@@ -89,7 +91,7 @@ async def test_who_leads_again_still_has_the_history_from_before(plant: LocalPla
     names = [node.id for node in plant.topology.nodes]
     first = await plant.current_leader(5)
     other = next(name for name in names if name != first.node_id)
-    assert (await plant.call("POST", "/v1/components", json={**FAULTY, "state": "STARTED"})).status_code == 201
+    assert (await insist(plant, "POST", "/v1/components", {**FAULTY, "state": "STARTED"})).status_code == 201
     sequence = 0
 
     async def beat(cpu: float) -> None:

@@ -11,7 +11,7 @@ from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 WRITERS = 8
 KILLS = 1

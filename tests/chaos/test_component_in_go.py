@@ -15,6 +15,7 @@ import pytest
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import leashed
 from tests.chaos.conftest import _absent
+from tests.chaos.insisting import insist
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(180)]
@@ -54,13 +55,13 @@ async def test_it_does_each_command_once_across_a_takeover(program: Path, plant:
     first = await plant.current_leader(5)
 
     async def shown() -> dict[str, Any]:
-        answer = await plant.call("GET", PATH)
+        answer = await insist(plant, "GET", PATH)
         document: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
         return document
 
     async def command(name: str, key: str, **params: Any) -> httpx.Response:
         body = {"command": name, **({"params": params} if params else {})}
-        return await plant.call("POST", f"{PATH}/commands", json=body, key=key)
+        return await insist(plant, "POST", f"{PATH}/commands", body, key=key)
 
     async def is_in(state: str) -> bool:
         row = await shown()

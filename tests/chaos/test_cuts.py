@@ -19,7 +19,7 @@ from tests.chaos.watching import (
 )
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.root, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.anyio, pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(180)]
 
 STOPS_S = 0.5
 """How long after a cut an isolated leader may still answer as one."""

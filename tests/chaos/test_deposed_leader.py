@@ -27,8 +27,9 @@ async def test_a_resumed_leader_dispatches_nothing(plant: LocalPlant) -> None:
         table = RoutingTable(rows=(RoutingRow("echo-1", ("echo",), 1000),))
         with pytest.raises(Fenced) as refusal:
             await flow.streams.dispatch(first.epoch, first.node_id, table)
-        assert refusal.value.current == second.epoch
-        assert refusal.value.node_id == second.node_id
+        # On a busy machine somebody else may lead by now, under an epoch that is newer still.
+        found = (refusal.value.current, refusal.value.node_id)
+        assert found == (second.epoch, second.node_id) or refusal.value.current > second.epoch
         with pytest.raises(Fenced):
             await flow.streams.return_queue(first.epoch, "echo-1")
         with pytest.raises(Fenced):

@@ -21,7 +21,7 @@ from tests.command_line import REPO, triarch
 from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
 from tests.system.documented import asked, documented, resolved
 
-pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(600)]
 
 NOT_RUN = {
     ("node",): "does not end; tests/orchestrator/test_cli_commands.py",

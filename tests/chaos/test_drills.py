@@ -13,7 +13,7 @@ from orchestrator.drills.one import Load, OneDrill, Seen
 from orchestrator.drills.target import Evidence, Fault, FaultNotPossible, TargetOptions
 from orchestrator.drills.targets.local import LocalTarget, open_target
 
-pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.campaign, pytest.mark.alone, pytest.mark.anyio, pytest.mark.timeout(180)]
 
 LOAD = Load(cameras=2, fps=20.0, hold_s=0.5, quiet_s=0.5)
 FAULTS = (Fault.LEADER_KILL, Fault.LEADER_PAUSE, Fault.PRIMARY_KILL)

@@ -13,7 +13,7 @@ from tests.orchestrator.api_nodes import serving
 from tests.orchestrator.authorities import Authority
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 
 async def test_a_leader_that_is_not_trusted_is_named_with_the_reason(tmp_path: Path) -> None:
@@ -25,9 +25,14 @@ async def test_a_leader_that_is_not_trusted_is_named_with_the_reason(tmp_path: P
 
     api = {"tls": {}, "ca_file": str(other.file)}
     async with serving(3, tmp_path, rewrite=rewrite, verify=trusting(authority.file), api=api) as nodes:
-        answer = await nodes.clients[await nodes.follower()].get("/v1/variables")
-        assert (answer.status_code, answer.json()["code"]) == (503, "no_leader")
-        assert "its certificate is not accepted" in answer.json()["detail"]
+
+        async def named() -> bool:  # while they elect, there is nobody to be named
+            answer = await nodes.clients[await nodes.follower()].get("/v1/variables")
+            assert (answer.status_code, answer.json()["code"]) == (503, "no_leader")
+            assert "its certificate is not accepted" in answer.json()["detail"]
+            return True
+
+        await eventually(named, deadline_s=20)
 
 
 async def test_more_connections_than_a_node_takes_leave_it_answering(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from framebuffer.otlp import OtlpSpans
 from orchestrator.component import Component
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
+from tests.chaos.insisting import insist
 from tests.framebuffer.otlp_receiver import OtlpReceiver, Received
 from tests.support import eventually
 
@@ -111,13 +112,13 @@ async def pressing(plant: LocalPlant, receiver: OtlpReceiver) -> AsyncIterator[P
 async def put(plant: LocalPlant, *texts: str) -> None:
     for text in texts:
         name = text.split()[1]
-        answer = await plant.call("PUT", f"/v1/playbooks/{name}", json={"text": text})
+        answer = await insist(plant, "PUT", f"/v1/playbooks/{name}", {"text": text})
         assert answer.status_code in (200, 201), answer.text
 
 
 async def ended(plant: LocalPlant, execution_id: str) -> str:
     async def status() -> str:
-        row = (await plant.call("GET", f"/v1/executions/{execution_id}")).json()
+        row = (await insist(plant, "GET", f"/v1/executions/{execution_id}")).json()
         return str(row["status"]) if row["status"] not in ("QUEUED", "RUNNING") else ""
 
     return await eventually(status, deadline_s=40)
@@ -141,7 +142,7 @@ async def test_one_trace_from_the_trigger_to_the_component(plant: LocalPlant, re
         (root,) = await eventually(lambda: receiver.named("execute_scenario.whole"), deadline_s=20)
         await eventually(lambda: len(receiver.named("handle_command")) >= 3, deadline_s=10)
         (inner,) = receiver.named("execute_scenario.inner")
-        started = await plant.call("POST", "/v1/playbooks/failing/runs", json={})
+        started = await insist(plant, "POST", "/v1/playbooks/failing/runs", {})
         assert await ended(plant, started.json()["id"]) == "FAILED"
         (failed,) = await eventually(lambda: receiver.named("execute_scenario.failing"), deadline_s=10)
 
@@ -192,7 +193,7 @@ async def test_a_takeover_leaves_no_span_without_a_parent_and_none_under_two_ids
     first = await plant.current_leader(5)
     async with pressing(plant, receiver) as press:
         await put(plant, LONG)
-        runs = [await plant.call("POST", "/v1/playbooks/long/runs", json={}) for _ in range(4)]
+        runs = [await insist(plant, "POST", "/v1/playbooks/long/runs", {}) for _ in range(4)]
         ids = [run.json()["id"] for run in runs]
         await eventually(lambda: press.counted >= 4, deadline_s=20)
         receiver.answer = 503  # what ends from now on does not get out before the leader dies

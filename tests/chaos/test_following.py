@@ -10,9 +10,10 @@ import pytest
 from orchestrator.cli.following import Follower, Told
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
+from tests.chaos.insisting import insist
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 ROUNDS = 60
 TEXT = f"""\
@@ -51,9 +52,9 @@ class Following:
 async def test_nothing_is_missed_and_nothing_told_twice(tmp_path: Path) -> None:
     async with LocalPlant(on_free_ports(tmp_path)) as plant:
         leader = await plant.wait_ready()
-        answer = await plant.call("PUT", "/v1/playbooks/rounds", json={"text": TEXT})
+        answer = await insist(plant, "PUT", "/v1/playbooks/rounds", {"text": TEXT})
         assert answer.status_code == 201, answer.text
-        answer = await plant.call("POST", "/v1/playbooks/rounds/runs", json={})
+        answer = await insist(plant, "POST", "/v1/playbooks/rounds/runs", {})
         assert answer.status_code == 202, answer.text
         path = f"{answer.headers['Location']}/follow"
         apis = {node.id: node.api for node in plant.topology.nodes}

@@ -8,6 +8,7 @@ from framebuffer.processor import FrameRejected
 from framebuffer.producer import FrameProducer
 from framebuffer.wire import TakenFrame
 from orchestrator.dev.local import LocalPlant
+from tests.chaos.insisting import insist
 from tests.support import eventually
 from tests.system.working import Echo, started
 
@@ -28,7 +29,7 @@ class Refusing(Echo):
 
 
 async def subjects(plant: LocalPlant, rule: str) -> list[str]:
-    answer = await plant.call("GET", f"/v1/alerts?rule={rule}&state=firing")
+    answer = await insist(plant, "GET", f"/v1/alerts?rule={rule}&state=firing")
     rows: list[dict[str, Any]] = answer.json()
     return [member["subject"] for row in rows for member in row["members"]]
 
@@ -36,7 +37,7 @@ async def subjects(plant: LocalPlant, rule: str) -> list[str]:
 async def test_frames_make_alerts(plant: LocalPlant) -> None:
     for name, condition in HASTY.items():
         body = {"condition": condition, "severity": "warning"}
-        assert (await plant.call("PUT", f"/v1/alert-rules/{name}", json=body)).status_code == 201
+        assert (await insist(plant, "PUT", f"/v1/alert-rules/{name}", body)).status_code == 201
 
     async def fires(rule: str, *wanted: str) -> bool:
         found = await subjects(plant, rule)
@@ -56,7 +57,7 @@ async def test_frames_make_alerts(plant: LocalPlant) -> None:
             await eventually(lambda: fires("capability-unknown"), deadline_s=20)
             await eventually(lambda: fires("dead-letters-growing", "-"), deadline_s=30)
     row = {"id": "silent", "capabilities": ["faces"], "capacity": 4}
-    assert (await plant.call("POST", "/v1/processors/register", json=row)).status_code == 201
+    assert (await insist(plant, "POST", "/v1/processors/register", row)).status_code == 201
     await eventually(lambda: fires("processor-unhealthy", "silent"), deadline_s=40)
-    assert (await plant.call("DELETE", "/v1/processors/silent")).status_code == 204
+    assert (await insist(plant, "DELETE", "/v1/processors/silent")).status_code == 204
     await eventually(lambda: fires("processor-unhealthy"), deadline_s=10)

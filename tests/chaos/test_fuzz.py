@@ -11,6 +11,7 @@ REQUESTS = 500
 
 
 @pytest.mark.campaign
+@pytest.mark.alone
 @pytest.mark.timeout(150)
 def test_requests_that_nobody_should_send_break_nothing(tmp_path: Path) -> None:
     report = tmp_path / "fuzz.json"

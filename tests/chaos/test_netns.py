@@ -10,7 +10,7 @@ from tests.chaos import netns
 from tests.chaos.netns import HOST, Network, NetworkFailed, run
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.root]
+pytestmark = [pytest.mark.anyio, pytest.mark.root, pytest.mark.alone]
 
 HOSTS = ("n1", "n2", "n3")
 EVERY = tuple(itertools.permutations((HOST, *HOSTS), 2))

@@ -19,6 +19,7 @@ from framebuffer.streams import FrameStreams
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import leashed
 from tests.chaos.conftest import _absent
+from tests.chaos.insisting import insist
 from tests.support import eventually
 from tests.system.working import streams_of
 
@@ -111,7 +112,7 @@ async def test_every_frame_gets_its_one_result(program: Path, plant: LocalPlant,
         camera = Camera(producer)
         async with processing(program, plant, tmp_path / "go.log") as process:
             await more(100)
-            row = (await plant.call("GET", "/v1/processors/digests-1")).json()
+            row = (await insist(plant, "GET", "/v1/processors/digests-1")).json()
             assert (row["healthy"], row["breaker"]) == (True, "CLOSED")
             await plant.kill(first.node_id)
             await plant.other_leader(first)
@@ -127,7 +128,7 @@ async def test_every_frame_gets_its_one_result(program: Path, plant: LocalPlant,
             await eventually(all_final, deadline_s=30)
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 10) == 0, (tmp_path / "go.log").read_text()
-        assert (await plant.call("GET", "/v1/processors/digests-1")).status_code == 404  # it said goodbye
+        assert (await insist(plant, "GET", "/v1/processors/digests-1")).status_code == 404  # it said goodbye
         report = await ledger.verify(streams)
         documents = await results(streams)
     published = len(camera.digests)

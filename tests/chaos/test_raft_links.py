@@ -13,7 +13,7 @@ from tests.chaos.toxiproxy import Toxiproxy
 from tests.chaos.watching import asking, follows, holds, leads_on, register, registered
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.alone, pytest.mark.timeout(120)]
 
 DELAY_MS = 20
 ELECTIONS_S = 3.0

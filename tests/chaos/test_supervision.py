@@ -14,6 +14,7 @@ import pytest
 from orchestrator.demo import parts
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Program
+from tests.chaos.insisting import insist
 from tests.support import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(180)]
@@ -153,7 +154,7 @@ async def test_restarts_stop_at_their_limit_and_say_why_also_when_the_leader_is_
         assert {(await line.states())[each] for each in ("supervisor", "kds")} <= DOWN
         # Somebody mends it and says so.
         line.breaks("io", False)
-        answer = await plant.call("POST", "/v1/components/io/acknowledge", json={"by": "the test", "retry": True})
+        answer = await insist(plant, "POST", "/v1/components/io/acknowledge", {"by": "the test", "retry": True})
         assert answer.status_code == 200, answer.text
         await line.all_started()
         assert line.journal("io") == [*told, "reset", "initialize", "start"]

@@ -10,9 +10,10 @@ import pytest
 from orchestrator.cli.following import Follower
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.topology import on_free_ports
+from tests.chaos.insisting import insist
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 
 class Watching:
@@ -74,7 +75,7 @@ async def test_every_change_is_told_once_and_in_order(tmp_path: Path) -> None:
         await eventually(lambda: len(acknowledged) > before + 50, deadline_s=20)
         stop = True
         await writing
-        last = await plant.call("PUT", "/v1/variables/last", json={"value": 0}, node_id=other)
+        last = await insist(plant, "PUT", "/v1/variables/last", {"value": 0})
         assert last.is_success, last.text
         acknowledged.add(last.json()["revision"])
         async with asyncio.timeout(20):

@@ -3,18 +3,20 @@
 import asyncio
 import random
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from framebuffer import bitmaps
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.ledger import verify
 from framebuffer.library import library
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import Settlement, TakenFrame
-from tests.framebuffer.frames import EPOCH, NODE, entries, frames, opened, record, settle_all, table
+from tests.framebuffer.frames import EPOCH, NODE, add_copy, entries, frame, frames, opened, record, settle_all, table
 from tests.support import eventually
 
 MANY = 12  # more than the few whose holders are looked up one by one
@@ -106,6 +108,60 @@ async def test_what_others_did_to_the_queue_is_seen(streams: FrameStreams, redis
         expected[3] = "not-owner"
     assert await settle_all(streams, "p1", taken) == expected
     assert len(await entries(redis, streams.keys.results)) == expected.count("settled")
+
+
+@pytest.mark.anyio
+async def test_final_bits_that_lie_far_apart_are_each_found(streams: FrameStreams) -> None:
+    """A call reads them a page of 2,048 sequences at a time."""
+    session = await opened(streams)
+    far = [number * 700 + number % 3 for number in range(2 * MANY)]
+    assert await streams.publish(session, [frame(number) for number in far]) == ["ok"] * len(far)
+    await streams.dispatch(EPOCH, NODE, ROWS, limit=len(far))
+    copies = await entries(streams.redis, streams.keys.ready("p1"))
+    taken = await streams.take("p1", "c", count=len(far))
+    order = random.Random(11).sample(range(len(far)), len(far))
+    done: set[int] = set()
+    for chosen in (order[:5], order[5:6], order[6:20]):
+        assert await settle_all(streams, "p1", [taken[at] for at in chosen]) == ["settled"] * len(chosen)
+        done |= {far[at] for at in chosen}
+        ledger = await streams.camera_ledger("cam")
+        assert {one for one in range(far[-1] + 1) if bitmaps.is_set(ledger.bits[0][1], one)} == done
+    # Those that come again are known, and the others beside them are not taken for them.
+    again, rest = order[:12], order[20:]
+    for at in again:
+        await add_copy(streams.redis, streams.keys.ready("p1"), copies[at])
+    mixed = [*(taken[at] for at in rest), *await streams.take("p1", "c", count=len(again))]
+    assert await settle_all(streams, "p1", mixed) == ["settled"] * len(rest) + ["duplicate"] * len(again)
+    row = await record(streams)
+    assert (row["settled"], row["finals"], row["final_max"]) == (len(far), 0, far[-1])
+
+
+@pytest.mark.anyio
+async def test_whole_words_of_final_bits_are_passed_at_once(streams: FrameStreams) -> None:
+    number = 4 * 32 + 7
+    await in_queue(streams, number)
+    taken = await streams.take("p1", "c", count=number)
+    for first, last, finals in ((1, 64, -1), (65, number, -1), (0, 1, 63), (64, 65, number - 1)):
+        assert await settle_all(streams, "p1", taken[first:last]) == ["settled"] * (last - first)
+        assert (await record(streams))["finals"] == finals
+    report = await verify(streams)
+    assert (report.settled, report.in_flight, report.ledger_ok) == (number, 0, True)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("lend_ms", [0, 5_000])
+async def test_sequences_of_one_call_in_any_order(streams: FrameStreams, lend_ms: int) -> None:
+    session = await opened(streams)
+    await streams.dispatch(EPOCH, NODE, ROWS, lend_ms=lend_ms)
+    sent = [0, 1, 1, 0, 3, 5, 2, 4, 6, 5, 2**53, 7]
+    statuses = await streams.publish(session, [frame(number) for number in sent])
+    refused = {2: "duplicate", 3: "duplicate", 9: "duplicate", 10: "refused:sequence"}
+    assert statuses == [refused.get(at, "ok") for at in range(len(sent))]
+    odd = [msgspec.structs.replace(frame(8), frame_id="a b"), msgspec.structs.replace(frame(8), priority=11), frame(8)]
+    assert await streams.publish(session, odd) == ["refused:frame_id", "refused:priority", "ok"]
+    row = await record(streams)
+    assert (row["published"], row["highest"], row["contiguous"], row["republished"]) == (9, 8, 8, 3)
+    assert (await verify(streams)).ledger_ok
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))

@@ -231,6 +231,21 @@ async def test_a_plan_moves_nothing(http: httpx.AsyncClient) -> None:
     assert (await http.get("/v1/executions", params={"playbook": "planned"})).json()["executions"] == []
 
 
+async def test_a_plan_sees_what_components_measure(http: httpx.AsyncClient) -> None:
+    text = (
+        "name: warm\nactions: [{{type: log_event, when: components.oven.metrics.heat < 60,"
+        " message: 'at {{{{ components.oven.metrics.heat }}}}'}}]\n"
+    )
+    assert (await put(http, "warm", text)).is_success
+    await http.post("/v1/components", json={"id": "oven", "address": "http://127.0.0.1:9"})
+    before = (await http.post("/v1/playbooks/warm/plan")).json()["steps"][0]
+    assert "known only when the step begins" in before["problem"]
+    beat = {"type": "component.heartbeat", "source": "oven", "payload": {"state": "READY", "metrics": {"heat": 20}}}
+    assert (await http.post("/event", json=beat)).status_code == 204
+    step = (await http.post("/v1/playbooks/warm/plan")).json()["steps"][0]
+    assert (step["problem"], step["runs"], step["does"]["message"]) == ("", True, "at 20.0")
+
+
 async def test_an_execution_is_led_to_its_end(http: httpx.AsyncClient) -> None:
     at = await run(http, "led")
     row = (await http.get(at)).json()

@@ -1,5 +1,6 @@
 """Trends: slope, smoothed value and forecasts, held against what must be true of them. Pure."""
 
+import math
 import random
 
 import pytest
@@ -50,6 +51,22 @@ def test_the_slope_does_not_mind_where_zero_is_and_scales(
 def test_without_two_points_in_time_there_is_no_slope(samples: list[tuple[float, float]]) -> None:
     assert slope(samples) is None
     assert forecast(samples, above=10.0) == Forecast(Outlook.INSUFFICIENT_DATA)
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=40), st.floats(-1e308, 1e308))
+def test_figures_that_no_sum_holds_are_no_error(values: list[float], threshold: float) -> None:
+    """A component reports what it likes, and a mean of such figures may be infinite."""
+    samples = [(float(second), value) for second, value in enumerate(values)]
+    found = slope(samples)
+    assert found is None or math.isfinite(found.per_s)
+    for outlook in (forecast(samples, above=threshold), forecast(samples, below=threshold)):
+        assert outlook.in_s is None or math.isfinite(outlook.in_s)
+    ewma(samples, 1.0)
+
+
+def test_a_figure_whose_square_no_float_holds_has_no_slope() -> None:
+    assert slope([(0.0, 0.0), (1.0, 1e200), (2.0, 0.0)]) is None
+    assert slope([(0.0, 1.7e308), (1.0, -1.7e308), (2.0, 1.7e308)]) is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(-1e9, 1e9)), min_size=1, max_size=50), st.floats(0.01, 1e4))

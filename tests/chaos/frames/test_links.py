@@ -11,7 +11,7 @@ from tests.chaos.frames.plant import FramePlant, Worker
 from tests.chaos.toxiproxy import Toxiproxy
 from tests.support import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 LOST_REPLIES = 5
 

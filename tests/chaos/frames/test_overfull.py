@@ -11,7 +11,7 @@ from orchestrator.dev.waiting import until
 from tests.chaos.frames.faults import Outages, OutOfMemory, ReadOnly, Stopped
 from tests.chaos.frames.plant import TWO_WORKERS, Cameras, FramePlant, Worker
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 
 async def test_a_server_out_of_memory_refuses_new_frames_and_finishes_old_ones(tmp_path: Path) -> None:

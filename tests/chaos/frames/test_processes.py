@@ -13,7 +13,7 @@ from tests.chaos.frames.faults import PrimaryKill, Stopped, killed
 from tests.chaos.frames.plant import FramePlant
 from tests.chaos.frames.worker import held
 
-pytestmark = [pytest.mark.anyio, pytest.mark.campaign]
+pytestmark = [pytest.mark.anyio, pytest.mark.campaign, pytest.mark.timeout(120)]
 
 RETURNED_S = 20.0
 """A dead processor is noticed by its heartbeats; then its queue goes back."""
