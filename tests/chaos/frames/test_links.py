@@ -80,7 +80,7 @@ async def test_a_producer_repeats_what_it_was_never_answered(toxic: Toxiproxy, t
                 await link.lose_replies()
                 for _ in range(10):
                     await producer.publish(b"x", width=8, height=8, format="raw", metadata={"detection_type": "echo"})
-                await eventually(lambda number=number: producer.counters.retries > number, deadline_s=10)  # type: ignore[misc]
+                await eventually(lambda number=number: producer.counters.retries > number, deadline_s=30)  # type: ignore[misc]
                 await link.heal()
         assert producer.counters.duplicates >= LOST_REPLIES
         verdict = await plant.finish()
