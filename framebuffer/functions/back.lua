@@ -103,7 +103,7 @@ local function expire(keys, argv)
       else
         redis.call('XACK', key, group, row[1])
         if hands[prefix] then
-          out_of_hand(hands[prefix], key, row[1])
+          out_of_hand(hands[prefix], key, { row[1] })
         end
       end
     end
