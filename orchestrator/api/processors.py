@@ -18,6 +18,7 @@ from orchestrator.api.asking import Ask, Asking, Read
 from orchestrator.api.documented import READ, WRITE, problems
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView, ProcessorReport
+from orchestrator.events import SEQUENCE_MAX
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +119,9 @@ class Report(BaseModel):
         extra="forbid", json_schema_extra={"example": {"in_flight": 3, "settled": 120, "errors": 0}}
     )
 
-    in_flight: int = Field(0, ge=0)
-    settled: int = Field(0, ge=0)
-    errors: int = Field(0, ge=0)
+    in_flight: int = Field(0, ge=0, le=SEQUENCE_MAX)
+    settled: int = Field(0, ge=0, le=SEQUENCE_MAX)
+    errors: int = Field(0, ge=0, le=SEQUENCE_MAX)
 
 
 @router.post(

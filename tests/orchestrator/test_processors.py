@@ -211,6 +211,13 @@ async def test_a_capacity_that_cannot_be_true_is_bounded(plant: Plant) -> None:
     await eventually(lambda: _is(plant.queued("a"), 50))
 
 
+@pytest.mark.parametrize("name", ["in_flight", "settled", "errors"])
+async def test_a_count_that_no_figure_could_show_is_refused(plant: Plant, name: str) -> None:
+    await plant.register("a")
+    answer = await plant.http.post(f"/processors/{plant.id('a')}/heartbeat", json={name: 10**400})
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, f"body.{name}")
+
+
 class Place:
     """What answers at a `health_url`: with `status`."""
 
