@@ -1,4 +1,4 @@
-"""TLS to the server in each form of its address: real servers, with a certificate that names another host."""
+"""TLS to one server and by way of a sentinel: real servers, with a certificate that names another host."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,6 @@ import pytest
 from framebuffer.addresses import url_of
 from framebuffer.connection import connect
 from framebuffer.embedded import Binary, EmbeddedServer
-from framebuffer.embedded_cluster import EmbeddedCluster
 from framebuffer.embedded_set import EmbeddedSentinel
 from framebuffer.errors import RedisRefused, RedisUnavailable
 from framebuffer.producer import FrameProducer
@@ -59,15 +58,6 @@ class Servers:
         await self._stack.enter_async_context(watcher)
         return url_of("sentinel", [f"127.0.0.1:{port}"], service="frames", tls=True)
 
-    async def cluster(self) -> str:
-        port = free_port()
-        servers = EmbeddedCluster(
-            self._directory / "cluster", [free_port()], primaries=1, bus=[free_port()], binary=self._binary
-        )
-        servers.servers[0].options += (*self._secured(port), "tls-cluster yes")
-        await self._stack.enter_async_context(servers)
-        return url_of("cluster", [f"127.0.0.1:{port}"], tls=True, shards=1)
-
 
 def _redis() -> Binary:
     return _binary("redis")  # the carried Valkey is built without TLS
@@ -90,7 +80,7 @@ async def secured(directory: Path, form: str) -> AsyncIterator[tuple[Authority, 
         yield authority, with_options
 
 
-@pytest.mark.parametrize("form", ["one", "sentinel", "cluster"])
+@pytest.mark.parametrize("form", ["one", "sentinel"])
 async def test_frames_go_over_tls_to_whom_the_authority_vouches_for(
     tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
