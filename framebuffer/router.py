@@ -104,7 +104,7 @@ class RouterPass:
         self._router = router
         self._threads = DaemonThreads(1, "router")  # one that never returns must not keep the node from ending
         self._limit_s = limit_s
-        self._late: asyncio.Future[Sequence[str | None]] | None = None
+        self._late: asyncio.Future[list[str | None]] | None = None
         self._epoch = epoch
         self._node_id = node_id
         self._said_at = float("-inf")
@@ -134,12 +134,15 @@ class RouterPass:
         left = await self._streams.dispatch(self._epoch, self._node_id, table, limit=0)
         return _with(left, wanted, outcomes)
 
-    async def _asked(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> Sequence[str | None]:
+    def _listed(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> list[str | None]:
+        return list(self._router(frames, candidates))  # in its thread: it may be a generator
+
+    async def _asked(self, frames: list[RoutableFrame], candidates: list[Candidate]) -> list[str | None]:
         """What the router says. Errors: TimeoutError, also while an earlier call has not returned; and its own."""
         if self._late is not None and not self._late.done():
             raise TimeoutError("it has not returned from an earlier call")
         self._late = None
-        asked = asyncio.wrap_future(self._threads.submit(contained, self._router, frames, candidates))
+        asked = asyncio.wrap_future(self._threads.submit(contained, self._listed, frames, candidates))
         await asyncio.wait({asked}, timeout=self._limit_s)
         if not asked.done():
             self._late = asked
@@ -151,7 +154,7 @@ class RouterPass:
         able = {one.processor_id: one.capabilities for one in candidates}
         room = {one.processor_id: one.free for one in candidates}
         try:
-            chosen = list(await self._asked(frames, candidates))
+            chosen = await self._asked(frames, candidates)
             if len(chosen) != len(frames):
                 raise ValueError(f"returned {len(chosen)} decisions for {len(frames)} frames")
             for at, (frame, name) in enumerate(zip(frames, chosen, strict=True)):

@@ -15,6 +15,7 @@ import redis.exceptions as redis_errors
 from redis.asyncio.sentinel import MasterNotFoundError
 
 from framebuffer.connection import connect, execute, node_url
+from framebuffer.errors import RedisRefused
 from framebuffer.sharding import slot_of
 
 __all__ = ["Owner", "SlotLocator"]
@@ -58,7 +59,7 @@ class SlotLocator:
         for host, port in dict.fromkeys((*self._known, *self._given)):
             try:
                 owner = await self._ask(host, port)
-            except (redis_errors.RedisError, OSError) as error:
+            except (redis_errors.RedisError, OSError, RedisRefused) as error:  # refused: a file of TLS is away
                 troubles.append(f"{host}:{port}: {str(error) or type(error).__name__}")
                 continue
             if owner is None:

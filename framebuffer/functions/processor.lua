@@ -35,7 +35,8 @@ local function undelivered_ms(key, group)
       from = '(' .. row[8]
     end
   end
-  local entry = redis.call('XRANGE', key, from, '+', 'COUNT', 1)[1]
+  -- A level of another type holds up none of the others.
+  local entry = redis.pcall('XRANGE', key, from, '+', 'COUNT', 1)[1]
   if not entry then
     return nil
   end

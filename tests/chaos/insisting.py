@@ -28,7 +28,9 @@ async def insist(
             answer = await plant.call(method, path, json=json, key=key)
         except (httpx.HTTPError, PlantError):
             return False
+        in_flight = answer.status_code == httpx.codes.CONFLICT and answer.json().get("code") == "key_in_flight"
         assert answer.status_code not in NOBODY_LED, answer.text
+        assert not in_flight, "the first request of ours is still under way"
         found.append(answer)
         return True
 

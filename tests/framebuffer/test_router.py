@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -105,9 +105,10 @@ async def test_one_that_does_not_return_holds_up_nobody(
     await eventually(again)
 
 
+@pytest.mark.parametrize("step_by_step", [False, True], ids=["function", "generator"])
 @pytest.mark.parametrize("error", [StopIteration("none free"), SystemExit(3), asyncio.CancelledError(), KeyError("p7")])
 async def test_whatever_it_raises_costs_nothing(
-    streams: FrameStreams, caplog: pytest.LogCaptureFixture, error: BaseException
+    streams: FrameStreams, caplog: pytest.LogCaptureFixture, error: BaseException, step_by_step: bool
 ) -> None:
     """`next(p for p in processors if p.free)` raises StopIteration, which asyncio's futures would not take."""
     session = await opened(streams)
@@ -119,7 +120,11 @@ async def test_whatever_it_raises_costs_nothing(
             raise raises.pop()
         return ["p1"] * len(seen)
 
-    at_work = RouterPass(streams, now_and_then, epoch=EPOCH, node_id=NODE)
+    def one_by_one(seen: Sequence[RoutableFrame], candidates: Sequence[Candidate]) -> Iterator[str | None]:
+        yield from now_and_then(seen, candidates)
+
+    router = one_by_one if step_by_step else now_and_then
+    at_work = RouterPass(streams, router, epoch=EPOCH, node_id=NODE)  # type: ignore[arg-type]
     assert await at_work.run(ROWS, 64) is None  # the strategy is to route
     assert type(error).__name__ in caplog.text
     report = await at_work.run(ROWS, 64)

@@ -144,3 +144,15 @@ async def refused_for(shards: ShardedStreams, why: str) -> bool:
     with pytest.raises(RedisUnavailable) as caught:
         await shards.ready()
     return why in str(caught.value).lower()
+
+
+async def test_an_authority_that_is_away_while_a_cluster_is_asked_is_waited_for(tmp_path: Path) -> None:
+    """Its file is read for each node that is asked who has the slot; exchanging it may take it away for a moment."""
+    authority = Authority(tmp_path)
+    shards = ShardedStreams.connect(f"rediss+cluster://127.0.0.1:{free_port()}?ssl_ca_certs={authority.file}")
+    try:
+        authority.file.unlink()
+        with pytest.raises(RedisUnavailable, match="No such file"):  # which is repeated
+            await shards.ping()
+    finally:
+        await shards.aclose()

@@ -240,7 +240,7 @@ class FramePlant:
     async def every_camera_moves(self, frames: int = 10) -> None:
         """Wait until so many more frames of each camera are settled: none waits out an outage any more. NotReached."""
         names = [name for cameras in self.cameras for name in cameras.ids]
-        before = await self.shards.stats()
+        before = await until(self.stats, seconds=MOVES_S, what="an answer of the server")
 
         async def enough() -> bool:
             stats = await self.stats()
