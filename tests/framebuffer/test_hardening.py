@@ -80,10 +80,12 @@ async def test_a_key_of_another_type_holds_up_nobody_elses_frames(streams: Frame
     await redis.set(odd, "no stream")
     await execute(redis, "SADD", f"{streams.keys.ready('p1')}:levels", "5")
     assert await streams.return_queue(EPOCH, "p1") == 3
-    await redis.delete(odd)
     await redis.rename("aside", streams.keys.lane("ghost"))
     assert (await streams.dispatch(EPOCH, NODE, both)).drained == 4
+    await redis.set(odd, "no stream")
+    await execute(redis, "SADD", f"{streams.keys.ready('p1')}:levels", "5")
     assert [one.sequence for one in await streams.take("p1", "c")] == [0, 1, 2, 3]
+    await redis.delete(odd)
     assert (await verify(streams)).problems == []
 
 
