@@ -7,12 +7,13 @@ So an authority can be exchanged without a restart: the new one is added everywh
 then the old one is taken out. Connections that are open go on.
 
 OpenSSL takes nothing away from a context that is in use. So clients hold a `Trust`, which begins each handshake with
-the context of the moment.
+the context of the moment. What clients ask of the `Trust` itself (httpx: ALPN) has no effect: HTTP/1.1 is spoken.
 """
 
 import asyncio
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,11 +40,13 @@ class Trust(ssl.SSLContext):
 
     def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
         self._make = make
+        self._renewing = threading.Lock()  # two watches may renew it at once: what was read last is to hold
         self._moment = make()
 
     def renew(self) -> None:
         """Go by what the files hold now. Blocks for tens of milliseconds. When it raises, nothing has changed."""
-        self._moment = self._make()
+        with self._renewing:
+            self._moment = self._make()
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
         """As of the context of the moment: what asyncio begins a handshake with."""

@@ -15,6 +15,7 @@ AnswerHeaders           what browsers go by: no sniffing, no caching, which page
                   routes
 """
 
+import asyncio
 import importlib.metadata
 import ssl
 from collections.abc import AsyncIterator
@@ -131,6 +132,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
     app.state.gate = gate
     app.state.following = Following(node, gate)
     app.state.shelf = Shelf(node)
+    app.state.retrying = asyncio.Lock()
     app.state.watching = Hub(node, Rows(node, app.state.shelf))
     app.state.figures = Figures(node, link)
     app.state.watching.live = app.state.figures.shown

@@ -58,6 +58,12 @@ class Asking:
         key = key_of(self._request.scope)
         return bool(key) and self.node.cluster.request_of(key) is not None
 
+    @property
+    def retrying(self) -> asyncio.Lock:
+        """Held from the look at a playbook's limit to the change: of two retries at once one sees the last place."""
+        lock: asyncio.Lock = self._request.app.state.retrying
+        return lock
+
     async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""
         scope = self._request.scope

@@ -241,8 +241,9 @@ async def retry(ask: Ask, execution_id: ExecutionId, body: Annotated[Retried | N
     `execution_skipped`: as many of the playbook run now as its limit lets.
     """
     asked = body or Retried()
-    _check_limit(ask, execution_id)
-    return await _control(ask, "retry", execution_id, asked, path=asked.path)
+    async with ask.retrying:
+        _check_limit(ask, execution_id)
+        return await _control(ask, "retry", execution_id, asked, path=asked.path)
 
 
 @router.post(

@@ -171,6 +171,7 @@ class Following:
             if principal is not None and not self._gate.still_valid(principal):
                 break
             if message is not None:
+                alone_since = None
                 yield message
             elif not self._stopping:
                 if await subject.over(None):

@@ -29,6 +29,7 @@ from orchestrator.playbooks.execution import (
     VariableSet,
     given_up,
 )
+from orchestrator.playbooks.paths import HANDLERS
 from orchestrator.playbooks.values import readable, templated
 from orchestrator.playbooks.verdict import StepFailed, TooManySteps, Verdict
 from orchestrator.playbooks.world import Templates, World
@@ -126,7 +127,9 @@ class Walk:
     def _refused(self, action: Step, row: StepRow) -> bool:
         """Whether the step failed when its record was applied, and has attempts left."""
         left = action.retry is not None and row.attempt < action.retry.attempts and not self.halted
-        handled = row.tolerated or f"{row.path}/on_failure/0" in self.steps
+        # What the playbook does at its end, or about a failure, has begun: none of its actions begins anew beside that.
+        over = row.path.startswith("actions/") and any(f"{name}/0" in self.steps for name in HANDLERS)
+        handled = over or row.tolerated or f"{row.path}/on_failure/0" in self.steps
         return left and row.type in APPLIED and row.status == StepStatus.FAILED and not handled
 
     def _failed(self, action: Step, row: StepRow, scope: Scope) -> Verdict:

@@ -320,6 +320,11 @@ async def test_a_retry_has_no_place_beyond_the_limit(http: httpx.AsyncClient) ->
     assert (await http.post(f"{first}/retry", headers=key)).json()["status"] == "RUNNING"
     assert (await ends(http, first))["status"] == "CANCELLED"
     await http.post(f"{second}/cancel", json={"force": True})
+    assert (await ends(http, second))["status"] == "CANCELLED"
+    both = await asyncio.gather(*(http.post(f"{way}/retry") for way in ways))  # of two at once one sees the last place
+    assert sorted(answer.status_code for answer in both) == [200, 409]
+    for way in ways:
+        await http.post(f"{way}/cancel", json={"force": True})
 
 
 async def test_lists_are_pages_of_one_query(http: httpx.AsyncClient) -> None:

@@ -4,12 +4,14 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.lifecycle import State
 from orchestrator.playbooks.engine import Done, Effect, Failed, Result, Unknown
 from orchestrator.playbooks.execution import Limits, Status, StepStatus
+from orchestrator.playbooks.models import Playbook
 from tests.orchestrator.playbook_runs import Run
 
 PLANT = {"io": State.READY, "supervisor": State.READY, "kds": State.FAULT}
@@ -329,6 +331,21 @@ def test_what_is_refused_when_it_is_recorded_is_tried_again_too() -> None:
     variable = one(swap.replace("RETRY", retry))
     variable.go()
     assert (variable.row().status, variable.step("actions/0").attempt) == (Status.SUCCEEDED, 4)
+
+
+def test_a_refused_step_is_not_tried_again_once_the_end_has_begun() -> None:
+    """A release that did not try such a step again may have left it so: `finally` has begun, and attempts are left."""
+    text = """{{name: p, finally: [{{type: delay, duration: 5s}}],
+        actions: [{{type: set_variable, scope: plant, name: v, value: 1, if_revision: 7{retry}}}]}}"""
+    run = Run(text.format(retry=""))
+    run.start("p")
+    run.go(until=102.0)
+    assert run.step("finally/0").status == StepStatus.RUNNING
+    newer = yaml.safe_load(text.format(retry=", retry: {attempts: 4, delay: 1s}"))
+    run.playbooks["p"] = Playbook.model_validate(newer)
+    run.go()
+    assert (run.row().status, run.step("actions/0").attempt) == (Status.FAILED, 1)
+    assert run.step("finally/0").status == StepStatus.SUCCEEDED
 
 
 def test_finally_that_fails_fails_the_execution() -> None:

@@ -1,5 +1,6 @@
 """Restarts a unit and waits until what it serves is ready."""
 
+import json
 import time
 import urllib.error
 import urllib.request
@@ -13,8 +14,9 @@ description:
   - With C(throttle 1) this is a rolling restart, as the next host begins only when this one is ready again.
   - Restarts nothing that is ready while another of O(others) is not. So a host that did not come back keeps the others
     from being restarted, also those whose turn is later in the task.
-  - A unit that was not ready before is restarted in any case, and not waited for longer than O(timeout_s) either; then
-    it fails.
+  - Where this one is not ready itself, but knows a leader (Redis is away), the others have to know one too.
+  - A unit that serves nobody (not ready, and it knows no leader for as long as an election may take) is restarted in
+    any case, and not waited for longer than O(timeout_s) either; then it fails.
 options:
   unit: {type: str, required: true, description: Name of the unit}
   ready: {type: str, required: true, description: URL that answers 200 when it is ready}
@@ -24,6 +26,8 @@ author: [The Triarch project]
 """
 
 PAUSE_S = 0.2
+OWN_S = 10.0
+"""No election takes longer: in the middle of one nobody is ready, and all serve."""
 BEFORE_S = 30.0
 """What was ready a moment ago may take so long to be so again: another host may have been started just before."""
 
@@ -32,20 +36,36 @@ def answer(url):
     """(status, body) of a GET; status 0 with the reason where nobody answers."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (the playbook says http)
-            return response.status, response.read(2000).decode(errors="replace")
+            return response.status, response.read(20_000).decode(errors="replace")
     except urllib.error.HTTPError as error:
-        return error.code, error.read(2000).decode(errors="replace")
+        return error.code, error.read(20_000).decode(errors="replace")
     except (OSError, ValueError) as error:
         return 0, str(error)
 
 
-def unready(urls, limit_s):
-    """Which of `urls` still do not answer 200 after `limit_s`, each with what it says; "" as soon as all do."""
+def is_ready(status, _body):
+    return status == 200
+
+
+def serves(status, body):
+    """Whether the node takes part: it is ready, or knows a leader and something else is missing (Redis)."""
+    if is_ready(status, body):
+        return True
+    try:
+        return bool(json.loads(body).get("leader"))
+    except (ValueError, AttributeError):
+        return False
+
+
+def unready(urls, limit_s, well=is_ready):
+    """Which of `urls` are still not `well` after `limit_s`, each with what it says; "" as soon as all are."""
     began = time.monotonic()
     while True:
         answers = [(url, *answer(url)) for url in urls]
         wrong = [
-            "{} answers {} {}".format(url, status or "nothing:", body) for url, status, body in answers if status != 200
+            "{} answers {} {}".format(url, status or "nothing:", body)
+            for url, status, body in answers
+            if not well(status, body)
         ]
         if not wrong or time.monotonic() - began > limit_s:
             return "; ".join(wrong)
@@ -66,10 +86,15 @@ def main():
     if module.check_mode:
         module.exit_json(changed=True)
     # One that serves nobody costs nothing to restart, and it may be what the others wait for.
-    if answer(ready)[0] == 200 and (wrong := unready(module.params["others"], BEFORE_S)):
+    if module.params["others"]:
+        unready([ready], OWN_S, lambda status, body: status == 0 or serves(status, body))
+    status, body = answer(ready)
+    well = is_ready if is_ready(status, body) else serves
+    if serves(status, body) and (wrong := unready(module.params["others"], BEFORE_S, well)):
         module.fail_json(
             msg=f"{unit} was not restarted on this host, as another one is not ready: {wrong}. Its new settings are "
-            f"written, and it runs on with those of before. Mend the other one, then run this again."
+            f"written, and it runs on with those of before. Mend the other one, then run this again.",
+            restarted=False,
         )
     began = time.monotonic()
     for command in (["systemctl", "daemon-reload"], ["systemctl", "restart", unit]):
