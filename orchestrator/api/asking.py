@@ -121,6 +121,15 @@ class Reading:
         self.consistency: Consistency = consistency
         self.max_stale = max_stale
 
+    async def row(self, query: "Callable[[PlantState], T]") -> T:
+        """As by calling it, for a query that follows one reference, as `state.components.get` does.
+
+        Where it may, it looks from here: the way to the Raft thread and back takes milliseconds of a node that is busy.
+        """
+        if self.consistency != "leader" or not self._node.cluster.at_hand("leader"):
+            return await self(query)
+        return query(self._node.state)
+
     async def __call__(self, query: "Callable[[PlantState], T]") -> T:
         """What `query` finds. It runs in the Raft thread: it must be quick and return what no later change alters."""
         found = await self._node.cluster.read(query, consistency=self.consistency, max_stale=self.max_stale)

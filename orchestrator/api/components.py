@@ -141,7 +141,7 @@ class CommandRequest(BaseModel):
 )
 async def register(ask: Ask, read: Read, registration: ComponentRegistration, response: Response) -> Component:
     """201; 200 when it was registered at this address before; 409 while the id is held by a live one elsewhere."""
-    held = await read(lambda state: state.components.get(registration.id))
+    held = await read.row(lambda state: state.components.get(registration.id))
     applied = await ask.propose(Register.kind, Register.of(registration))
     response.headers["Location"] = f"/v1/components/{registration.id}"
     if held is not None and held.address == registration.address:
@@ -196,7 +196,7 @@ async def unregister(ask: Ask, component_id: ComponentId) -> None:
 )
 async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: CommandRequest) -> CommandAnswer:
     """The component's answer. Under one Idempotency-Key a component carries a command out once."""
-    if await read(lambda plant: plant.components.get(component_id)) is None:
+    if await read.row(lambda plant: plant.components.get(component_id)) is None:
         raise unknown(component_id)
     duties = await ask.duties()
     params = params_digest(wanted.params) or None  # not what they say: they may hold what is nobody's business
