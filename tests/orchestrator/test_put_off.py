@@ -20,8 +20,10 @@ STARTED = f"""
 import asyncio, json, sys
 from pathlib import Path
 from orchestrator.cli.main import main
+from orchestrator import put_off
 from orchestrator.put_off import Rest, _unbuilt, loading
 
+put_off.TURN_S = 0.0
 with Rest() as rest:
     with loading():
         from orchestrator.config import load_config
