@@ -165,7 +165,7 @@ async def processors(
 @router.get("/processors/{processor_id}", summary="One processor", responses=problems("processor_unknown", *READ))
 async def processor(ask: Ask, read: Read, processor_id: ProcessorId) -> Observed:
     """Its registration, whether it is healthy and, from the leader, what it was seen to hold and to have done."""
-    row = await read(lambda state: state.processors.get(processor_id))
+    row = await read.row(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
     return observed(ask.node, row)
@@ -236,7 +236,7 @@ async def heartbeat(
     ask: Ask, read: Read, processor_id: ProcessorId, report: Report | None = None, token: OwnerToken = ""
 ) -> None:
     """404 tells the processor to register again, 409 that another client has taken the id over."""
-    row = await read(lambda state: state.processors.get(processor_id))
+    row = await read.row(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
     if token and row.token and not hmac.compare_digest(token.encode(), row.token.encode()):
