@@ -12,14 +12,14 @@ local SEGMENT, HIGHEST, COMPLETE, FLOOR, PUBLISHED, SETTLED, DEAD, DROPPED = 1, 
 local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING, SCATTERED, CONTIGUOUS = 9, 10, 11, 12, 13, 14, 15
 local FINALS, FINAL_MAX = 16, 17
 
+-- Eight fields and no more: a thousand cameras' ledgers are more than a processor's caches hold. `words`: see word_of, false where
+-- the call has needed none.
 local function opened(prefix, camera, packed)
-  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {} }
-  if packed then
-    ledger.row, ledger.known = cmsgpack.unpack(packed), true
-  else
-    ledger.row = { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1 }
-  end
-  return ledger
+  return {
+    camera = camera, key = stream_key(prefix, 'ledger', camera), known = packed and true or false, changed = false,
+    packed = false, words = false, before = -1,
+    row = packed and cmsgpack.unpack(packed) or { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1 },
+  }
 end
 
 local function new_ledgers(prefix)
@@ -70,10 +70,7 @@ do -- a library has room for two hundred names of its own
       local camera, packed = wanted[at], records[at]
       local ledger = kept[camera]
       if ledger and packed and ledger.packed == packed then
-        ledger.packed, ledger.changed = nil, false
-        if ledger.worded then
-          ledger.words, ledger.page, ledger.worded = {}, nil, false
-        end
+        ledger.packed, ledger.changed, ledger.words = false, false, false
       else
         ledger = keep(ledgers.prefix, camera, packed)
       end
@@ -93,9 +90,6 @@ local function count(ledger, what, by)
   local row = ledger.row
   row[what] = row[what] + (by or 1)
   ledger.changed = true
-  if what ~= PUBLISHED and what ~= RESULTS then
-    ledger.rare = nil -- of what it packed this was a part
-  end
 end
 
 local function segment_key(ledger, segment)
@@ -125,7 +119,12 @@ do
   function word_of(ledger, sequence)
     local bit = sequence % WORD
     local number, mask = (sequence - bit) / WORD, MASKS[bit]
-    local word = ledger.words[number]
+    local words = ledger.words
+    if not words then
+      words = {}
+      ledger.words = words
+    end
+    local word = words[number]
     if word then
       return word, mask, number
     end
@@ -137,18 +136,18 @@ do
     if (segment < row[COMPLETE] or row[SCATTERED] > 0) and is_complete(ledger, segment) then
       word = COMPLETE_WORD
     elseif number * WORD <= row[FINAL_MAX] then
-      local page = ledger.page
+      local page = words.page
       if not page or page.segment ~= segment or at < page.first or at >= page.first + PAGE then
         local first = at - at % PAGE
         local bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * first, 4 * (first + PAGE) - 1)
         page = { segment = segment, first = first, bytes = bytes }
-        ledger.page = page
+        words.page = page
       end
       local from = 4 * (at - page.first) + 1
       local a, b, c, d = string.byte(page.bytes, from, from + 3)
       word = (a or 0) * 16777216 + (b or 0) * 65536 + (c or 0) * 256 + (d or 0)
     end
-    ledger.words[number], ledger.worded = word, true
+    words[number] = word
     return word, mask, number
   end
 end
@@ -250,7 +249,6 @@ local function advance(ledger)
   end
   local complete = math.floor((row[FINALS] + 1) / size)
   while row[COMPLETE] < complete do
-    ledger.rare = nil
     local key = segment_key(ledger, row[COMPLETE])
     if row[SCATTERED] > 0 and redis.call('SREM', ledger.key .. ':complete', text(row[COMPLETE])) == 1 then
       row[SCATTERED] = row[SCATTERED] - 1
@@ -287,70 +285,10 @@ local function set_final(ledger, sequence, outcome, final, number, mask)
     end
   end
   row[outcome], ledger.changed = row[outcome] + 1, true
-  if outcome ~= SETTLED then
-    ledger.rare = nil
-  end
 end
 
 local close_ledgers
 do
-  local bytes -- by their numbers
-
-  -- A whole number as msgpack.
-  local function packed_number(number)
-    if number < 0 or number >= 65536 then
-      return cmsgpack.pack(number)
-    end
-    if not bytes then -- while a library is loaded there is no `string`
-      bytes = {}
-      for byte = 0, 255 do
-        bytes[byte] = string.char(byte)
-      end
-    end
-    if number < 128 then
-      return bytes[number]
-    end
-    local low = number % 256
-    return '\205' .. bytes[(number - low) / 256] .. bytes[low]
-  end
-
-  local function packed_numbers(row, from, to)
-    local texts = {}
-    for at = from, to do
-      texts[at - from + 1] = packed_number(row[at])
-    end
-    return table.concat(texts)
-  end
-
-  -- A ledger's record as bytes, an array of 17 numbers. To pack the table anew each time, with a look at its keys first, was most of
-  -- what a batch of many cameras costs. So bytes are kept: of what seldom changes (`rare`, given up by whoever changes it),
-  -- of what publishing changes, and of what settling changes.
-  local function record_of(ledger)
-    local row, rare = ledger.row, ledger.rare
-    if not rare then
-      rare = {
-        '\220\0\17' .. packed_number(row[SEGMENT]), packed_numbers(row, COMPLETE, FLOOR),
-        packed_numbers(row, DEAD, RESETTLED), packed_numbers(row, SURPLUS, SCATTERED),
-      }
-      ledger.rare = rare
-    end
-    local highest, published, contiguous = row[HIGHEST], row[PUBLISHED], row[CONTIGUOUS]
-    if rare.published ~= published or rare.highest ~= highest or rare.contiguous ~= contiguous then
-      local first = packed_number(highest)
-      rare.published, rare.highest, rare.contiguous = published, highest, contiguous
-      rare.to_published = rare[1] .. first .. rare[2] .. packed_number(published)
-      rare.from_contiguous = contiguous == highest and first or packed_number(contiguous)
-    end
-    local settled, results, finals, last = row[SETTLED], row[RESULTS], row[FINALS], row[FINAL_MAX]
-    if rare.settled ~= settled or rare.finals ~= finals or rare.last ~= last or rare.results ~= results then
-      local first, final = packed_number(settled), packed_number(finals)
-      rare.settled, rare.results, rare.finals, rare.last = settled, results, finals, last
-      rare.to_scattered = first .. rare[3] .. (results == settled and first or packed_number(results)) .. rare[4]
-      rare.to_last = final .. (last == finals and final or packed_number(last))
-    end
-    return rare.to_published .. rare.to_scattered .. rare.from_contiguous .. rare.to_last
-  end
-
   -- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
   local function retire(ledger, segment)
     local row = ledger.row
@@ -362,7 +300,7 @@ do
     redis.call('DEL', key, key .. ':p')
     redis.call('SADD', ledger.key .. ':complete', text(segment))
     row[SCATTERED] = row[SCATTERED] + 1
-    ledger.changed, ledger.rare = true, nil
+    ledger.changed = true
   end
 
   -- A word's place as BITFIELD wants it. Segments of the usual size have 2048.
@@ -381,6 +319,7 @@ do
   local function write_words(ledger)
     local writes, row = {}, ledger.row
     local size = row[SEGMENT] / WORD
+    ledger.words.page = nil
     for number, word in pairs(ledger.words) do
       if word >= WRITTEN and word ~= COMPLETE_WORD then
         local place = number % size
@@ -406,11 +345,11 @@ do
   function close_ledgers(ledgers)
     local records, number = {}, 0
     for camera, ledger in pairs(ledgers.open) do
-      if ledger.worded then
+      if ledger.words then
         write_words(ledger)
       end
       if ledger.changed then
-        local packed = record_of(ledger)
+        local packed = cmsgpack.pack(ledger.row)
         records[number + 1], records[number + 2], number = camera, packed, number + 2
         ledger.packed, ledger.known = packed, true
       end

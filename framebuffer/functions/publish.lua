@@ -39,7 +39,7 @@ local function open(keys, argv)
   if resume >= 0 then
     row[FLOOR] = resume
   end
-  ledger.changed, ledger.rare = true, nil
+  ledger.changed = true
   close_ledgers(ledgers)
   as_table(ledgers.key)
   redis.call('SETNX', prefix .. ':format', FORMAT)
