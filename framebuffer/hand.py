@@ -19,10 +19,12 @@ AGEING_MS = 10_000
 """So much waiting is worth one level of priority, as in the server's functions."""
 
 AHEAD_S = 0.005
-"""So much work may wait in hand for each worker: taking frames takes a millisecond or two, on a busy server."""
+"""So much work may wait in hand for each worker at least: taking frames takes a millisecond or two on a busy server."""
+AHEAD_FETCHES = 2.0
+"""And as much as is done while frames are taken so many times: where the server is far away, that is more."""
 AHEAD_WORTH = 0.05
 """Where all that may wait is less than this share of a frame, none waits: fetching it first costs hardly any time."""
-_WORK_SHARE = 0.1
+_LATEST_SHARE = 0.1
 
 
 class _Held:
@@ -43,6 +45,7 @@ class Hand:
         self._waiting: list[tuple[float, int, str]] = []
         self._arrivals = 0
         self._work_s: float | None = None
+        self._fetch_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -73,15 +76,18 @@ class Hand:
         if held is None or held.state != "in work":
             return
         held.state = "done"
-        took = max(now - held.since, 0.0)
-        self._work_s = took if self._work_s is None else self._work_s + _WORK_SHARE * (took - self._work_s)
+        self._work_s = _mean(self._work_s, now - held.since)
+
+    def fetched(self, took_s: float) -> None:
+        """So long it took to take frames from the server."""
+        self._fetch_s = _mean(self._fetch_s, took_s)
 
     def room(self, limit: int, workers: int) -> int:
         """How many frames to take now, for at most `limit` in hand and `workers` frames in work at once; 0 for none."""
         room = limit - len(self._held)
         if self._work_s is not None:
             unfinished = sum(held.state != "done" for held in self._held.values())
-            room = min(room, workers + ahead(workers, self._work_s) - unfinished)
+            room = min(room, workers + ahead(workers, self._work_s, self._fetch_s or 0.0) - unfinished)
         return max(room, 0)
 
     def drop(self, entry_id: str) -> None:
@@ -125,7 +131,14 @@ class Hand:
         return now - held.since >= self._work_limit_s
 
 
-def ahead(workers: int, work_s: float) -> int:
-    """How many frames may wait in hand for `workers` that need `work_s` seconds for one."""
-    frames = workers * AHEAD_S / max(work_s, 1e-6)
+def ahead(workers: int, work_s: float, fetch_s: float) -> int:
+    """How many frames may wait in hand for `workers`, each of whom needs `work_s` for one, when taking some takes
+    `fetch_s` (both in seconds).
+    """
+    frames = workers * max(AHEAD_S, AHEAD_FETCHES * fetch_s) / max(work_s, 1e-6)
     return math.ceil(frames) if frames >= AHEAD_WORTH else 0
+
+
+def _mean(before: float | None, latest: float) -> float:
+    latest = max(latest, 0.0)
+    return latest if before is None else before + _LATEST_SHARE * (latest - before)

@@ -131,7 +131,8 @@ class Pipeline:
         await self._recover(outage)
         own, pause_s = False, 0.0
         while not self._stopping.is_set():
-            room = self._hand.room(self._limit, self._workers)
+            # What is pending here and not in hand has nobody who renews its lease: it is taken back at once.
+            room = self._limit - len(self._hand) if own else self._hand.room(self._limit, self._workers)
             self._early = not room and len(self._hand) < self._limit
             if not room or self._crew.stuck(_now()):
                 self._settled.clear()
@@ -143,12 +144,14 @@ class Pipeline:
                 # Own pending ones include those in hand: asking for `_limit` reaches at least one that is not, if
                 # there is any.
                 count = self._limit if own else room
+                asked = _now()
                 frames = await self._streams.take(self._processor_id, self._consumer, count=count, own=own)
             except RedisFailure as error:
                 own, self._seen = True, {}
                 await self._pause(outage.failed(error))
                 continue
             outage.over()
+            self._hand.fetched(_now() - asked)
             new = [frame for frame in frames if frame.entry_id not in before][:room]
             self._add(frames, new)
             if own:

@@ -134,6 +134,20 @@ def test_it_follows_work_that_becomes_longer_and_shorter() -> None:
     assert hand.room(8, workers=1) == 8
 
 
-@given(st.integers(1, 64), st.floats(0, 100, allow_nan=False))
-def test_what_may_wait_is_less_than_a_frame_and_the_workers_time_ahead(workers: int, work_s: float) -> None:
-    assert 0 <= ahead(workers, work_s) < workers * 0.005 / max(work_s, 1e-6) + 1
+def test_where_the_server_is_far_away_more_wait_in_hand_so_that_nobody_idles() -> None:
+    hand = Hand(60)
+    worked(hand, 0.02)
+    for _ in range(3):
+        hand.fetched(0.05)
+    assert hand.room(64, workers=4) == 4 + 20
+    slow = Hand(60)
+    worked(slow, 0.11)
+    slow.fetched(0.02)
+    assert slow.room(8, workers=1) == 1 + 1
+
+
+@given(st.integers(1, 64), st.floats(0, 100, allow_nan=False), st.floats(0, 1, allow_nan=False))
+def test_what_may_wait_is_less_than_a_frame_and_the_workers_time_ahead(
+    workers: int, work_s: float, fetch_s: float
+) -> None:
+    assert 0 <= ahead(workers, work_s, fetch_s) < workers * max(0.005, 2 * fetch_s) / max(work_s, 1e-6) + 1
