@@ -90,8 +90,7 @@ class Leading(Configuring):
     # ── Commands in ────────────────────────────────
 
     def _checkCommandsToApply(self) -> None:  # noqa: N802
-        for _ in range(len(self._calls)):
-            self._calls.popleft()[0]()
+        self._run_calls()
         if self._SyncObj__raftState == LEADER:
             self._append_proposals()
             self._settle_members()
@@ -100,6 +99,13 @@ class Leading(Configuring):
         else:
             for _ in range(len(self._proposals)):
                 self.post(self._proposals.popleft()[2], self._no_leadership())
+
+    def _run_calls(self) -> None:
+        deadline = now() + self._settings.heartbeat_s / 2  # many at once must not silence the heartbeat
+        for _ in range(len(self._calls)):
+            self._calls.popleft()[0]()
+            if now() > deadline:
+                break
 
     def _append_proposals(self) -> None:
         if self._claim_due:

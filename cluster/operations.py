@@ -5,7 +5,7 @@ import contextlib
 import math
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from cluster.commands import Applied, Command, Epoch, Outcome, Position
@@ -16,6 +16,25 @@ from cluster.raft import Raft
 from cluster.settings import Member
 from cluster.snapshot_codec import decode_snapshot
 
+CAPTURED_WITHIN_S = 30.0
+
+
+class Capture:
+    """A snapshot for all who ask before it is begun. Taking it holds up the Raft thread, once for all of them."""
+
+    def __init__(self, call: Callable[..., Coroutine[Any, Any, Any]], within_s: float) -> None:
+        self.begun = False
+        self._taking: asyncio.Task[bytes] = asyncio.create_task(call(self._take, within_s))
+        self._taking.add_done_callback(lambda task: task.cancelled() or task.exception())  # if nobody waits any more
+
+    def _take(self, raft: Raft, answer: Callable[[Any], None]) -> None:
+        self.begun = True  # before it is: who reads this as False asked before
+        raft.post(answer, raft.capture())
+
+    async def content(self) -> bytes:
+        """Its bytes. Raises what kept it from being taken."""
+        return await asyncio.shield(self._taking)
+
 
 class Operations:
     """A part of `Cluster`, which see."""
@@ -25,7 +44,9 @@ class Operations:
     status: Any
     read: Any
     _call: Any
+    _live: Any
     _propose: Any
+    _capture: Capture | None = None
     _ending: Any
     _epoch: Epoch | None
     _claim: Claim | None
@@ -108,8 +129,23 @@ class Operations:
     # ── Backup ────────────────────────────────
 
     async def snapshot(self, *, timeout: float = 30.0) -> bytes:
-        """The whole state here as of now, checksummed: what `restore` takes."""
-        return await self._call(lambda raft, answer: raft.post(answer, raft.capture()), timeout)  # type: ignore[no-any-return]
+        """The whole state here as of now or later, checksummed: what `restore` takes.
+
+        Whoever asks while one is taken shares the next one with all others: many at once would take the leader's
+        thread for so long that nobody hears of it. ReadTimedOut, NodeStopped.
+        """
+        self._live()
+        if self._capture is None or self._capture.begun:
+            self._capture = Capture(self._call, max(timeout, CAPTURED_WITHIN_S))
+        capture = self._capture
+        try:
+            async with asyncio.timeout(timeout):
+                return await capture.content()
+        except TimeoutError:
+            raise ReadTimedOut(timeout) from None
+        finally:
+            if self._capture is capture and capture.begun:
+                self._capture = None  # so that its bytes are not kept
 
     async def restore(self, data: bytes, *, actor: dict[str, str] | None = None, timeout: float = 30.0) -> Applied:
         """Replace the state on all members by a snapshot's; who leads is not part of it. On the leader only.

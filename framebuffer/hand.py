@@ -1,18 +1,28 @@
 """The frames that a processor has taken and not settled yet: the order of work, and whose leases are renewed.
 
+Also how many more to take. A frame in hand has left its queue, and what comes to the queue later cannot pass it there:
+so no more wait in hand than keep the workers busy while the next ones are fetched.
+
 Pure: monotonic times in seconds are passed in.
 """
 
 import heapq
+import math
 from collections.abc import Collection
 from typing import Literal
 
 from framebuffer.wire import TakenFrame
 
-__all__ = ["Hand"]
+__all__ = ["Hand", "ahead"]
 
 AGEING_MS = 10_000
 """So much waiting is worth one level of priority, as in the server's functions."""
+
+AHEAD_S = 0.005
+"""So much work may wait in hand for each worker: taking frames takes a millisecond or two, on a busy server."""
+AHEAD_WORTH = 0.05
+"""Where all that may wait is less than this share of a frame, none waits: fetching it first costs hardly any time."""
+_WORK_SHARE = 0.1
 
 
 class _Held:
@@ -20,7 +30,7 @@ class _Held:
 
     def __init__(self, frame: TakenFrame) -> None:
         self.frame = frame
-        self.state: Literal["waiting", "in work", "lost", "leaving"] = "waiting"
+        self.state: Literal["waiting", "in work", "done", "lost", "leaving"] = "waiting"
         self.since = 0.0  # when work on it began
 
 
@@ -32,6 +42,7 @@ class Hand:
         self._held: dict[str, _Held] = {}
         self._waiting: list[tuple[float, int, str]] = []
         self._arrivals = 0
+        self._work_s: float | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -56,6 +67,23 @@ class Hand:
                 return held.frame
         return None
 
+    def finish(self, entry_id: str, now: float) -> None:
+        """Work on it has ended; it is still to be settled."""
+        held = self._held.get(entry_id)
+        if held is None or held.state != "in work":
+            return
+        held.state = "done"
+        took = max(now - held.since, 0.0)
+        self._work_s = took if self._work_s is None else self._work_s + _WORK_SHARE * (took - self._work_s)
+
+    def room(self, limit: int, workers: int) -> int:
+        """How many frames to take now, for at most `limit` in hand and `workers` frames in work at once; 0 for none."""
+        room = limit - len(self._held)
+        if self._work_s is not None:
+            unfinished = sum(held.state != "done" for held in self._held.values())
+            room = min(room, workers + ahead(workers, self._work_s) - unfinished)
+        return max(room, 0)
+
     def drop(self, entry_id: str) -> None:
         """It is settled."""
         self._held.pop(entry_id, None)
@@ -76,7 +104,7 @@ class Hand:
         return [
             entry_id
             for entry_id, held in self._held.items()
-            if held.state in ("waiting", "leaving") or (held.state == "in work" and not self._late(held, now))
+            if held.state in ("waiting", "leaving", "done") or (held.state == "in work" and not self._late(held, now))
         ]
 
     def lose(self, entry_ids: Collection[str]) -> list[str]:
@@ -95,3 +123,9 @@ class Hand:
 
     def _late(self, held: _Held, now: float) -> bool:
         return now - held.since >= self._work_limit_s
+
+
+def ahead(workers: int, work_s: float) -> int:
+    """How many frames may wait in hand for `workers` that need `work_s` seconds for one."""
+    frames = workers * AHEAD_S / max(work_s, 1e-6)
+    return math.ceil(frames) if frames >= AHEAD_WORTH else 0

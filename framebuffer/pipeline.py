@@ -43,10 +43,11 @@ _EMPTY_PAUSE_MAX_S = 0.2
 class Pipeline:
     """Pulls for one consumer. `handle` turns a frame into its settlement and raises nothing of its own.
 
-    `batch`: frames in hand, those in work included. `concurrency`: worked on at once, as far as the `crew`, which it
-    may share with others, has a place. `lease_s`: the orchestrator's. `work_limit_s`: a frame that is worked on for
-    longer is not renewed any more; while the whole crew is stuck like that no other frame is taken, and those that wait
-    in hand are released. `told` is called with what the server answered to each settlement.
+    `batch`: frames in hand at most, those in work included; where work takes long, fewer (see `Hand.room`).
+    `concurrency`: worked on at once, as far as the `crew`, which it may share with others, has a place. `lease_s`: the
+    orchestrator's. `work_limit_s`: a frame that is worked on for longer is not renewed any more; while the whole crew
+    is stuck like that no other frame is taken, and those that wait in hand are released. `told` is called with what the
+    server answered to each settlement.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class Pipeline:
         self._arrived = asyncio.Semaphore(0)  # one for each frame that was added to the hand
         self._done: deque[Settlement] = deque()
         self._finished = asyncio.Event()  # a frame went to _done
-        self._settled = asyncio.Event()  # a frame left the hand
+        self._settled = asyncio.Event()  # a frame left the hand, or made room in it
         self._stopping = asyncio.Event()
+        self._early = False  # the next take waits for the end of work on a frame, not for its settlement
         self._seen: dict[str, str] = {}
         self.taken = 0
         self.errors = 0
@@ -129,8 +131,9 @@ class Pipeline:
         await self._recover(outage)
         own, pause_s = False, 0.0
         while not self._stopping.is_set():
-            room = self._limit - len(self._hand)
-            if room <= 0 or self._crew.stuck(_now()):
+            room = self._hand.room(self._limit, self._workers)
+            self._early = not room and len(self._hand) < self._limit
+            if not room or self._crew.stuck(_now()):
                 self._settled.clear()
                 await self._either(self._settled, self._block_s)
                 continue
@@ -214,6 +217,9 @@ class Pipeline:
                 frame = self._hand.start(_now())
                 if frame is not None:
                     self._end(await self._handle(frame))
+                    self._hand.finish(frame.entry_id, _now())
+                    if self._early:
+                        self._settled.set()
 
     def _end(self, settlement: Settlement) -> None:
         self.errors += settlement.status == "error"

@@ -78,8 +78,9 @@ class ProcessorCounters(msgspec.Struct, frozen=True):
 
 
 class ProcessorClient:
-    """One processor. `capacity`: frames its queue may hold; `batch`: frames in hand at once, which are worked on by
-    priority; `concurrency`: worked on at once.
+    """One processor. `capacity`: frames its queue may hold; `batch`: frames in hand at most, which are worked on
+    by priority (fewer where each takes long: those that wait in the queue can be passed by urgent ones there);
+    `concurrency`: worked on at once.
 
     `orchestrator_url` is one URL or several (a list, or a text with commas): any node will do. `redis_url` defaults
     to what the orchestrator says. `token` is the orchestrator's bearer token. `health_url`: where the orchestrator may

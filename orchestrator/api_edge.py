@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -10,11 +13,14 @@ from prometheus_client import CollectorRegistry
 from framebuffer.trust import trusting
 from orchestrator.api_connection import Bounds, ConnectionFigures
 from orchestrator.api_server import ApiServer
-from orchestrator.certificate_watch import CertificateWatch
 from orchestrator.config import NodeConfig
+from orchestrator.config_api import OidcSettings, TlsSettings
 from orchestrator.config_checks import warnings
-from orchestrator.identity_provider import IdentityProvider
 from orchestrator.trust_watch import Trust, TrustWatch
+
+if TYPE_CHECKING:
+    from orchestrator.certificate_watch import CertificateWatch
+    from orchestrator.identity_provider import IdentityProvider
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +37,11 @@ class Edge:
         self._figures = ConnectionFigures(registry)
         api, tls = config.api, config.api.tls
         shown = None if tls is None or tls.client_ca_file is None else tls
-        self.peers = Trust(
-            lambda: trusting(
-                api.ca_file,
-                cert_file=None if shown is None else shown.cert_file,
-                key_file=None if shown is None else shown.key_file,
-            )
-        )
+        self.peers = _of_peers(api.ca_file, shown, others)
         """For asking the other nodes: what they must show, and what is shown to them."""
-        self._certificate = (
-            None if tls is None else CertificateWatch(tls, registry, self.peers if shown is not None else None)
-        )
+        self._certificate = None if tls is None else _watched(tls, registry, self.peers if shown is not None else None)
         self._trust = None if api.ca_file is None else TrustWatch(api.ca_file, (self.peers, *others))
-        self._provider = None if api.oidc is None else IdentityProvider(api.oidc, registry)
+        self._provider = None if api.oidc is None else _provider(api.oidc, registry)
 
     def server(self, app: FastAPI) -> ApiServer:
         """The server of this node's API."""
@@ -83,3 +81,30 @@ class Edge:
             names = ", ".join(self._certificate.identity.names) or "nothing"
             log.warning("the API's certificate is for %s, not for %s, where clients ask this node", names, host)
         await self._certificate.run()
+
+
+# What these load is left out of a node's start where it is not asked for: a node that is restarted is down meanwhile.
+
+
+def _watched(tls: TlsSettings, registry: CollectorRegistry, client: Trust | None) -> "CertificateWatch":
+    from orchestrator.certificate_watch import CertificateWatch
+
+    return CertificateWatch(tls, registry, client)
+
+
+def _provider(oidc: OidcSettings, registry: CollectorRegistry) -> "IdentityProvider":
+    from orchestrator.identity_provider import IdentityProvider
+
+    return IdentityProvider(oidc, registry)
+
+
+def _of_peers(ca_file: Path | None, shown: TlsSettings | None, others: Sequence[Trust]) -> Trust:
+    if ca_file is None and shown is None and others:
+        return others[0]  # it trusts the public authorities as well, and to read those takes tens of milliseconds
+    return Trust(
+        lambda: trusting(
+            ca_file,
+            cert_file=None if shown is None else shown.cert_file,
+            key_file=None if shown is None else shown.key_file,
+        )
+    )

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from orchestrator.certificates import authorities, checked_identity
 from orchestrator.config import NodeConfig
 from orchestrator.config_checks import Broken, Complaint, Loc
 from orchestrator.errors import CertificateUnusable
@@ -27,6 +26,8 @@ def certificate_complaints(config: NodeConfig, broken: Broken) -> Iterator[Compl
                     "says nothing without api.tls.client_ca_file",
                     "name the authority whose certificates clients are to show",
                 )
+            from orchestrator.certificates import checked_identity  # not loaded where there is no certificate
+
             try:
                 checked_identity(tls, now)
             except CertificateUnusable as error:
@@ -50,6 +51,8 @@ def _authorities(loc: Loc, config: NodeConfig, now: float) -> Iterator[Complaint
     path = config
     for part in loc:
         path = getattr(path, str(part))
+    from orchestrator.certificates import authorities
+
     try:
         authorities(path, str(loc[-1]), now)  # type: ignore[arg-type]
         ssl.create_default_context(cafile=str(path))

@@ -1,7 +1,11 @@
-"""How Python itself works in a node: when it looks for garbage, and how its threads take turns."""
+"""How Python itself works in a node: when it looks for garbage, how its threads take turns, and how it ends."""
 
+import atexit
+import contextlib
 import gc
+import os
 import sys
+from typing import NoReturn
 
 SWITCH_S = 0.001
 """How long a thread that has work waits at most for the one that computes.
@@ -22,3 +26,16 @@ def settle() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     sys.setswitchinterval(SWITCH_S)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process once everything has been stopped in order: what is to be done at its end, and nothing else.
+
+    Python would take each of its objects apart first, while the node's successor waits for this process to be gone:
+    a twentieth of a second without a plant, and more with one.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)

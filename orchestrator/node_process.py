@@ -11,6 +11,7 @@ from orchestrator.config import NodeConfig
 from orchestrator.interpreter import settle
 from orchestrator.logs import to_stderr
 from orchestrator.node import running
+from orchestrator.put_off import Rest
 from orchestrator.service_notify import ServiceNotify
 from orchestrator.tasks import cancelled
 
@@ -20,7 +21,18 @@ FILES_OWN = 512
 """Beside those of clients: the log, Raft, Redis, and what is asked elsewhere."""
 
 
-async def _main(config: NodeConfig) -> None:
+async def _build(rest: Rest) -> None:
+    """What was put off so that the node answers soon. Then Python looks no more through what came of it."""
+    try:
+        built = await rest.build()
+    except Exception:  # whoever needs it will try again, and be told
+        log.exception("what was put off while the node started could not be built")
+    else:
+        settle()
+        log.debug("%d validators were built that the start did not wait for", built)
+
+
+async def _main(config: NodeConfig, rest: Rest) -> None:
     service = ServiceNotify.from_environment()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -34,17 +46,19 @@ async def _main(config: NodeConfig) -> None:
         # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
         service.ready(node.in_words())
         told = asyncio.create_task(service.keep(node.in_words), name="service")
+        late = asyncio.create_task(_build(rest), name="put-off")
         try:
             await node.run(stop)
         finally:
             service.stopping()
             await cancelled(told)
+            await cancelled(late)
     service.close()
     log.info("node %s has stopped", config.node.id)
 
 
-def run(config: NodeConfig) -> int:
-    """Run a node until SIGTERM or SIGINT; 0 when it was told to stop.
+def run(config: NodeConfig, rest: Rest) -> int:
+    """Run a node until SIGTERM or SIGINT; 0 when it was told to stop. `rest` is built once it serves.
 
     Errors: OrchestratorError, ClusterError, FrameBufferError with what keeps it from running, or ended it.
     """
@@ -56,5 +70,5 @@ def run(config: NodeConfig) -> int:
             files,
             config.api.connections_max,
         )
-    uvloop.run(_main(config))
+    uvloop.run(_main(config, rest))
     return 0

@@ -179,6 +179,13 @@ class PlantState:
         copy.topology.adopt(self.topology)
         return copy
 
+    def glance(self) -> "PlantState | None":
+        """As `still`, from any thread. None where something was replaced meanwhile: of two moments it could be."""
+        before = (self.components.rows, self.topology.groups, self.topology.controls)
+        copy = self.still()
+        now = (self.components.rows, self.topology.groups, self.topology.controls)
+        return copy if all(a is b for a, b in zip(before, now, strict=True)) else None
+
     def whole(self) -> "PlantState":
         """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
         copy = self.still()

@@ -21,7 +21,6 @@ from typing import Any, Self
 
 from framebuffer.errors import TrustUnusable
 from framebuffer.trust import trusting
-from orchestrator.certificates import authorities
 from orchestrator.errors import CertificateUnusable
 from orchestrator.file_watch import FileWatch
 
@@ -94,6 +93,8 @@ class TrustWatch:
             log.info("the authorities in %s were read again: they are trusted from now on", self._path)
 
     def _read(self) -> None:
+        from orchestrator.certificates import authorities  # loads much, which a start need not wait for
+
         authorities(self._path, "ca_file", time.time())
         for trust in self._trusts:
             trust.renew()

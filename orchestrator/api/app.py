@@ -108,6 +108,7 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
         docs_url=None,  # the page that FastAPI has comes from elsewhere; docs/api.md is ours
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else it is looked for with every request
         dependencies=[Depends(known_parameters)],
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,

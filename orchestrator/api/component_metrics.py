@@ -107,7 +107,7 @@ async def metrics(
     if above is not None and below is not None:
         fault = {"location": "query.above", "message": "not together with below", "type": "threshold"}
         raise Problem("invalid_request", "query.above: not together with below", errors=[fault])
-    if await read(lambda plant: plant.components.get(component_id)) is None:
+    if await read.row(lambda plant: plant.components.get(component_id)) is None:
         raise Problem("component_unknown", f"component {component_id} is not registered")
     history = (await ask.duties()).alerts.history
     now, wall = time.monotonic(), time.time()

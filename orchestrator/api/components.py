@@ -4,7 +4,7 @@ What people want of them is in `orchestrator.api.policies`.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from weakref import WeakKeyDictionary
 
@@ -141,7 +141,7 @@ class CommandRequest(BaseModel):
 )
 async def register(ask: Ask, read: Read, registration: ComponentRegistration, response: Response) -> Component:
     """201; 200 when it was registered at this address before; 409 while the id is held by a live one elsewhere."""
-    held = await read(lambda state: state.components.get(registration.id))
+    held = await read.row(lambda state: state.components.get(registration.id))
     applied = await ask.propose(Register.kind, Register.of(registration))
     response.headers["Location"] = f"/v1/components/{registration.id}"
     if held is not None and held.address == registration.address:
@@ -164,9 +164,9 @@ async def components(
     if group is not None or state is not None:
         found = [row for row in found if row.id in wanted and state in (None, row.state)]
     # Thousands of rows in one go, or by way of the model, would hold up everyone else's requests.
-    parts = []
+    parts: list[bytes] = []
     for start in range(0, len(found), ROWS_AT_ONCE):
-        parts += [text(ask.node, plant, row) for row in found[start : start + ROWS_AT_ONCE]]
+        parts += texts(ask.node, plant, found[start : start + ROWS_AT_ONCE])
         await asyncio.sleep(0)
     return Response(b"[" + b",".join(parts) + b"]", media_type="application/json")
 
@@ -196,7 +196,7 @@ async def unregister(ask: Ask, component_id: ComponentId) -> None:
 )
 async def command(ask: Ask, read: Read, component_id: ComponentId, wanted: CommandRequest) -> CommandAnswer:
     """The component's answer. Under one Idempotency-Key a component carries a command out once."""
-    if await read(lambda plant: plant.components.get(component_id)) is None:
+    if await read.row(lambda plant: plant.components.get(component_id)) is None:
         raise unknown(component_id)
     duties = await ask.duties()
     params = params_digest(wanted.params) or None  # not what they say: they may hold what is nobody's business
@@ -266,20 +266,27 @@ _KEPT: WeakKeyDictionary[NodeView, _Kept] = WeakKeyDictionary()
 
 
 def text(node: NodeView, plant: "PlantState", row: ComponentRow) -> bytes:
-    """The JSON of `_facts`. What lasts is made once for a row: lists of a thousand are asked for again and again."""
-    kept = _KEPT.setdefault(node, {})
-    control = plant.topology.controls.get(row.id)
-    before = kept.get(row.id)
-    if before is not None and before[0] is row and before[1] is control:
-        lasting = before[2]
-    else:
-        lasting = msgspec.json.encode(lasting_of(row, control or plant.topology.control(row.id)))[:-1]
-        if len(kept) > len(plant.components.rows):
-            kept.clear()  # of components that are gone
-        kept[row.id] = (row, control, lasting)
-    duties = node.duties()
-    heard = None if duties is None else duties.heard_of(row.id)
-    return lasting + (b"," + msgspec.json.encode(heard)[1:] if heard else _UNHEARD)
+    """The JSON of `_facts`."""
+    return texts(node, plant, (row,))[0]
+
+
+def texts(node: NodeView, plant: "PlantState", rows: Iterable[ComponentRow]) -> list[bytes]:
+    """As `text`, of each. What lasts is made once for a row: lists of a thousand are asked for again and again."""
+    kept, controls, duties = _KEPT.setdefault(node, {}), plant.topology.controls, node.duties()
+    found = []
+    for row in rows:
+        control = controls.get(row.id)
+        before = kept.get(row.id)
+        if before is not None and before[0] is row and before[1] is control:
+            lasting = before[2]
+        else:
+            lasting = msgspec.json.encode(lasting_of(row, control or plant.topology.control(row.id)))[:-1]
+            if len(kept) > len(plant.components.rows):
+                kept.clear()  # of components that are gone
+            kept[row.id] = (row, control, lasting)
+        heard = None if duties is None else duties.heard_of(row.id)
+        found.append(lasting + (b"," + msgspec.json.encode(heard)[1:] if heard else _UNHEARD))
+    return found
 
 
 def unknown(component_id: str) -> Problem:

@@ -57,9 +57,18 @@ def at_unix(row: ExecutionRow, plant: float | None) -> str | None:
     return None if plant is None else rfc3339(row.epoch_unix + plant)
 
 
+def began(row: ExecutionRow) -> float | None:
+    """When it began to run, plant time; None while it waits, or where it ended before its turn came.
+
+    One that was cancelled while it waited and then retried never left the queue: its first step says it.
+    """
+    return min((each.started for each in row.steps.values()), default=None) if row.started is None else row.started
+
+
 def summary(row: ExecutionRow) -> dict[str, Any]:
     """One row of a list. `index`: where in the log it changed last, what `follow` calls its id."""
-    ended = None if row.ended is None or row.started is None else round(row.ended - row.started, 3)
+    started = began(row)
+    ended = None if row.ended is None or started is None else round(row.ended - started, 3)
     return {
         "id": row.id,
         "playbook": row.playbook,
@@ -68,7 +77,7 @@ def summary(row: ExecutionRow) -> dict[str, Any]:
         "revision": row.revision,
         "priority": row.priority,
         "created": at_unix(row, row.created),
-        "started": at_unix(row, row.started),
+        "started": at_unix(row, started),
         "ended": at_unix(row, row.ended),
         "duration_s": ended,
         "code": row.code,

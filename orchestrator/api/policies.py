@@ -238,7 +238,7 @@ def neighbours(plant: "PlantState", ids: Iterable[str]) -> list[Neighbour]:
 
 
 async def _registered(read: Read, component_id: str) -> None:
-    if await read(lambda plant: plant.components.get(component_id)) is None:
+    if await read.row(lambda plant: plant.components.get(component_id)) is None:
         raise unknown(component_id)
 
 

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 RETURN_S = 1.0
 """How long a removal waits for the queue to be returned; the leader's own reconciliation does it otherwise."""
 
+ROUTED = frozenset({"capabilities", "capacity"})
+"""What frames go by, of all that may be changed: the rest counts as soon as it is replicated."""
+
 router = APIRouter(tags=["processors"])
 
 ProcessorId = Annotated[str, Path(pattern=ID_PATTERN, examples=["faces-1"])]
@@ -165,7 +168,7 @@ async def processors(
 @router.get("/processors/{processor_id}", summary="One processor", responses=problems("processor_unknown", *READ))
 async def processor(ask: Ask, read: Read, processor_id: ProcessorId) -> Observed:
     """Its registration, whether it is healthy and, from the leader, what it was seen to hold and to have done."""
-    row = await read(lambda state: state.processors.get(processor_id))
+    row = await read.row(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
     return observed(ask.node, row)
@@ -187,7 +190,8 @@ def observed(node: NodeView, row: ProcessorRow) -> Observed:
 async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) -> Processor:
     """What is not in the body stays."""
     applied = await ask.propose(Update.kind, Update.of(processor_id, changes))
-    await _in_force(ask)
+    if changes.model_fields_set & ROUTED:
+        await _in_force(ask)
     return Processor(**applied.outcome.value)
 
 
@@ -236,7 +240,7 @@ async def heartbeat(
     ask: Ask, read: Read, processor_id: ProcessorId, report: Report | None = None, token: OwnerToken = ""
 ) -> None:
     """404 tells the processor to register again, 409 that another client has taken the id over."""
-    row = await read(lambda state: state.processors.get(processor_id))
+    row = await read.row(lambda state: state.processors.get(processor_id))
     if row is None:
         raise _unknown(processor_id)
     if token and row.token and not hmac.compare_digest(token.encode(), row.token.encode()):

@@ -22,7 +22,7 @@ from orchestrator.api.view import NodeView
 from orchestrator.api.watch_rows import Rows, entry
 from orchestrator.api.watcher import Address, Watcher
 from orchestrator.tasks import ended
-from orchestrator.watching.mailbox import COMPACTED, RESTORED, SLOW, STOPPING, TOKEN, TOLD, Message, message
+from orchestrator.watching.mailbox import COMPACTED, NO_LEADER, RESTORED, SLOW, STOPPING, TOKEN, TOLD, Message, message
 from orchestrator.watching.subjects import FIGURES, touched
 from orchestrator.watching.subjects import RESTORED as RESTORED_KIND
 
@@ -42,7 +42,7 @@ FLUSH_S = 0.01
 CUT_S = 2.0
 """How long one that was too slow may take to be told so."""
 CHECK_S = 1.0
-"""Between looks at whether tokens still count."""
+"""Between looks at whether tokens still count, and whether anybody leads."""
 FIGURES_S = 1.0
 AGAIN_S = 0.5
 BACKLOG_AT_ONCE = 100
@@ -341,8 +341,10 @@ class Hub:
     async def _check(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
+            now, led = time.monotonic(), self._node.cluster.place()[0] is not None
             for group in self._watchers.values():
                 for watcher in group:
-                    if not watcher.ended and not self.still_valid(watcher.principal):
-                        watcher.end(TOKEN)
+                    valid, forsaken = self.still_valid(watcher.principal), watcher.forsaken(now, led=led)
+                    if not watcher.ended and (forsaken or not valid):
+                        watcher.end(NO_LEADER if valid else TOKEN)
                         self._cut_soon(watcher)

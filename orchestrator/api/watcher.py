@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import time
 
 from cluster import Change
 from orchestrator.access.principal import Principal
 from orchestrator.watching.mailbox import Mailbox, Message
 
 Address = tuple[str, int]
+
+LEADERLESS_S = 10.0
+"""How long one is kept at a node that knows no leader: elections are over by then. Another node may know one."""
 
 
 class Watcher(Mailbox):
@@ -20,6 +24,13 @@ class Watcher(Mailbox):
         self.client = client
         self.after = 0
         self.backlog: list[Change] = []
+        self._led_at = time.monotonic()
+
+    def forsaken(self, now: float, *, led: bool) -> bool:
+        """Whether nobody has led for too long. `led`: whether this node knows a leader, looked up again and again."""
+        if led:
+            self._led_at = now
+        return now - self._led_at > LEADERLESS_S
 
     async def next(self, timeout_s: float) -> list[Message]:
         """What waits, awaited for so long; nothing when it ended, or nothing came."""

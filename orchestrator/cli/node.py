@@ -1,6 +1,5 @@
 """`triarch node`."""
 
-import gc
 from pathlib import Path
 
 import click
@@ -19,32 +18,31 @@ from orchestrator.cli.output import Failure
 @click.option("--check", is_flag=True, help="Only say whether the settings are good.")
 def node(path: Path, settings: tuple[str, ...], check: bool) -> None:
     """Run one node of the cluster, until it is told to stop by SIGTERM or SIGINT."""
-    gc.disable()  # imports allocate much and free little: a sixth of the time went into looking for garbage
-    try:
-        from orchestrator.config import load_config
-        from orchestrator.errors import OrchestratorError
+    from orchestrator.put_off import Rest, loading
 
+    with Rest() as rest:
+        with loading():
+            from orchestrator.config import load_config
+            from orchestrator.errors import OrchestratorError
+
+            try:
+                config = load_config(path, _overrides(settings))
+            except OrchestratorError as error:
+                raise Failure(error.code, error.message) from None
+            if check:
+                click.echo(f"{path}: the settings are good")
+                return
+            from cluster import ClusterError
+            from framebuffer.errors import FrameBufferError
+            from orchestrator.interpreter import leave
+            from orchestrator.node_process import run
         try:
-            config = load_config(path, _overrides(settings))
+            code = run(config, rest)
         except OrchestratorError as error:
             raise Failure(error.code, error.message) from None
-        if check:
-            click.echo(f"{path}: the settings are good")
-            return
-        from cluster import ClusterError
-        from framebuffer.errors import FrameBufferError
-        from orchestrator.node_process import run
-
-        gc.freeze()
-    finally:
-        gc.enable()
-    try:
-        code = run(config)
-    except OrchestratorError as error:
-        raise Failure(error.code, error.message) from None
-    except (ClusterError, FrameBufferError) as error:
-        raise Failure(error.code, str(error)) from None
-    click.get_current_context().exit(code)
+        except (ClusterError, FrameBufferError) as error:
+            raise Failure(error.code, str(error)) from None
+    leave(code)
 
 
 def _overrides(settings: tuple[str, ...]) -> dict[str, str]:

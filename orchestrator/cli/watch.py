@@ -80,6 +80,7 @@ _LOST = {
     "slow": "changes were not taken fast enough; going on where it broke off",
     "restored": "the plant was restored from a backup: all of it may have changed",
     "token": "the token does not count any more",
+    "no_leader": "the node knows no leader; going on where it broke off, at another one",
 }
 
 

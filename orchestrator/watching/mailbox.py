@@ -11,8 +11,9 @@ MESSAGES_MAX = 2_000
 BYTES_MAX = 4 << 20
 
 SLOW, COMPACTED, RESTORED, TOKEN, STOPPING, GONE = "slow", "compacted", "restored", "token", "stopping", "gone"
-"""Why a stream ends. The client is told of the first four by `lost`; after STOPPING it asks another node."""
-TOLD = frozenset({SLOW, COMPACTED, RESTORED, TOKEN})
+NO_LEADER = "no_leader"
+"""Why a stream ends. The client is told by `lost`, but for STOPPING, after which it asks another node, and GONE."""
+TOLD = frozenset({SLOW, COMPACTED, RESTORED, TOKEN, NO_LEADER})
 
 
 @dataclass(slots=True)

@@ -196,7 +196,8 @@ def test_a_viewer_changes_nothing_and_the_rest_is_dropped_at_once(
 
 def _phone(watched: Watched, place: str) -> None:
     page = watched.open(place)
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=DEADLINE_MS)  # the camera's figures are there
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=DEADLINE_MS)
+    expect(page.locator("tri-loading")).to_have_count(0, timeout=DEADLINE_MS)  # the camera's figures are there
     watched.fits()
     watched.accessible()
 

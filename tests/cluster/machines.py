@@ -132,11 +132,13 @@ def one(directory: Path, **settings: Any) -> Nodes:
 
 
 @asynccontextmanager
-async def nodes(directory: Path, count: int = 3, **settings: Any) -> AsyncIterator[Nodes]:
+async def nodes(
+    directory: Path, count: int = 3, *, machine: Callable[[], Any] = Register, **settings: Any
+) -> AsyncIterator[Nodes]:
     """Started nodes, stopped at the end."""
     group = Nodes(directory, count, **settings)
     try:
-        await group.start()
+        await group.start(machine=machine)
         yield group
     finally:
         await group.stop()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebuffer.hand import AGEING_MS, Hand
+from framebuffer.hand import AGEING_MS, Hand, ahead
 from framebuffer.wire import TakenFrame
 
 
@@ -82,3 +82,58 @@ def test_what_another_has_now_is_dropped_unless_it_is_in_work() -> None:
     hand.drop("0-0")
     hand.drop("0-0")
     assert hand.ids() == {"2-0"}
+
+
+def worked(hand: Hand, took_s: float, count: int = 1) -> None:
+    """So many frames were worked on for so long, and settled."""
+    for number in range(count):
+        hand.add(frame(1000 + number))
+        assert hand.start(0.0) is not None
+        hand.finish(f"{1000 + number}-0", took_s)
+        hand.drop(f"{1000 + number}-0")
+
+
+def test_until_it_is_known_how_long_work_takes_the_whole_batch_is_taken() -> None:
+    assert Hand(60).room(8, workers=4) == 8
+
+
+def test_where_work_takes_long_hardly_a_frame_waits_in_hand_where_an_urgent_one_could_not_pass_it() -> None:
+    hand = Hand(60)
+    worked(hand, 0.02)
+    assert hand.room(8, workers=4) == 5
+    slow = Hand(60)
+    worked(slow, 2.0)
+    assert slow.room(8, workers=4) == 4
+
+
+def test_where_work_is_short_the_whole_batch_may_wait() -> None:
+    hand = Hand(60)
+    worked(hand, 0.0001)
+    assert hand.room(64, workers=4) == 64
+
+
+def test_a_frame_that_is_done_makes_room_for_the_next_before_it_is_settled_but_not_beyond_the_limit() -> None:
+    hand = Hand(60)
+    worked(hand, 2.0)
+    for number in range(4):
+        hand.add(frame(number))
+        hand.start(0.0)
+    assert hand.room(8, workers=4) == 0
+    hand.finish("1-0", 2.0)
+    assert hand.room(8, workers=4) == 1
+    assert hand.room(4, workers=4) == 0
+    assert hand.renewable(100.0) == ["1-0"], "its lease is kept until it is settled, however long the others take"
+
+
+def test_it_follows_work_that_becomes_longer_and_shorter() -> None:
+    hand = Hand(60)
+    worked(hand, 0.0001)
+    worked(hand, 0.1, count=50)
+    assert hand.room(8, workers=1) == 2
+    worked(hand, 0.0001, count=100)
+    assert hand.room(8, workers=1) == 8
+
+
+@given(st.integers(1, 64), st.floats(0, 100, allow_nan=False))
+def test_what_may_wait_is_less_than_a_frame_and_the_workers_time_ahead(workers: int, work_s: float) -> None:
+    assert 0 <= ahead(workers, work_s) < workers * 0.005 / max(work_s, 1e-6) + 1

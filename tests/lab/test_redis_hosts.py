@@ -96,6 +96,10 @@ async def test_all_hosts_lose_power_and_one_replica_had_been_behind(
         await eventually(
             lambda: min(up_for(deployed, name) for name in replicas) >= HEAD_START_S, deadline_s=90, every_s=0.5
         )
+        address = deployed.lab.host(leads).address
+        for name in replicas:
+            said = deployed.lab.host(name).ssh("journalctl -b -u triarch-sentinel --no-pager")
+            assert f"waiting for the primary that was last known (-h {address} -p" in said, said
         await faults.power_on(leads)
     finally:
         await faults.heal()

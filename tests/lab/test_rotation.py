@@ -1,14 +1,21 @@
-"""A new password of Redis in two phases: both are valid while clients change over, then the old one ends."""
+"""A new password of Redis in two phases: both are valid while clients change over, then the old one ends.
 
+A rotation that is under way when hosts are lost is finished with those that are left; the lost ones are replaced then.
+"""
+
+import asyncio
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.lab.deployment import Deployment, PlayRun
+from orchestrator.drills.lab_faults import LabFaults
+from tests.lab.deployment import Deployment, PlayRun, figures
 from tests.lab.hosts.lab import Host
+from tests.lab.test_lost_hosts import lose_disk, members, names, rename
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
@@ -43,9 +50,11 @@ def watched(deployed: Deployment) -> Iterator[Host]:
         host.ssh("systemctl stop watch-arguments; rm -f /run/watched /run/shown", check=False)
 
 
-def rotate(deployment: Deployment, *, keep: bool = False, which: str = "redis_password", check: bool = True) -> PlayRun:
+def rotate(
+    deployment: Deployment, *options: str, keep: bool = False, which: str = "redis_password", check: bool = True
+) -> PlayRun:
     said = {"triarch_rotate": [which], "triarch_rotate_keep_old_redis_password": keep}
-    return deployment.play("rotate-secrets.yml", "--extra-vars", json.dumps(said), check=check)
+    return deployment.play("rotate-secrets.yml", "--extra-vars", json.dumps(said), *options, check=check)
 
 
 def taken(deployment: Deployment, password: str) -> set[str]:
@@ -93,3 +102,91 @@ def test_two_phases(deployed: Deployment, place: Path, watched: Host) -> None:
     assert int(watched.ssh(SHOWN)) == 0
     deployed.ready()
     assert deployed.play("site.yml", "--check").changed_tasks() == []
+
+
+def words(run: PlayRun) -> str:
+    return " ".join(run.out.split())
+
+
+def password_in(file: Path) -> str:
+    found: str = yaml.safe_load(file.read_bytes())["redis_password"]
+    return found
+
+
+def is_over(deployment: Deployment, place: Path, old: str, new: str) -> None:
+    """The new password counts, the old one is refused, and a deployment has nothing to do."""
+    assert not place.with_name("secrets.yml.new").exists()
+    assert password_in(place) == new
+    assert taken(deployment, old) == {"WRONGPASS"}
+    assert taken(deployment, new) == {"PONG"}
+    assert deployment.play("site.yml", "--check").changed_tasks() == []
+
+
+@pytest.mark.anyio
+async def test_a_host_is_lost_between_the_two_runs(deployed: Deployment, faults: LabFaults, place: Path) -> None:
+    lost, *_ = [name for name in names(deployed) if name != "n1"]
+    left = ",".join(name for name in names(deployed) if name != lost)
+    whole = await asyncio.to_thread(rotate, deployed, "--limit", left, check=False)
+    assert "no rotation is under way: a new one goes to every host" in words(whole)
+    old = password_in(place)
+    await asyncio.to_thread(rotate, deployed, keep=True)
+    new = password_in(place.with_name("secrets.yml.new"))
+    early = await asyncio.to_thread(rotate, deployed, "--limit", left, check=False)
+    assert f"{lost} is left out by --limit, and its node answers n1" in words(early)
+    assert (whole.count("changed"), early.count("changed")) == (0, 0)
+
+    lose_disk(deployed, "n2")
+    await faults.power_off("n2")
+    try:
+        refused = await asyncio.to_thread(rotate, deployed, check=False)
+        replaced = await asyncio.to_thread(deployed.play, "replace-host.yml", "-e", f"triarch_lost={lost}", check=False)
+        assert f"{lost} cannot be reached by ssh" in words(refused)
+        assert f"--limit {left}." in words(refused)
+        assert "finish with those that are left, by --limit with their names" in words(replaced)
+        assert (refused.count("changed"), replaced.count("changed")) == (0, 0)
+        finished = await asyncio.to_thread(rotate, deployed, "--limit", left)
+    finally:
+        await faults.power_on("n2")
+    await asyncio.to_thread(deployed.lab.wait_reachable, "n2")
+    rename(deployed, **{lost: f"{lost}-new"})
+    replacing = await asyncio.to_thread(deployed.play, "replace-host.yml", "-e", f"triarch_lost={lost}")
+    figures["rotation finished with two hosts"] = finished.seconds
+    figures["the third replaced after it"] = replacing.seconds
+    await asyncio.to_thread(deployed.ready)
+    assert await members(deployed) == dict.fromkeys(names(deployed), True)
+    is_over(deployed, place, old, new)
+
+
+@pytest.mark.anyio
+async def test_two_hosts_are_lost_and_a_rotation_had_broken_off(
+    deployed: Deployment, faults: LabFaults, place: Path
+) -> None:
+    """All three secrets; the controller dies when the files of the nodes are new and no node has read them."""
+    lost = [name for name in names(deployed) if name != "n1"]
+    host = deployed.lab.host("n1")
+    digest = "sha256sum /etc/triarch/secrets/cluster.secret"
+    before, node = host.ssh(digest), host.ssh("systemctl show -P MainPID triarch-node")
+    old = password_in(place)
+    broken = await asyncio.to_thread(
+        deployed.play, "rotate-secrets.yml", check=False, break_off=lambda: host.ask(digest).out not in ("", before)
+    )
+    assert broken.status == -signal.SIGKILL, broken.end()
+    assert host.ssh("systemctl show -P MainPID triarch-node") == node
+    new = password_in(place.with_name("secrets.yml.new"))
+
+    for name in ("n2", "n3"):
+        lose_disk(deployed, name)
+    await asyncio.gather(*[faults.power_off(name) for name in ("n2", "n3")])
+    try:
+        await asyncio.to_thread(deployed.play, "recover.yml", "-e", "triarch_survivor=n1")
+        finished = await asyncio.to_thread(deployed.play, "rotate-secrets.yml", "--limit", "n1")
+        assert "goes on with its secrets and makes no new ones" in words(finished)
+    finally:
+        await asyncio.gather(*[faults.power_on(name) for name in ("n2", "n3")])
+    for name in ("n2", "n3"):
+        await asyncio.to_thread(deployed.lab.wait_reachable, name)
+    rename(deployed, **{name: f"{name}-new" for name in lost})
+    await asyncio.to_thread(deployed.play, "replace-host.yml", "-e", f"triarch_lost={','.join(lost)}")
+    await asyncio.to_thread(deployed.ready)
+    assert await members(deployed) == dict.fromkeys(names(deployed), True)
+    is_over(deployed, place, old, new)

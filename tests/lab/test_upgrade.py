@@ -141,6 +141,38 @@ async def test_a_release_that_does_not_start_is_rolled_back(deployed: Deployment
 
 
 @pytest.mark.soak
+async def test_one_whose_neighbour_falls_while_it_is_switched_serves_on_with_what_ran(deployed: Deployment) -> None:
+    older = released(before(), deployed.lab.place / f"wheelhouse-{before()}")
+    host, neighbour = deployed.lab.host("n1"), deployed.lab.host("n3")
+    pid = host.ssh("systemctl show -P MainPID triarch-node")
+    settings = host.ssh("cat /etc/systemd/system/triarch-node.service")
+    link = "basename $(readlink /opt/triarch/current)"
+    fallen: list[str] = []
+
+    def falls() -> bool:
+        if not fallen and host.ssh(link).strip() == before():
+            neighbour.ssh("systemctl stop triarch-node")
+            fallen.append(neighbour.name)
+        return False
+
+    try:
+        options = ("--extra-vars", "triarch_allow_downgrade=true", "--extra-vars", "triarch_upgrade_gate_s=8")
+        run = await play(deployed, older, *options, check=False, break_off=falls)
+    finally:
+        neighbour.ssh("systemctl start triarch-node")
+    told = " ".join(run.out.split())
+    assert (run.status != 0, fallen) == (True, ["n3"]), run.end()
+    assert "was not restarted on this host, as another one is not ready" in told, run.end()
+    assert f"n1 was rolled back to {newest()} (but " in told, run.end()
+    assert host.ssh("systemctl show -P MainPID triarch-node") == pid, "it was not restarted, neither there nor back"
+    assert host.ssh(link).strip() == newest()
+    assert host.ssh("cat /etc/systemd/system/triarch-node.service") == settings
+    deployed.ready()
+    assert running(deployed) == {newest()}
+    assert (await play(deployed, deployed.wheelhouse)).count("changed") == 0, "nothing is left to do"
+
+
+@pytest.mark.soak
 async def test_what_speaks_against_it_is_said_before_anything_changes(deployed: Deployment, tmp_path: Path) -> None:
     stood = {host.name: host.ssh("systemctl show -P MainPID triarch-node") for host in deployed.lab.hosts()}
     damaged = tmp_path / "damaged"

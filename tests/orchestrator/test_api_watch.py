@@ -3,8 +3,10 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,12 +14,12 @@ import pytest
 import websockets
 
 from orchestrator.access.principal import OPEN
-from orchestrator.api import watch_hub
+from orchestrator.api import watch_hub, watcher
 from orchestrator.api.watcher import Watcher
 from orchestrator.node import Node
 from orchestrator.variables import Set
 from orchestrator.watching import mailbox
-from tests.orchestrator.api_nodes import TOKEN, Nodes, serving
+from tests.orchestrator.api_nodes import TOKEN, Nodes, joining, serving
 from tests.support import eventually, eventually_sync
 
 pytestmark = pytest.mark.anyio
@@ -251,6 +253,29 @@ async def test_what_cannot_be_watched_is_refused(
     monkeypatch.setattr(watch_hub, "BEHIND_S", 0.1)
     answer = await client.get(f"/v1/watch?{query}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_a_node_that_knows_no_leader_sends_its_watchers_on(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_hub, "CHECK_S", 0.05)
+    monkeypatch.setattr(watcher, "LEADERLESS_S", 0.3)
+    async with joining(nodes, "n4", tmp_path) as (_, lonely), watching(lonely, "subjects=variables") as events:
+        _, _, ready = await events.next("ready")
+        assert ready["leader"] is None
+        _, _, lost = await events.next("lost")
+        assert (lost["reason"], lost["index"]) == ("no_leader", ready["index"])
+        with pytest.raises(EOFError):
+            await events.next()
+
+
+async def test_a_watcher_is_kept_through_elections() -> None:
+    now = time.monotonic()
+    client = Watcher(frozenset(["variables"]), OPEN, None)
+    assert not client.forsaken(now + 9, led=False)
+    assert not client.forsaken(now + 12, led=True)
+    assert not client.forsaken(now + 21, led=False)
+    assert client.forsaken(now + 22.1, led=False)
 
 
 async def test_a_watch_without_a_body_ends(client: httpx.AsyncClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.api.execution_shown import at_unix, summary
 from orchestrator.lifecycle import State
 from orchestrator.playbooks import journal, registry, starting
 from orchestrator.playbooks.engine import Done, Failed
@@ -245,6 +246,24 @@ def test_forced_to_end_it_leaves_nothing_open() -> None:
     run.go()
     assert run.row(child).status == Status.SUCCEEDED
     assert len({effect.key for effect in run.sent}) == 1
+
+
+def test_one_that_is_retried_out_of_its_queue_says_when_it_began() -> None:
+    run = Run(TUNE, components={"io": State.STARTED})
+    run.start("p", "first", limits=Limits(limit=1))
+    run.start("p", limits=Limits(limit=1))
+    assert run.row().status == Status.QUEUED
+    run.control("cancel")
+    assert (summary(run.row())["started"], summary(run.row())["duration_s"]) == (None, None)
+    run.go()
+    run.now += 7.0
+    run.control("retry")
+    run.go()
+    assert run.row().status == Status.SUCCEEDED
+    shown = summary(run.row())
+    assert shown["created"] < shown["started"] <= shown["ended"]
+    assert shown["started"] == at_unix(run.row(), run.now)
+    assert shown["duration_s"] == 0.0
 
 
 def test_between_two_attempts_no_key_is_kept_for_later() -> None:

@@ -57,6 +57,30 @@ def test_the_registries_stand_side_by_side() -> None:
     assert (outcome.code, outcome.value, events) == ("precondition_failed", {"revision": 6}, 0)
 
 
+@pytest.mark.parametrize("moved", ["", "components", "controls"])
+def test_a_glance_is_of_one_moment(moved: str) -> None:
+    class Moving(PlantState):
+        """Another thread applies a command between two looks."""
+
+        def still(self) -> PlantState:
+            copy = super().still()
+            if moved == "components":
+                apply(self, *encoded(Unregister(id="press")), index=5)
+            if moved == "controls":
+                apply(self, *encoded(topology.Desire(ids=("press",), state="STOPPED", by="Ada")), index=5)
+            return copy
+
+    state = Moving()
+    state.restore(filled().snapshot())
+    found = state.glance()
+    if moved:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.components.rows is state.components.rows
+        assert found.topology.controls is state.topology.controls
+
+
 def test_alerts_are_in_the_snapshot_once_there_was_one() -> None:
     state = filled()
     before = msgspec.msgpack.decode(state.snapshot())

@@ -5,9 +5,10 @@ are those with bytes changed, and noise; `SENDERS` processes send them. Meanwhil
 headers and bodies, and again and again up to `IDLE` connections that hold half a request or nothing.
 `TRIARCH_SOAK_MINUTES` ends it earlier: what was sent by then counts. The promises:
 
-    answers     0 × 5xx but 503 (and 502, 504 where the operation documents them); to a drawn request only what the
-                document names
-    memory      the largest resident memory of the second half of the run is at most 16 MiB above that of the first half
+    answers     0 × 5xx but 503, and what is said of a component where nobody listens (502 `unreachable`, 504
+                `state_not_reached`); to a drawn request only what the document names
+    memory      the largest resident memory of the second half of the run is at most 16 MiB above that of the first;
+                the tables of the latest ten thousand changes are full from the beginning
     leader      the same node, under the same epoch
     descriptors of each node back to within `DESCRIPTORS` of what they were
 
@@ -35,6 +36,7 @@ from orchestrator.dev.processes import leashed
 from orchestrator.dev.topology import on_free_ports
 from tests.soak.fuzz_cases import Document
 from tests.soak.fuzz_clients import ANSWER_S, FLOODS, Connection, dribble, drop, flood, idle
+from tests.soak.fuzz_sending import OF_COMPONENTS
 from tests.soak.million import growing, mib, resident
 from tests.support import eventually
 
@@ -46,6 +48,10 @@ IDLE_EVERY = 10
 """Rounds: the most idle connections in one of so many, a twentieth of them in the others."""
 SMALL = 20_000
 """Requests: a run of fewer has fewer idle connections, and comes to every operation all the same."""
+FILLING = 12_800
+"""Changes before the first look at memory: a node keeps the ids of 10,000, and the events of as many."""
+FILLERS = 64
+FILLED_CHARS = 100
 DESCRIPTORS = 24
 SAMPLES = 40
 MINUTES_VARIABLE = "TRIARCH_SOAK_MINUTES"
@@ -102,12 +108,14 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         "requests_per_s": round(campaign.sent / elapsed, 1),
         "answered": sum(campaign.answers.values()),
         "answers_5xx_other_than_503": sum(
-            count for status, count in campaign.answers.items() if status >= 500 and status != 503
+            count for fault, count in campaign.faults.items() if not fault.startswith("503 ")
         ),
+        "of_them_about_components": sum(campaign.faults[f"{status} {code}"] for status, code in OF_COMPONENTS),
         "idle_connections_most": campaign.idle_most,
         "floods": sum(campaign.floods.values()),
         "slow_clients": campaign.slow,
         "leader": leader.node_id,
+        "faults": dict(sorted(campaign.faults.items())),
         "answers": {str(status): count for status, count in sorted(campaign.answers.items())},
         "answers_to_floods": {str(status): count for status, count in campaign.floods.items()},
         "memory_by_process_mib": {name: _tenths(samples) for name, samples in memory.items()},
@@ -129,6 +137,8 @@ class Campaign:
         self._sent = [0] * (SENDERS if total > SMALL else 1)
         self.drawn = self.slow = self.idle_most = 0
         self.answers: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
+        """answers of 5xx, by status and code"""
         self.floods: Counter[int | None] = Counter()
         self.problems: list[str] = []
 
@@ -145,6 +155,23 @@ class Campaign:
                 head = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n\r\n"
                 await connection.ask(head % (path, self._token.encode()), ANSWER_S)
             connection.close()
+        if self._total > SMALL:
+            await asyncio.gather(*(self._fill(number) for number in range(FILLERS)))
+
+    async def _fill(self, number: int) -> None:
+        """Changes, so that what holds the latest ten thousand is full before its memory is looked at."""
+        connection = Connection(self._apis[number % len(self._apis)])
+        for change in range(FILLING // FILLERS):
+            body = json.dumps({"value": f"{change:0{FILLED_CHARS}}"}).encode()
+            request = (
+                b"PUT /v1/variables/filled-%d HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %b\r\n"
+                b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+            ) % (number, self._token.encode(), len(body), body)
+            status = await connection.ask(request, ANSWER_S)
+            if status not in (200, 201):
+                self.problems.append(f"a change before the campaign was answered {status}")
+                break
+        connection.close()
 
     async def run(self, sample: Any) -> None:
         """Send everything; `sample` is called `SAMPLES` times on the way."""
@@ -198,6 +225,7 @@ class Campaign:
             return
         self.drawn += found["drawn"]
         self.answers.update({int(status): count for status, count in found["answers"].items()})
+        self.faults.update(found["faults"])
         self.problems += found["problems"]
 
     async def _beside(self) -> None:

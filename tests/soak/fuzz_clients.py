@@ -1,6 +1,7 @@
 """Clients of the fuzz campaign: quick ones that note every answer, and those that no server likes."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ ANSWER_S = 12.0
 QUIET_S = 0.4
 """Bytes that are no whole request are answered at once, or not at all."""
 STREAM = b"text/event-stream"
+FAULT_BYTES = 8192
+"""So much of the document of a 5xx is looked at."""
 
 
 def place(api: str) -> tuple[str, int]:
@@ -27,6 +30,8 @@ class Connection:
     def __init__(self, api: str) -> None:
         self._place = place(api)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.code: str | None = None
+        """of the latest answer's problem, where that is a fault of the server"""
 
     async def ask(self, raw: bytes, within_s: float) -> int | None:
         """The status of the first answer; None where there is none: the connection ended, or nothing came in time.
@@ -43,6 +48,7 @@ class Connection:
         assert self._streams is not None
         reader, writer = self._streams
         answer = _Answer()
+        self.code = None
         try:
             async with asyncio.timeout(within_s):
                 writer.write(raw)
@@ -56,6 +62,7 @@ class Connection:
             return answer.status
         if not answer.done or not answer.again:
             self.close()
+        self.code = answer.code()
         return answer.status
 
     def close(self) -> None:
@@ -73,6 +80,14 @@ class _Answer:
         self.status: int | None = None
         self.done = False
         self.again = True
+        self._fault = bytearray()
+
+    def code(self) -> str | None:
+        """That of the problem document, of a fault of the server's."""
+        try:
+            return str(json.loads(self._fault)["code"]) if self._fault else None
+        except (ValueError, LookupError, TypeError):
+            return None
 
     def feed(self, data: bytes) -> None:
         try:
@@ -88,6 +103,10 @@ class _Answer:
         status = self._parser.get_status_code()
         if self.status is None and status >= 200:
             self.status = status
+
+    def on_body(self, body: bytes) -> None:
+        if self.status is not None and self.status >= 500 and not self.done:
+            self._fault += body[: FAULT_BYTES - len(self._fault)]
 
     def on_message_complete(self) -> None:
         if self.status is not None:

@@ -31,6 +31,8 @@ MUTANTS = 40
 DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 1
 NOISE_EVERY = 40
 EXAMPLES_MAX = 20
+OF_COMPONENTS = frozenset({(502, "unreachable"), (504, "state_not_reached")})
+"""What is said of a component where nobody listens, as of all that are registered here: the node is not at fault."""
 BEHIND = 6
 """In `nice`: on few cores the nodes come first, as they would with clients on other machines."""
 
@@ -52,6 +54,7 @@ class Sending:
         self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(4 * CONNECTIONS)
         self.sent = self.drawn = 0
         self.answers: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
         self.problems: list[str] = []
 
     async def run(self) -> None:
@@ -72,7 +75,13 @@ class Sending:
     def found(self) -> dict[str, Any]:
         """What came of it."""
         answers = {str(status): count for status, count in self.answers.items()}
-        return {"sent": self.sent, "drawn": self.drawn, "answers": answers, "problems": self.problems}
+        return {
+            "sent": self.sent,
+            "drawn": self.drawn,
+            "answers": answers,
+            "faults": dict(self.faults),
+            "problems": self.problems,
+        }
 
     async def _produce(self) -> None:
         """Draws in a thread, as that takes longer than sending."""
@@ -113,7 +122,7 @@ class Sending:
                 raw, request = await self._queue.get()
                 try:
                     status = await connection.ask(raw, QUIET_S if request is None else ANSWER_S)
-                    self._judge(raw, request, status)
+                    self._judge(raw, request, status, connection.code)
                 except OSError as error:
                     self._problem(f"{self._apis[number % len(self._apis)]}: nobody listens: {error}", raw)
                 finally:
@@ -122,19 +131,20 @@ class Sending:
         finally:
             connection.close()
 
-    def _judge(self, raw: bytes, request: Request | None, status: int | None) -> None:
+    def _judge(self, raw: bytes, request: Request | None, status: int | None, code: str | None) -> None:
         if status is None:
             if request is not None:
                 self._problem(f"{request.operation}: no answer", raw)
             return
         self.answers[status] += 1
+        if status >= 500:
+            self.faults[f"{status} {code}"] += 1
+            if status != 503 and (status, code) not in OF_COMPONENTS:
+                self._problem(f"answered {status} {code}", raw)
+                return
         if request is None:
-            # It may have become a request of any operation: those document 502 and 504 where they can be.
-            if status >= 500 and status not in (502, 503, 504):
-                self._problem(f"answered {status}", raw)
-            return
-        allowed = self._document.answers[request.operation]
-        if (status >= 500 and status != 503 and status not in allowed - {500}) or status not in allowed:
+            return  # it may have become a request of any operation
+        if status not in self._document.answers[request.operation]:
             self._problem(f"{request.operation}: answered {status}, which is not documented", raw)
 
     def _problem(self, text: str, raw: bytes) -> None:

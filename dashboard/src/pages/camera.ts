@@ -52,12 +52,14 @@ export class Page extends LitElement {
 
   render() {
     const camera = this.polled.value;
-    if (!camera) return this.polled.error ? html`<tri-error .error=${this.polled.error} .retry=${() => this.polled.refresh()}></tri-error>` : html`<tri-loading what="the camera"></tri-loading>`;
+    const heading = html`<div class="row between"><h1>${camera?.id ?? this.params.id}</h1><a class="button" href="#/frames">All cameras</a></div>`;
+    const error = this.polled.error ? html`<tri-error .error=${this.polled.error} .retry=${() => this.polled.refresh()}></tri-error>` : nothing;
+    if (!camera) return html`<div class="stack">${heading}${error === nothing ? html`<tri-loading what="the camera"></tri-loading>` : error}</div>`;
     const rate = this.rates.of(camera.id);
     const reasons = Object.entries(camera.dropped_by_reason);
     return html`<div class="stack">
-      <div class="row between"><h1>${camera.id}</h1><a class="button" href="#/frames">All cameras</a></div>
-      ${this.polled.error ? html`<tri-error .error=${this.polled.error} .retry=${() => this.polled.refresh()}></tri-error>` : nothing}
+      ${heading}
+      ${error}
       <div class="wide">
         <section class="card flush" aria-label="Last picture"><tri-picture .camera=${camera}></tri-picture></section>
         <section class="card" aria-label="Facts">
