@@ -185,7 +185,7 @@ async def test_frames_whose_lane_is_no_lane_hold_up_nobody_behind_them(
         taken.extend(await streams.take("p1", "c", count=limit))
         return len(taken) == number
 
-    await eventually(all_came)
+    await eventually(all_came, deadline_s=20)
     assert [one.sequence for one in taken] == list(range(number, 2 * number))
     assert (await verify(streams)).lost == 0
 
@@ -196,4 +196,4 @@ async def test_frames_whose_lane_is_no_lane_hold_up_nobody_behind_them(
         stats = await streams.stats()
         return (stats.capture_len, stats.lanes) == (0, {"default": number})
 
-    await eventually(all_parked)
+    await eventually(all_parked, deadline_s=20)

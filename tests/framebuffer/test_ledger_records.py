@@ -134,7 +134,7 @@ class Plant:
         self.expected[camera].counts["floor"] = resume
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), forgets=st.sampled_from([0.0, 0.3]), segment=st.sampled_from([32, 96]))
 def test_a_record_says_what_happened(server: EmbeddedServer, seed: int, forgets: float, segment: int) -> None:
     """``forgets``: how often the library knows nothing before a call."""
@@ -148,7 +148,7 @@ def test_a_record_says_what_happened(server: EmbeddedServer, seed: int, forgets:
             plant = Plant(streams, rng, segment)
             await plant.open()
             calls = (plant.publish, plant.settle, plant.drop, plant.replay, plant.reopen)
-            for call in rng.choices(calls, weights=(6, 6, 2, 2, 1), k=30):
+            for call in rng.choices(calls, weights=(6, 6, 2, 2, 1), k=20):
                 if rng.random() < forgets:
                     await execute(redis, "FUNCTION", "LOAD", "REPLACE", library().code)
                 await call()
