@@ -32,7 +32,7 @@ end
 local prefetch
 do -- a library has room for two hundred names of its own
   local LEDGERS_KEPT = 4096
-  local NONE = {} -- in place of one that is being read
+  local NONE = {}
   local ledgers_kept, ledgers_number = {}, 0
 
   local function keep(prefix, camera, packed)
@@ -54,12 +54,12 @@ do -- a library has room for two hundred names of its own
   end
 
   function prefetch(ledgers, cameras)
-    local open, wanted, number = ledgers.open, {}, 0
+    local open, asked, wanted, number = ledgers.open, {}, {}, 0
     for at = 1, #cameras do
       local camera = cameras[at]
-      if not open[camera] then
+      if not (open[camera] or asked[camera]) then
         number = number + 1
-        wanted[number], open[camera] = camera, NONE
+        wanted[number], asked[camera] = camera, true
       end
     end
     if number == 0 then
