@@ -5,7 +5,6 @@ A rotation that is under way when hosts are lost is finished with those that are
 
 import asyncio
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,41 +151,6 @@ async def test_a_host_is_lost_between_the_two_runs(deployed: Deployment, faults:
     replacing = await asyncio.to_thread(deployed.play, "replace-host.yml", "-e", f"triarch_lost={lost}")
     figures["rotation finished with two hosts"] = finished.seconds
     figures["the third replaced after it"] = replacing.seconds
-    await asyncio.to_thread(deployed.ready)
-    assert await members(deployed) == dict.fromkeys(names(deployed), True)
-    is_over(deployed, place, old, new)
-
-
-@pytest.mark.anyio
-async def test_two_hosts_are_lost_and_a_rotation_had_broken_off(
-    deployed: Deployment, faults: LabFaults, place: Path
-) -> None:
-    """All three secrets; the controller dies when the files of the nodes are new and no node has read them."""
-    lost = [name for name in names(deployed) if name != "n1"]
-    host = deployed.lab.host("n1")
-    digest = "sha256sum /etc/triarch/secrets/cluster.secret"
-    before, node = host.ssh(digest), host.ssh("systemctl show -P MainPID triarch-node")
-    old = password_in(place)
-    broken = await asyncio.to_thread(
-        deployed.play, "rotate-secrets.yml", check=False, break_off=lambda: host.ask(digest).out not in ("", before)
-    )
-    assert broken.status == -signal.SIGKILL, broken.end()
-    assert host.ssh("systemctl show -P MainPID triarch-node") == node
-    new = password_in(place.with_name("secrets.yml.new"))
-
-    for name in ("n2", "n3"):
-        lose_disk(deployed, name)
-    await asyncio.gather(*[faults.power_off(name) for name in ("n2", "n3")])
-    try:
-        await asyncio.to_thread(deployed.play, "recover.yml", "-e", "triarch_survivor=n1")
-        finished = await asyncio.to_thread(deployed.play, "rotate-secrets.yml", "--limit", "n1")
-        assert "goes on with its secrets and makes no new ones" in words(finished)
-    finally:
-        await asyncio.gather(*[faults.power_on(name) for name in ("n2", "n3")])
-    for name in ("n2", "n3"):
-        await asyncio.to_thread(deployed.lab.wait_reachable, name)
-    rename(deployed, **{name: f"{name}-new" for name in lost})
-    await asyncio.to_thread(deployed.play, "replace-host.yml", "-e", f"triarch_lost={','.join(lost)}")
     await asyncio.to_thread(deployed.ready)
     assert await members(deployed) == dict.fromkeys(names(deployed), True)
     is_over(deployed, place, old, new)
