@@ -15,6 +15,7 @@ from orchestrator.drills.lab_faults import LabFaults
 from tests.lab.deployment import Deployment, PlayRun, figures
 from tests.lab.hosts.lab import Host
 from tests.lab.test_lost_hosts import lose_disk, members, names, rename
+from tests.support import eventually_sync
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
@@ -62,6 +63,21 @@ def taken(deployment: Deployment, password: str) -> set[str]:
     return {host.ask(ping, given=password + "\n").out.strip() for host in deployment.lab.hosts()}
 
 
+def restarted(deployment: Deployment) -> None:
+    """Each Redis is restarted, the next one when the one before takes its host's password again."""
+    ping = "REDISCLI_AUTH=$(cat /etc/triarch/secrets/redis.password) redis-cli ping"
+    for host in deployment.lab.hosts():
+        before = host.ssh("systemctl show -p MainPID --value triarch-redis")
+        host.ssh("systemctl restart triarch-redis")
+        assert host.ssh("systemctl show -p MainPID --value triarch-redis") != before
+
+        def takes_it(host: Host = host) -> bool:
+            return host.ask(ping).out.strip() == "PONG"
+
+        eventually_sync(takes_it, deadline_s=60, every_s=0.2, message=f"Redis of {host.name} takes its host's password")
+        deployment.ready()
+
+
 def test_two_phases(deployed: Deployment, place: Path, watched: Host) -> None:
     left = place.with_name("secrets.yml.new")
     before = place.read_bytes()
@@ -89,6 +105,9 @@ def test_two_phases(deployed: Deployment, place: Path, watched: Host) -> None:
     assert "goes on with its secrets and makes no new ones" in " ".join(again.out.split())
     assert left.read_bytes() == made
     assert taken(deployed, old["redis_password"]) == {"PONG"}
+
+    restarted(deployed)
+    assert taken(deployed, old["redis_password"]) == taken(deployed, new["redis_password"]) == {"PONG"}
 
     nodes = [host.ssh("systemctl show -p MainPID --value triarch-node") for host in deployed.lab.hosts()]
     last = rotate(deployed)
