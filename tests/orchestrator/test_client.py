@@ -372,6 +372,7 @@ async def test_the_plant_as_it_is_and_as_it_changes(nodes: Nodes, client: AsyncC
 
 
 async def test_a_place_long_gone(client: AsyncClient) -> None:
+    await client.cluster.restore(await client.cluster.snapshot())  # what changed before is not held any more
     with pytest.raises(Compacted) as told:
         async for _ in client.watch(["variables"], place=Place("1"), within_s=10):
             pass
