@@ -242,7 +242,7 @@ class Cluster(Operations):
         except TimeoutError:
             raise ReadTimedOut(timeout) from None
 
-    async def _call(self, function: Callable[[Raft, Answer], None], timeout: float) -> Any:
+    async def _call(self, function: Callable[[Raft, Answer], None], timeout: float | None) -> Any:
         """Run `function(raft, answer)` in the Raft thread; what it passes to `answer`, sooner or later, or raises."""
         raft = self._live()
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -261,7 +261,7 @@ class Cluster(Operations):
             async with asyncio.timeout(timeout):
                 return await future
         except TimeoutError:
-            raise ReadTimedOut(timeout) from None
+            raise ReadTimedOut(timeout or 0.0) from None
 
     # ── What happens ────────────────────────────────
 

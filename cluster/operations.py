@@ -16,24 +16,33 @@ from cluster.raft import Raft
 from cluster.settings import Member
 from cluster.snapshot_codec import decode_snapshot
 
-CAPTURED_WITHIN_S = 30.0
-
 
 class Capture:
     """A snapshot for all who ask before it is begun. Taking it holds up the Raft thread, once for all of them."""
 
-    def __init__(self, call: Callable[..., Coroutine[Any, Any, Any]], within_s: float) -> None:
-        self.begun = False
-        self._taking: asyncio.Task[bytes] = asyncio.create_task(call(self._take, within_s))
-        self._taking.add_done_callback(lambda task: task.cancelled() or task.exception())  # if nobody waits any more
+    def __init__(self, call: Callable[..., Coroutine[Any, Any, Any]], over: Callable[["Capture"], None]) -> None:
+        self._begun = False
+        # Each of those who wait has a limit of their own.
+        self._taking: asyncio.Task[bytes] = asyncio.create_task(call(self._take, None))
+        self._taking.add_done_callback(lambda _: over(self))
 
     def _take(self, raft: Raft, answer: Callable[[Any], None]) -> None:
-        self.begun = True  # before it is: who reads this as False asked before
+        self._begun = True  # before it is: who reads this as False asked before
         raft.post(answer, raft.capture())
+
+    @property
+    def open(self) -> bool:
+        """Whether it will hold what was acknowledged until now: it is neither begun, nor could it not be taken."""
+        return not self._begun and not self._taking.done()
 
     async def content(self) -> bytes:
         """Its bytes. Raises what kept it from being taken."""
         return await asyncio.shield(self._taking)
+
+    def retrieved(self) -> None:
+        """It is over, and it is no matter if nobody waits for what became of it any more."""
+        if not self._taking.cancelled():
+            self._taking.exception()
 
 
 class Operations:
@@ -132,20 +141,21 @@ class Operations:
         """The whole state here as of now or later, checksummed: what `restore` takes.
 
         Whoever asks while one is taken shares the next one with all others: many at once would take the leader's
-        thread for so long that nobody hears of it. ReadTimedOut, NodeStopped.
+        thread for so long that nobody hears of it. ReadTimedOut, QueueFull, NodeStopped.
         """
         self._live()
-        if self._capture is None or self._capture.begun:
-            self._capture = Capture(self._call, max(timeout, CAPTURED_WITHIN_S))
-        capture = self._capture
+        if self._capture is None or not self._capture.open:
+            self._capture = Capture(self._call, self._captured)
         try:
             async with asyncio.timeout(timeout):
-                return await capture.content()
+                return await self._capture.content()
         except TimeoutError:
             raise ReadTimedOut(timeout) from None
-        finally:
-            if self._capture is capture and capture.begun:
-                self._capture = None  # so that its bytes are not kept
+
+    def _captured(self, capture: Capture) -> None:
+        capture.retrieved()
+        if self._capture is capture:
+            self._capture = None  # so that its bytes are not kept
 
     async def restore(self, data: bytes, *, actor: dict[str, str] | None = None, timeout: float = 30.0) -> Applied:
         """Replace the state on all members by a snapshot's; who leads is not part of it. On the leader only.

@@ -1,6 +1,7 @@
 """The process of a node: signals, what is told to the service manager, and how Python runs in it."""
 
 import asyncio
+import gc
 import logging
 import signal
 
@@ -22,13 +23,16 @@ FILES_OWN = 512
 
 
 async def _build(rest: Rest) -> None:
-    """What was put off so that the node answers soon. Then Python looks no more through what came of it."""
+    """What was put off so that the node answers soon. Then Python looks no more through what came of it.
+
+    Without a collection before, unlike at the start: that would hold up requests, and Raft.
+    """
     try:
         built = await rest.build()
     except Exception:  # whoever needs it will try again, and be told
         log.exception("what was put off while the node started could not be built")
     else:
-        settle()
+        gc.freeze()
         log.debug("%d validators were built that the start did not wait for", built)
 
 

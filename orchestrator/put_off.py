@@ -8,11 +8,14 @@ before its turn builds it then and there; `Rest.build` builds the others while t
 import asyncio
 import contextlib
 import gc
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
+
+log = logging.getLogger(__name__)
 
 METERS = "opentelemetry.sdk.metrics"
 """Loaded by redis where it is to be had, for figures of its own that nobody asks for here."""
@@ -61,7 +64,7 @@ class Rest:
         self._to_the_end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        from pydantic import TypeAdapter
+        from pydantic import TypeAdapter, main
         from pydantic import warnings as said
         from pydantic._internal import _config
 
@@ -69,6 +72,8 @@ class Rest:
         defaults = getattr(_config, "config_defaults", {})
         if "defer_build" not in defaults or not isinstance(getattr(TypeAdapter, "_defer_build", None), property):
             return self
+        if not hasattr(main, "_rebuild_lock"):
+            return self  # two threads that need the same validator at once could disturb each other
         # FastAPI keeps this one from being said around each adapter that it makes; now they are built elsewhere.
         if (unused := getattr(said, "UnsupportedFieldAttributeWarning", None)) is not None:
             warnings.filterwarnings("ignore", category=unused)
@@ -95,9 +100,12 @@ class Rest:
         adapters, self._adapters = self._adapters, []
         built = 0
         for build in (*_unbuilt(BaseModel), *[adapter.rebuild for adapter in adapters]):
-            if build(raise_errors=False):
+            done = build(raise_errors=False)
+            if done:
                 built += 1
                 await asyncio.sleep(TURN_S)
+            elif done is False:
+                log.error("the validator of %r cannot be built: requests that need it fail", build.__self__)
         return built
 
     def _note(self, adapter: Any) -> bool:

@@ -104,6 +104,8 @@ class PlantState:
         """The highest level of any command in it: a release of a lower one cannot read this state."""
         self.replaced: Replaced | None = None
         """By the last restore from a backup that was applied here; of this node, not of the state."""
+        self._exchanges = 0
+        """Odd while all rows are being exchanged for another state's: those that are there are of two, then."""
 
     def level_of(self, kind: str, version: int) -> int:
         """From which level on a command is known. See `cluster.Levelled`.
@@ -181,10 +183,12 @@ class PlantState:
 
     def glance(self) -> "PlantState | None":
         """As `still`, from any thread. None where something was replaced meanwhile: of two moments it could be."""
+        exchanges = self._exchanges
         before = (self.components.rows, self.topology.groups, self.topology.controls)
         copy = self.still()
         now = (self.components.rows, self.topology.groups, self.topology.controls)
-        return copy if all(a is b for a, b in zip(before, now, strict=True)) else None
+        still = exchanges % 2 == 0 and exchanges == self._exchanges
+        return copy if still and all(a is b for a, b in zip(before, now, strict=True)) else None
 
     def whole(self) -> "PlantState":
         """All as it is now, to be read: what is shared is replaced on change. Nothing may be applied to it."""
@@ -271,6 +275,7 @@ class PlantState:
 
     def _adopt(self, other: "PlantState") -> None:
         """All but the audit. The rows are exchanged, not the registries: others hold on to those."""
+        self._exchanges += 1
         self.components.rows = other.components.rows
         self.processors.rows = other.processors.rows
         self.variables.adopt(other.variables)
@@ -280,6 +285,7 @@ class PlantState:
         self.access.adopt(other.access)
         self.limits.adopt(other.limits)
         self.leaderships.rows = other.leaderships.rows
+        self._exchanges += 1
 
 
 def _read(data: bytes) -> PlantState:

@@ -10,6 +10,7 @@ import pytest
 
 from cluster import Command, Event, Outcome, Position
 from cluster.clock import now
+from cluster.errors import QueueFull, ReadTimedOut
 from tests.cluster.machines import Freeze, Register, command, nodes
 from tests.support import eventually
 
@@ -76,3 +77,27 @@ async def test_who_asks_for_a_snapshot_while_others_wait_for_one_shares_theirs(t
         await leader.propose(command())
         assert await leader.snapshot() not in contents
         assert taken == [0, 1]
+
+
+async def test_a_snapshot_that_could_not_be_asked_for_keeps_no_later_one_from_being_taken(tmp_path: Path) -> None:
+    async with nodes(tmp_path, 1, queue_size=4) as group:
+        leader = await group.leader()
+        async with Freeze(leader):
+            reads = [
+                asyncio.ensure_future(leader.read(lambda _: None, consistency="stale", timeout=30)) for _ in range(4)
+            ]
+            await asyncio.sleep(0)  # the queue is full
+            with pytest.raises(QueueFull):
+                await leader.snapshot()
+        await asyncio.gather(*reads, return_exceptions=True)
+        assert await leader.snapshot()
+
+
+async def test_who_gives_up_on_a_snapshot_leaves_it_to_those_who_wait_longer(tmp_path: Path) -> None:
+    async with nodes(tmp_path, 1) as group:
+        leader = await group.leader()
+        async with Freeze(leader):
+            patient = asyncio.ensure_future(leader.snapshot(timeout=30))
+            with pytest.raises(ReadTimedOut):
+                await leader.snapshot(timeout=0.01)
+        assert await patient

@@ -81,6 +81,23 @@ def test_a_glance_is_of_one_moment(moved: str) -> None:
         assert found.topology.controls is state.topology.controls
 
 
+def test_a_glance_in_the_middle_of_a_restore_sees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, seen = filled(), []
+    adopt = state.executions.adopt
+
+    def looked_at(other: Any) -> None:
+        """Another thread gets its turn between components and topology."""
+        seen.append(state.glance())
+        adopt(other)
+
+    monkeypatch.setattr(state.executions, "adopt", looked_at)
+    state.restore(PlantState().snapshot())
+    assert seen == [None]
+    found = state.glance()
+    assert found is not None
+    assert found.components.rows is state.components.rows
+
+
 def test_alerts_are_in_the_snapshot_once_there_was_one() -> None:
     state = filled()
     before = msgspec.msgpack.decode(state.snapshot())
