@@ -28,14 +28,19 @@ TURN_S = 0.001
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """For importing a node's modules: no garbage is looked for, and no meters are loaded."""
+    """For importing a node's modules: no garbage is looked for, and what nobody here needs is not loaded."""
     gc.disable()  # imports allocate much and free little: a sixth of the time went into looking for garbage
     try:
-        with _without(METERS):
+        with _without(METERS), without_old_models():
             yield
         gc.freeze()
     finally:
         gc.enable()
+
+
+def without_old_models() -> contextlib.AbstractContextManager[None]:
+    """For making the API: FastAPI does without pydantic's old models. A user's router may need them."""
+    return _without(OLD_MODELS)
 
 
 @contextlib.contextmanager
@@ -61,14 +66,12 @@ class Rest:
     def __init__(self) -> None:
         self._adapters: list[Any] = []
         self._as_before = contextlib.ExitStack()
-        self._to_the_end = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         from pydantic import TypeAdapter, main
         from pydantic import warnings as said
         from pydantic._internal import _config
 
-        self._to_the_end.enter_context(_without(OLD_MODELS))
         defaults = getattr(_config, "config_defaults", {})
         if "defer_build" not in defaults or not isinstance(getattr(TypeAdapter, "_defer_build", None), property):
             return self
@@ -87,7 +90,6 @@ class Rest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._as_before.close()
-        self._to_the_end.close()
 
     async def build(self) -> int:
         """Build what nobody needed yet, and let the loop turn between any two; how many there were.

@@ -75,6 +75,7 @@ from orchestrator.api.view import NodeView
 from orchestrator.api.watch_figures import Figures
 from orchestrator.api.watch_hub import Hub
 from orchestrator.api.watch_rows import Rows
+from orchestrator.put_off import without_old_models
 
 DESCRIPTION = """
 Any node answers. Changes, and reads with `consistency=leader` (the default) or `linearizable`, are passed on to
@@ -91,6 +92,11 @@ def build_app(node: NodeView, trust: ssl.SSLContext | None = None) -> FastAPI:
 
     `trust`: whose certificates those may have; the public authorities' without it.
     """
+    with without_old_models():
+        return _built(node, trust)
+
+
+def _built(node: NodeView, trust: ssl.SSLContext | None) -> FastAPI:
     link = new_link(trust)
     listener = events.NodeListener(node)
     gate = Gate(node)

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from cluster.snapshot_codec import decode_snapshot
 from orchestrator.api.asking import Ask, Read
 from orchestrator.api.documented import READ, WRITE, Responses, problems
 from orchestrator.api.envelope import INDEX_HEADER
@@ -36,8 +37,9 @@ class Restored(BaseModel):
 async def snapshot(ask: Ask, read: Read) -> Response:
     """The leader's state, checksummed; with `consistency=stale` that of the node that is asked."""
     async with ask.noted("cluster.snapshot", "cluster", "") as told:
-        index = await read(lambda _: ask.node.cluster.status().applied_index)
+        await read(lambda _: None)  # whether this node may answer, at that consistency
         data = await ask.node.cluster.snapshot()
+        index = decode_snapshot(data).index
         told.members.update(index=index, bytes=len(data))
     headers = {"Content-Disposition": f'attachment; filename="triarch-{index}.snapshot"', INDEX_HEADER: str(index)}
     return Response(data, media_type=MEDIA_TYPE, headers=headers)

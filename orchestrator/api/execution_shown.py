@@ -60,7 +60,8 @@ def at_unix(row: ExecutionRow, plant: float | None) -> str | None:
 def began(row: ExecutionRow) -> float | None:
     """When it began to run, plant time; None while it waits, or where it ended before its turn came.
 
-    One that was cancelled while it waited and then retried never left the queue: its first step says it.
+    One that was cancelled while it waited and then retried never left the queue: the earliest of its steps that still
+    count says it. A step that is retried counts from when it begins anew.
     """
     return min((each.started for each in row.steps.values()), default=None) if row.started is None else row.started
 

@@ -94,6 +94,22 @@ def test_what_is_not_loaded_for_a_node_can_be_loaded_afterwards(monkeypatch: pyt
     assert METERS not in sys.modules
 
 
+def test_a_router_of_the_user_has_pydantics_old_models(tmp_path: Path) -> None:
+    (tmp_path / "old_router.py").write_text(
+        "from pydantic.v1 import BaseModel\n\n\ndef route(frames, processors):\n    return {}\n"
+    )
+    script = (
+        "from orchestrator.put_off import Rest, loading\n"
+        "with Rest() as rest:\n"
+        "    with loading():\n"
+        "        import orchestrator.node_process\n"
+        "    from framebuffer.router import load_router\n"
+        "    load_router('old_router:route')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_process_leaves_with_what_is_to_be_done_at_its_end_and_without_taking_itself_apart() -> None:
     script = (
         "import atexit; from orchestrator.interpreter import leave\n"
