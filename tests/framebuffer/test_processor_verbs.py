@@ -109,15 +109,13 @@ async def test_frames_in_hand_and_in_the_queue_are_worked_on_by_priority(plant: 
     assert [one for one in seen if one not in first] == [f"cam1-{n}" for n in (6, 7, 4, 5)]
 
 
-async def test_where_work_takes_long_an_urgent_frame_waits_for_no_other_than_those_in_work(
-    plant: Plant, node: TinyOrchestrator
-) -> None:
-    seen: list[str] = []
+async def test_where_work_takes_long_most_of_a_batch_waits_in_the_queue(plant: Plant, node: TinyOrchestrator) -> None:
+    held: list[int] = []
     step = asyncio.Semaphore(0)
 
     async def work(frame: TakenFrame) -> None:
+        held.append(processor.counters.in_flight)
         await step.acquire()
-        seen.append(frame.frame_id)
 
     await plant.give("face-1", 1)
     processor = client(node, work, batch=8)
@@ -126,13 +124,12 @@ async def test_where_work_takes_long_an_urgent_frame_waits_for_no_other_than_tho
         await eventually(lambda: asyncio.get_running_loop().time() - started > 0.2)  # so long it takes
         step.release()
         await eventually(lambda: processor.counters.settled == 1)
-        await plant.give("face-1", 6)
-        await eventually(lambda: processor.counters.in_flight == 1)
-        await plant.give("face-1", 1, priority=10)
-        for _ in range(7):
+        await plant.give("face-1", 12)
+        for _ in range(12):
             step.release()
-        await eventually(lambda: len(seen) == 8)
-    assert seen.index("cam1-7") == 2, "the first, the one that was in work, then the urgent one"
+        await final(plant, 13)
+    # One in work, and as many as are done while others are fetched, which a busy machine takes longer for.
+    assert max(held) < 8
 
 
 async def test_a_lease_is_renewed_while_work_goes_on_and_not_for_ever(
