@@ -38,6 +38,9 @@ class Applying(Elections):
     def _announce(self, changes: Any) -> None:
         raise NotImplementedError
 
+    def _answer_early(self) -> None:
+        raise NotImplementedError
+
     def _no_leadership(self) -> ClusterError:
         raise NotImplementedError
 
@@ -54,6 +57,7 @@ class Applying(Elections):
             if now() > deadline:
                 break
         self._note_freshness()
+        self._answer_early()
         return False
 
     def _apply(self, data: bytes, position: Position) -> None:

@@ -267,6 +267,13 @@ class Raft(Leading, pysyncobj.SyncObj):
             batch, self._outbox = self._outbox, []
             self._sink.batch(batch)
 
+    def _answer_early(self) -> None:
+        # Who waits for what was applied does not wait until the others are told that it is committed: each of these
+        # sends may cost this thread its turn. A follower has nobody waiting, and its leader waits for it.
+        if self._outbox and self._SyncObj__raftState == LEADER:
+            self._publish()
+            self._flush()
+
     def _wait(self) -> None:
         if self._outbox and self._SyncObj__raftLog.wal.dirty:
             # What is decided does not wait for the disk a second time, for what was appended behind it.

@@ -86,6 +86,12 @@ local function places(prefix, lanes, turn)
   return found
 end
 
+-- Frames of capture that can be put nowhere, as a key of another type is where their lane would be, stay where they are and hold up
+-- nobody behind them: by stream of capture {the last one that was looked at, when that began}. A pass goes on behind it,
+-- and once the end is reached the next one begins at the head again, so often at most; one that counts anew always does.
+local HELD_UP_MS = 500
+local held_up = {}
+
 -- One pass over the places. `report` collects what was done.
 local function pass(prefix, router, ledgers, limit, report)
   local waiting, drainable = {}, {} -- capability to the highest level that waits in its lane
@@ -170,8 +176,10 @@ local function pass(prefix, router, ledgers, limit, report)
 
   for _, at in ipairs(places(prefix, drainable, turn)) do
     local key, gone = level_key(at.base, at.level), {}
-    local budget = at.capability and math.min(lanes_left, free_capacity(router, at.capability)) or left
-    local entries = budget > 0 and redis.call('XRANGE', key, '-', '+', 'COUNT', math.min(budget, left)) or {}
+    local budget = math.min(at.capability and math.min(lanes_left, free_capacity(router, at.capability)) or left, left)
+    local held = not at.capability and held_up[key]
+    local from = held and not report.anew and '(' .. held[1] or '-'
+    local entries = budget > 0 and redis.call('XRANGE', key, from, '+', 'COUNT', budget) or {}
     local fine, failed = pcall(function()
       for _, entry in ipairs(entries) do
         local moved
@@ -208,6 +216,13 @@ local function pass(prefix, router, ledgers, limit, report)
         redis.pcall('XGROUP', 'SETID', key, CAPTURE_GROUP, entries[#entries][1])
       end
       tidy(at.base, at.level, false)
+      if fine and #gone < #entries and (from ~= '-' or not held) then
+        held = { entries[#entries][1], held and held[2] or now_ms() }
+        held_up[key] = held
+      end
+      if held and from ~= '-' and #entries < budget and math.abs(now_ms() - held[2]) > HELD_UP_MS then
+        held_up[key] = nil
+      end
     end
     if not fine then
       error(failed, 0)
@@ -338,7 +353,7 @@ local function dispatch(keys, argv)
   router.sampled, router.traced = {}, argv[7] and argv[7] ~= ''
   local report = {
     moved = 0, read = 0, drained = 0, malformed = 0, routed = {}, parked = {}, story = {},
-    waiting = {}, full = false,
+    waiting = {}, full = false, anew = argv[5] == '1',
   }
   local fine, failed = true, nil
   if router.free > 0 or #router.rows == 0 then

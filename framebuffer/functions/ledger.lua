@@ -12,66 +12,69 @@ local SEGMENT, HIGHEST, COMPLETE, FLOOR, PUBLISHED, SETTLED, DEAD, DROPPED = 1, 
 local REPUBLISHED, RESETTLED, RESULTS, SURPLUS, REPLAYING, SCATTERED, CONTIGUOUS = 9, 10, 11, 12, 13, 14, 15
 local FINALS, FINAL_MAX = 16, 17
 
+-- Eight fields and no more: a thousand cameras' ledgers are more than a processor's caches hold. `words`: see word_of, false where
+-- the call has needed none.
 local function opened(prefix, camera, packed)
-  local ledger = { camera = camera, key = stream_key(prefix, 'ledger', camera), words = {} }
-  if packed then
-    ledger.row, ledger.known = cmsgpack.unpack(packed), true
-  else
-    ledger.row = { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1 }
-  end
-  return ledger
+  return {
+    camera = camera, key = stream_key(prefix, 'ledger', camera), known = packed and true or false, changed = false,
+    packed = false, words = false, before = -1,
+    row = packed and cmsgpack.unpack(packed) or { 65536, -1, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1 },
+  }
 end
 
 local function new_ledgers(prefix)
   return { prefix = prefix, key = prefix .. ':ledger', open = {} }
 end
 
--- Ledgers as calls left them, by prefix and camera: where the record is the very bytes that were written then, it need not be
--- unpacked again. While a call works with one it has no bytes, and gets them when it is written: so one that a call
--- broke off with is never believed.
-local kept_or_opened
+-- Reads the records of cameras in one call. Ledgers are kept as calls left them, by prefix and camera: where the record is the very
+-- bytes that were made of one, it need not be unpacked again. While a call works with one it has no bytes, so one that a
+-- call broke off with is never believed.
+local prefetch
 do -- a library has room for two hundred names of its own
   local LEDGERS_KEPT = 4096
+  local NONE = {} -- in place of one that is being read
   local ledgers_kept, ledgers_number = {}, 0
-  function kept_or_opened(prefix, camera, packed)
+
+  local function keep(prefix, camera, packed)
     local kept = ledgers_kept[prefix]
     if not kept then
       kept = {}
       ledgers_kept[prefix] = kept
     end
-    local ledger = kept[camera]
-    if ledger and packed and ledger.packed == packed then
-      ledger.packed, ledger.changed = nil, false
-      if ledger.worded then
-        ledger.words, ledger.page, ledger.worded = {}, nil, false
-      end
-      return ledger
-    end
-    if not ledger then
+    if not kept[camera] then
       if ledgers_number >= LEDGERS_KEPT then
         kept, ledgers_number = {}, 0
         ledgers_kept = { [prefix] = kept }
       end
       ledgers_number = ledgers_number + 1
     end
-    ledger = opened(prefix, camera, packed)
+    local ledger = opened(prefix, camera, packed)
     kept[camera] = ledger
     return ledger
   end
-end
 
--- Reads the records of cameras in one call.
-local function prefetch(ledgers, cameras)
-  local wanted, asked = {}, {}
-  for _, camera in ipairs(cameras) do
-    if not ledgers.open[camera] and not asked[camera] then
-      asked[camera] = true
-      wanted[#wanted + 1] = camera
+  function prefetch(ledgers, cameras)
+    local open, wanted, number = ledgers.open, {}, 0
+    for at = 1, #cameras do
+      local camera = cameras[at]
+      if not open[camera] then
+        number = number + 1
+        wanted[number], open[camera] = camera, NONE
+      end
     end
-  end
-  if #wanted > 0 then
-    for at, packed in ipairs(redis.call('HMGET', ledgers.key, unpack(wanted))) do
-      ledgers.open[wanted[at]] = kept_or_opened(ledgers.prefix, wanted[at], packed)
+    if number == 0 then
+      return
+    end
+    local records, kept = redis.call('HMGET', ledgers.key, unpack(wanted)), ledgers_kept[ledgers.prefix] or NONE
+    for at = 1, number do
+      local camera, packed = wanted[at], records[at]
+      local ledger = kept[camera]
+      if ledger and packed and ledger.packed == packed then
+        ledger.packed, ledger.changed, ledger.words = false, false, false
+      else
+        ledger = keep(ledgers.prefix, camera, packed)
+      end
+      open[camera] = ledger
     end
   end
 end
@@ -101,45 +104,56 @@ local function is_complete(ledger, segment)
   return ledger.row[SCATTERED] > 0 and redis.call('SISMEMBER', ledger.key .. ':complete', text(segment)) == 1
 end
 
--- A word of final bits as the server has it. Those of a batch lie together: they are read a page at a time. A page is of one
--- call, and what that call changes stands in the ledger's words until it is written.
-local word_at
+-- The word that holds a sequence's final bit, the sequence's mask in it, and the word's number. The words of a call stand in the
+-- ledger's `words` as they are to be, those that changed with WRITTEN added, as what is no frame's bit; the bits of a complete
+-- segment are not kept any more: its words are COMPLETE_WORD. Words of a batch lie together: they are read a page at a time.
+local WRITTEN, COMPLETE_WORD = 4294967296, 12884901887 -- 2^32; 2^33, and all bits of a word
+local word_of
 do
   local PAGE = 64 -- words
-  function word_at(ledger, segment, at)
-    local page = ledger.page
-    if not page or page.segment ~= segment or at < page.first or at >= page.first + PAGE then
-      local first = at - at % PAGE
-      local bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * first, 4 * (first + PAGE) - 1)
-      page = { segment = segment, first = first, bytes = bytes }
-      ledger.page = page
-    end
-    local from = 4 * (at - page.first) + 1
-    local a, b, c, d = string.byte(page.bytes, from, from + 3)
-    return (a or 0) * 16777216 + (b or 0) * 65536 + (c or 0) * 256 + (d or 0)
+  local MASKS = {} -- by position in the word
+  for at = 0, WORD - 1 do
+    MASKS[at] = 2 ^ (WORD - 1 - at)
   end
-end
 
--- The word that holds a sequence's final bit, with the sequence's mask in it.
-local function word_of(ledger, sequence)
-  local number = math.floor(sequence / WORD)
-  local word = ledger.words[number]
-  if not word then
-    local size = ledger.row[SEGMENT]
-    local segment = math.floor(sequence / size)
-    word = { final = 0, segment = segment, at = number - segment * (size / WORD) }
-    if is_complete(ledger, segment) then
-      word.complete = true
-    elseif number * WORD <= ledger.row[FINAL_MAX] then
-      word.final = word_at(ledger, segment, word.at)
+  function word_of(ledger, sequence)
+    local bit = sequence % WORD
+    local number, mask = (sequence - bit) / WORD, MASKS[bit]
+    local words = ledger.words
+    if not words then
+      words = {}
+      ledger.words = words
     end
-    ledger.words[number], ledger.worded = word, true
+    local word = words[number]
+    if word then
+      return word, mask, number
+    end
+    local row = ledger.row
+    local size = row[SEGMENT] / WORD
+    local at = number % size
+    local segment = (number - at) / size
+    word = 0
+    if (segment < row[COMPLETE] or row[SCATTERED] > 0) and is_complete(ledger, segment) then
+      word = COMPLETE_WORD
+    elseif number * WORD <= row[FINAL_MAX] then
+      local page = words.page
+      if not page or page.segment ~= segment or at < page.first or at >= page.first + PAGE then
+        local first = at - at % PAGE
+        local bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * first, 4 * (first + PAGE) - 1)
+        page = { segment = segment, first = first, bytes = bytes }
+        words.page = page
+      end
+      local from = 4 * (at - page.first) + 1
+      local a, b, c, d = string.byte(page.bytes, from, from + 3)
+      word = (a or 0) * 16777216 + (b or 0) * 65536 + (c or 0) * 256 + (d or 0)
+    end
+    words[number] = word
+    return word, mask, number
   end
-  return word, 2 ^ (WORD - 1 - (sequence - number * WORD))
 end
 
 local function has(bits, mask)
-  return math.floor(bits / mask) % 2 == 1
+  return bits % (2 * mask) >= mask
 end
 
 -- The key and the bit of a sequence beyond a gap.
@@ -160,7 +174,7 @@ local function is_published(ledger, sequence)
   return is_complete(ledger, segment) or redis.call('GETBIT', key, bit) == 1
 end
 
--- Whether the sequence was published, and whether it is final; where its word was needed for that, the word and its mask.
+-- Whether the sequence was published, and whether it is final; where its word was needed for that, its number and the mask.
 local function state_of(ledger, sequence)
   local row = ledger.row
   if sequence <= row[FINALS] then
@@ -170,8 +184,8 @@ local function state_of(ledger, sequence)
   elseif sequence > row[FINAL_MAX] then
     return true, false
   end
-  local word, mask = word_of(ledger, sequence)
-  return true, word.complete or has(word.final, mask), word, mask
+  local word, mask, number = word_of(ledger, sequence)
+  return true, has(word, mask), number, mask
 end
 
 -- A dead frame that is replayed keeps its final bit, as its segment may be gone; its name stands in a set meanwhile.
@@ -220,17 +234,17 @@ local function advance(ledger)
   while row[FINALS] < row[FINAL_MAX] do
     local next_one = row[FINALS] + 1
     local word, mask = word_of(ledger, next_one)
-    if word.complete then
-      row[FINALS] = (word.segment + 1) * size - 1
-    elseif not has(word.final, mask) then
+    if word == COMPLETE_WORD then
+      row[FINALS] = next_one - next_one % size + size - 1
+    elseif not has(word, mask) then
       break
-    elseif word.final == 4294967295 then -- all of its bits
+    elseif word % WRITTEN == WRITTEN - 1 then -- all of its bits
       row[FINALS] = math.min(next_one - next_one % WORD + WORD - 1, row[FINAL_MAX])
     else
       local last = row[FINAL_MAX]
       repeat
         row[FINALS], mask = row[FINALS] + 1, mask / 2
-      until row[FINALS] == last or mask < 1 or not has(word.final, mask)
+      until row[FINALS] == last or mask < 1 or not has(word, mask)
     end
   end
   local complete = math.floor((row[FINALS] + 1) / size)
@@ -245,8 +259,8 @@ local function advance(ledger)
   end
 end
 
--- `final`, `word`, `mask`: what `state_of` says of it.
-local function set_final(ledger, sequence, outcome, final, word, mask)
+-- `final`, `number`, `mask`: what `state_of` says of it.
+local function set_final(ledger, sequence, outcome, final, number, mask)
   local row = ledger.row
   if final then
     redis.call('SREM', ledger.key .. ':replayed', text(sequence))
@@ -260,10 +274,12 @@ local function set_final(ledger, sequence, outcome, final, word, mask)
       advance(ledger)
     end
   else
-    if not word then
-      word, mask = word_of(ledger, sequence)
+    if not number then
+      local _
+      _, mask, number = word_of(ledger, sequence)
     end
-    word.final, word.dirty = word.final + mask, true
+    local word = ledger.words[number] + mask
+    ledger.words[number] = word < WRITTEN and word + WRITTEN or word
     if sequence > row[FINAL_MAX] then
       row[FINAL_MAX] = sequence
     end
@@ -271,25 +287,25 @@ local function set_final(ledger, sequence, outcome, final, word, mask)
   row[outcome], ledger.changed = row[outcome] + 1, true
 end
 
--- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
-local function retire(ledger, segment)
-  local row = ledger.row
-  local key = segment_key(ledger, segment)
-  if segment * row[SEGMENT] <= row[FINALS] or (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST]
-    or redis.call('BITCOUNT', key) < row[SEGMENT] then
-    return
-  end
-  redis.call('DEL', key, key .. ':p')
-  redis.call('SADD', ledger.key .. ':complete', text(segment))
-  row[SCATTERED] = row[SCATTERED] + 1
-  ledger.changed = true
-end
-
--- A word's place as BITFIELD wants it. Segments of the usual size have 2048.
-local place_of
+local close_ledgers
 do
+  -- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
+  local function retire(ledger, segment)
+    local row = ledger.row
+    local key = segment_key(ledger, segment)
+    if segment * row[SEGMENT] <= row[FINALS] or (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST]
+      or redis.call('BITCOUNT', key) < row[SEGMENT] then
+      return
+    end
+    redis.call('DEL', key, key .. ':p')
+    redis.call('SADD', ledger.key .. ':complete', text(segment))
+    row[SCATTERED] = row[SCATTERED] + 1
+    ledger.changed = true
+  end
+
+  -- A word's place as BITFIELD wants it. Segments of the usual size have 2048.
   local places_known = {}
-  function place_of(at)
+  local function place_of(at)
     local known = places_known[at]
     if not known then
       known = '#' .. text(at)
@@ -299,40 +315,45 @@ do
     end
     return known
   end
-end
 
--- Writes back what changed. Call it also after a failure: the frames before it have moved.
-local function close_ledgers(ledgers)
-  local records, written, number = {}, {}, 0
-  for camera, ledger in pairs(ledgers.open) do
-    if ledger.worded then
-      local writes = {}
-      for _, word in pairs(ledger.words) do
-        if word.dirty and word.segment >= ledger.row[COMPLETE] then -- else they lie below FINALS by now
-          local write = writes[word.segment]
+  local function write_words(ledger)
+    local writes, row = {}, ledger.row
+    local size = row[SEGMENT] / WORD
+    ledger.words.page = nil
+    for number, word in pairs(ledger.words) do
+      if word >= WRITTEN and word ~= COMPLETE_WORD then
+        local place = number % size
+        local segment = (number - place) / size
+        if segment >= row[COMPLETE] then -- else they lie below FINALS by now
+          local write = writes[segment]
           if not write then
             write = {}
-            writes[word.segment] = write
+            writes[segment] = write
           end
           local at = #write
-          write[at + 1], write[at + 2], write[at + 3] = 'SET', 'u32', place_of(word.at)
-          write[at + 4] = text(word.final)
+          write[at + 1], write[at + 2], write[at + 3], write[at + 4] = 'SET', 'u32', place_of(place), word - WRITTEN
         end
       end
-      for segment, write in pairs(writes) do
-        many('BITFIELD', segment_key(ledger, segment), {}, write)
-        retire(ledger, segment)
-      end
     end
-    if ledger.changed then
-      number = number + 1
-      written[number], records[2 * number - 1], records[2 * number] = ledger, camera, cmsgpack.pack(ledger.row)
+    for segment, write in pairs(writes) do
+      many('BITFIELD', segment_key(ledger, segment), {}, write)
+      retire(ledger, segment)
     end
   end
-  if number > 0 then
-    many('HSET', ledgers.key, {}, records)
-    for at = 1, number do
-      written[at].packed, written[at].known = records[2 * at], true
+
+  -- Writes back what changed. Call it also after a failure: the frames before it have moved.
+  function close_ledgers(ledgers)
+    local records, number = {}, 0
+    for camera, ledger in pairs(ledgers.open) do
+      if ledger.words then
+        write_words(ledger)
+      end
+      if ledger.changed then
+        local packed = cmsgpack.pack(ledger.row)
+        records[number + 1], records[number + 2], number = camera, packed, number + 2
+        ledger.packed, ledger.known = packed, true
+      end
     end
+    many('HSET', ledgers.key, {}, records)
   end
 end

@@ -133,7 +133,8 @@ local function out_of_hand(hand, key, ids)
   if not frames then
     return
   end
-  for _, id in ipairs(ids) do
+  for at = 1, #ids do
+    local id = ids[at]
     if frames[id] then
       frames[id], number = nil, number + 1
     end
@@ -244,7 +245,7 @@ local function bury(prefix, processor, frame, reason)
 end
 
 -- A frame, or a part of one, has reached its end: "settled" or "dead". The ledger, the other parts and the payload.
-local function finish(prefix, ledger, frame, outcome, final, word, mask)
+local function finish(prefix, ledger, frame, outcome, final, number, mask)
   local sequence, over = frame.number, outcome == 'settled'
   if frame.parts ~= '1' then
     local key, waiting, dead, kept = parts_key(prefix, frame.camera, frame.sequence), 0, false, false
@@ -263,7 +264,7 @@ local function finish(prefix, ledger, frame, outcome, final, word, mask)
       redis.call('DEL', key)
     end
   end
-  set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD, final, word, mask)
+  set_final(ledger, sequence, outcome == 'settled' and SETTLED or DEAD, final, number, mask)
   if over and frame.ref then
     redis.call('UNLINK', frame.ref)
   end
@@ -347,7 +348,8 @@ local function held_by_memory(hand, key, group, consumer, ids)
     return nil
   end
   local found = {}
-  for _, id in ipairs(ids) do
+  for at = 1, #ids do
+    local id = ids[at]
     local frame = frames[id]
     if not frame then
       return nil
@@ -365,11 +367,11 @@ end
 -- Handles by level, as {level = ids}, and their levels and ids in order.
 local function by_level(handles)
   local levels, level_at, id_at = {}, {}, {}
-  for at, handle in ipairs(handles) do
-    local level, id = parse_handle(handle)
-    local ids = levels[level]
-    if not ids then
-      ids = {}
+  local last, ids -- nearly all of a call are of one level
+  for at = 1, #handles do
+    local level, id = parse_handle(handles[at])
+    if level ~= last then
+      last, ids = level, levels[level] or {}
       levels[level] = ids
     end
     ids[#ids + 1] = id
@@ -444,8 +446,9 @@ local function settle(keys, argv)
         parsed[id] = known[id] or fields and (parse(prefix, fields) or { malformed = fields })
       end
     end
-    for _, id in ipairs(owned) do
-      local camera = parsed[id] and parsed[id].camera
+    for at = 1, #owned do
+      local frame = parsed[owned[at]]
+      local camera = frame and frame.camera
       if camera and camera ~= last then
         cameras[#cameras + 1], last = camera, camera
       end
@@ -469,7 +472,7 @@ local function settle(keys, argv)
       outcome = 'not-owner'
     else
       local ledger = ledgers.open[frame.camera] or ledger_of(ledgers, frame.camera)
-      local published, final, word, mask = state_of(ledger, frame.number)
+      local published, final, number, mask = state_of(ledger, frame.number)
       if not published then
         -- It never went through `publish`: a result of it would be one that no ledger owes.
         local fields = frame.fields or entries_of(level_key(base, level), { id })[id]
@@ -488,7 +491,7 @@ local function settle(keys, argv)
           trimmed = true -- once a call: it is approximate anyway, and a sixth of what a result costs
         end
         count(ledger, RESULTS)
-        finish(prefix, ledger, frame, 'settled', final, word, mask)
+        finish(prefix, ledger, frame, 'settled', final, number, mask)
         outcome = 'settled'
       elseif status == 'release' then
         if not park(prefix, frame) then

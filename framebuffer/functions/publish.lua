@@ -46,7 +46,8 @@ local function open(keys, argv)
   return { previous, text(row[HIGHEST] + 1) }
 end
 
--- The sessions at the head of the arguments: their ledgers, nil for one that is superseded, and its current token.
+-- The sessions at the head of the arguments: their ledgers, nil for one that is superseded, and its current token. A ledger's
+-- `before` is its highest sequence before this call: a jump within it is a jump too.
 local sessions_of
 do
   -- The token in a camera's field of `sessions`. The same few come again and again: those that were read are remembered.
@@ -72,10 +73,13 @@ do
       return found, current
     end
     prefetch(ledgers, names)
-    for at, held in ipairs(redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names))) do
-      local token = held and token_of(held) or ''
+    local sessions, read = redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names)), ledgers.open
+    for at = 1, number do
+      local held = sessions[at]
+      local token = held and (tokens_known[held] or token_of(held)) or ''
       if token ~= '' and token == argv[from + 2 * at - 1] then
-        found[at] = ledger_of(ledgers, names[at])
+        local ledger = read[names[at]]
+        found[at], ledger.before = ledger, ledger.row[HIGHEST]
       else
         current[at] = token
       end
@@ -84,12 +88,12 @@ do
   end
 end
 
-local function misfit(ledger, before, id, sequence, capability, priority)
+local function misfit(ledger, id, sequence, priority)
   if not is_frame_id(id) then
     return 'refused:frame_id'
   elseif not sequence or sequence < 0 or sequence > SEQUENCE_MAX or sequence % 1 ~= 0 then
     return 'refused:sequence'
-  elseif sequence > math.max(before, ledger.row[FLOOR]) + JUMP_MAX then
+  elseif sequence > math.max(ledger.before, ledger.row[FLOOR]) + JUMP_MAX then
     return 'refused:sequence_jump'
   elseif not priority or priority < 0 or priority > 10 or priority % 1 ~= 0 then
     return 'refused:priority'
@@ -115,10 +119,6 @@ local function publish(keys, argv)
   local moment, lent, router = ' 0 ' .. published .. ' ', pcall(lent_router, prefix, now)
   router = lent and router or nil -- what is wrong with the leader's keys is the leader's to say: capture takes them all
   local sessions, current = sessions_of(ledgers, argv, 3, number)
-  local before = {} -- the highest sequences before this call: a jump within it is a jump too
-  for _, ledger in pairs(sessions) do
-    before[ledger] = ledger.row[HIGHEST]
-  end
 
   local frame = { -- the one at a time that is routed: a new table each would be a twentieth of the call
     attempts = 0, published = published, parts = '1', fields = { 'frame', '', 'event', '', '', '' },
@@ -131,7 +131,7 @@ local function publish(keys, argv)
     local level = LEVEL_NUMBERS[priority] and priority
     if not (following and level and #id <= 128 and find(id, '^[!-~]+$')) then
       local rank = number_of(priority)
-      local odd = misfit(ledger, before[ledger], id, sequence, capability, rank)
+      local odd = misfit(ledger, id, sequence, rank)
       if odd then
         return odd
       end
@@ -225,10 +225,10 @@ local function drop(keys, argv)
   if not ledger then
     return redis.error_reply('SUPERSEDED ' .. current[1])
   end
-  local statuses, moment, before = {}, text(now_ms()), ledger.row[HIGHEST]
+  local statuses, moment = {}, text(now_ms())
   for at = 3, #argv, 4 do
     local sequence, priority, reason = tonumber(argv[at + 1]), tonumber(argv[at + 2]), argv[at + 3]
-    local status = misfit(ledger, before, argv[at], sequence, 'default', priority)
+    local status = misfit(ledger, argv[at], sequence, priority)
     if not status and (#reason > 32 or not string.find(reason, '^[a-z][a-z_]*$')) then
       status = 'refused:reason'
     elseif not status and is_published(ledger, sequence) then

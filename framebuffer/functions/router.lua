@@ -184,14 +184,14 @@ local function close_router(router)
   if #router.touched == 0 then
     return -- and if a queue could take nothing, all is read anew by the next call
   end
-  local prefix, known, depths, turns, new = router.prefix, router.known, {}, {}, false
+  local prefix, known, depths, turns, new, number = router.prefix, router.known, {}, {}, false, 0
   for _, processor in ipairs(router.touched) do
     new = new or not processor.queued
     if processor.outstanding == HUGE then
       redis.call('HINCRBY', prefix .. ':depths', processor.id, processor.added)
     else
-      depths[#depths + 1] = processor.id
-      depths[#depths + 1] = text(processor.outstanding)
+      depths[number + 1], depths[number + 2] = processor.id, processor.outstanding
+      number = number + 2
     end
   end
   many('HSET', prefix .. ':depths', {}, depths)

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 5
+-- revision: 6
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -69,7 +69,7 @@ local function is_frame_id(value)
 end
 
 local function is_count(value)
-  return #value <= 16 and not string.find(value, '[^0-9]') and value ~= '' and tonumber(value) <= SEQUENCE_MAX
+  return #value <= 16 and not string.find(value, '[^0-9]') and value ~= '' and (#value < 16 or tonumber(value) <= SEQUENCE_MAX)
 end
 
 local function payload_key(prefix, camera, number)
@@ -107,7 +107,7 @@ end
 -- What an entry's fields say of a frame: id, camera, sequence, the same as a number, capability, parts, priority, attempts,
 -- time of publishing, trace; nil when they do not look as `publish` writes them: anybody can XADD anything. Only in capture
 -- a frame for several capabilities is still one entry: `whole` says that this is there.
-local moment_known -- the last time of publishing that was found to be one: frames of a batch have the same
+local moments_known, moments_number = {}, 0 -- times of publishing that were found to be such: frames of a batch have the same
 local function checked(prefix, fields, whole)
   if #fields ~= 6 or fields[1] ~= 'frame' or fields[3] ~= 'event' then
     return nil
@@ -125,11 +125,14 @@ local function checked(prefix, fields, whole)
   if not failed or failed > 999999 or not PARTS[parts] then
     return nil
   end
-  if published ~= moment_known then
+  if not moments_known[published] then
     if not is_count(published) then
       return nil
     end
-    moment_known = published
+    if moments_number >= 1000 then
+      moments_known, moments_number = {}, 0
+    end
+    moments_known[published], moments_number = true, moments_number + 1
   end
   if not ((names_known[capability] or is_name(capability)) and (parts == '1' or not whole))
     and not (whole and parts ~= '1' and text(parts_of(capability)) == parts) then
@@ -183,6 +186,10 @@ end
 -- Calls the command with the key and many arguments, in portions.
 local function many(command, key, before, arguments)
   local number = #arguments
+  if number > 0 and number <= UNPACK_MAX and #before == 0 then
+    redis.call(command, key, unpack(arguments))
+    return
+  end
   for from = 1, number, UNPACK_MAX do
     local call = { command, key, unpack(before) }
     local offset = #call - from + 1

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 RETURN_S = 1.0
 """How long a removal waits for the queue to be returned; the leader's own reconciliation does it otherwise."""
 
+ROUTED = frozenset({"capabilities", "capacity"})
+"""What frames go by, of all that may be changed: the rest counts as soon as it is replicated."""
+
 router = APIRouter(tags=["processors"])
 
 ProcessorId = Annotated[str, Path(pattern=ID_PATTERN, examples=["faces-1"])]
@@ -187,7 +190,8 @@ def observed(node: NodeView, row: ProcessorRow) -> Observed:
 async def update(ask: Ask, processor_id: ProcessorId, changes: ProcessorUpdate) -> Processor:
     """What is not in the body stays."""
     applied = await ask.propose(Update.kind, Update.of(processor_id, changes))
-    await _in_force(ask)
+    if changes.model_fields_set & ROUTED:
+        await _in_force(ask)
     return Processor(**applied.outcome.value)
 
 

@@ -3,6 +3,9 @@
 Against the number of processors in the table, of cameras in a batch, and of shards (each a server of its own). The
 leader lends its table, as it does by default, so that publishing routes; `capture` is the long way, by `dispatch`. What
 the client does meanwhile does not count, so neither do the machine's cores.
+
+Each processor finds a whole batch, so 500 of them have 32,000 frames waiting, which no machine's caches hold.
+`backlog` is the base with as many: what is dearer than that is dearer for the number of processors.
 """
 
 import asyncio
@@ -37,12 +40,15 @@ CASES: tuple[tuple[str, int, int, int], ...] = (
     ("capture", 3, 4, 1),
     ("processors_50", 50, 4, 1),
     ("processors_500", 500, 4, 1),
+    ("backlog", 3, 4, 1),
     ("cameras_1", 3, 1, 1),
     ("cameras_100", 3, 100, 1),
     ("cameras_1000", 3, 1_000, 1),
     ("shards_3", 3, 4, 3),
 )
 """Name, processors, cameras, shards."""
+BACKLOG_OF = 500
+"""Processors whose whole batches wait in the case `backlog`."""
 
 
 async def main_thread_s(redis: Redis) -> float:
@@ -52,14 +58,16 @@ async def main_thread_s(redis: Redis) -> float:
 
 
 class Shard:
-    """One server, and frames that go through it."""
+    """One server, and frames that go through it. `batches`: so many of them wait at a time, at least."""
 
-    def __init__(self, streams: FrameStreams, processors: int, *, direct: bool = True, brief: bool = False) -> None:
+    def __init__(
+        self, streams: FrameStreams, processors: int, *, direct: bool = True, brief: bool = False, batches: int = 0
+    ) -> None:
         self._streams = streams
         self._lend_ms = LEND_MS if direct else 0
         self._ids = [f"w{number}" for number in range(processors)]
         self._batch = BRIEF_BATCH if brief else BATCH
-        self._round = max(BRIEF_ROUND if brief else ROUND, processors * self._batch)
+        self._round = max(BRIEF_ROUND if brief else ROUND, max(processors, batches) * self._batch)
         capacity = 2 * self._round // processors
         self._table = RoutingTable(rows=tuple(RoutingRow(name, ("default",), capacity) for name in self._ids))
         self._sessions: list[CameraSession] = []
@@ -103,16 +111,23 @@ class Shard:
 
 
 async def cost_us(
-    directory: Path, processors: int, cameras: int, shards: int, seconds: float, *, direct: bool = True
+    directory: Path,
+    processors: int,
+    cameras: int,
+    shards: int,
+    seconds: float,
+    *,
+    direct: bool = True,
+    batches: int = 0,
 ) -> float:
-    """Microseconds of the servers' CPU a frame."""
+    """Microseconds of the servers' CPU a frame. `batches`: so many of frames wait at a time, at least."""
     async with AsyncExitStack() as stack:
         redises, all_shards = [], []
         for number, port in enumerate(free_ports(shards)):
             server = await stack.enter_async_context(EmbeddedServer(directory / str(number), port))
             redis = connect(server.url)
             stack.push_async_callback(redis.aclose)
-            shard = Shard(FrameStreams(redis), processors, direct=direct, brief=seconds < BRIEF_S)
+            shard = Shard(FrameStreams(redis), processors, direct=direct, brief=seconds < BRIEF_S, batches=batches)
             await shard.open(cameras)
             redises.append(redis)
             all_shards.append(shard)
@@ -130,8 +145,10 @@ async def measured(directory: Path, seconds: float) -> dict[str, Any]:
     each_s = seconds / len(CASES)
     found: dict[str, Any] = {}
     for name, processors, cameras, shards in CASES:
-        direct = name != "capture"
-        found[name] = await cost_us(directory / name, processors, cameras, shards, each_s, direct=direct)
+        direct, batches = name != "capture", BACKLOG_OF if name == "backlog" else 0
+        found[name] = await cost_us(
+            directory / name, processors, cameras, shards, each_s, direct=direct, batches=batches
+        )
     return found
 
 

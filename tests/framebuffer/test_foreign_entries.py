@@ -10,7 +10,9 @@ from framebuffer.connection import execute
 from framebuffer.errors import RedisRefused
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
+from framebuffer.wire import TakenFrame
 from tests.framebuffer.frames import EPOCH, NODE, entries, frames, opened, settle_all, table
+from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +165,35 @@ async def test_a_settle_that_fails_half_way_has_counted_what_it_settled(streams:
     assert (await verify(streams)).ledger_ok
     assert await settle_all(streams, "p1", [first, second]) == ["not-owner", "settled"]
     assert (await verify(streams)).ledger_ok
+
+
+@pytest.mark.parametrize("priority", [0, 3])
+async def test_frames_whose_lane_is_no_lane_hold_up_nobody_behind_them(
+    streams: FrameStreams, redis: Redis, priority: int
+) -> None:
+    """More of them than a pass looks at stand at the head of capture, and go on once that key is gone."""
+    session, limit, number = await opened(streams), 4, 10
+    faces = table(("p1", "face", 100))
+    await execute(redis, "SET", f"frames:lane:default{':p3' if priority else ''}", "somebody's")
+    stuck = [msgspec.structs.replace(one, priority=priority) for one in frames(0, number)]
+    behind = [msgspec.structs.replace(one, priority=priority) for one in frames(number, 2 * number, "face")]
+    assert await streams.publish(session, [*stuck, *behind]) == ["ok"] * 2 * number
+    taken: list[TakenFrame] = []
+
+    async def all_came() -> bool:
+        await streams.dispatch(EPOCH, NODE, faces, limit=limit)
+        taken.extend(await streams.take("p1", "c", count=limit))
+        return len(taken) == number
+
+    await eventually(all_came)
+    assert [one.sequence for one in taken] == list(range(number, 2 * number))
+    assert (await verify(streams)).lost == 0
+
+    await execute(redis, "DEL", f"frames:lane:default{':p3' if priority else ''}")
+
+    async def all_parked() -> bool:
+        await streams.dispatch(EPOCH, NODE, faces, limit=limit)
+        stats = await streams.stats()
+        return (stats.capture_len, stats.lanes) == (0, {"default": number})
+
+    await eventually(all_parked)

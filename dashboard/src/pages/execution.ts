@@ -126,7 +126,7 @@ export class Page extends LitElement {
 
   render() {
     const row = this.polled.value;
-    if (!row) return this.polled.error ? html`<tri-error .error=${this.polled.error} .retry=${() => this.polled.refresh()}></tri-error>` : html`<tri-loading what="the execution"></tri-loading>`;
+    if (!row) return html`<div class="stack"><h1>${this.params.id}</h1>${this.polled.error ? html`<tri-error .error=${this.polled.error} .retry=${() => this.polled.refresh()}></tri-error>` : html`<tri-loading what="the execution"></tri-loading>`}</div>`;
     const open = isOpen(row);
     const retrying = row.steps.filter((step) => step.status === "RETRYING");
     return html`<div class="stack">
