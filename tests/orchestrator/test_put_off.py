@@ -44,6 +44,7 @@ json.dump(
 """
 
 
+@pytest.mark.timeout(180)  # a whole node is loaded twice, and its OpenAPI document written
 def test_the_api_is_the_same_when_it_is_asked_before_what_was_put_off_is_built(tmp_path: Path) -> None:
     tree = settings(0, [(7101, 8101), (7102, 8102), (7103, 8103)], tmp_path, 6390, api={"token": TOKEN})
     file = tmp_path / "n1.yaml"
