@@ -13,7 +13,7 @@ import httpx
 import pytest
 import websockets
 
-from orchestrator.access.principal import OPEN
+from orchestrator.access.principal import CLUSTER, OPEN
 from orchestrator.api import watch_hub, watcher
 from orchestrator.api.watcher import Watcher
 from orchestrator.node import Node
@@ -369,14 +369,15 @@ async def test_what_came_without_a_call_is_taken_before_nothing_is_said() -> Non
 async def test_who_is_ahead_of_the_node_is_told_nothing_twice(node: Node) -> None:
     """It comes with an index, of another node or of a snapshot, that this one has applied and not passed on yet."""
     hub, subjects = node._app.state.watching, frozenset({"variables"})  # type: ignore[union-attr]
-    behind = await hub.join(subjects, None, OPEN, None)
+    # Not OPEN: the look at tokens, once a second, ends the stream of one that shows none where one is asked for.
+    behind = await hub.join(subjects, None, CLUSTER, None)
     setting = asyncio.create_task(node.propose(Set.kind, Set.of("w.ahead", 1)))
     await asyncio.sleep(0)  # it is on its way; until it is applied nothing else has its turn on this loop
     row = eventually_sync(lambda: node.state.variables.get("w.ahead"))
     assert row is not None
     eventually_sync(lambda: node.cluster.status().applied_index >= row.revision)
     assert hub.looked < row.revision
-    ahead = await hub.join(subjects, row.revision, OPEN, None)
+    ahead = await hub.join(subjects, row.revision, CLUSTER, None)
     await setting
     last = (await node.propose(Set.kind, Set.of("w.ahead", 2))).position.index
 
@@ -384,6 +385,7 @@ async def test_who_is_ahead_of_the_node_is_told_nothing_twice(node: Node) -> Non
         found: list[int | None] = []
         async with asyncio.timeout(10):
             while last not in found:
+                assert not watcher.ended
                 found += [each.index for each in await watcher.next(1)]
         return found
 
