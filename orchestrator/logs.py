@@ -81,7 +81,7 @@ class JsonLines(logging.Formatter):
 
 
 class RecentLines(logging.Handler):
-    """The last `RECENT_LINES` lines in memory, each bounded: two megabytes at most."""
+    """The last `RECENT_LINES` lines in memory, each bounded: two megabytes at most. What is no Unicode is escaped."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,9 @@ class RecentLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.append(_bounded(self.format(record), RECENT_CHARS_MAX))
+            # Half surrogates, of bytes that are no UTF-8, could not be sent; stderr escapes them alike.
+            line = self.format(record).encode("utf-8", "backslashreplace").decode()
+            self._lines.append(_bounded(line, RECENT_CHARS_MAX))
         except (TypeError, ValueError):  # a message that does not fit its arguments: as logging's own handlers do
             self.handleError(record)
 

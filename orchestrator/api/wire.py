@@ -63,7 +63,11 @@ class BoundedHttp(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._in_time()
             if self._should_upgrade():
-                self.handle_websocket_upgrade()
+                # websockets quotes such a header in its refusal, cannot encode that, and the client hears nothing.
+                if any(not value.isascii() for name, value in self.headers if _is_of_websocket(name)):
+                    self._refuse("invalid_request", "a header of the change to WebSocket is not ASCII")
+                else:
+                    self.handle_websocket_upgrade()
                 return
             # Nobody has to change over: it is answered as it is, and is the last one of its connection.
             self._deaf = True
@@ -147,6 +151,10 @@ class BoundedHttp(HttpToolsProtocol):
         if answered:
             self.transport.write(refusal(code, detail))
         self.transport.close()
+
+
+def _is_of_websocket(name: bytes) -> bool:
+    return name in (b"connection", b"upgrade") or name.startswith(b"sec-websocket-")
 
 
 def refusal(code: str, detail: str) -> bytes:

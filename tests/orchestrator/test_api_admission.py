@@ -137,6 +137,16 @@ async def test_no_websocket_where_none_is_served(node: Nodes) -> None:
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize("broken", [b"Connection", b"Sec-WebSocket-Key", b"Sec-WebSocket-Extensions"])
+async def test_a_change_to_websocket_with_bytes_that_are_no_text_is_refused(node: Nodes, broken: bytes) -> None:
+    given = {b"Connection": b"Upgrade", b"Upgrade": b"websocket", b"Sec-WebSocket-Version": b"13"}
+    given[b"Sec-WebSocket-Key"] = b"dGhlIHNhbXBsZSBub25jZQ=="
+    lines = [name + b": " + value + b"\r\n" for name, value in given.items()]
+    head = b"GET /v1/watch HTTP/1.1\r\nHost: x\r\n" + broken + b": x\x8a\r\n" + b"".join(lines) + b"\r\n"
+    status, answer = await raw(node.urls[0], head)
+    assert (status, b"invalid_request" in answer) == (400, True)
+
+
 async def test_only_a_proof_makes_a_request_a_forwarded_one(node: Nodes) -> None:
     """A one-node cluster leads, so it answers; what counts is what it takes the client's address to be."""
     seen: list[dict[str, object]] = []

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from orchestrator.logs import EXCEPTION_CHARS_MAX, MESSAGE_CHARS_MAX, JsonLines, about, subject
+from orchestrator.logs import EXCEPTION_CHARS_MAX, MESSAGE_CHARS_MAX, JsonLines, RecentLines, about, subject
 from tests.orchestrator.api_nodes import settings
 from tests.support import eventually, free_port
 
@@ -41,6 +41,18 @@ def lines() -> Iterator[list[dict[str, Any]]]:
     log.setLevel(logging.INFO)
     yield handler.lines
     log.removeHandler(handler)
+
+
+@pytest.mark.parametrize("formatter", [logging.Formatter("%(message)s"), JsonLines("n1", lambda: None)])
+def test_bytes_that_are_no_text_are_shown_escaped(formatter: logging.Formatter) -> None:
+    """As on stderr: what a client sent may come with them, in the words of a library."""
+    recent = RecentLines()
+    recent.setFormatter(formatter)
+    said = b"keep-aliv\x8a \xc3\xa9".decode("utf-8", "surrogateescape")
+    recent.emit(log.makeRecord(log.name, logging.WARNING, __file__, 1, "sent %s", (said,), None))
+    (line,) = recent.lines()
+    assert r"keep-aliv\udc8a é" in line
+    line.encode()
 
 
 def test_a_line_says_what_it_is_about(lines: list[dict[str, Any]]) -> None:
