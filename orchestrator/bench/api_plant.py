@@ -44,7 +44,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         order = await stack.enter_async_context(fleet(plant, options.components, HEARTBEAT_S))
         say(f"bench api: {options.components} components register")
         report: dict[str, Any] = {"ok": False, **_asked(options), "register_s": (await order("register"))["seconds"]}
-        frames = await _frames(stack, plant, options)
+        frames = await frames_at_work(stack, plant, options)
         await asyncio.sleep(SETTLE_S)
         say("bench api: ceiling")
         ceiling = await _load(plant, options, options.seconds * CEILING_SHARE, "ceiling")
@@ -89,11 +89,11 @@ def _asked(options: BenchOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
-async def _frames(stack: AsyncExitStack, plant: LocalPlant, options: BenchOptions) -> Any:
+async def frames_at_work(stack: AsyncExitStack, plant: LocalPlant, options: BenchOptions) -> Any:
     """Processors that work and cameras that publish, in a process of their own; None where there are none."""
     if not options.processors:
         return None
-    say(f"bench api: {options.processors} processors, {options.cameras} cameras")
+    say(f"bench: {options.processors} processors, {options.cameras} cameras")
     argv = ["orchestrator.bench.api_frames", "--redis", plant.topology.redis_url, "--apis", *plant.topology.apis]
     argv += ["--processors", str(options.processors), "--cameras", str(options.cameras)]
     order = await stack.enter_async_context(_part(plant, "frames", argv))

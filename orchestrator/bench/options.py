@@ -12,7 +12,8 @@ class BenchOptions:
     """One measurement. `seconds` bounds the whole of it, `runs` is the number of kills of `failover`, and of
     each `fault` (kill, stop or both) that it measures at the agreement level.
 
-    `watch` has `watchers`, spread over the nodes, and writes `rate` changes a second for `seconds`.
+    `watch` has `watchers`, spread over the nodes, and writes `rate` changes a second for `seconds`; with `components`,
+    `processors` and `cameras` the plant has so many at work, as that of `api`.
     `api`: with `components` the plant has so many, which send heartbeats, with `processors` that take
     the frames of `cameras`, and is asked `rate` reads and `write_rate` writes a second, however fast it answers.
 

@@ -2,6 +2,7 @@
 
 Three nodes with their server; watchers by server-sent events, spread over the nodes; changes written to the leader at a
 fixed rate. Writers and watchers share one process and so one clock. The ceiling beside it is the same with one watcher.
+With components the plant is at work meanwhile: their heartbeats, and frames where there are processors and cameras.
 """
 
 import asyncio
@@ -11,11 +12,15 @@ import os
 import re
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrator.bench.api_plant import HEARTBEAT_S, frames_at_work
+from orchestrator.bench.api_plant import SETTLE_S as WORK_SETTLE_S
+from orchestrator.bench.components import fleet
 from orchestrator.bench.figures import latency, percentile, say
 from orchestrator.bench.options import BenchOptions
 from orchestrator.bench.running import run_bench
@@ -47,8 +52,15 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     """One watcher for a quarter of the time, then all for all of it."""
     rate = options.rate or RATE
     load = os.getloadavg()[0]  # what else the machine has to do shows in every figure below
-    async with LocalPlant(on_free_ports(directory)) as plant:
+    async with AsyncExitStack() as stack:
+        plant = await stack.enter_async_context(LocalPlant(on_free_ports(directory)))
         await plant.wait_ready()
+        if options.components:
+            say(f"bench watch: {options.components} components register")
+            order = await stack.enter_async_context(fleet(plant, options.components, HEARTBEAT_S))
+            await order("register")
+            await frames_at_work(stack, plant, options)
+            await asyncio.sleep(WORK_SETTLE_S)  # what registering left behind is not what is measured
         say("bench watch: one watcher")
         alone = await _phase(plant, 1, rate, max(1.0, options.seconds / 4))
         say(f"bench watch: {options.watchers} watchers")
@@ -59,6 +71,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
     return {
         "ok": ok,
         "watchers": options.watchers,
+        **{name: getattr(options, name) for name in ("components", "processors", "cameras")},
         "rate": rate,
         "seconds": options.seconds,
         "load_average_before": round(load, 1),
