@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["UNITS", "journal", "secrets_below"]
 
-UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "prometheus")
+UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall", "prometheus")
 LINES = 5_000
 WITHIN_S = 15.0
 FILES_MAX, SECRET_BYTES_MAX = 100, 4096

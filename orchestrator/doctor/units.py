@@ -1,5 +1,6 @@
 """The units of systemd on this host, where there are any: do they run, do they keep restarting, will they return."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -8,7 +9,10 @@ from orchestrator.doctor.finding import Finding, Verdict, well
 
 __all__ = ["OTHERS", "OURS", "judged", "units"]
 
-OURS = ("triarch-node", "triarch-redis", "triarch-sentinel")
+OURS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall")
+FIREWALL = "triarch-firewall"
+TABLE = ("list", "table", "inet", "triarch")
+"""What the unit of the firewall has loaded, as nft names it."""
 OTHERS = ("redis-server", "redis-sentinel")
 """Debian's own, which must not stand beside ours."""
 PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState", "LimitNOFILE")
@@ -32,7 +36,25 @@ def units() -> list[Finding]:
         return [Finding("unit", "systemd", Verdict.WARN, f"cannot be asked: {error}", "see systemctl status")]
     if done.returncode:
         return []  # systemd is not what runs this host
-    return judged(_facts(block) for block in done.stdout.split("\n\n"))
+    every = [_facts(block) for block in done.stdout.split("\n\n")]
+    loaded = any(facts.get("Id") == f"{FIREWALL}.service" and facts.get("ActiveState") == "active" for facts in every)
+    return judged(every) + (_table() if loaded else [])
+
+
+def _table() -> list[Finding]:
+    """Whether the table that the firewall's unit has loaded is still there: only root can see that."""
+    program = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None or os.geteuid() != 0:
+        return []
+    try:
+        done = subprocess.run([program, *TABLE], capture_output=True, timeout=WITHIN_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [Finding("firewall", "rules", Verdict.WARN, f"nft cannot be asked: {error}", "see nft list ruleset")]
+    if done.returncode:
+        told = "the unit says that it has loaded table inet triarch, and it is not there"
+        advice = f"systemctl restart {FIREWALL}; somebody flushed all rules (nft flush ruleset)"
+        return [Finding("firewall", "rules", Verdict.FAIL, told, advice)]
+    return [well("firewall", "rules", "table inet triarch is loaded")]
 
 
 def _facts(block: str) -> dict[str, str]:

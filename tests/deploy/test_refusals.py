@@ -250,3 +250,21 @@ def test_reports_are_not_changed_by_being_judged() -> None:
     before = deepcopy(reports)
     refusals(reports)
     assert reports == before
+
+
+def test_the_api_is_asked_as_it_is_served(tmp_path: Path) -> None:
+    hosts = ["n1", "n2"]
+    assert PLUGIN.triarch_tls_refusals(("", "http", {}), hosts) == []
+    (absent,) = PLUGIN.triarch_tls_refusals((str(tmp_path), "https", {}), hosts)
+    assert f"{tmp_path} has no ca.crt, n1.crt, n1.key, n2.crt, n2.key" in absent
+    for name in ("ca.crt", "n1.crt", "n1.key", "n2.crt", "n2.key"):
+        (tmp_path / name).touch()
+    assert PLUGIN.triarch_tls_refusals((str(tmp_path), "https", {}), hosts) == []
+    own = {"cert_file": "/a", "key_file": "/b"}
+    assert PLUGIN.triarch_tls_refusals(("", "https", {"tls": own}), hosts) == []
+    (unseen,) = PLUGIN.triarch_tls_refusals(("", "http", {"tls": own}), hosts)
+    assert "Set triarch_api_scheme to https" in unseen
+    (none,) = PLUGIN.triarch_tls_refusals(("", "https", {}), hosts)
+    assert "no certificates are given" in none
+    (mutual,) = PLUGIN.triarch_tls_refusals(("", "https", {"tls": own | {"require_client_certificate": True}}), hosts)
+    assert "show none" in mutual

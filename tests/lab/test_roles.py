@@ -17,6 +17,25 @@ from tests.support import eventually_sync
 UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall")
 STRANGER = 77
 """Last number of an address that nobody lists as a client."""
+ECHO = (
+    'import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(("", 5555)); '
+    "[s.sendto(*s.recvfrom(99)) for _ in iter(int, 1)]"
+)
+"""A service over UDP that a host may have beside us."""
+ASK_ECHO = """
+import socket, sys, time
+s = socket.socket(type=socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 0))
+s.settimeout(0.2)
+end = time.monotonic() + 10
+while time.monotonic() < end:
+    s.sendto(b"heard", (sys.argv[2], 5555))
+    try:
+        print(s.recv(99).decode())
+        break
+    except TimeoutError:
+        pass
+"""
 PORTS = {7101: "raft", 8101: "api", 6379: "redis", 26379: "sentinel"}
 
 
@@ -100,12 +119,43 @@ def test_ports_are_open_to_hosts_and_clients_only(deployed: Deployment) -> None:
     before = dropped()
     with machine(deployed, STRANGER) as stranger:
         assert open_from(stranger) == set()
+        # What is not TCP is not the matter of these rules.
+        host.ssh(f"systemd-run --unit triarch-test-echo --collect python3 -c '{ECHO}'")
+        try:
+            assert run("python3", "-c", ASK_ECHO, stranger, host.address).strip() == "heard"
+        finally:
+            host.ssh("systemctl stop triarch-test-echo")
     assert dropped() >= before + len(PORTS)
     with machine(deployed, API_CLIENT) as client:
         assert open_from(client) == {"api"}
     assert open_from(deployed.lab.told().controller) == {"api", "redis", "sentinel"}
     for port in PORTS:
         assert other.ask(f"timeout 3 bash -c '</dev/tcp/{host.address}/{port}'").status == 0
+
+
+def test_rules_that_others_flush_come_back(deployed: Deployment) -> None:
+    host = deployed.lab.host("n1")
+    there, doctor = "nft list table inet triarch", "triarch doctor --config /etc/triarch/node.yaml"
+    assert "flush ruleset" in host.ssh("cat /etc/nftables.conf")
+    for verb in ("restart", "reload"):
+        host.ssh(f"nft delete table inet triarch; systemctl {verb} nftables")
+        assert host.ask(there).status == 0, verb
+    assert "table inet triarch is loaded" in host.ssh(f"{doctor} || true")
+    # By hand nobody puts them back, and the unit goes on saying that all is well: doctor and playbook look.
+    host.ssh("nft flush ruleset")
+    try:
+        assert host.ask(there).status != 0
+        assert host.ssh("systemctl is-active triarch-firewall").strip() == "active"
+        said = host.ask(doctor)
+        assert said.status != 0
+        assert "somebody flushed all rules" in said.out
+    finally:
+        again = deployed.play("site.yml", "--tags", "firewall")
+    assert again.recap["n1"]["changed"] > 0
+    assert again.recap["n2"]["changed"] == 0
+    assert host.ask(there).status == 0
+    host.ssh("systemctl stop nftables; systemctl start triarch-firewall")
+    assert host.ask(there).status == 0
 
 
 def test_haproxy_follows_the_leader(deployed: Deployment, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ description:
   - Changes nothing. Fails after O(timeout_s) with everything that is not so.
 options:
   api: {type: str, required: true, description: Base URL of the node of this host}
+  ca_file: {type: str, default: "", description: Whose certificates the nodes have; empty for the system's}
   token_file: {type: path, default: /etc/triarch/secrets/api.token, description: File on the host with the API's token}
   members: {type: list, elements: str, required: true, description: Ids that the cluster must have, no others}
   redis_port: {type: int, default: 6379, description: Port of Redis on this host}
@@ -35,11 +37,11 @@ class NotSo(Exception):
     """What is not well yet."""
 
 
-def get(url, token=""):
-    """(status, JSON) of a GET. Raises NotSo where nobody answers, or not JSON."""
+def get(url, trust, token=""):
+    """(status, JSON) of a GET. `trust`: SSL context for https. Raises NotSo where nobody answers, or not JSON."""
     request = urllib.request.Request(url, headers={"Authorization": "Bearer " + token} if token else {})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=2) as response:  # noqa: S310 (the playbook says http)
+        with urllib.request.urlopen(request, timeout=2, context=trust) as response:  # noqa: S310 (the playbook says http or https)
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         try:
@@ -50,12 +52,12 @@ def get(url, token=""):
         raise NotSo(f"{url} does not answer: {error}") from None
 
 
-def cluster(params, token):
+def cluster(params, trust, token):
     """What the node says of the cluster. Raises NotSo."""
-    status, ready = get(params["api"] + "/readyz")
+    status, ready = get(params["api"] + "/readyz", trust)
     if status != 200:
         raise NotSo("the node is not ready: " + str(ready.get("detail") or ready))
-    status, seen = get(params["api"] + "/v1/cluster", token)
+    status, seen = get(params["api"] + "/v1/cluster", trust, token)
     if status != 200:
         raise NotSo("/v1/cluster answers {}: {}".format(status, seen.get("detail")))
     ids = sorted(member["id"] for member in seen["members"])
@@ -71,7 +73,7 @@ def cluster(params, token):
         raise NotSo("the node that answers is {}, which is no member".format(seen["node"]))
     if params["release"] and own["release"] != params["release"]:
         raise NotSo("the node runs {}, expected {}".format(own["release"], params["release"]))
-    leading = seen if seen["leader"] == seen["node"] else get(seen["leader_api"] + "/v1/cluster", token)[1]
+    leading = seen if seen["leader"] == seen["node"] else get(seen["leader_api"] + "/v1/cluster", trust, token)[1]
     behind = leading.get("commit_index", 0) - seen["applied_index"]
     if behind > params["behind_max"]:
         raise NotSo(f"the node is {behind} entries behind the leader")
@@ -119,6 +121,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "api": {"type": "str", "required": True},
+            "ca_file": {"type": "str", "default": ""},
             "token_file": {"type": "path", "default": "/etc/triarch/secrets/api.token"},
             "members": {"type": "list", "elements": "str", "required": True},
             "redis_port": {"type": "int", "default": 6379},
@@ -138,10 +141,14 @@ def main():
                 secrets[name] = file.read().strip()
         except OSError as error:
             module.fail_json(msg=f"{params[name]}: {error.strerror}: is Triarch deployed on this host?")
+    try:
+        trust = ssl.create_default_context(cafile=params["ca_file"] or None)
+    except (OSError, ssl.SSLError) as error:
+        module.fail_json(msg="{}: {}: it holds no certificates to trust".format(params["ca_file"], error))
     while True:
         wrong, seen, role = [], {}, ""
         try:
-            seen = cluster(params, secrets["token_file"])
+            seen = cluster(params, trust, secrets["token_file"])
         except NotSo as reason:
             wrong.append(str(reason))
         try:

@@ -1,6 +1,7 @@
 """Restarts a unit and waits until what it serves is ready."""
 
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -21,6 +22,7 @@ options:
   unit: {type: str, required: true, description: Name of the unit}
   ready: {type: str, required: true, description: URL that answers 200 when it is ready}
   others: {type: list, elements: str, default: [], description: URLs of the others that must answer 200 before}
+  ca_file: {type: str, default: "", description: File with whose certificates they have; empty for the system's}
   timeout_s: {type: int, default: 60, description: How long to wait, in seconds}
 author: [The Triarch project]
 """
@@ -32,10 +34,10 @@ BEFORE_S = 30.0
 """What was ready a moment ago may take so long to be so again: another host may have been started just before."""
 
 
-def answer(url):
+def answer(url, trust):
     """(status, body) of a GET; status 0 with the reason where nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 (the playbook says http)
+        with urllib.request.urlopen(url, timeout=2, context=trust) as response:  # noqa: S310 (the playbook says http or https)
             return response.status, response.read(20_000).decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read(20_000).decode(errors="replace")
@@ -57,11 +59,11 @@ def serves(status, body):
         return False
 
 
-def unready(urls, limit_s, well=is_ready):
+def unready(urls, trust, limit_s, well=is_ready):
     """Which of `urls` are still not `well` after `limit_s`, each with what it says; "" as soon as all are."""
     began = time.monotonic()
     while True:
-        answers = [(url, *answer(url)) for url in urls]
+        answers = [(url, *answer(url, trust)) for url in urls]
         wrong = [
             "{} answers {} {}".format(url, status or "nothing:", body)
             for url, status, body in answers
@@ -78,6 +80,7 @@ def main():
             "unit": {"type": "str", "required": True},
             "ready": {"type": "str", "required": True},
             "others": {"type": "list", "elements": "str", "default": []},
+            "ca_file": {"type": "str", "default": ""},
             "timeout_s": {"type": "int", "default": 60},
         },
         supports_check_mode=True,
@@ -85,12 +88,16 @@ def main():
     unit, ready = module.params["unit"], module.params["ready"]
     if module.check_mode:
         module.exit_json(changed=True)
+    try:
+        trust = ssl.create_default_context(cafile=module.params["ca_file"] or None)
+    except (OSError, ssl.SSLError) as error:
+        module.fail_json(msg="{}: {}: it holds no certificates to trust".format(module.params["ca_file"], error))
     # One that serves nobody costs nothing to restart, and it may be what the others wait for.
     if module.params["others"]:
-        unready([ready], OWN_S, lambda status, body: status == 0 or serves(status, body))
-    status, body = answer(ready)
+        unready([ready], trust, OWN_S, lambda status, body: status == 0 or serves(status, body))
+    status, body = answer(ready, trust)
     well = is_ready if is_ready(status, body) else serves
-    if serves(status, body) and (wrong := unready(module.params["others"], BEFORE_S, well)):
+    if serves(status, body) and (wrong := unready(module.params["others"], trust, BEFORE_S, well)):
         module.fail_json(
             msg=f"{unit} was not restarted on this host, as another one is not ready: {wrong}. Its new settings are "
             f"written, and it runs on with those of before. Mend the other one, then run this again.",
@@ -102,7 +109,7 @@ def main():
         if code:
             module.fail_json(msg="{} ended with {}: {}".format(" ".join(command), code, (error or said).strip()))
     while True:
-        status, body = answer(ready)
+        status, body = answer(ready, trust)
         waited = time.monotonic() - began
         if status == 200:
             module.exit_json(changed=True, ready_after_s=round(waited, 3))

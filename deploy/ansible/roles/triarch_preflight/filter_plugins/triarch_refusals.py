@@ -293,6 +293,45 @@ def triarch_wheelhouse(folder: str, version: str) -> dict[str, Any]:
     return {"manifest": manifest, "faults": faults}
 
 
+def triarch_tls_refusals(asked: tuple[str, str, Mapping[str, Any]], hosts: Sequence[str]) -> list[str]:
+    """What keeps the API from being served, or asked, by TLS.
+
+    Args:
+        asked: `triarch_api_certificates`, `triarch_api_scheme`, and the section `api` of `triarch_node_settings`.
+        hosts: names of the hosts.
+    """
+    folder, scheme, settings = asked
+    return list(_tls(folder, scheme, settings.get("tls") or {}, hosts))
+
+
+def _tls(folder: str, scheme: str, own: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[str]:
+    if folder:
+        wanted = ["ca.crt", *(f"{host}.{end}" for host in hosts for end in ("crt", "key"))]
+        absent = [name for name in wanted if not (Path(folder) / name).is_file()]
+        if absent:
+            yield (
+                f"{folder} has no {', '.join(absent)}: triarch_api_certificates is a folder of this machine with "
+                "HOST.crt and HOST.key of each host, and ca.crt (docs/tls.md says how to make them)."
+            )
+    served = bool(folder or own)
+    if served and scheme != "https":
+        yield (
+            "the API is served by TLS, and triarch_api_scheme says http: the nodes would never be found ready. Set "
+            "triarch_api_scheme to https, and triarch_api_ca_file to the file on the hosts with whose certificates "
+            "they have; or give the certificates in triarch_api_certificates, which does both."
+        )
+    if not served and scheme == "https":
+        yield (
+            "triarch_api_scheme says https, and no certificates are given. Give them in triarch_api_certificates, or "
+            "in triarch_node_settings (api.tls)."
+        )
+    if own.get("require_client_certificate"):
+        yield (
+            "api.tls.require_client_certificate is set: these playbooks show none, so they would find no node ready. "
+            "Leave it out here."
+        )
+
+
 def triarch_primary(reports: Sequence[Report], first: str) -> str:
     """Address of the primary: what the newest configuration of a sentinel says; `first` where none ever ran."""
     known = [report["sentinel"] for report in reports if report.get("sentinel")]
@@ -309,5 +348,6 @@ class FilterModule:
             "triarch_inventory_refusals": triarch_inventory_refusals,
             "triarch_primary": triarch_primary,
             "triarch_refusals": triarch_refusals,
+            "triarch_tls_refusals": triarch_tls_refusals,
             "triarch_wheelhouse": triarch_wheelhouse,
         }
