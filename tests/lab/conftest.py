@@ -29,6 +29,7 @@ ORDER = {
     "test_lab_faults": 5,
     "test_lost_hosts": 90,
     "test_rotation": 91,
+    "test_removal": 95,
     "test_teardown": 100,
 }
 """Lower first. A module that is not named here comes between, on a deployment that is whole. Where hosts are
@@ -90,6 +91,7 @@ def deployment(lab: Lab) -> Deployment:
 def deployed(deployment: Deployment) -> Deployment:
     """The product on three hosts by `site.yml`; the cluster is ready."""
     if not (KEEP and is_deployed(deployment)):
+        deployment.empty = deployment.state()
         deployment.first = deployment.play("site.yml")
         figures["first deployment"] = deployment.first.seconds
     deployment.ready()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tests.lab.hosts import Lab
 from tests.support import eventually_sync
 
@@ -71,6 +73,8 @@ class Deployment:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.wheelhouse = lab.place / "wheelhouse"
+        self.empty: dict[str, set[str]] = {}
+        """`state` before the first deployment; nothing when a lab that was kept had it already."""
         self.first: PlayRun | None = None
         """The run of site.yml that put it on empty hosts; None when a lab that was kept had it already."""
         self._runs = 0
@@ -89,11 +93,13 @@ class Deployment:
         playbook: str,
         *options: str,
         check: bool = True,
+        wheelhouse: bool = True,
         limit_s: float = PLAY_LIMIT_S,
         break_off: Callable[[], bool] | None = None,
     ) -> PlayRun:
         """Run a playbook of deploy/ansible; with `check`, AssertionError when it fails, with the end of its output.
 
+        `wheelhouse`: whether all hosts are told where it is, by the command line; else the options say it.
         `break_off`: asked all the time; once it says True the controller dies (SIGKILL), wherever the playbook stands.
         """
         self._runs += 1
@@ -107,7 +113,8 @@ class Deployment:
         }
         argv = [
             *(str(TOOLS / "ansible-playbook"), "--inventory", self.lab.told().inventory),
-            *("--extra-vars", f"triarch_wheelhouse={self.wheelhouse}", *options, playbook),
+            *(("--extra-vars", f"triarch_wheelhouse={self.wheelhouse}") if wheelhouse else ()),
+            *(*options, playbook),
         ]
         started = time.monotonic()
         with (
@@ -179,6 +186,11 @@ class Deployment:
     def state(self) -> dict[str, set[str]]:
         """Host → what a deployment could change there: files with mode, owner, size, age; units, rules, processes."""
         return {host.name: set(host.ssh(_LISTING).splitlines()) for host in self.lab.hosts()}
+
+    def confirmed(self) -> tuple[str, str]:
+        """What remove.yml has to be told to go on."""
+        tree = yaml.safe_load(Path(self.lab.told().inventory).read_text())
+        return "--extra-vars", f"triarch_remove_confirmed={tree['all']['vars']['triarch_cluster_name']}"
 
     def _tool(self, *argv: str) -> None:
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=PLAY_LIMIT_S, check=False)

@@ -156,6 +156,15 @@ def test_the_role_installs_a_prometheus_that_sees_the_plant(deployed: Deployment
         assert again.changed_tasks() == []
         mode = host.ssh("stat -c '%a %U %G' /etc/prometheus/triarch/token").strip()
         assert mode == "640 root prometheus"
+        deployed.play("remove.yml", *arguments, *deployed.confirmed())
+        tokens = [row for row in json.loads(host.ssh("triarch token list -o json")) if row["name"] == "prometheus"]
+        assert tokens != []
+        assert all(row["revoked"] is not None for row in tokens)
+        assert host.ask("test -e /etc/prometheus/triarch").status != 0
+        assert "triarch" not in host.ssh("cat /etc/prometheus/prometheus.yml"), "the package's own is back"
+        assert host.ssh("ls /etc/prometheus/").split() == ["console_libraries", "consoles", "prometheus.yml"]
+        assert host.ask("systemctl is-active prometheus").out.strip() == "inactive"
+        assert deployed.unready() == "", "the cluster is not touched"
     finally:
         tokens = json.loads(host.ssh("triarch token list -o json"))
         for token in tokens:

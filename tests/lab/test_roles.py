@@ -158,9 +158,40 @@ def test_rules_that_others_flush_come_back(deployed: Deployment) -> None:
     assert host.ask(there).status == 0
 
 
-def test_haproxy_follows_the_leader(deployed: Deployment, tmp_path: Path) -> None:
+BEFORE = "# what a person wrote\nglobal\n    maxconn 77\n    stats socket /run/haproxy/admin.sock\n"
+
+
+@pytest.fixture
+def balanced(deployed: Deployment, tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Options with which `lb`, a host outside the group triarch, gets HAProxy: it is n2 under another name, and nothing
+    that is said to the three reaches it. Afterwards its host is as it was.
+    """
+    host = deployed.lab.host("n2")
     more = tmp_path / "haproxy.yml"
-    more.write_text(yaml.safe_dump({"triarch_haproxy": {"hosts": {"n2": None}}}))
+    more.write_text(
+        yaml.safe_dump(
+            {
+                "triarch": {"vars": {"triarch_wheelhouse": str(deployed.wheelhouse)}},
+                "triarch_haproxy": {"hosts": {"lb": {"ansible_host": host.address}}},
+            }
+        )
+    )
+    host.ssh(
+        "cp -a /etc/haproxy/haproxy.cfg /run/haproxy.cfg.distribution; cat >/etc/haproxy/haproxy.cfg", given=BEFORE
+    )
+    try:
+        yield "--inventory", str(more), "--tags", "haproxy"
+    finally:
+        host.ssh(
+            "systemctl disable --now haproxy; mv -f /run/haproxy.cfg.distribution /etc/haproxy/haproxy.cfg; "
+            "rm -rf /etc/haproxy/haproxy.cfg.*~ /etc/systemd/system/haproxy.service.d; systemctl daemon-reload",
+            check=False,
+        )
+
+
+def test_haproxy_on_a_host_outside_follows_the_leader_and_is_taken_away_again(
+    deployed: Deployment, balanced: tuple[str, ...]
+) -> None:
     host = deployed.lab.host("n2")
 
     def leader() -> str:
@@ -168,20 +199,48 @@ def test_haproxy_follows_the_leader(deployed: Deployment, tmp_path: Path) -> Non
         found: str = json.loads(said)["node"]
         return found
 
+    deployed.play("site.yml", *balanced, wheelhouse=False)
+    eventually_sync(lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out, deadline_s=20)
+    before = leader()
+    host.ssh("triarch cluster transfer")
+    eventually_sync(
+        lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out and leader() != before,
+        deadline_s=20,
+    )
+    # Any path arrives there: this one every node would answer, and it is the leader that does.
+    alive = json.loads(host.ssh("curl -sf http://127.0.0.1:8100/healthz"))
+    assert alive["node"] == leader()
+    again = deployed.play("site.yml", *balanced, wheelhouse=False)
+    assert again.changed_tasks() == [], "its own port is not another's"
+
+    deployed.play("remove.yml", *balanced, *deployed.confirmed(), wheelhouse=False)
+    assert host.ssh("cat /etc/haproxy/haproxy.cfg") == BEFORE
+    assert host.ssh("ls /etc/haproxy; ls -d /etc/systemd/system/haproxy.service.d 2>/dev/null || true").split() == [
+        "errors",
+        "haproxy.cfg",
+    ]
+    assert host.ask("systemctl is-active haproxy").out.strip() == "inactive"
+    assert host.ask("systemctl is-enabled haproxy").out.strip() == "disabled"
+    assert deployed.unready() == "", "the cluster is not touched"
+
+
+def test_haproxy_goes_to_the_port_of_the_nodes_and_refuses_one_that_another_program_has(
+    deployed: Deployment, balanced: tuple[str, ...]
+) -> None:
+    host = deployed.lab.host("n2")
+    host.ssh("systemd-run -q --unit=takes-8100 python3 -m http.server 8100")
     try:
-        deployed.play("site.yml", "--inventory", str(more), "--tags", "haproxy")
-        eventually_sync(lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out, deadline_s=20)
-        before = leader()
-        host.ssh("triarch cluster transfer")
-        eventually_sync(
-            lambda: '"leader"' in host.ask("curl -sf http://127.0.0.1:8100/leader").out and leader() != before,
-            deadline_s=20,
-        )
-        # Any path arrives there: this one every node would answer, and it is the leader that does.
-        alive = json.loads(host.ssh("curl -sf http://127.0.0.1:8100/healthz"))
-        assert alive["node"] == leader()
+        eventually_sync(lambda: host.ask("curl -sf http://127.0.0.1:8100/").status == 0, deadline_s=20)
+        run = deployed.play("site.yml", *balanced, check=False, wheelhouse=False)
+        assert run.status != 0
+        assert re.search(r"lb: :8100 is taken by python3 \(pid \d+\)", " ".join(run.out.split())), run.end()
+        assert run.count("changed") == 0
     finally:
-        host.ssh("systemctl disable --now haproxy", check=False)
+        host.ssh("systemctl stop takes-8100")
+    elsewhere = ("--extra-vars", "triarch_api_port=8109")
+    looked = deployed.play("site.yml", *balanced, *elsewhere, "--check", "--diff", wheelhouse=False)
+    assert all(f"server {one.name} {one.address}:8109 check" in looked.out for one in deployed.lab.hosts())
+    assert host.ssh("cat /etc/haproxy/haproxy.cfg") == BEFORE
 
 
 @pytest.mark.soak

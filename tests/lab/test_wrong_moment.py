@@ -43,3 +43,24 @@ def test_data_elsewhere_are_refused(deployed: Deployment) -> None:
     run = deployed.play("preflight.yml", "-e", "triarch_redis_data_dir=/srv/redis", check=False)
     assert run.status != 0
     assert "triarch_redis_data_dir is /srv/redis, and data stand in /var/lib/triarch/redis" in " ".join(run.out.split())
+
+
+@pytest.mark.parametrize(
+    ("playbook", "said"),
+    [
+        ("replace-host.yml", "Say which hosts are lost, by the names that they had in the inventory"),
+        ("restore.yml", "Say which backup: -e triarch_backup=FOLDER"),
+        ("recover.yml", "Say which host is left: -e triarch_survivor=NAME, one of n1, n2, n3"),
+    ],
+)
+def test_what_has_to_be_given_is_said(deployed: Deployment, playbook: str, said: str) -> None:
+    run = deployed.play(playbook, check=False)
+    assert run.status != 0
+    assert said in " ".join(run.out.split()), run.end()
+    assert run.count("changed") == 0
+
+
+def test_a_look_at_going_on_alone_says_that_nobody_is_lost(deployed: Deployment) -> None:
+    run = deployed.play("recover.yml", "--check", "-e", "triarch_survivor=n1", check=False)
+    assert run.status != 0
+    assert "n1 has a leader: the majority is not lost" in " ".join(run.out.split()), run.end()

@@ -255,9 +255,8 @@ def _release(report: Report, settings: Settings) -> Iterator[str]:
     there, wanted = report["release"], settings["version"]
     if there and there != wanted and not settings["upgrading"]:
         yield (
-            f"release {there} runs here, {wanted} was asked for. site.yml does not change releases: use upgrade.yml, "
-            f"which "
-            "goes one host at a time and refuses to skip releases."
+            f"release {there} runs here, {wanted} was asked for. Only upgrade.yml changes releases, one host at a "
+            f"time, and refuses to skip any: use it, or give the wheelhouse of {there} (triarch_wheelhouse)."
         )
 
 
