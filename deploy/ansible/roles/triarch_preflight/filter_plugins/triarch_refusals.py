@@ -256,8 +256,8 @@ def _release(report: Report, settings: Settings) -> Iterator[str]:
     if there and there != wanted and not settings["upgrading"]:
         yield (
             f"release {there} runs here, {wanted} was asked for. site.yml does not change releases: use upgrade.yml, "
-            f"which "
-            "goes one host at a time and refuses to skip releases."
+            "which goes one host at a time and refuses to skip releases. After an upgrade, write its "
+            "triarch_wheelhouse into the inventory."
         )
 
 
@@ -288,7 +288,8 @@ def triarch_wheelhouse(folder: str, version: str) -> dict[str, Any]:
     if manifest["version"] != version:
         faults.append(
             f"the wheelhouse in {folder} is of version {manifest['version']}, triarch_version says {version}. "
-            "Correct one of them."
+            "Take triarch_version out of the inventory, as the wheelhouse says which release it is, or name "
+            "another one."
         )
     return {"manifest": manifest, "faults": faults}
 
