@@ -2,21 +2,15 @@
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-TOOLS = ROOT / ".venv-deploy/bin"
+from tests.deploy.controller import ROOT, TOOLS
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]  # where the tools are not installed yet, they are fetched
 
 
-def test_all_of_it_is_clean() -> None:
-    made = subprocess.run(["tools/setup-deploy.sh"], cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
-    if made.returncode != 0 and not os.environ.get("CI"):
-        pytest.skip(made.stderr)
-    assert made.returncode == 0, made.stderr
+def test_all_of_it_is_clean(ansible: None) -> None:
     done = subprocess.run(
         [str(TOOLS / "ansible-lint"), "--offline", "--nocolor"],
         cwd=ROOT / "deploy/ansible",

@@ -1,15 +1,12 @@
 """A backup of a plant with frames under way, and all three disks lost: the backup is the plant again."""
 
 import asyncio
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from orchestrator.backups import manifest
 from orchestrator.backups.manifest import MANIFEST
 from tests.lab.conftest import is_deployed
 from tests.lab.deployment import Deployment
@@ -19,46 +16,6 @@ from tests.lab.test_lost_hosts import ask, play
 pytestmark = pytest.mark.anyio
 
 FPS = 100.0
-
-
-def a_backup(directory: Path, **other: str) -> Path:
-    """Whole by its checksums; `other`: what its manifest says of cluster and release."""
-    directory.mkdir()
-    files = {}
-    for name in manifest.FILES:
-        data = name.encode() * 1000
-        (directory / name).write_bytes(data)
-        files[name] = manifest.File(len(data), hashlib.sha256(data).hexdigest())
-    made = manifest.Manifest(
-        cluster="lab",
-        version="0.2.0",
-        at=0.0,
-        state_s=0.1,
-        frames_s=0.2,
-        state=manifest.State(1, 1, 3, "00", ("n1",)),
-        frames=manifest.Frames(dict.fromkeys(manifest.TOTALS, 0), "redis 7.0.15"),
-        files=files,
-    )
-    (directory / MANIFEST).write_bytes(manifest.encode(msgspec.structs.replace(made, **other)))
-    return directory
-
-
-async def test_what_cannot_be_restored_is_refused_before_a_host_is_asked(
-    deployment: Deployment, tmp_path: Path
-) -> None:
-    damaged = a_backup(tmp_path / "damaged")
-    (damaged / manifest.FRAMES).write_bytes(b"another")
-    for wrong, said in (
-        (tmp_path, "it has no manifest.json"),
-        (damaged, "frames.rdb is damaged: use another backup"),
-        (a_backup(tmp_path / "other", cluster="line-5"), "is of the cluster line-5"),
-        (a_backup(tmp_path / "newer", version="99.0.0"), "Release 99.0.0 made"),
-    ):
-        extra = json.dumps({"triarch_backup": str(wrong), "triarch_cluster_name": "lab"})
-        run = await asyncio.to_thread(deployment.play, "restore.yml", "--extra-vars", extra, check=False)
-        told = " ".join(run.out.split())
-        assert (run.status != 0, said in told, "Nothing was changed" in told) == (True, True, True), run.end()
-        assert (run.count("changed"), "What the host holds" in run.out) == (0, False), run.end()
 
 
 def lose_all(deployment: Deployment, aside: Path) -> None:

@@ -19,7 +19,7 @@ from orchestrator.drills.lab_faults import LabFaults
 from tests.lab.deployment import Deployment
 from tests.support import eventually_sync
 
-DRILLS = ("leader-kill", "host-power-off", "leader-isolated", "primary-kill", "one-way-cut")
+DRILLS = ("leader-kill", "host-power-off", "leader-isolated", "primary-kill", "one-way-cut", "quorum-loss")
 BUDGET = """\
 all: {takeover_s: 15, dispatch_gap_s: 15, publish_gap_s: 15}
 one-way-cut: {leadership_changes_max: 4}
@@ -47,6 +47,8 @@ def test_drills_keep_every_promise(deployed: Deployment, tmp_path: Path) -> None
         assert report["evidence"]["proof"]
         assert (report["lost"], report["duplicates"], report["double_effects"]) == (0, 0, 0)
         assert report["linearizable"] is True
+        if name == "quorum-loss":
+            assert report["evidence"]["proof"]["write_refused"] == "503 no_leader"
     assert [path.name for path in (tmp_path / "run").rglob("*.token")] == []
     deployed.ready()
 

@@ -1,8 +1,10 @@
-"""The command lines in the documents: `triarch …` and `curl …`, in blocks and in code spans."""
+"""The command lines in the documents: `triarch …`, `curl …` and `ansible-playbook …`, in blocks and in code spans."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +14,12 @@ from orchestrator.cli.main import main
 from tests.command_line import REPO
 
 PAGES = ("README.md", "docs/*.md", "docs/runbooks/*.md", "playbooks/README.md", "examples/*/README.md")
-_SPAN = re.compile(r"`(triarch [^`]+)`")
-_LINE = re.compile(r"^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*triarch .+)$")
+_SPAN = re.compile(r"`(?:\.venv/bin/)?(triarch [^`]+)`")
+_LINE = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:ssh \S+ )?(?:\.venv/bin/)?(triarch .+)$")
 _CURL_SPAN = re.compile(r"`(curl [^`]+)`")
+_PLAY_PAGES = (*PAGES, "deploy/ansible/*.md", "deploy/ansible/*.yml")
+_PLAY_SPAN = re.compile(r"`(ansible-playbook \S+\.yml[^`]*)`")
+_PLAY_LINE = re.compile(r"^\s*(?:# +)?(ansible-playbook \S+\.yml.*)$")
 _SHELL = re.compile(r"\$\([^)]*\)")
 _ENDS = re.compile(r"\s(?:#|\||&&|;|>|<)\s?|\s{3,}")
 
@@ -62,6 +67,42 @@ def asked() -> Iterator[Asked]:
             yield from dict.fromkeys(Asked(page, words) for words in _requests(path))
 
 
+class Played(NamedTuple):
+    """A run of a playbook that a page shows, or the head of the playbook itself; in `deploy/ansible`."""
+
+    page: str
+    words: tuple[str, ...]
+    """Behind `ansible-playbook`."""
+
+    @property
+    def playbook(self) -> str:
+        return self.words[0]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What `-e` gives, by name: the text of a value that is none."""
+        found: dict[str, str] = {}
+        for option, value in pairwise(self.words):
+            if option in ("-e", "--extra-vars"):
+                one = json.loads(value) if value.startswith("{") else dict([value.split("=", 1)])
+                found |= {name: given if isinstance(given, str) else json.dumps(given) for name, given in one.items()}
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.page}: ansible-playbook {' '.join(self.words)}"
+
+
+def played() -> Iterator[Played]:
+    """Every `ansible-playbook …`, each once a page."""
+    for pattern in _PLAY_PAGES:
+        for path in sorted(REPO.glob(pattern)):
+            page = str(path.relative_to(REPO))
+            lines = path.read_text(encoding="utf-8").splitlines()
+            texts = [text for line in lines for text in [*_PLAY_SPAN.findall(line), *_PLAY_LINE.findall(line)]]
+            words = (shlex.split(re.split(r"\s(?:#|\s{2,})", text)[0])[1:] for text in texts)
+            yield from dict.fromkeys(Played(page, tuple(each)) for each in words)
+
+
 def _requests(path: Path) -> Iterator[tuple[str, ...]]:
     block = False
     for line in path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
@@ -92,7 +133,7 @@ def _words(text: str) -> tuple[str, ...]:
         words = shlex.split(text)
     except ValueError:  # a quotation that goes on in the next line
         words = text.split()
-    return tuple(word for word in words[words.index("triarch") + 1 :] if word not in ("…", "..."))
+    return tuple(word for word in words[1:] if word not in ("…", "..."))
 
 
 def resolved(words: tuple[str, ...]) -> tuple[click.Command, list[str], list[str]]:

@@ -7,6 +7,7 @@ dies. Cutting a host off leaves this ssh connection, cameras and processors alon
 import asyncio
 import itertools
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -255,5 +256,13 @@ class InsideTarget(HostsTarget):
             return await self.look.led_by(left) is None
 
         await until(leaderless, seconds=PROOF_S, what=f"{left} knowing no leader", interval=LOOK_S)
-        proof = {"nodes_down": sum(whole(one, "down") for one in said), "leaders_known": 0}
+        key = uuid.uuid4().hex
+
+        async def refused() -> str | None:
+            return await self.look.write_refused(left, key)
+
+        proof: dict[str, str | int | float] = {"nodes_down": sum(whole(one, "down") for one in said)}
+        proof["write_refused"] = await until(
+            refused, seconds=PROOF_S, what=f"a write that {left} refuses", interval=LOOK_S
+        )
         return Evidence(fault, ",".join(victims), at, f"{scripts.NODE} killed on {' and '.join(victims)}", proof)

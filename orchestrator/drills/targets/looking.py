@@ -1,6 +1,7 @@
 """How a deployed plant is, asked from the controller: who leads, who is ready, where the primary is and who follows it.
 
 Whatever does not answer within `ANSWER_S` counts as not there: a drill looks at plants that are broken.
+The one write, of `write_refused`, changes nothing also where it is taken.
 """
 
 import asyncio
@@ -19,16 +20,28 @@ from orchestrator.client.tls import context_of
 from orchestrator.drills.targets.deployed import Deployed, host_of
 
 ANSWER_S = 1.5
+WRITE_S = 5.0
+"""A node waits for a leader before it refuses a write."""
+PROBE = "drill-write-probe"
+NEVER = '"999999999999999999"'
+"""A revision that no variable has: a write at it is refused by whoever may decide, and changes nothing."""
 
 
 class PlantLook:
-    """Of one plant. `redis_password`, `sentinel_password`: None where there is none."""
+    """Of one plant. `redis_password`, `sentinel_password`, `token` (of the API): None where there is none."""
 
     def __init__(
-        self, plant: Deployed, *, redis_password: str | None, sentinel_password: str | None, ca: Path | None
+        self,
+        plant: Deployed,
+        *,
+        redis_password: str | None,
+        sentinel_password: str | None,
+        ca: Path | None,
+        token: str | None = None,
     ) -> None:
         self._plant = plant
         self._password = redis_password
+        self._token = token
         urls = [member.api for member in plant.members]
         self._http = httpx.AsyncClient(verify=context_of(urls, ca, None), timeout=ANSWER_S, trust_env=False)
         sentinels = [_host_and_port(place) for place in plant.sentinels]
@@ -74,6 +87,23 @@ class PlantLook:
         _, body = await self._get(f"{member.api}/leader")
         leader = body.get("leader")
         return leader if isinstance(leader, str) else None
+
+    async def write_refused(self, member_id: str, key: str) -> str | None:
+        """Status and code with which this node refuses a write for want of a leader; None where it does not.
+
+        `key`: of the request, the same each time that it is asked again.
+        """
+        (member,) = (one for one in self._plant.members if one.id == member_id)
+        headers = {"If-Match": NEVER, "Idempotency-Key": key}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            url = f"{member.api}/v1/variables/{PROBE}"
+            answer = await self._http.put(url, json={"value": 1}, headers=headers, timeout=WRITE_S)
+            code = answer.json()["code"]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None
+        return f"{answer.status_code} {code}" if (answer.status_code, code) == (503, "no_leader") else None
 
     async def clock(self, member_id: str) -> float | None:
         """The Unix seconds that this node gives as the date of its answers; None where it does not answer."""

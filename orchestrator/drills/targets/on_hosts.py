@@ -110,7 +110,9 @@ class HostsTarget:
             ca=self._kept("ca.pem", ca, stack),
         )
         self.look = await stack.enter_async_context(
-            PlantLook(first, redis_password=password, sentinel_password=sentinel_password, ca=self._place.ca)
+            PlantLook(
+                first, redis_password=password, sentinel_password=sentinel_password, ca=self._place.ca, token=token
+            )
         )
         address = await self.look.primary()
         port = 6379 if address is None else address[1]

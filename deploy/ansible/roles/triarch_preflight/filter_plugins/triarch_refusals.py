@@ -256,7 +256,8 @@ def _release(report: Report, settings: Settings) -> Iterator[str]:
     if there and there != wanted and not settings["upgrading"]:
         yield (
             f"release {there} runs here, {wanted} was asked for. Only upgrade.yml changes releases, one host at a "
-            f"time, and refuses to skip any: use it, or give the wheelhouse of {there} (triarch_wheelhouse)."
+            f"time, and refuses to skip any: use it, and write its triarch_wheelhouse into the inventory after it; or "
+            f"give the wheelhouse of {there}."
         )
 
 
@@ -286,8 +287,9 @@ def triarch_wheelhouse(folder: str, version: str) -> dict[str, Any]:
             faults.append(f"the wheelhouse in {folder} is damaged: {name} is not what the manifest says. {again}")
     if manifest["version"] != version:
         faults.append(
-            f"the wheelhouse in {folder} is of version {manifest['version']}, triarch_version says {version}. "
-            "Correct one of them."
+            f"the wheelhouse in {folder} is of version {manifest['version']}, and triarch_version says {version}: "
+            "take triarch_version out of the inventory, as the wheelhouse says which release it is, or name "
+            "another one."
         )
     return {"manifest": manifest, "faults": faults}
 
