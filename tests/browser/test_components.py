@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -139,6 +139,34 @@ def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlan
     page.get_by_label("State", exact=True).select_option("")
     _agreed(page, "Desired state of scale", "Set")
     assert plant.call("GET", "/v1/components/scale").json()["desired"] is None
+
+
+@pytest.fixture
+def absent(plant: BrowserPlant) -> Iterator[Callable[[float | None], None]]:
+    """Registers `ghost`, whose address nobody listens at, with the interval of its heartbeats in seconds."""
+
+    def register(heartbeat_s: float | None) -> None:
+        body = {"id": "ghost", "address": "http://127.0.0.1:9", "groups": ["finish"], "heartbeat_s": heartbeat_s}
+        plant.call("POST", "/v1/components", body)
+
+    yield register
+    plant.call("DELETE", "/v1/components/ghost")
+
+
+def test_a_component_that_cannot_be_reached_is_asked_once(
+    open_page: Opener, absent: Callable[[float | None], None]
+) -> None:
+    absent(60.0)  # so long it is not missed
+    watched = open_page("operator")
+    watched.expected.append("502")
+    page = watched.open("components/ghost")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start ghost?")
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("It could not be reached")
+    assert [url.rpartition("/")[2] for url in asked] == ["commands"]
 
 
 def test_a_viewer_sees_the_actions_and_why_they_are_not_for_viewers(open_page: Opener) -> None:
