@@ -153,6 +153,47 @@ def absent(plant: BrowserPlant) -> Iterator[Callable[[float | None], None]]:
     plant.call("DELETE", "/v1/components/ghost")
 
 
+def test_what_is_left_out_of_a_plan_is_not_said_to_be_done(
+    open_page: Opener, plant: BrowserPlant, absent: Callable[[float | None], None]
+) -> None:
+    absent(None)
+    eventually_sync(
+        lambda: plant.call("GET", "/v1/components/ghost").json()["presence"] == "OFFLINE",
+        deadline_s=30,
+        message="ghost is OFFLINE",
+    )
+    watched = open_page("operator")
+    page = watched.open("components/ghost")
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start ghost?")
+    expect(dialog).to_contain_text("Left out: ghost is OFFLINE")
+    expect(dialog).to_contain_text("Nothing can be done now.")
+    expect(dialog.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+    watched.accessible()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("ghost: started")).to_have_count(0)
+
+
+def test_what_it_needs_is_started_and_it_is_said_that_it_was_not(open_page: Opener, plant: BrowserPlant) -> None:
+    for name in ("oven", "press-1"):
+        plant.call("POST", f"/v1/components/{name}/commands", {"command": "CMD_GRACEFUL_STOP"})
+        assert plant.settled(name) == "STOPPED"
+    page = open_page("operator").open("components/oven")
+    _is(page, "STOPPED")
+    plant.call("PUT", "/v1/components/oven/maintenance", {"reason": "a new door"})
+    expect(page.get_by_role("button", name="End maintenance")).to_be_visible(timeout=LIVE_MS)
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start oven?")
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(dialog).to_be_visible()  # it has to be said that the others are wanted
+    dialog.get_by_label("Start what it needs, too: press-1").check()
+    _agreed(page, "Start oven?", "Start")
+    expect(page.get_by_text("oven: not started, it is in maintenance: a new door; 1 other started")).to_be_visible()
+    assert plant.state("oven") == "STOPPED"
+    assert plant.state("press-1") == "STARTED"
+
+
 def test_a_component_that_cannot_be_reached_is_asked_once(
     open_page: Opener, absent: Callable[[float | None], None]
 ) -> None:
