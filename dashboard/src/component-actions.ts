@@ -3,6 +3,7 @@ import { html, nothing } from "lit";
 import { ask } from "./elements/dialog";
 import { toast } from "./elements/toast";
 import { byWhom } from "./every";
+import { plural } from "./format";
 import { get, newKey, post, put, remove } from "./net/api";
 import type { Component } from "./rows";
 import { store } from "./store";
@@ -84,34 +85,45 @@ function shown(plan: Plan, id: string) {
       <tbody>${plan.steps.map((step) => html`<tr><td>${step.wave}</td><td>${others ? html`<strong>${step.component_id}</strong>` : step.component_id}</td><td>${step.state}</td><td>${step.commands.join(", ")}</td></tr>`)}</tbody>
     </table>
     ${plan.skipped.map((each) => html`<p>Left out: ${each.component_id} ${each.reason}</p>`)}
-    ${plan.steps.length === 0 ? html`<p>Nothing has to be done.</p>` : nothing}`;
+    ${plan.steps.length === 0 ? html`<p>${plan.skipped.some((each) => each.blocked) ? "Nothing can be done now." : "Nothing has to be done."}</p>` : nothing}`;
+}
+
+/** What became of `id`. A plan that moves only what it needs, or what needs it, has not moved it. */
+function told(plan: Plan, id: string, word: string): void {
+  if (plan.steps.some((step) => step.component_id === id)) return toast(`${id}: ${word}`);
+  const left = plan.skipped.find((each) => each.component_id === id);
+  toast(`${id}: not ${word}${left ? `, it ${left.reason}` : ""}; ${plural(new Set(plan.steps.map((step) => step.component_id)).size, "other")} ${word}`, left?.blocked ?? true);
 }
 
 export async function move(id: string, target: Target): Promise<void> {
   const [own, wide] = await Promise.all([planFor(id, target, false), planFor(id, target, true)]);
   const more = wide.steps.length > own.steps.length;
   const others = wide.steps.map((step) => step.component_id).filter((other) => other !== id);
-  const verb = target === "STARTED" ? "Start" : "Stop";
+  const [verb, word] = target === "STARTED" ? ["Start", "started"] : ["Stop", "stopped"];
   const done = await ask({
     heading: `${verb} ${id}?`,
-    text: html`${shown(own, id)}${more ? html`<label><input type="checkbox" name="related" value="yes" /> ${target === "STARTED" ? "Start what it needs, too" : "Stop what needs it, too"}: ${others.join(", ")}</label>` : nothing}`,
+    text: html`${shown(own, id)}${more ? html`<label><input type="checkbox" name="related" value="yes" ?required=${own.steps.length === 0} /> ${target === "STARTED" ? "Start what it needs, too" : "Stop what needs it, too"}: ${others.join(", ")}</label>` : nothing}`,
     action: verb,
     danger: target === "STOPPED",
+    idle: wide.steps.length === 0,
     run: (values) => carryOut(values.related ? wide : own),
   });
-  if (done) toast(`${id}: ${verb === "Start" ? "started" : "stopped"}`);
+  if (done) told(done.related ? wide : own, id, word);
 }
 
 export async function restart(id: string): Promise<void> {
   const stop = await planFor(id, "STOPPED", false);
   const done = await ask({
     heading: `Restart ${id}?`,
-    text: html`${shown(stop, id)}<p>Then the way back to STARTED: CMD_RESET, CMD_INITIALIZE, CMD_START. What needs it is not stopped.</p>`,
+    text: html`${shown(stop, id)}${stop.steps.length === 0 ? nothing : html`<p>Then the way back to STARTED: CMD_RESET, CMD_INITIALIZE, CMD_START. What needs it is not stopped.</p>`}`,
     action: "Restart",
     danger: true,
+    idle: stop.steps.length === 0,
     run: async () => {
       await carryOut(stop);
-      await carryOut(await planFor(id, "STARTED", false));
+      const start = await planFor(id, "STARTED", false);
+      if (start.steps.length === 0) throw new Error(`${id} was stopped, and cannot be started: it ${start.skipped[0]?.reason ?? "is left out"}`);
+      await carryOut(start);
     },
   });
   if (done) toast(`${id}: restarted`);

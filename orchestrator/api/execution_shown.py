@@ -35,12 +35,15 @@ SUMMARY_EXAMPLE: dict[str, Any] = {
     "started": "2026-05-04T06:30:00.000Z",
     "ended": None,
     "duration_s": None,
+    "retrying": 1,
     "code": "",
-    "error": "",
+    "error": "press-1 is INITIALIZING",
     "who": "Ada",
     "parent": None,
     "index": 4711,
 }
+ERROR_CHARS_MAX = 200
+"""Of a step's error in the row of its execution."""
 
 
 def rfc3339(unix: float) -> str:
@@ -66,9 +69,25 @@ def began(row: ExecutionRow) -> float | None:
     return min((each.started for each in row.steps.values()), default=None) if row.started is None else row.started
 
 
+def waits_again(row: ExecutionRow) -> tuple[int, str]:
+    """How many steps wait to be tried again, and the error of the newest of them in short; (0, "") without any.
+
+    Lists ask it of every row: what has ended is not looked through.
+    """
+    if not row.open:
+        return 0, ""
+    retrying = StepStatus.RETRYING  # a step's status is this very object, so that no texts are compared
+    found = [each for each in row.steps.values() if each.status is retrying]
+    if not found:
+        return 0, ""
+    error = found[-1].error
+    return len(found), error if len(error) <= ERROR_CHARS_MAX else error[: ERROR_CHARS_MAX - 1] + "…"
+
+
 def summary(row: ExecutionRow) -> dict[str, Any]:
     """One row of a list. `index`: where in the log it changed last, what `follow` calls its id."""
     started = began(row)
+    retrying, error = waits_again(row)
     ended = None if row.ended is None or started is None else round(row.ended - started, 3)
     return {
         "id": row.id,
@@ -81,8 +100,9 @@ def summary(row: ExecutionRow) -> dict[str, Any]:
         "started": at_unix(row, started),
         "ended": at_unix(row, row.ended),
         "duration_s": ended,
+        "retrying": retrying,
         "code": row.code,
-        "error": row.error,
+        "error": row.error or error,
         "who": row.who,
         "parent": None if row.parent is None else {"execution": row.parent.execution, "path": row.parent.path},
         "index": row.changed,
@@ -93,6 +113,7 @@ def detail(row: ExecutionRow, waiting: Mapping[str, str] | None = None) -> dict[
     """All of one execution. `waiting`: by path, what open steps wait for, as the leader knows it."""
     return {
         **summary(row),
+        "error": row.error,  # its own: each step has its error beside it
         "deadline": at_unix(row, row.deadline),
         "timeout_s": row.timeout,
         "paused_at": at_unix(row, row.paused_at),

@@ -21,6 +21,7 @@ COLUMNS = {
     "PLAYBOOK": "playbook",
     "VERSION": "version",
     "STATUS": "status",
+    "RETRYING": "retrying",
     "CREATED": "created",
     "SECONDS": "duration_s",
     "ERROR": "error",

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,13 @@ PATHS = {
     "processors": "/v1/processors",
     "components": "/v1/components",
     "alerts": "/v1/alerts",
-    "executions": "/v1/executions?limit=20",
+    "executions": "/v1/executions?status=RUNNING&status=PAUSED&limit=100",
+    "queued": "/v1/executions?status=QUEUED&limit=100",  # by themselves: a long queue must not hide what runs
 }
-ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT"})
 ROWS_MAX = 12
 """Of each part; the rest is counted."""
+TICK_S = 0.05
+LEAVE = frozenset({b"q", b"Q"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Seen:
               help="json: a document a look, on one line.")  # fmt: skip
 @api_options
 def top(every_s: float, once: bool, output: str, urls: str, timeout_s: float) -> None:
-    """Show nodes, frames, processors, components, alerts and executions, live, until Ctrl-C.
+    """Show nodes, frames, processors, components, alerts and executions, live, until q or Ctrl-C.
 
     It says which node answered and how old that is. Without a terminal it prints a look after the other.
     """
@@ -69,22 +71,33 @@ def top(every_s: float, once: bool, output: str, urls: str, timeout_s: float) ->
                     raise Failure("no_node", seen.why)
                 return
             time.sleep(every_s)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         pass
 
 
 def _live(looker: "_Looker", every_s: float) -> None:
     from rich.live import Live
 
-    with Live(screen=True, auto_refresh=False) as shown:
-        seen = looker.look()
-        while True:
-            shown.update(screen(seen, time.monotonic()), refresh=True)
-            due = time.monotonic() + every_s
-            fresh = looker.look()
-            # Nobody answered: what was seen last stays, and says how old it is.
-            seen = fresh if fresh.said else Seen(seen.at, seen.base, seen.said, fresh.why, seen.rates)
-            time.sleep(max(0.0, due - time.monotonic()))
+    from orchestrator.cli.keyboard import Keyboard
+
+    # The looks are another thread's: keys are read, and the age of what is shown grows, while a node does not answer.
+    with ThreadPoolExecutor(max_workers=1) as pool, Keyboard() as keyboard, Live(screen=True, auto_refresh=False) as on:
+        seen: Seen | None = None
+        looking: Future[Seen] | None = None
+        due = drawn = 0.0
+        while keyboard.pressed(TICK_S) not in LEAVE:
+            now = time.monotonic()
+            if looking is None and now >= due:
+                looking, due = pool.submit(looker.look), now + every_s
+            if looking is not None and looking.done():
+                fresh, looking, drawn = looking.result(), None, 0.0
+                # Nobody answered: what was seen last stays, and says how old it is.
+                last = seen or fresh
+                seen = fresh if fresh.said else Seen(last.at, last.base, last.said, fresh.why, last.rates)
+            late = looking is not None or (seen is not None and seen.why)
+            if seen is not None and (not drawn or (late and now - drawn >= 1.0)):
+                on.update(screen(seen, now), refresh=True)
+                drawn = now
 
 
 def _print(seen: Seen, output: str) -> None:
@@ -261,12 +274,22 @@ def _alerts(seen: Seen) -> "RenderableType":
 
 
 def _executions(seen: Seen) -> "RenderableType":
-    rows = [
-        (row["id"], row.get("playbook", ""), row.get("status", ""), row.get("waits_for", row.get("error", "")))
-        for row in _listed(seen.said.get("executions"))
-        if row.get("status") not in ENDED
+    pages = [seen.said.get(name) or {} for name in ("executions", "queued")]
+    running, queued = (_listed(page) for page in pages)
+    counts = [
+        f"{name} {len(found)}{' or more' if page.get('cursor') else ''}"
+        for name, found, page in zip(("running", "queued"), (running, queued), pages, strict=True)
     ]
-    return _table("executions under way", ("EXECUTION", "PLAYBOOK", "STATUS", ""), rows)
+    # Few are shown: those that are in trouble before the others.
+    found = [*sorted(running, key=lambda row: not row.get("retrying")), *queued]
+    rows = [(row["id"], row.get("playbook", ""), _status(row), row.get("error", "")) for row in found]
+    title = f"executions under way   {'  '.join(counts)}"
+    return _table(title, ("EXECUTION", "PLAYBOOK", "STATUS", "ERROR"), rows)
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    retrying = row.get("retrying")
+    return f"{row.get('status', '')}, {retrying} retrying" if retrying else str(row.get("status", ""))
 
 
 def _listed(document: Any) -> list[Mapping[str, Any]]:

@@ -1,7 +1,11 @@
 """Alerts: fired by a component, acknowledged, silenced; rules put out of force and back."""
 
+from collections.abc import Iterator
+
+import pytest
 from playwright.sync_api import expect
 
+from orchestrator.monitoring.alert_rules import default_rules
 from tests.browser.plant import BrowserPlant
 from tests.browser.watched import LIVE_MS, Opener
 
@@ -39,17 +43,34 @@ def test_an_alert_comes_is_acknowledged_and_silenced_and_goes(open_page: Opener,
     watched.accessible()
 
 
-def test_a_rule_is_put_out_of_force_and_back(open_page: Opener, plant: BrowserPlant) -> None:
+@pytest.fixture
+def kept_cool(plant: BrowserPlant) -> Iterator[str]:
+    """A rule both of whose bounds are zero."""
+    condition = {"kind": "metric", "name": "frost", "below": 0, "reset": 0}
+    plant.call("PUT", "/v1/alert-rules/kept-cool", {"condition": condition, "severity": "info"})
+    yield "kept-cool"
+    plant.call("DELETE", "/v1/alert-rules/kept-cool")
+
+
+def test_every_rule_is_put_out_of_force_and_back(open_page: Opener, plant: BrowserPlant, kept_cool: str) -> None:
+    """Those that are shipped, and one of zeros; what each says stays as it is."""
     watched = open_page("operator")
     page = watched.open("alerts?show=rules")
-    for verb, held in (("Disable", False), ("Enable", True)):
-        page.get_by_role("button", name=f"{verb} component-degraded").click()
-        page.get_by_role("dialog").get_by_role("button", name=verb).click()
-        expect(page.get_by_role("dialog")).to_have_count(0, timeout=LIVE_MS)
-        assert plant.call("GET", "/v1/alert-rules/component-degraded").json()["enabled"] is held
-        other = "Enable" if verb == "Disable" else "Disable"
-        expect(page.get_by_role("button", name=f"{other} component-degraded")).to_be_visible(timeout=LIVE_MS)
-    plant.call("DELETE", "/v1/alert-rules/component-degraded")
+    for name in (*default_rules(), kept_cool):
+        path = f"/v1/alert-rules/{name}"
+        before = plant.call("GET", path).json()
+        for verb, held in (("Disable", False), ("Enable", True)):
+            page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
+            page.get_by_role("dialog").get_by_role("button", name=verb).click()
+            expect(page.get_by_role("dialog")).to_have_count(0, timeout=LIVE_MS)
+            now = plant.call("GET", path).json()
+            assert now["enabled"] is held
+            for member in ("condition", "severity", "for_s", "clear_s", "target", "group_by", "summary"):
+                assert now[member] == before[member], (name, member)
+            other = "Enable" if verb == "Disable" else "Disable"
+            expect(page.get_by_role("button", name=f"{other} {name}", exact=True)).to_be_visible(timeout=LIVE_MS)
+        if name != kept_cool:
+            plant.call("DELETE", path)
 
 
 def test_a_viewer_changes_no_alert(open_page: Opener) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -139,6 +139,75 @@ def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlan
     page.get_by_label("State", exact=True).select_option("")
     _agreed(page, "Desired state of scale", "Set")
     assert plant.call("GET", "/v1/components/scale").json()["desired"] is None
+
+
+@pytest.fixture
+def absent(plant: BrowserPlant) -> Iterator[Callable[[float | None], None]]:
+    """Registers `ghost`, whose address nobody listens at, with the interval of its heartbeats in seconds."""
+
+    def register(heartbeat_s: float | None) -> None:
+        body = {"id": "ghost", "address": "http://127.0.0.1:9", "groups": ["finish"], "heartbeat_s": heartbeat_s}
+        plant.call("POST", "/v1/components", body)
+
+    yield register
+    plant.call("DELETE", "/v1/components/ghost")
+
+
+def test_what_is_left_out_of_a_plan_is_not_said_to_be_done(
+    open_page: Opener, plant: BrowserPlant, absent: Callable[[float | None], None]
+) -> None:
+    absent(None)
+    eventually_sync(
+        lambda: plant.call("GET", "/v1/components/ghost").json()["presence"] == "OFFLINE",
+        deadline_s=30,
+        message="ghost is OFFLINE",
+    )
+    watched = open_page("operator")
+    page = watched.open("components/ghost")
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start ghost?")
+    expect(dialog).to_contain_text("Left out: ghost is OFFLINE")
+    expect(dialog).to_contain_text("Nothing can be done now.")
+    expect(dialog.get_by_role("button", name="Start", exact=True)).to_be_disabled()
+    watched.accessible()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("ghost: started")).to_have_count(0)
+
+
+def test_what_it_needs_is_started_and_it_is_said_that_it_was_not(open_page: Opener, plant: BrowserPlant) -> None:
+    for name in ("oven", "press-1"):
+        plant.call("POST", f"/v1/components/{name}/commands", {"command": "CMD_GRACEFUL_STOP"})
+        assert plant.settled(name) == "STOPPED"
+    page = open_page("operator").open("components/oven")
+    _is(page, "STOPPED")
+    plant.call("PUT", "/v1/components/oven/maintenance", {"reason": "a new door"})
+    expect(page.get_by_role("button", name="End maintenance")).to_be_visible(timeout=LIVE_MS)
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start oven?")
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(dialog).to_be_visible()  # it has to be said that the others are wanted
+    dialog.get_by_label("Start what it needs, too: press-1").check()
+    _agreed(page, "Start oven?", "Start")
+    expect(page.get_by_text("oven: not started, it is in maintenance: a new door; 1 other started")).to_be_visible()
+    assert plant.state("oven") == "STOPPED"
+    assert plant.state("press-1") == "STARTED"
+
+
+def test_a_component_that_cannot_be_reached_is_asked_once(
+    open_page: Opener, absent: Callable[[float | None], None]
+) -> None:
+    absent(60.0)  # so long it is not missed
+    watched = open_page("operator")
+    watched.expected.append("502")
+    page = watched.open("components/ghost")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    _action(page, "Start")
+    dialog = page.get_by_role("dialog", name="Start ghost?")
+    dialog.get_by_role("button", name="Start", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("It could not be reached")
+    assert [url.rpartition("/")[2] for url in asked] == ["commands"]
 
 
 def test_a_viewer_sees_the_actions_and_why_they_are_not_for_viewers(open_page: Opener) -> None:

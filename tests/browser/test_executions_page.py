@@ -155,13 +155,16 @@ def test_a_signal_is_sent(plant: BrowserPlant, open_page: Opener) -> None:
     assert "T4" in str(comes_to(plant, execution, "SUCCEEDED")["steps"][0]["value"])
 
 
-def test_what_is_tried_again_is_not_shown_as_running(plant: BrowserPlant, open_page: Opener) -> None:
-    nobody = free_port()
-    text = (
+def stubborn() -> str:
+    """A playbook that asks where nobody listens, again and again."""
+    return (
         "name: stubborn\nactions:\n  - type: http_request\n    id: notify\n    method: GET\n"
-        f"    url: http://127.0.0.1:{nobody}/line\n    retry: {{attempts: 50, delay: 30s}}\n    timeout: 1s\n"
+        f"    url: http://127.0.0.1:{free_port()}/line\n    retry: {{attempts: 50, delay: 30s}}\n    timeout: 1s\n"
     )
-    execution = run(plant, text)
+
+
+def test_what_is_tried_again_is_not_shown_as_running(plant: BrowserPlant, open_page: Opener) -> None:
+    execution = run(plant, stubborn())
     watched = open_page("viewer")
     page = watched.open(f"executions/{execution}")
     step = page.locator("li[data-path='actions/0']")
@@ -179,6 +182,32 @@ def test_what_is_tried_again_is_not_shown_as_running(plant: BrowserPlant, open_p
     expect(page.get_by_role("dialog")).to_have_count(0)
     plant.call("POST", f"/v1/executions/{execution}/cancel", {"force": True})
     status_is(page, "Cancelled")  # it came by the log
+
+
+def test_lists_say_what_is_tried_again_and_why(plant: BrowserPlant, open_page: Opener) -> None:
+    watched = open_page("viewer")
+    page = watched.open("executions?state=running")
+    table = page.get_by_role("table", name="Executions")
+    execution = run(plant, stubborn())
+    eventually_sync(lambda: told(plant, execution)["steps"][0]["retrying"], deadline_s=20, message="it is tried again")
+    error = told(plant, execution)["steps"][0]["retrying"]["error"]
+    page.get_by_role("button", name=re.compile("^Retrying")).click()
+    row = table.get_by_role("row").filter(has=page.get_by_role("link", name=execution))
+    expect(row.locator("tri-badge")).to_have_text("Retrying", timeout=DEADLINE_MS)
+    expect(row).to_contain_text(error)
+    watched.accessible()
+    page.get_by_role("button", name=re.compile("^Running")).click()
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Open")).click()
+    expect(row).to_be_visible()
+    watched.open("")
+    tile = page.get_by_role("link", name=re.compile("^Open executions"))
+    expect(tile).to_contain_text(re.compile(r"\d retrying"), timeout=DEADLINE_MS)
+    expect(tile.locator("[data-fact=retrying]")).to_have_text(f"stubborn: {error}")
+    watched.accessible()
+    watched.fits()
+    plant.call("POST", f"/v1/executions/{execution}/cancel", {"force": True})
+    expect(tile).not_to_contain_text("retrying", timeout=DEADLINE_MS)
 
 
 def test_the_list_shows_only_what_is_asked_for(plant: BrowserPlant, open_page: Opener) -> None:

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orchestrator.demo.vision import decode_gray
+from tests.browser.charts import drawn
 from tests.browser.filming import BROKEN, Filming, filming
 from tests.browser.plant import BrowserPlant
 from tests.browser.watched import Opener, Watched
@@ -81,6 +82,8 @@ def test_the_figures_are_those_of_the_plant(cameras: Filming, open_page: Opener)
     expect(page.get_by_label("Backpressure")).to_contain_text("normal")
     watched.accessible()
     watched.fits()
+    for name, lines in (("Rates", 2), ("Latency", 1), ("Waiting", 1)):
+        drawn(page.get_by_label(name, exact=True).locator("tri-chart"), lines)
     expect(card(page, "hall-1").locator("figure[data-old=no]")).to_be_visible(timeout=DEADLINE_MS)
     if os.environ.get("TRIARCH_SCREENSHOTS"):
         page.set_viewport_size({"width": 900, "height": 900})

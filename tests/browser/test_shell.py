@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.charts import drawn
 from tests.browser.plant import COMPONENTS, BrowserPlant
 from tests.browser.watched import LIVE_MS, REFUSED, Opener
 
@@ -208,6 +209,7 @@ def test_the_first_picture_of_each_page(open_page: Opener, plant: BrowserPlant) 
     page = watched.open()
     expect(page.get_by_role("row", name=plant.leader())).to_contain_text("leader")
     expect(page.locator("tri-timeline svg")).to_be_visible()
+    drawn(page.get_by_role("region", name="Frames a second").locator("tri-chart"))
     watched.picture("overview")
     dark.open()
     dark.picture("overview-dark")
@@ -215,6 +217,9 @@ def test_the_first_picture_of_each_page(open_page: Opener, plant: BrowserPlant) 
     for name in COMPONENTS:
         expect(page.get_by_role("link", name=f"{name}: STARTED, OK")).to_be_visible()
     watched.picture("components")
+    watched.open("components/press-1")
+    for figure in ("cpu", "memory"):
+        drawn(page.locator(f"tri-chart[label={figure}]"))
     watched.open("audit")
     expect(page.get_by_role("cell", name=re.compile(r"^[a-z]+\.[a-z_]+$")).first).to_be_visible()
     watched.picture("audit")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.api.execution_shown import at_unix, summary
+from orchestrator.api.execution_shown import ERROR_CHARS_MAX, at_unix, detail, summary
 from orchestrator.lifecycle import State
 from orchestrator.playbooks import journal, registry, starting
 from orchestrator.playbooks.engine import Done, Failed
@@ -279,6 +279,28 @@ def test_between_two_attempts_no_key_is_kept_for_later() -> None:
     run.go()
     assert run.row().status == Status.SUCCEEDED
     assert len({effect.key for effect in run.sent}) == 2
+
+
+def test_a_list_tells_what_waits_to_be_tried_again_and_the_newest_error() -> None:
+    answers = iter(("first", "second " + "x" * 500))
+    run = Run(
+        "name: p\nactions: [{type: parallel, branches: {a: [TUNE], b: [TUNE]}}]".replace(
+            "TUNE", "{type: send_command, component: io, command: T, retry: {attempts: 9, delay: 60s}}"
+        ),
+        components={"io": State.STARTED},
+        answer=lambda _effect: Failed("command_failed", next(answers)),
+    )
+    run.start("p")
+    assert (summary(run.row())["retrying"], summary(run.row())["error"]) == (0, "")
+    run.go(until=run.now + 1.0)
+    shown, whole = summary(run.row()), detail(run.row())
+    assert (shown["status"], shown["retrying"], shown["code"]) == ("RUNNING", 2, "")
+    assert shown["error"].startswith("second x")
+    assert len(shown["error"]) == ERROR_CHARS_MAX
+    assert (whole["retrying"], whole["error"]) == (2, "")
+    run.control("cancel", name="force")
+    ended = summary(run.row())
+    assert (ended["retrying"], ended["error"]) == (0, "cancelled by a person")
 
 
 def test_what_an_execution_starts_in_its_own_place_cancels_it() -> None:

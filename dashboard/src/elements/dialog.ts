@@ -11,6 +11,8 @@ export interface Asked {
   /** On the button: a verb. */
   action: string;
   danger?: boolean;
+  /** There is nothing to agree to: what the text says is to be read, and the button cannot be pressed. */
+  idle?: boolean;
   /** Asks for a text. `required`: it cannot be empty. */
   reason?: { label: string; required?: boolean; placeholder?: string; max?: number };
   /** Further fields; read from the form by their names. */
@@ -113,7 +115,7 @@ export class Dialog extends LitElement {
   }
 
   render() {
-    const { heading, text, action, danger, reason, fields } = this.asked;
+    const { heading, text, action, danger, idle, reason, fields } = this.asked;
     return html`<dialog aria-labelledby="heading" @close=${() => this.closed(this.result)}>
       <form method="dialog" @submit=${this.submit}>
         <h2 id="heading">${heading}</h2>
@@ -127,7 +129,7 @@ export class Dialog extends LitElement {
         ${this.error ? html`<p class="small" role="alert"><tri-badge state="FAILED" label="Refused"></tri-badge> ${sayError(this.error)}</p>` : nothing}
         <footer>
           <button type="button" @click=${() => this.dialog.close()}>Cancel</button>
-          <button type="submit" class=${danger ? "danger" : "primary"} ?disabled=${this.busy}>${this.busy ? "Working …" : action}</button>
+          <button type="submit" class=${danger ? "danger" : "primary"} ?disabled=${this.busy || idle}>${this.busy ? "Working …" : action}</button>
         </footer>
       </form>
     </dialog>`;

@@ -35,8 +35,11 @@ export interface Summary {
   started: string | null;
   ended: string | null;
   duration_s: number | null;
+  /** How many steps wait to be tried again. Nodes of 0.1.0 do not say it. */
+  retrying?: number;
   code: string;
-  error: string;
+  /** Why it did not end right; while steps are tried again, the newest one's. */
+  error: string | null;
   who: string;
   parent: { execution: string; path: string } | null;
   index: number;
@@ -55,11 +58,22 @@ export interface Execution extends Summary {
   steps: Step[];
 }
 
-export const STATES = ["QUEUED", "RUNNING", "PAUSED", "SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED"] as const;
+export const STATES = ["QUEUED", "RUNNING", "RETRYING", "PAUSED", "SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED"] as const;
 const OPEN = new Set(["QUEUED", "RUNNING", "PAUSED"]);
 
 export function isOpen(row: { status: string }): boolean {
   return OPEN.has(row.status);
+}
+
+/** In which of `STATES` it is shown: one whose steps are tried again does not go on, though the API says RUNNING. */
+export function stateOf(row: Summary): string {
+  return row.status === "RUNNING" && (row.retrying ?? 0) > 0 ? "RETRYING" : row.status;
+}
+
+/** Its error in one line; of several steps that are tried again, how many. */
+export function errorOf(row: Summary): string {
+  const error = row.error ?? "";
+  return isOpen(row) && (row.retrying ?? 0) > 1 ? `${row.retrying} steps retry${error ? `, the newest: ${error}` : ""}` : error;
 }
 
 export function toneOf(status: string): Tone {

@@ -5,7 +5,7 @@
  * the same key, at another node if need be, until its outcome is known: it is done once at most.
  */
 import { members } from "./members";
-import { Problem, Unreachable } from "./problem";
+import { Problem, UNEXPECTED, Unreachable } from "./problem";
 import { authorised } from "./token";
 
 /** One attempt; a node that is asked for the leader's answer waits for a leader itself. */
@@ -75,10 +75,10 @@ export async function request<T = unknown>(method: string, path: string, ask: As
         throw problem;
       }
       last = problem;
-      unknown ||= problem.status === 504;
+      unknown ||= write && (problem.code === "outcome_unknown" || problem.code === "read_timed_out" || between(problem));
       const wait = Number(response.headers.get("Retry-After"));
       if (wait > 0) pause = Math.min(wait, 2) * 1000;
-      if (problem.code === "node_stopped" || problem.code === "not_ready" || problem.status === 502) members.leave(origin);
+      if (problem.code === "node_stopped" || problem.code === "not_ready" || between(problem)) members.leave(origin);
     } catch (error) {
       if (error instanceof Problem) throw error;
       if (ask.signal?.aborted) throw error;
@@ -92,8 +92,14 @@ export async function request<T = unknown>(method: string, path: string, ask: As
   throw last;
 }
 
+/** As the Python client does it. What a node says of a component (502 `unreachable`, 504 `state_not_reached`) every other node would say, too. */
 function again(problem: Problem): boolean {
-  return problem.status === 503 || problem.status === 504 || problem.status === 502 || problem.status === 429 || problem.code === "key_in_flight";
+  return problem.status === 503 || problem.status === 429 || problem.code === "outcome_unknown" || problem.code === "key_in_flight" || between(problem);
+}
+
+/** Something between here and the node has answered: the node itself may not have been asked. */
+function between(problem: Problem): boolean {
+  return problem.code === UNEXPECTED && (problem.status === 502 || problem.status === 504);
 }
 
 async function once(origin: string, path: string, method: string, ask: Ask, key: string | null, timeout: number): Promise<Response> {

@@ -1,3 +1,6 @@
+/** Instead of a code, where the answer is no problem document. */
+export const UNEXPECTED = "unexpected";
+
 /** What a node refuses, as the API says it: RFC 9457 with a stable `code`. */
 export class Problem extends Error {
   readonly status: number;
@@ -24,7 +27,7 @@ export class Problem extends Error {
     } catch {
       // No problem document: something in between has answered.
     }
-    return new Problem(response.status, "unexpected", `The answer was ${response.status}`, text.slice(0, 200));
+    return new Problem(response.status, UNEXPECTED, `The answer was ${response.status}`, text.slice(0, 200));
   }
 }
 

@@ -230,7 +230,7 @@ export class Alerts extends LitElement {
       danger: !enabled,
       run: async () => {
         const { name, revision, shipped: _shipped, ...spec } = row;
-        await put(`/v1/alert-rules/${encodeURIComponent(name)}`, { ...spec, condition: given(row.condition), enabled }, { headers: { "If-Match": `"${revision}"` } });
+        await put(`/v1/alert-rules/${encodeURIComponent(name)}`, { ...spec, enabled }, { headers: { "If-Match": `"${revision}"` } });
       },
     });
     if (done) toast(`${row.name}: ${enabled ? "enabled" : "disabled"}`);
@@ -239,11 +239,6 @@ export class Alerts extends LitElement {
 
 function over(row: Silence): boolean {
   return row.until * 1000 <= clock.now();
-}
-
-/** Only what says something: members of other kinds of condition are refused. */
-function given(condition: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(condition).filter(([, value]) => value !== null && value !== "" && value !== 0 && !(Array.isArray(value) && value.length === 0)));
 }
 
 function condition(row: AlertRule): string {

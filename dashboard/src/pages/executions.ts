@@ -7,7 +7,7 @@ import { count, duration, millis } from "../format";
 import { href, keepQuery } from "../router";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
-import { isOpen, STATES, toneOf, word, type Summary } from "../executions/shown";
+import { errorOf, isOpen, STATES, stateOf, toneOf, word, type Summary } from "../executions/shown";
 
 function took(row: Summary): number | null {
   if (row.duration_s !== null) return row.duration_s;
@@ -15,13 +15,13 @@ function took(row: Summary): number | null {
 }
 
 const COLUMNS: Column<Summary>[] = [
-  { key: "status", label: "State", value: (row) => row.status, cell: (row) => html`<tri-badge tone=${toneOf(row.status)} state=${row.status} label=${word(row.status)}></tri-badge>`, width: "124px" },
+  { key: "status", label: "State", value: stateOf, cell: (row) => html`<tri-badge tone=${toneOf(stateOf(row))} state=${stateOf(row)} label=${word(stateOf(row))} title=${errorOf(row)}></tri-badge>`, width: "124px" },
   { key: "playbook", label: "Playbook", value: (row) => row.playbook, cell: (row) => html`<a href=${href("executions", row.id)} aria-label="${row.playbook}, execution ${row.id}">${row.playbook}</a>`, width: "24%" },
   { key: "id", label: "Execution", value: (row) => row.id, cell: (row) => html`<code title=${row.id}>${row.id}</code>`, extra: true },
   { key: "created", label: "Began", value: (row) => row.created, cell: (row) => html`<tri-time .value=${row.started ?? row.created}></tri-time>`, width: "116px" },
   { key: "took", label: "Took", value: took, cell: (row) => duration(took(row)), numeric: true, width: "96px" },
   { key: "who", label: "By", value: (row) => row.who || null, width: "96px", extra: true },
-  { key: "error", label: "Why it ended", value: (row) => row.error || null, cell: (row) => html`<span title=${row.error}>${row.error || "–"}</span>`, extra: true },
+  { key: "error", label: "Error", value: (row) => errorOf(row) || null, cell: (row) => html`<span title=${errorOf(row)}>${errorOf(row) || "–"}</span>`, extra: true },
 ];
 
 @customElement("page-executions")
@@ -74,8 +74,8 @@ export class Page extends LitElement {
     const playbook = this.query.get("playbook") ?? "";
     const wanted = this.query.get("state") ?? "";
     const among = playbook ? every.filter((row) => row.playbook === playbook) : every;
-    const fits = (row: Summary) => wanted === "" || (wanted === "open" ? isOpen(row) : row.status === wanted.toUpperCase());
-    const number = (state: string) => among.filter((row) => (state === "open" ? isOpen(row) : row.status === state)).length;
+    const fits = (row: Summary) => wanted === "" || (wanted === "open" ? isOpen(row) : stateOf(row) === wanted.toUpperCase());
+    const number = (state: string) => among.filter((row) => (state === "open" ? isOpen(row) : stateOf(row) === state)).length;
     const names = [...new Set(every.map((row) => row.playbook))].sort();
     if (playbook && !names.includes(playbook)) names.push(playbook);
     const chip = (state: string, label: string, n: number) =>

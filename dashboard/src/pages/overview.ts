@@ -7,6 +7,7 @@ import type { Column } from "../elements/table";
 import type { Span } from "../elements/timeline";
 import { clock } from "../clock";
 import { Every } from "../every";
+import { errorOf, isOpen, stateOf, toneOf, word, type Summary } from "../executions/shown";
 import { count, duration, moment, plural, rated } from "../format";
 import { rates } from "../frame-figures";
 import { get } from "../net/api";
@@ -34,8 +35,14 @@ export class Overview extends LitElement {
         gap: var(--space-1) var(--space-2);
         margin-top: var(--space-2);
       }
+      .tiles .error {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
       .tiles .card {
         display: block;
+        min-width: 0;
         color: inherit;
       }
       .tiles a.card:hover {
@@ -64,7 +71,7 @@ export class Overview extends LitElement {
       }
     `,
   ];
-  protected live = new Live(this, ["cluster", "components", "alerts", "figures", "link"]);
+  protected live = new Live(this, ["cluster", "components", "executions", "alerts", "figures", "link"]);
   /** Only the leader knows how far each member is; the rest of a row comes by the stream. */
   private readonly lags = new Every<Member[]>(this, LAG_MS, (signal) => get<Member[]>("/v1/cluster/members", undefined, { signal }));
 
@@ -83,6 +90,8 @@ export class Overview extends LitElement {
     const members = store.members();
     const reachable = members.filter((member) => member.reachable).length;
     const open = openAlerts();
+    const work = (store.list("executions") as Summary[]).filter(isOpen);
+    const stuck = work.filter((row) => stateOf(row) === "RETRYING").sort((a, b) => b.index - a.index)[0];
     const frames = store.figures?.frames;
     const rate = rates(store.trail.slice(-5), "settled_s").filter((value): value is number => value !== null);
     return html`<div class="tiles">
@@ -98,6 +107,14 @@ export class Overview extends LitElement {
           ${troubled > 0 ? html`<tri-badge tone="bad" label=${`${troubled} in trouble`}></tri-badge>` : nothing}
           ${[...states].map(([state, n]) => html`<tri-badge state=${state} label=${`${n} ${state}`}></tri-badge>`)}
         </div>
+      </a>
+      <a class="card" href="#/executions?state=open" aria-labelledby="t-work t-work-n">
+        <h2 id="t-work">Open executions</h2>
+        <p class="figure" id="t-work-n">${count(work.length)}</p>
+        <div class="counts">
+          ${[...counted(work.map(stateOf))].map(([state, n]) => html`<tri-badge tone=${toneOf(state)} state=${state} label=${`${n} ${word(state).toLowerCase()}`}></tri-badge>`)}
+        </div>
+        ${stuck ? html`<p class="small muted error" title=${errorOf(stuck)} data-fact="retrying">${stuck.playbook}: ${errorOf(stuck) || "no reason was given"}</p>` : nothing}
       </a>
       <a class="card" href="#/frames" aria-labelledby="t-frames t-frames-n">
         <h2 id="t-frames">Frames settled a second</h2>

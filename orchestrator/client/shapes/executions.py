@@ -28,9 +28,12 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     ended: str | None
     duration_s: float | None
+    retrying: int
+    """How many of its steps wait to be tried again; 0 once it has ended."""
     code: str
     """Empty unless it did not end right: the error's stable code."""
     error: str
+    """Why it did not end right; in a list, while steps wait to be tried again, the newest one's error."""
     inputs: dict[str, Any]
     variables: dict[str, Any]
     trigger: Any
@@ -52,9 +55,12 @@ class ExecutionSummary(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     ended: str | None
     duration_s: float | None
+    retrying: int
+    """How many of its steps wait to be tried again; 0 once it has ended."""
     code: str
     """Empty unless it did not end right: the error's stable code."""
     error: str
+    """Why it did not end right; in a list, while steps wait to be tried again, the newest one's error."""
 
 
 class ExecutionPage(msgspec.Struct, frozen=True, kw_only=True):
