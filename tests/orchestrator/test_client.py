@@ -40,6 +40,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "client.md"
 
 NOT_FOR_THE_CLIENT = {
     ("POST", "/v1/audit/notes"): "between nodes, with the cluster's own proof",
+    ("GET", "/v1/event"): "the same as /event, which nodes of the release before have too",
+    ("POST", "/v1/event"): "the same",
     ("GET", "/processors"): "the frame API under its old paths; /v1/processors is the same",
     ("POST", "/processors/register"): "the same",
     ("GET", "/processors/{processor_id}"): "the same",

@@ -44,6 +44,8 @@ def _faults(method: str, path: str, operation: Json) -> list[str]:
             for media, content in operation["requestBody"]["content"].items()
             if "example" not in content and not content.get("examples")
         ]
+    if operation.get("security") != [] and not operation.get("x-triarch-roles"):
+        faults.append("nothing says who may")
     if not any(status[0] == "2" for status in operation["responses"]):
         faults.append("no answer that is well")
     for status, response in operation["responses"].items():
