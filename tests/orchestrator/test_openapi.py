@@ -65,6 +65,8 @@ def _faults_of_response(status: str, response: Json) -> list[str]:
     for media, content in response.get("content", {}).items():
         if media == "application/json" and ("schema" not in content or "example" not in content):
             faults.append("no schema, or no example")
+        elif media == "application/json" and content["example"] in ({}, [], [{}], None):
+            faults.append("an example that says nothing")
         if media == "application/problem+json":
             examples = content["examples"]
             faults += [f"{code} is no code of ours" for code in examples if code not in KINDS]
