@@ -41,10 +41,12 @@ curl -s -X PUT -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: 7d3f' \\
 - **Changes** may carry an `Idempotency-Key`. After `504 outcome_unknown`, which names the key, the same request
   under the same key is done at most once. No leader: `503 no_leader` with `Retry-After`; nothing was changed.
 - **Conditions.** An `ETag` is a revision; `If-Match` changes only that, `If-None-Match: *` only makes what is
-  not there. Reads with an `ETag` answer `304` to the one that the client has (`If-None-Match`), lists of
+  not there. A change that does not go by a condition refuses it (`422 invalid_request`): it would be done
+  whatever is there now. Reads with an `ETag` answer `304` to the one that the client has (`If-None-Match`), lists of
   processors, variables and executions too.
 - **Pages.** `cursor` goes on where the answer before ended. A cursor belongs to its query: with other filters
   it is refused (`422 invalid_cursor`).
+- **Older paths.** `/processors` and `/event` are the same as below `/v1`, and stay.
 - **Long work** answers `202` with the `Location` to look at.
 - **HEAD** is GET without the body.
 - **Bounds.** A head of 16 KiB and 100 lines, which arrives within 10 s; a body of 1 MiB.

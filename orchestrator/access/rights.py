@@ -89,8 +89,14 @@ RIGHTS: tuple[Right, ...] = (
     *_rows("GET", "/v1/watch", _VIEW),
     *_rows("GET", "/v1/figures", _VIEW),
     # Components.
-    *_rows("GET", "/event", _VIEW | _COMPONENT),
-    *_rows("POST", "/event", _OPERATE | _COMPONENT, "body.source"),
+    *(
+        right
+        for path in ("/event", "/v1/event")
+        for right in (
+            *_rows("GET", path, _VIEW | _COMPONENT),
+            *_rows("POST", path, _OPERATE | _COMPONENT, "body.source"),
+        )
+    ),
     *_rows("POST", "/v1/components/heartbeats", _ADMIN),  # between nodes
     *_rows("GET", "/v1/components", _VIEW),
     *_rows("POST", "/v1/components", _OPERATE | _COMPONENT, "body.id"),

@@ -27,6 +27,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from orchestrator.access.rights import methods_of
 from orchestrator.api import (
     access,
     alert_rules,
@@ -161,6 +162,8 @@ def _built(node: NodeView, trust: ssl.SSLContext | None) -> FastAPI:
     app.include_router(groups.router)
     app.include_router(plans.router)
     app.include_router(events.router)
+    app.include_router(events.router, prefix="/v1")
+    app.include_router(events.between)
     app.include_router(executions.router)
     app.include_router(cameras.router)
     app.include_router(frames.router)
@@ -179,12 +182,16 @@ def _built(node: NodeView, trust: ssl.SSLContext | None) -> FastAPI:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405 and (allowed := methods_of(request.scope["path"])):
+        # Theirs has the methods of one route; a path has a route for each.
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(sorted(allowed))}
     return respond(problem_of(error), request.scope["path"])
 
 
 def _operation_id(route: APIRoute) -> str:
     prefix = "frame_api" if route.path.startswith("/processors") else str(route.tags[0])
-    return f"{prefix}_{route.name}"
+    suffix = "_v1" if route.path == "/v1/event" else ""  # beside the older path, whose names stay
+    return f"{prefix}_{route.name}{suffix}"
 
 
 def _version() -> str:

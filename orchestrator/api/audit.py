@@ -3,11 +3,12 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from orchestrator.api.asking import Ask, Read, here
@@ -127,8 +128,20 @@ def _fits(entry: Entry, wanted: dict[str, str | None]) -> bool:
     )
 
 
+def _is_a_time(text: str | None) -> str | None:
+    """What no calendar has would be compared as text, and find nothing. Raises ValueError."""
+    if text is not None:
+        said = text.removesuffix("Z")
+        try:
+            datetime.fromisoformat(said + "0000-01-01T00:00:00"[len(said) :])  # with the beginning of what is left out
+        except ValueError:
+            raise ValueError("there is no such time") from None
+    return text
+
+
 Time = Annotated[
     str | None,
+    AfterValidator(_is_a_time),
     Query(
         pattern=r"^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?Z?)?$",
         examples=["2026-05-04T06:00:00Z"],

@@ -20,13 +20,14 @@ from orchestrator.access.targets import too_deep
 from orchestrator.api.envelope import BODY_BYTES_MAX, FORWARDED_HEADER, facts
 from orchestrator.api.events import BATCH_PATH, BATCH_SIZE_MAX, NodeListener
 from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
+from orchestrator.api.parameters import conditions, refuse_conditions
 from orchestrator.api.problems import Problem
 from orchestrator.api.view import NodeView
 from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT
 
 log = logging.getLogger(__name__)
 
-PATH = "/event"
+PATHS = frozenset({"/event", "/v1/event"})
 GATHER_S = 0.03
 """What it costs a heartbeat to wait for others: nothing beside the seconds of its interval."""
 BATCH_BYTES_MAX = BODY_BYTES_MAX // 2
@@ -58,18 +59,19 @@ class EventDesk:
         self._relay = HeartbeatRelay(node, link)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["path"] in PATHS and scope["method"] == "POST":
             answer = await self._answer(scope)
             if answer is not None:
-                scope["route"] = _Route(PATH)
+                scope["route"] = _Route(scope["path"])
                 await answer(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope) -> Response | None:
+        refuse_conditions(conditions(scope["headers"]))
         body: bytes = facts(scope)["body"]
         if self._node.is_leader():
-            return await self._listener.answer(body, PATH, facts(scope)["key"])
+            return await self._listener.answer(body, scope["path"], facts(scope)["key"])
         if self._node.config.api_token() is None and self._node.tokens_asked_for():
             return None  # this node has nothing to show for itself: each goes on with what its component showed
         if scope["query_string"] or FORWARDED_HEADER in Headers(scope=scope) or not is_heartbeat(body):

@@ -1,4 +1,4 @@
-"""`/event`: the orchestrator is an event listener as every component is."""
+"""`/event`: the orchestrator is an event listener as every component is. `/v1/event` is the same, with a version."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,6 +20,9 @@ from orchestrator.events import EVENT_BYTES_MAX, HEARTBEAT, REPORTS, Event, pars
 from orchestrator.listener import EventListener
 
 router = APIRouter(tags=["components"])
+"""Included under `/` and `/v1`."""
+between = APIRouter(tags=["components"])
+"""What nodes ask of one another."""
 
 BATCH_PATH = "/v1/components/heartbeats"
 BATCH_SIZE_MAX = 2_000
@@ -126,7 +129,7 @@ BATCH = {
 }
 
 
-@router.post(
+@between.post(
     BATCH_PATH,
     summary="Take heartbeats of several components",
     response_model=HeartbeatsTaken,

@@ -178,7 +178,12 @@ async def execution(ask: Ask, read: Read, execution_id: ExecutionId, response: R
 @router.get(
     "/{execution_id}/follow",
     summary="Each change, as it happens",
-    responses=problems("execution_unknown", *FOLLOWED, also={200: {"content": {"text/event-stream": {}}}, 204: {}}),
+    response_class=Response,
+    responses=problems(
+        "execution_unknown",
+        *FOLLOWED,
+        also={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 204: {}},
+    ),
 )
 async def follow(ask: Ask, request: Request, execution_id: ExecutionId, last_event_id: LastEventId = None) -> Response:
     """Server-sent events, answered by the node that is asked, in every mode. `id` is the index in the replicated log,

@@ -34,7 +34,7 @@ from orchestrator.api.view import NodeView
 OWN_READS = frozenset(
     {"/health", "/v1/cluster", "/v1/frames/server", "/v1/frames/stats", "/v1/frames/ledger", "/openapi.json"}
     | {"/v1/frames/lag", "/v1/frames/dead", "/v1/frames/tail", "/v1/frames/cameras", "/v1/frames/latency"}
-    | {"/event", "/v1/whoami", "/v1/rights", "/v1/audit/export", "/v1/node"}
+    | {"/event", "/v1/event", "/v1/whoami", "/v1/rights", "/v1/audit/export", "/v1/node"}
 )
 """Reads that need no leader: this node's own view, or what stands in Redis. `consistency=leader` still asks it."""
 

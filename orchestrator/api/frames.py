@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from framebuffer.dead_letters import Done, Verb, handle, handle_all, page
@@ -19,6 +21,7 @@ from orchestrator.api.asking import Ask, builtins
 from orchestrator.api.cameras import SESSION_SHOWN
 from orchestrator.api.documented import problems
 from orchestrator.api.envelope import facts
+from orchestrator.api.frames_shown import FrameStats, FrameStory, Ledger, PlaceLag, TailPage
 from orchestrator.api.gate import Gate, refusal
 from orchestrator.api.problems import Problem
 
@@ -114,34 +117,36 @@ async def server(ask: Ask) -> FrameServer:
     )
 
 
-@router.get("/stats", summary="Queues, lanes and counters", responses=problems("redis_unavailable"))
-async def stats(ask: Ask) -> dict[str, Any]:
+@router.get(
+    "/stats",
+    summary="Queues, lanes and counters",
+    response_model=FrameStats,
+    responses=problems("redis_unavailable"),
+)
+async def stats(ask: Ask) -> Response:
     """Of one instant of the Redis server, or of each shard's; any node answers. `session` of a camera is the beginning
     of its producer's token.
     """
-    answer: dict[str, Any] = builtins(await ask.shards().stats())
-    for camera in answer["cameras"].values():
-        camera["session"] = camera["session"][:SESSION_SHOWN]
-    return answer
+    found = await ask.shards().stats()
+    cameras = {name: replace(each, session=each.session[:SESSION_SHOWN]) for name, each in found.cameras.items()}
+    return _answer(replace(found, cameras=cameras))
 
 
-@router.get("/ledger", summary="The ledger", responses=problems("redis_unavailable"))
+@router.get("/ledger", summary="The ledger", response_model=Ledger, responses=problems("redis_unavailable"))
 async def ledger(
     ask: Ask,
     stuck_s: Annotated[
         float, Query(gt=0, le=1e9, allow_inf_nan=False, description="A frame in flight for so long is named as stuck.")
     ] = DEFAULT_STUCK_S,
-) -> dict[str, Any]:
+) -> Response:
     """`published = settled + dead + dropped + in_flight + lost`; `ledger_ok`, and the frames that break it by name."""
-    answer: dict[str, Any] = builtins(await verify_shards(ask.shards(), stuck_s=stuck_s))
-    return answer
+    return _answer(await verify_shards(ask.shards(), stuck_s=stuck_s))
 
 
-@router.get("/lag", summary="How far behind each place is", responses=problems(*REDIS))
-async def lag(ask: Ask) -> list[dict[str, Any]]:
+@router.get("/lag", summary="How far behind each place is", response_model=list[PlaceLag], responses=problems(*REDIS))
+async def lag(ask: Ask) -> Response:
     """Capture, each lane and each processor's queue: frames, age of the oldest, and frames in hand."""
-    answer: list[dict[str, Any]] = builtins(await lags(ask.shards()))
-    return answer
+    return _answer(await lags(ask.shards()))
 
 
 class Latency(BaseModel):
@@ -181,11 +186,15 @@ async def frame_latency(
     return Latency.model_validate(builtins(await latency(ask.shards(), window_s=window_s)))
 
 
-@router.get("/trace/{frame:path}", summary="The story of a frame", responses=problems("frame_unknown", *REDIS))
-async def trace(ask: Ask, frame: Annotated[str, Path(max_length=200, examples=["cam-1:42"])]) -> dict[str, Any]:
+@router.get(
+    "/trace/{frame:path}",
+    summary="The story of a frame",
+    response_model=FrameStory,
+    responses=problems("frame_unknown", *REDIS),
+)
+async def trace(ask: Ask, frame: Annotated[str, Path(max_length=200, examples=["cam-1:42"])]) -> Response:
     """Received, candidates and their load, chosen, attempts, result, under which leader. By id or `CAMERA:SEQUENCE`."""
-    answer: dict[str, Any] = builtins(await traced(ask.shards(), frame))
-    return answer
+    return _answer(await traced(ask.shards(), frame))
 
 
 @router.get("/dead", summary="Dead frames", responses=problems("invalid_cursor", *REDIS))
@@ -238,7 +247,10 @@ async def _handled(ask: Ask, verb: Verb, which: Which) -> Handled:
 
 
 @router.get(
-    "/tail", summary="What ends, as it ends", responses=problems("invalid_cursor", "too_many_followers", *REDIS)
+    "/tail",
+    summary="What ends, as it ends",
+    response_model=TailPage,
+    responses=problems("invalid_cursor", "too_many_followers", *REDIS),
 )
 async def tail(
     ask: Ask,
@@ -246,7 +258,7 @@ async def tail(
     cursor: Annotated[str, Query(max_length=4000, description="Where to go on; without one: from now on.")] = "",
     wait_s: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="How long to wait for more.")] = 5.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
-) -> dict[str, Any]:
+) -> Response:
     """`frames` that were settled, died or were dropped behind the cursor, and the `cursor` to ask with again."""
     streams = ask.shards()
     if _followers.locked():
@@ -254,7 +266,12 @@ async def tail(
     async with _followers:
         positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
         frames, after = await _held(request, follow(streams, positions, limit=limit, wait_s=wait_s))
-    return {"frames": builtins(frames), "cursor": cursor_of(after)}
+    return _answer({"frames": frames, "cursor": cursor_of(after)})
+
+
+def _answer(found: Any) -> Response:
+    """A struct, or what holds structs, as it is: the models are for the document."""
+    return Response(msgspec.json.encode(found), media_type="application/json")
 
 
 async def _held(request: Request, following: Coroutine[Any, Any, T]) -> T:

@@ -3,8 +3,9 @@
 import time
 from typing import Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.asking import Ask
 from orchestrator.api.documented import problems
@@ -67,6 +68,68 @@ class Health(BaseModel):
     redis: RedisHealth
     members: MembersHealth
     processors: Counted
+
+
+class PressureAlert(BaseModel):
+    """While the level is critical: since when (unix seconds), and how it came to be."""
+
+    since: float
+    message: str
+
+
+class Pressure(BaseModel):
+    """The backpressure that producers are told: the level of the fullest capability, and the figures of all together.
+
+    Frames in queues (`outstanding`), in lanes (`waiting`) and in capture, beside what processors may hold (`capacity`).
+    """
+
+    level: int = Field(description="0 to 3.")
+    name: str = Field(description="`normal`, `low`, `high` or `critical`.")
+    crowded: dict[str, str] = Field(description="Capabilities that are fuller than the rest, with the level of each.")
+    usage: float | None = Field(description="Null where frames wait and nobody can take any.")
+    outstanding: int
+    waiting: int
+    capture: int
+    capacity: int
+    unserved: dict[str, int] = Field(description="Frames by capability, where no processor has it.")
+    alert: PressureAlert | None
+
+
+class ControlStatus(BaseModel):
+    """How fast frames are dispatched, as the leader knows it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "node": "n1",
+                "leading": True,
+                "paused": False,
+                "consumption_rate": 239.6,
+                "dispatched_total": 71988,
+                "leaderships_total": 3,
+                "backpressure": {
+                    "level": 0,
+                    "name": "normal",
+                    "crowded": {},
+                    "usage": 0.1,
+                    "outstanding": 12,
+                    "waiting": 3,
+                    "capture": 0,
+                    "capacity": 160,
+                    "unserved": {},
+                    "alert": None,
+                },
+            }
+        }
+    )
+
+    node: str
+    leading: bool
+    paused: bool
+    consumption_rate: float = Field(description="Frames a second.")
+    dispatched_total: int = Field(description="By this node, since it started.")
+    leaderships_total: int = Field(description="Changes of leadership that this node has seen.")
+    backpressure: Pressure | None = Field(description="Null while this node has no leader's duties.")
 
 
 @router.get("/healthz", summary="The process lives", responses=problems())
@@ -171,7 +234,12 @@ def seen_by(node: NodeView) -> Health:
     )
 
 
-@router.get("/control/status", summary="How fast frames are dispatched", responses=problems("no_leader"))
-async def control_status(ask: Ask) -> dict[str, Any]:
+@router.get(
+    "/control/status",
+    summary="How fast frames are dispatched",
+    response_model=ControlStatus,
+    responses=problems("no_leader"),
+)
+async def control_status(ask: Ask) -> Response:
     """The leader's figures: `consumption_rate` in frames a second, `paused`, and those of the dispatcher."""
-    return dict(ask.node.control_status())
+    return Response(msgspec.json.encode(ask.node.control_status()), media_type="application/json")

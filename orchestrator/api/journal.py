@@ -99,7 +99,8 @@ async def events(
 @router.get(
     "/follow",
     summary="The journal, as it is written",
-    responses=problems(*FOLLOWED, also={200: {"content": {"text/event-stream": {}}}}),
+    response_class=Response,
+    responses=problems(*FOLLOWED, also={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}),
 )
 async def follow(ask: Ask, request: Request, filters: Filtered, last_event_id: LastEventId = None) -> Response:
     """Server-sent events, answered by the node that is asked, in every mode: from now on, or from behind

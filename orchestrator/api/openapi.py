@@ -21,7 +21,7 @@ from orchestrator.api.view import NodeView
 
 Json = dict[str, Any]
 
-ROLES = {(right.method, right.path): right for right in RIGHTS}
+ROLES = {(right.method, right.path.replace(":path}", "}")): right for right in RIGHTS}
 UNSAFE = frozenset({"post", "put", "patch", "delete"})
 EVERYWHERE = (
     *("headers_too_large", "request_timed_out", "path_invalid", "target_too_long", "host_unknown", "cross_site"),

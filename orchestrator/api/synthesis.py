@@ -41,8 +41,14 @@ class Synthesis:
     def restored(self, example: Any, schema: Mapping[str, Any]) -> Any:
         """An example with the nulls that FastAPI drops: members that have to be there, and may be null."""
         schema = self._resolved(schema)
+        kinds = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+        if example is not None and len(kinds) == 1:
+            schema = self._resolved(kinds[0])
         if isinstance(example, list) and "items" in schema:
             return [self.restored(one, schema["items"]) for one in example]
+        values = schema.get("additionalProperties")
+        if isinstance(example, Mapping) and isinstance(values, Mapping) and "properties" not in schema:
+            return {name: self.restored(value, values) for name, value in example.items()}
         if not isinstance(example, Mapping) or "properties" not in schema:
             return example
         properties = schema["properties"]

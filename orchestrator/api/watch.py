@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
@@ -14,6 +14,7 @@ from orchestrator.api.asking import STALENESS_HEADER, Ask
 from orchestrator.api.documented import problems
 from orchestrator.api.envelope import facts
 from orchestrator.api.executions import LastEventId
+from orchestrator.api.figures_shown import PlantFigures, Snapshot
 from orchestrator.api.problems import Problem
 from orchestrator.api.security import shown_by
 from orchestrator.api.watch_figures import Figures
@@ -41,72 +42,6 @@ After = Annotated[
     str | None,
     Query(max_length=20, description="The index up to which all is known; `Last-Event-ID` counts before it."),
 ]
-FIGURES_EXAMPLE: dict[str, Any] = {
-    "node": "n2",
-    "leader": "n1",
-    "epoch": "3.17",
-    "index": 4711,
-    "state_age_s": 0.031,
-    "figures_of": "n1",
-    "staleness_s": 0.412,
-    "members": [{"id": "n1", "role": "leader", "reachable": True, "lag": None}],
-    "frames": {
-        "published_s": 240.0,
-        "dispatched_s": 239.6,
-        "settled_s": 240.2,
-        "capture": 0,
-        "lanes": {"faces": 3},
-        "queues": {"faces-1": {"length": 12, "pending": 8}},
-        "dead_letters": 0,
-        "ledger": {"published": 72000, "settled": 71985, "dead": 0, "dropped": 0, "in_flight": 15},
-        "backpressure": {"level": 0, "name": "normal"},
-        "dispatch_p95_s": 0.004,
-        "oldest_frame_s": {"capture": 0.0, "lane": 0.2, "ready": 0.1},
-        "lost": 0,
-    },
-    "cameras": [
-        {
-            "id": "cam-1",
-            "sequence": 7199,
-            "rate": 24.0,
-            "published": 7200,
-            "settled": 7198,
-            "dead": 0,
-            "dropped": 0,
-            "in_flight": 2,
-        }
-    ],
-    "processors": {
-        "faces-1": {
-            "in_flight": 8,
-            "settled": 7198,
-            "settled_s": 24.0,
-            "errors": 0,
-            "breaker": "CLOSED",
-            "silence_s": 0.4,
-        }
-    },
-    "components": {
-        "total": 2,
-        "offline": 0,
-        "states": {"STARTED": 2},
-        "health": {"OK": 2},
-        "silence_s": {"press-1": 1.2, "plc-1": 0.3},
-    },
-}
-SNAPSHOT_EXAMPLE: dict[str, Any] = {
-    "index": 4711,
-    "subjects": {
-        "variables": {
-            "line-a.speed": {
-                "name": "line-a.speed",
-                "value": {"mm_s": 120},
-                "revision": 42,
-                "time": 1767225600.0,
-            }
-        }
-    },
-}
 
 
 @router.get(
@@ -115,12 +50,7 @@ SNAPSHOT_EXAMPLE: dict[str, Any] = {
     response_class=Response,
     responses=problems(
         *("forbidden", "read_timed_out", "node_stopped"),
-        also={
-            200: {
-                "description": "By subject and id, the rows as the lists show them.",
-                "content": {"application/json": {"schema": {"type": "object"}, "example": SNAPSHOT_EXAMPLE}},
-            }
-        },
+        also={200: {"model": Snapshot}},
     ),
 )
 async def snapshot(
@@ -187,11 +117,7 @@ async def watch(
     "/figures",
     summary="The live figures",
     response_class=Response,
-    responses=problems(
-        "no_leader",
-        "forbidden",
-        also={200: {"content": {"application/json": {"schema": {"type": "object"}, "example": FIGURES_EXAMPLE}}}},
-    ),
+    responses=problems("no_leader", "forbidden", also={200: {"model": PlantFigures}}),
 )
 async def figures(
     request: Request,

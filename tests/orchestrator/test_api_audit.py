@@ -140,7 +140,13 @@ async def test_the_list_goes_by_filters_and_pages(nodes: Nodes) -> None:
     assert [each["id"] for each in await entries(http, actor="Bob", since=at)][:2] == ["page-4", "page-3"]
     assert "page-4" not in [each["id"] for each in await entries(http, actor=bob["X-Id"], until=at)]
     assert await entries(http, actor="Bob", subject="groups") == []
-    assert (await http.get("/v1/audit", params={"since": "yesterday"})).status_code == 422
+    for never in ("yesterday", "2026-13-40", "2026-02-30T00:00Z", "2026-02-03T24:61", "0000-01-01"):
+        for name in ("since", "until"):
+            refused = await http.get("/v1/audit", params={name: never})
+            assert (refused.status_code, refused.json()["errors"][0]["location"]) == (422, f"query.{name}"), never
+    for when in ("2000-01-01", "2000-01-01T06", "2000-02-29T06:00Z", "2000-01-01T06:00:00.5Z"):
+        found = await http.get("/v1/audit", params={"since": when})
+        assert found.status_code == (422 if when.endswith("T06") else 200), found.text
 
 
 async def test_every_node_keeps_the_same_chain(nodes: Nodes) -> None:

@@ -170,6 +170,21 @@ async def test_other_events_at_a_follower_are_passed_on_by_themselves(nodes: Nod
     assert (await http.get("/event")).json()["address"] == str(http.base_url).rstrip("/")
 
 
+@pytest.mark.parametrize("path", ["/event", "/v1/event"])
+async def test_events_are_taken_under_both_paths(nodes: Nodes, path: str) -> None:
+    here = nodes.clients[await nodes.follower()]
+    name = path.strip("/").replace("/", "-")
+    gate = {"id": name, "address": f"http://127.0.0.1:{free_port()}"}
+    assert (await here.post("/v1/components", json=gate)).status_code in (200, 201)
+    for http in nodes.clients:
+        for kind in ("gate.opened", "component.heartbeat"):
+            event = {"type": kind, "source": name, "payload": {"state": "STARTED"}}
+            assert (await http.post(path, json=event)).status_code == 204
+            refused = await http.post(path, json=event, headers={"If-Match": '"1"'})
+            assert (refused.status_code, refused.json()["instance"]) == (422, path)
+        assert (await http.get(path)).json()["address"] == str(http.base_url).rstrip("/")
+
+
 async def test_a_command_of_its_own_goes_through_the_api(nodes: Nodes) -> None:
     http = nodes.clients[await nodes.follower()]
     lathe = Press("lathe", orchestrator_url=nodes.urls, heartbeat_s=0.2, token=TOKEN)

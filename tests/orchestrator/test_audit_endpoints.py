@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter
 
 import orchestrator.api
 
@@ -26,7 +26,8 @@ NOTHING_TO_ENTER = {
 def unsafe() -> Iterator[tuple[ModuleType, APIRoute]]:
     for found in pkgutil.iter_modules(orchestrator.api.__path__):
         module = importlib.import_module(f"orchestrator.api.{found.name}")
-        for route in getattr(getattr(module, "router", None), "routes", []):
+        routers = [each for each in vars(module).values() if isinstance(each, APIRouter)]
+        for route in [route for router in routers for route in router.routes]:
             if (
                 isinstance(route, APIRoute)
                 and (route.methods or set()) - {"GET", "HEAD"}

@@ -44,6 +44,8 @@ def _faults(method: str, path: str, operation: Json) -> list[str]:
             for media, content in operation["requestBody"]["content"].items()
             if "example" not in content and not content.get("examples")
         ]
+    if operation.get("security") != [] and not operation.get("x-triarch-roles"):
+        faults.append("nothing says who may")
     if not any(status[0] == "2" for status in operation["responses"]):
         faults.append("no answer that is well")
     for status, response in operation["responses"].items():
@@ -63,6 +65,8 @@ def _faults_of_response(status: str, response: Json) -> list[str]:
     for media, content in response.get("content", {}).items():
         if media == "application/json" and ("schema" not in content or "example" not in content):
             faults.append("no schema, or no example")
+        elif media == "application/json" and content["example"] in ({}, [], [{}], None):
+            faults.append("an example that says nothing")
         if media == "application/problem+json":
             examples = content["examples"]
             faults += [f"{code} is no code of ours" for code in examples if code not in KINDS]

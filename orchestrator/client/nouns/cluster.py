@@ -1,12 +1,12 @@
 """`client.cluster`: who leads, who belongs to it, its state as a file. `client.health`: how one node is."""
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from orchestrator.client.calls import Call, ReadOptions, nothing
 from orchestrator.client.endpoints import M, Noun, endpoint
 from orchestrator.client.exchanging import Answer
 from orchestrator.client.shapes.cluster import ClusterStatus, Led, Member, Restored, Transferred
-from orchestrator.client.shapes.health import Alive, Health, Leads, NodeFacts, Ready
+from orchestrator.client.shapes.health import Alive, ControlStatus, Health, Leads, NodeFacts, Ready
 
 FILE_PATIENCE_S = 60.0
 MEMBER_PATIENCE_S = 5.0
@@ -88,8 +88,9 @@ class HealthOfNode(Noun[M]):
         return Call(Health)
 
     @endpoint("GET", "/control/status")
-    def control(self) -> Call[dict[str, Any]]:
-        return Call(dict[str, Any])
+    def control(self) -> Call[ControlStatus]:
+        """How fast frames are dispatched, and the backpressure."""
+        return Call(ControlStatus)
 
     @endpoint("GET", "/v1/node")
     def facts(self) -> Call[NodeFacts]:

@@ -1,14 +1,23 @@
 """`client.frames`: queues, the ledger, and what became of frames."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from orchestrator.client.calls import Call
 from orchestrator.client.endpoints import Emitting, M, Noun, each, endpoint
 from orchestrator.client.programs import given, paged
-from orchestrator.client.shapes.frames import DeadFrame, DeadPage, FrameServer, Handled, Latency
+from orchestrator.client.shapes.frames import (
+    DeadFrame,
+    DeadPage,
+    FrameServer,
+    FrameStats,
+    FrameStory,
+    Handled,
+    Latency,
+    Ledger,
+    PlaceLag,
+    TailPage,
+)
 
-Data = dict[str, Any]
 TAIL_PATIENCE_S = 5.0
 """How long a node may take beyond what it was told to wait."""
 
@@ -20,23 +29,24 @@ class Frames(Noun[M]):
         return Call(FrameServer)
 
     @endpoint("GET", "/v1/frames/stats")
-    def stats(self) -> Call[Data]:
-        return Call(Data)
+    def stats(self) -> Call[FrameStats]:
+        """Queues, lanes and counters at one instant."""
+        return Call(FrameStats)
 
     @endpoint("GET", "/v1/frames/ledger")
-    def ledger(self, *, stuck_s: float | None = None) -> Call[Data]:
+    def ledger(self, *, stuck_s: float | None = None) -> Call[Ledger]:
         """Frame by frame: published = settled + dead + dropped + in flight, or what is missing."""
-        return Call(Data, query={"stuck_s": stuck_s})
+        return Call(Ledger, query={"stuck_s": stuck_s})
 
     @endpoint("GET", "/v1/frames/lag")
-    def lag(self) -> Call[list[Data]]:
+    def lag(self) -> Call[list[PlaceLag]]:
         """What waits in each queue, and for how long."""
-        return Call(list[Data])
+        return Call(list[PlaceLag])
 
     @endpoint("GET", "/v1/frames/trace/{frame}")
-    def trace(self, frame: str) -> Call[Data]:
+    def trace(self, frame: str) -> Call[FrameStory]:
         """What became of one frame, by its id or as CAMERA:NUMBER."""
-        return Call(Data, {"frame": frame})
+        return Call(FrameStory, {"frame": frame})
 
     @endpoint("GET", "/v1/frames/dead")
     def dead(self, *, cursor: str = "", limit: int = 100, camera: str = "", reason: str = "") -> Call[DeadPage]:
@@ -87,10 +97,10 @@ class Frames(Noun[M]):
         return _which(ids, all_, camera, reason, cursor, key)
 
     @endpoint("GET", "/v1/frames/tail")
-    def tail(self, *, cursor: str = "", wait_s: float = 5.0, limit: int = 500) -> Call[Data]:
+    def tail(self, *, cursor: str = "", wait_s: float = 5.0, limit: int = 500) -> Call[TailPage]:
         """Results behind `cursor`, waiting `wait_s` seconds for the first; the answer's `cursor` leads on."""
         query = {"cursor": cursor or None, "wait_s": wait_s, "limit": limit}
-        return Call(Data, query=query, patience_s=wait_s + TAIL_PATIENCE_S)
+        return Call(TailPage, query=query, patience_s=wait_s + TAIL_PATIENCE_S)
 
 
 def _which(

@@ -1,9 +1,7 @@
 """`client.watch`, `client.snapshot`, `client.figures`: the plant as it is, and as it changes."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from orchestrator.client.calls import Call
 from orchestrator.client.endpoints import Emitting, M, Noun, Program, each, endpoint
@@ -11,24 +9,24 @@ from orchestrator.client.following import Place, Stream
 from orchestrator.client.programs import asked, streamed
 from orchestrator.client.sse import Event
 
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """All rows at one index of the log: subject → id → row, as the lists show them."""
-
-    index: int
-    subjects: dict[str, dict[str, Any]]
+if TYPE_CHECKING:  # else every client would load all shapes, for what few ask
+    from orchestrator.client.shapes.watch import PlantFigures, Snapshot
 
 
 class Watching(Noun[M]):
     @endpoint("GET", "/v1/snapshot")
-    def snapshot(self, subjects: Sequence[str] = ()) -> Call[Snapshot]:
+    def snapshot(self, subjects: Sequence[str] = ()) -> "Call[Snapshot]":
         """Everything at one index, from the node that answers; all that the token may see without `subjects`."""
+        from orchestrator.client.shapes.watch import Snapshot
+
         return Call(Snapshot, query={"subjects": ",".join(subjects) or None})
 
     @endpoint("GET", "/v1/figures")
-    def figures(self, *, own: bool = False) -> Call[dict[str, Any]]:
+    def figures(self, *, own: bool = False) -> "Call[PlantFigures]":
         """Rates, queues, processors as they are now. `own`: only from the node that works them out."""
-        return Call(dict[str, Any], query={"own": own or None})
+        from orchestrator.client.shapes.watch import PlantFigures
+
+        return Call(PlantFigures, query={"own": own or None})
 
     @each("GET /v1/watch")
     def watch(

@@ -4,12 +4,30 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.client.shapes.several import Pressure
+
 
 class Alive(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     node: str
     time: float | None = None
     """This node's clock as it answered, seconds since 1970: others measure theirs by it."""
+
+
+class ControlStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast frames are dispatched, as the leader knows it."""
+
+    node: str
+    leading: bool
+    paused: bool
+    consumption_rate: float
+    """Frames a second."""
+    dispatched_total: int
+    """By this node, since it started."""
+    leaderships_total: int
+    """Changes of leadership that this node has seen."""
+    backpressure: Pressure | None
+    """Null while this node has no leader's duties."""
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
