@@ -18,11 +18,11 @@ from framebuffer.channel import Channel
 from framebuffer.durability import Durability
 from framebuffer.errors import InvalidFrame, ProducerClosed
 from framebuffer.gateway import FrameGateway
-from framebuffer.intake import event_of, outgoing
+from framebuffer.intake import default_frame_id, event_of, outgoing
 from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
 from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext
-from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
+from framebuffer.outbox import Outbox, ProducerCounters
 from framebuffer.pictures import DEFAULT_EVERY_S
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level

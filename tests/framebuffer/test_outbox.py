@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebuffer.backpressure import Backpressure
-from framebuffer.outbox import Drops, Outbox
+from framebuffer.drops import Drops
+from framebuffer.outbox import Outbox
 from framebuffer.policy import Policy
 from framebuffer.pressure import Level
 from framebuffer.wire import Given, OutgoingFrame
