@@ -4,7 +4,7 @@ Sequences are assigned on acceptance, and every one of them is either answered f
 recorded as dropped, so that the ledger has no gap. Times are monotonic seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -49,7 +49,9 @@ class Accepted(NamedTuple):
 
 
 class Outbox:
-    """``buffer``: frames accepted and not answered for, at most; as many urgent ones beside them.
+    """``buffer``: frames accepted and not answered for, at most; as many urgent ones beside them. Under ``deadline`` as
+    many again may be in flight and too late: whether they were published nobody knows, so they cannot be given up, and
+    nobody waits for them either.
 
     ``ended`` is told of each frame that the server has answered for or that is given up, with why it was not published.
     """
@@ -88,6 +90,11 @@ class Outbox:
         return len(self._waiting) + len(self._flying)
 
     @property
+    def owed(self) -> int:
+        """Frames accepted that the server does not have as published or as dropped, as far as is known here."""
+        return len(self) + len(self.drops)
+
+    @property
     def waiting(self) -> int:
         """Those of them that have not been sent."""
         return len(self._waiting)
@@ -97,17 +104,24 @@ class Outbox:
     def has_room(self, priority: int, now: float) -> bool:
         """Whether a frame of this priority can be accepted; drops what is too late if that is what it takes."""
         urgent = self._is_urgent(priority)
-        if self._held[urgent] >= self._limit and not urgent and self.policy.name == DEADLINE:
-            self._expire(now)
-        # The freshest take the place of older ones: they never wait.
-        return self._held[urgent] < self._limit or (not urgent and self.policy.name == FRESHEST)
+        if self._held[urgent] < self._limit:
+            return True
+        if urgent or self.policy.name not in (FRESHEST, DEADLINE):
+            return False
+        if self.policy.name == FRESHEST:
+            return True  # the freshest take the place of older ones: they never wait
+        self._expire(now)
+        late = sum(self._is_late(item, now) for item in self._flying_ordinary())
+        # Of those in flight only so many are passed over, so that what is held has a bound however long they fly.
+        return self._held[False] - min(late, self._limit) < self._limit
 
     def room_at(self, now: float) -> float | None:
         """When an ordinary frame will be too late and make room; None where that does not happen."""
         if self.policy.deadline_s is None:
             return None
-        ordinary = [item.at for priority, item in self._waiting.oldest() if not self._is_urgent(priority)]
-        return max(now, min(ordinary) + self.policy.deadline_s) if ordinary else None
+        since = [item.at for priority, item in self._waiting.oldest() if not self._is_urgent(priority)]
+        since += [item.at for item in self._flying_ordinary() if not self._is_late(item, now)]
+        return max(now, min(since) + self.policy.deadline_s) if since else None
 
     def accept(self, frame: OutgoingFrame, now: float) -> None:
         """Take a frame; its sequence is ``next_sequence``."""
@@ -250,6 +264,9 @@ class Outbox:
 
     def _is_urgent(self, priority: int) -> bool:
         return priority >= self.policy.urgent
+
+    def _flying_ordinary(self) -> Iterator[Accepted]:
+        return (item for item in self._flying.values() if not self._is_urgent(item.frame.priority))
 
     def _is_paused(self) -> bool:
         return self.level == Level.CRITICAL and not self.closing
