@@ -49,7 +49,7 @@ class Channel:
         self._again = Backoff(0.02, 0.1)
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
-        self._dropped = DropRecord(self._streams, self._lines.values, self._reopen)
+        self._dropped = DropRecord(self._streams, self._lines.values, self._reopen, durability)
         self._pictures = PictureRecord(redis, streams.keys)
         self._turns = Turns(self._dropped.want)
         self._work = asyncio.Event()
