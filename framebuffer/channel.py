@@ -49,7 +49,7 @@ class Channel:
         self._again = Backoff(0.02, 0.1)
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
-        self._dropped = DropRecord(self._streams, self._lines.values, self._reopen)
+        self._dropped = DropRecord(self._streams, self._lines.values, self._reopen, durability)
         self._pictures = PictureRecord(redis, streams.keys)
         self._turns = Turns(self._dropped.want)
         self._work = asyncio.Event()
@@ -105,7 +105,9 @@ class Channel:
                 line.outbox.hear(told, time.monotonic())
 
     async def leave(self, line: Line, drain_s: float) -> int:
-        """Send what the camera has left, for at most ``drain_s`` seconds; returns how many frames were not sent."""
+        """Send what the camera has left and record what it gave up, for at most ``drain_s`` seconds; returns how many
+        frames the server has not answered for.
+        """
         deadline = time.monotonic() + drain_s
         line.outbox.closing = True
         self.accepted(line)
@@ -115,13 +117,13 @@ class Channel:
         finally:
             line.leave()
             self._lines.pop(line.outbox.camera_id, None)
-        return len(line.outbox)
+        return line.outbox.owed
 
     async def close(self) -> None:
         """End. Cameras that have not left raise ProducerClosed from now on."""
         self._closed = True
         for line in list(self._lines.values()):
-            line.fail(ProducerClosed(line.outbox.camera_id, len(line.outbox)))
+            line.fail(ProducerClosed(line.outbox.camera_id, len(line.outbox), len(line.outbox.drops)))
         await ended(*self._tasks)
         await self._streams.aclose()
         await self._redis.aclose()

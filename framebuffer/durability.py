@@ -1,4 +1,4 @@
-"""How many replicas must have a frame before it counts as published.
+"""How many replicas must have a frame before it counts as published, or as given up.
 
 ``majority`` means: so many that no majority of the sentinels can make a primary of a replica without the frame.
 Sentinel promotes one replica, whichever its leader takes for the best, by figures that may be ten seconds old; and

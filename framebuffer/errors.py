@@ -13,7 +13,7 @@
     ├── Fenced                  fenced                    a newer leader has taken over
     ├── CameraSuperseded        camera_superseded         a newer producer has opened this camera
     ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
-    ├── ProducerClosed          producer_closed           the producer was closed; says what was not sent
+    ├── ProducerClosed          producer_closed           the producer was closed; says what is in no ledger
     ├── FrameUnknown            frame_unknown             no such frame, or nothing of it is kept any more
     ├── TelemetryInvalid        telemetry_invalid         the variables that ask for spans make no sense
     ├── TelemetryMissing        telemetry_missing         spans cannot be exported: the extra is not installed
@@ -177,14 +177,18 @@ class FrameUnknown(FrameBufferError):
 
 
 class ProducerClosed(FrameBufferError):
-    """The producer is closed. ``unsent``: frames accepted but never confirmed by the server."""
+    """The producer is closed. ``unsent``: frames accepted but never confirmed by the server. ``unrecorded``: frames
+    given up, by the policy or as the server refused them, and never confirmed as dropped.
+    """
 
     code = "producer_closed"
 
-    def __init__(self, camera_id: str, unsent: int = 0) -> None:
-        super().__init__(f"producer of camera {camera_id} is closed, {unsent} frames were not sent")
+    def __init__(self, camera_id: str, unsent: int = 0, unrecorded: int = 0) -> None:
+        given_up = f", {unrecorded} that were given up are not in the ledger" if unrecorded else ""
+        super().__init__(f"producer of camera {camera_id} is closed, {unsent} frames were not sent{given_up}")
         self.camera_id = camera_id
         self.unsent = unsent
+        self.unrecorded = unrecorded
 
 
 class TelemetryInvalid(FrameBufferError, ValueError):

@@ -17,7 +17,7 @@ __all__ = ["FrameGateway"]
 class FrameGateway:
     """Shared by any number of FrameProducers of one event loop; an async context manager, to be left after them.
 
-    ``durability``: replicas that must have a frame before it counts as published, or ``"majority"``, see
+    ``durability``: replicas that must have a frame before it counts as published or given up, or ``"majority"``, see
     ``framebuffer.durability``. ``timeout_s`` bounds each reply of the server. Errors: RedisRefused, ValueError.
     """
 

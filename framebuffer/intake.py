@@ -8,10 +8,14 @@ from pydantic import ValidationError
 
 from framebuffer.errors import InvalidFrame
 from framebuffer.models import FrameReadyEvent, TraceContext, age_s, problems
-from framebuffer.outbox import default_frame_id
 from framebuffer.wire import OutgoingFrame
 
-__all__ = ["event_of", "outgoing"]
+__all__ = ["default_frame_id", "event_of", "outgoing"]
+
+
+def default_frame_id(camera_id: str, sequence: int) -> str:
+    """The name of a frame whose producer gives none."""
+    return f"{camera_id}-{sequence}"
 
 
 def event_of(

@@ -34,7 +34,7 @@ class Line:
     @property
     def drained(self) -> bool:
         """Every accepted frame is answered for, or recorded as given up."""
-        return not len(self.outbox) and not self.outbox.drops
+        return not self.outbox.owed
 
     def opened(self, session: CameraSession) -> None:
         """The server has made it the camera's session."""

@@ -4,19 +4,19 @@ Sequences are assigned on acceptance, and every one of them is either answered f
 recorded as dropped, so that the ledger has no gap. Times are monotonic seconds.
 """
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
 from framebuffer.backpressure import Backpressure
+from framebuffer.drops import Drops
 from framebuffer.policy import DEADLINE, FRESHEST, REFUSED, Pace, Policy
 from framebuffer.pressure import Level
 from framebuffer.priority import PriorityBuffer
-from framebuffer.wire import Given, OutgoingFrame
+from framebuffer.wire import OutgoingFrame
 
-__all__ = ["Drops", "Outbox", "ProducerCounters", "default_frame_id"]
+__all__ = ["Outbox", "ProducerCounters"]
 
 
 class ProducerCounters(msgspec.Struct):
@@ -48,68 +48,10 @@ class Accepted(NamedTuple):
     at: float
 
 
-def default_frame_id(camera_id: str, sequence: int) -> str:
-    """The name of a frame whose producer gives none."""
-    return f"{camera_id}-{sequence}"
-
-
-class _Run(msgspec.Struct):
-    """Sequences from ``start`` to before ``stop``, given up in that order. ``frame_id``: of one that has its own."""
-
-    frame_id: str
-    start: int
-    stop: int
-    reason: str
-    priority: int
-
-
-class Drops:
-    """Frames that were given up and are not yet in the ledger. An hour's worth of an outage is one run of sequences."""
-
-    def __init__(self, camera_id: str) -> None:
-        self._camera_id = camera_id
-        self._runs: deque[_Run] = deque()
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def add(self, frame: OutgoingFrame, reason: str) -> None:
-        """Give it up."""
-        own = "" if frame.frame_id == default_frame_id(self._camera_id, frame.sequence) else frame.frame_id
-        last = self._runs[-1] if self._runs else _Run("", 0, 0, "", 0)
-        follows = (last.frame_id, last.stop, last.reason, last.priority) == ("", frame.sequence, reason, frame.priority)
-        if follows and not own:
-            last.stop += 1
-        else:
-            self._runs.append(_Run(own, frame.sequence, frame.sequence + 1, reason, frame.priority))
-        self._length += 1
-
-    def first(self, limit: int) -> list[Given]:
-        """The oldest ones, as the ledger is told them."""
-        found: list[Given] = []
-        for run in self._runs:
-            for sequence in range(run.start, min(run.stop, run.start + limit - len(found))):
-                name = run.frame_id or default_frame_id(self._camera_id, sequence)
-                found.append(Given(name, sequence, run.reason, run.priority))
-            if len(found) == limit:
-                break
-        return found
-
-    def recorded(self, number: int) -> None:
-        """So many of the oldest ones are in the ledger."""
-        self._length -= number
-        while number > 0:
-            run = self._runs[0]
-            step = min(number, run.stop - run.start)
-            run.start += step
-            number -= step
-            if run.start == run.stop:
-                self._runs.popleft()
-
-
 class Outbox:
-    """``buffer``: frames accepted and not answered for, at most; as many urgent ones beside them.
+    """``buffer``: frames accepted and not answered for, at most; as many urgent ones beside them. Under ``deadline`` as
+    many again may be in flight and too late: whether they were published nobody knows, so they cannot be given up, and
+    nobody waits for them either.
 
     ``ended`` is told of each frame that the server has answered for or that is given up, with why it was not published.
     """
@@ -148,6 +90,11 @@ class Outbox:
         return len(self._waiting) + len(self._flying)
 
     @property
+    def owed(self) -> int:
+        """Frames accepted that the server does not have as published or as dropped, as far as is known here."""
+        return len(self) + len(self.drops)
+
+    @property
     def waiting(self) -> int:
         """Those of them that have not been sent."""
         return len(self._waiting)
@@ -157,17 +104,24 @@ class Outbox:
     def has_room(self, priority: int, now: float) -> bool:
         """Whether a frame of this priority can be accepted; drops what is too late if that is what it takes."""
         urgent = self._is_urgent(priority)
-        if self._held[urgent] >= self._limit and not urgent and self.policy.name == DEADLINE:
-            self._expire(now)
-        # The freshest take the place of older ones: they never wait.
-        return self._held[urgent] < self._limit or (not urgent and self.policy.name == FRESHEST)
+        if self._held[urgent] < self._limit:
+            return True
+        if urgent or self.policy.name not in (FRESHEST, DEADLINE):
+            return False
+        if self.policy.name == FRESHEST:
+            return True  # the freshest take the place of older ones: they never wait
+        self._expire(now)
+        late = sum(self._is_late(item, now) for item in self._flying_ordinary())
+        # Of those in flight only so many are passed over, so that what is held has a bound however long they fly.
+        return self._held[False] - min(late, self._limit) < self._limit
 
     def room_at(self, now: float) -> float | None:
         """When an ordinary frame will be too late and make room; None where that does not happen."""
         if self.policy.deadline_s is None:
             return None
-        ordinary = [item.at for priority, item in self._waiting.oldest() if not self._is_urgent(priority)]
-        return max(now, min(ordinary) + self.policy.deadline_s) if ordinary else None
+        since = [item.at for priority, item in self._waiting.oldest() if not self._is_urgent(priority)]
+        since += [item.at for item in self._flying_ordinary() if not self._is_late(item, now)]
+        return max(now, min(since) + self.policy.deadline_s) if since else None
 
     def accept(self, frame: OutgoingFrame, now: float) -> None:
         """Take a frame; its sequence is ``next_sequence``."""
@@ -310,6 +264,9 @@ class Outbox:
 
     def _is_urgent(self, priority: int) -> bool:
         return priority >= self.policy.urgent
+
+    def _flying_ordinary(self) -> Iterator[Accepted]:
+        return (item for item in self._flying.values() if not self._is_urgent(item.frame.priority))
 
     def _is_paused(self) -> bool:
         return self.level == Level.CRITICAL and not self.closing

@@ -9,7 +9,8 @@ CRITICAL  pause; the buffer fills, and    only the newest frame is kept, and sen
 ========  ==============================  ============================================================
 
 When the level falls below HIGH, the rate rises from there, e-fold in half a second, and is free after 1.4 s.
-``deadline`` also drops, at any level, frames older than ``deadline_s`` when their turn comes. Frames of priority
+``deadline`` also drops, at any level, frames older than ``deadline_s`` when their turn comes, and its ``publish``
+blocks no longer than that, also where all that it holds was sent and the server does not answer. Frames of priority
 ``urgent`` and above give way to nothing: they neither wait nor are dropped.
 """
 

@@ -18,11 +18,11 @@ from framebuffer.channel import Channel
 from framebuffer.durability import Durability
 from framebuffer.errors import InvalidFrame, ProducerClosed
 from framebuffer.gateway import FrameGateway
-from framebuffer.intake import event_of, outgoing
+from framebuffer.intake import default_frame_id, event_of, outgoing
 from framebuffer.keys import Keys, check_name
 from framebuffer.line import Line
 from framebuffer.models import ANCIENT_S, FrameReadyEvent, TraceContext
-from framebuffer.outbox import Outbox, ProducerCounters, default_frame_id
+from framebuffer.outbox import Outbox, ProducerCounters
 from framebuffer.pictures import DEFAULT_EVERY_S
 from framebuffer.policy import Policy, PolicyName
 from framebuffer.pressure import Level
@@ -41,13 +41,14 @@ class FrameProducer:
     """The producer of one camera; an async context manager.
 
     ``server``: a Redis URL, or a FrameGateway that many cameras of this process share; ``durability`` (replicas that
-    must have a frame before it counts as published, or ``"majority"``), ``inline_bytes_max``, ``password``, ``keys``
-    and ``timeout_s`` are then the gateway's.
+    must have a frame before it counts as published or given up, or ``"majority"``), ``inline_bytes_max``,
+    ``password``, ``keys`` and ``timeout_s`` are then the gateway's.
 
     ``policy``: how the camera gives way to backpressure (see ``framebuffer.policy``): ``lossless``, ``freshest``, or
     ``deadline`` with ``deadline_s``. ``urgent``: frames of this priority and above give way to nothing. ``buffer``:
-    frames accepted and not confirmed yet, at most. ``max_payload``: bytes. A second producer of the same camera
-    supersedes the first, which then raises CameraSuperseded.
+    frames accepted and not confirmed yet, at most; ``deadline`` holds up to as many more that were sent, and not
+    answered for within ``deadline_s``. ``max_payload``: bytes. A second producer of the same camera supersedes the
+    first, which then raises CameraSuperseded.
 
     ``tracing``: makes the root of a frame's trace a `publish` span, for the share of frames that it records. Without
     it each frame has a trace context all the same, and only one that the caller gives can be recorded.
@@ -115,12 +116,8 @@ class FrameProducer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        unsent = await self.close()
-        if not unsent:
-            return
-        if error is None:
-            raise self._failure or ProducerClosed(self.camera_id, unsent)
-        log.warning("camera %s: %d frames were not sent", self.camera_id, unsent)
+        if await self.close() and error is None:
+            raise self._failure or self._ended_early()
 
     async def open(self) -> None:
         """Open the camera; waits for as long as the server is unavailable.
@@ -139,10 +136,12 @@ class FrameProducer:
             raise self._failure
 
     async def close(self, drain_s: float | None = None) -> int:
-        """Send what is left, for at most ``drain_s`` seconds, and close. Returns how many frames were not sent.
+        """Send what is left and record what was given up, for at most ``drain_s`` seconds, and close.
 
-        What is left is sent also while backpressure holds frames back. The server may have frames of an unfinished
-        batch although it never said so.
+        Returns how many accepted frames are in no ledger, and logs it where there are any: those that were not sent
+        (``buffered``) and those given up that could not be recorded (``unrecorded``). The next producer of the camera
+        uses their sequences again. The server may have those of an unfinished call although it never said so.
+        What is left is sent also while backpressure holds frames back.
         """
         self._closed = True
         try:
@@ -154,7 +153,9 @@ class FrameProducer:
         if self._tracing is not None:
             for frame in self._outbox.left():
                 self._end_span(frame, "the producer was closed before the server confirmed it")
-        return len(self._outbox)
+        if self._outbox.owed:
+            log.warning("%s", self._ended_early())
+        return self._outbox.owed
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -169,6 +170,11 @@ class FrameProducer:
         return len(self._outbox)
 
     @property
+    def unrecorded(self) -> int:
+        """Frames given up, by the policy or as the server refused them, that are not in the ledger yet."""
+        return len(self._outbox.drops)
+
+    @property
     def level(self) -> Level:
         """The level of backpressure that was heard of last."""
         return self._outbox.level
@@ -176,6 +182,9 @@ class FrameProducer:
     @property
     def _failure(self) -> Exception | None:
         return None if self._line is None else self._line.failure
+
+    def _ended_early(self) -> ProducerClosed:
+        return ProducerClosed(self.camera_id, self.buffered, self.unrecorded)
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 
@@ -228,7 +237,7 @@ class FrameProducer:
             await asyncio.sleep(0)  # nothing else makes this caller wait, and the sender must have its turn
         while True:
             if self._channel is None or self._line is None or self._closed:
-                raise self._failure or ProducerClosed(self.camera_id, len(self._outbox))
+                raise self._failure or self._ended_early()
             if self._failure is not None:
                 raise self._failure
             now = time.monotonic()

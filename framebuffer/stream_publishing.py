@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 import redis.exceptions as redis_errors
 
@@ -68,26 +69,18 @@ class PublishingCalls(StreamCalls):
             arguments += (number, frame.frame_id, frame.sequence, capability, frame.priority, frame.traceparent)
             arguments += (frame.event, frame.payload)
         call_of = (self.inline_bytes_max, len(numbers), *sessions, *arguments)
-        replicas = await replicas_wanted(self.redis, durability)
-        if replicas == 0:
-            reply = await self._call("publish", *call_of)
-        else:
-            reply, confirmed = await call_and_wait(
-                self.redis,
-                "publish",
-                self.keys.prefix,
-                *call_of,
-                replicas=replicas,
-                wait_ms=self._durable_wait_ms,
-            )
-            if confirmed < replicas and not all(status.startswith(b"superseded:") for status in reply[1:]):
-                raise NotDurable(replicas, confirmed)
+        reply, missing = await self._confirmed(durability, "publish", *call_of)
+        if missing is not None and not all(status.startswith(b"superseded:") for status in reply[1:]):
+            raise missing
         return wire.PublishReport([status.decode() for status in reply[1:]], Backpressure.parse(reply[0].decode()))
 
-    async def drop(self, session: wire.CameraSession, frames: Sequence[wire.Given]) -> list[wire.Published]:
+    async def drop(
+        self, session: wire.CameraSession, frames: Sequence[wire.Given], *, durability: Durability = 0
+    ) -> list[wire.Published]:
         """Say that frames will never be published: each counts as published and as dropped, with its reason.
 
-        Per frame ``ok``, ``duplicate`` or ``refused:<what>``; safe to repeat. Errors: CameraSuperseded.
+        Per frame ``ok``, ``duplicate`` or ``refused:<what>``; safe to repeat. ``durability``: as with ``publish``.
+        Errors: CameraSuperseded, NotDurable (they are recorded; dropping them again waits again).
         """
         if not frames:
             return []
@@ -95,10 +88,24 @@ class PublishingCalls(StreamCalls):
         for frame in frames:
             arguments += (frame.frame_id, frame.sequence, frame.priority, frame.reason)
         try:
-            statuses = await self._call("drop", *arguments)
+            statuses, missing = await self._confirmed(durability, "drop", *arguments)
         except Superseded as superseded:
             raise CameraSuperseded(session.camera_id, session.token, superseded.current) from None
+        if missing is not None:
+            raise missing
         return [status.decode() for status in statuses]
+
+    async def _confirmed(
+        self, durability: Durability, function: str, *arguments: Argument
+    ) -> tuple[Any, NotDurable | None]:
+        """One call's reply, and what is to be raised where fewer replicas than asked for have what it wrote."""
+        replicas = await replicas_wanted(self.redis, durability)
+        if replicas == 0:
+            return await self._call(function, *arguments), None
+        reply, confirmed = await call_and_wait(
+            self.redis, function, self.keys.prefix, *arguments, replicas=replicas, wait_ms=self._durable_wait_ms
+        )
+        return reply, NotDurable(replicas, confirmed) if confirmed < replicas else None
 
     async def pressure(self) -> int:
         """The level of backpressure for all frames, 0 to 3, as the leader has set it."""

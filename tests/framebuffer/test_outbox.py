@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebuffer.backpressure import Backpressure
-from framebuffer.outbox import Drops, Outbox
+from framebuffer.drops import Drops
+from framebuffer.outbox import Outbox
 from framebuffer.policy import Policy
 from framebuffer.pressure import Level
 from framebuffer.wire import Given, OutgoingFrame
@@ -161,6 +162,47 @@ def test_what_is_too_late_when_its_turn_comes_is_dropped() -> None:
     assert box.counters.deadline == 4
 
 
+def test_a_deadline_waits_no_longer_for_what_is_in_flight() -> None:
+    box = outbox(Policy("deadline", 1.0), buffer=3)
+    accept(box, 3, 0.0)
+    flying = box.turn(0.0, 64, 1 << 20)  # to a server that does not answer
+    assert not box.has_room(0, 0.5)
+    assert box.room_at(0.5) == 1.0
+    accept(box, 3, 1.0)
+    assert not box.has_room(0, 1.5)
+    assert box.room_at(1.5) == 2.0
+    accept(box, 2, 2.0)
+    assert dropped(box) == [(3, "deadline"), (4, "deadline"), (5, "deadline")]  # none of those in flight
+    for one in flying:
+        assert box.answered(one, "duplicate", repeated=True) == ""
+    assert turn(box, 2.0) == [6, 7]
+    assert (box.counters.duplicates, box.counters.published, box.counters.deadline, len(box)) == (3, 2, 3, 0)
+
+
+def test_what_a_deadline_holds_is_bounded_however_long_the_server_is_away() -> None:
+    box = outbox(Policy("deadline", 1.0), buffer=3)
+    most = 0
+    for step in range(10_000):
+        now = step * 0.1
+        if box.has_room(0, now):
+            accept(box, 1, now)
+        if step % 7 == 0:
+            box.turn(now, 64, 1 << 20)  # none of them is answered for
+        most = max(most, len(box))
+    assert most == 6
+    assert (box.waiting, box.room_at(1_000.0)) == (0, None)  # only an answer makes room
+    assert len(box.drops._runs) < 10
+
+
+def test_urgent_frames_wait_for_room_also_under_a_deadline() -> None:
+    box = outbox(Policy("deadline", 1.0), buffer=2)
+    accept(box, 2, priority=10)
+    box.turn(0.0, 64, 1 << 20)
+    assert not box.has_room(10, 60.0)
+    assert box.room_at(60.0) is None
+    assert box.has_room(0, 60.0)
+
+
 def test_the_highest_priority_goes_first() -> None:
     box = outbox()
     for priority in (0, 5, 9, 5):
@@ -259,6 +301,7 @@ def test_every_sequence_is_sent_once_or_dropped_once(policy: Policy, steps: Sequ
         counters = box.counters
         assert len(box) == counters.accepted - len(answered) - counters.freshest - counters.deadline
         assert policy.name != "lossless" or counters.freshest == counters.deadline == 0
+        assert policy.name == "freshest" or len(box) <= 4 * (2 if policy.name == "lossless" else 3)
     box.closing = True
     rest = box.turn(now, 1_000, 1 << 20)
     for one in (*sent, *rest):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -11,8 +12,10 @@ from framebuffer.embedded import Binary
 from framebuffer.embedded_set import PORTS
 from framebuffer.errors import NotDurable, RedisFailure, RedisRefused, RedisUnavailable
 from framebuffer.ledger import verify
+from framebuffer.pressure import Level
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
+from framebuffer.wire import Given
 from tests.framebuffer.frames import EPOCH, NODE, frames, opened, settle_all, table
 from tests.framebuffer.sentinel_set import LinkedSet
 from tests.support import eventually, free_port
@@ -88,8 +91,15 @@ async def test_what_cannot_be_confirmed_is_not_durable(sentinels: LinkedSet, str
     with pytest.raises(NotDurable, match="1 of 2 replicas"):
         await streams.publish(session, frames(1, 2), durability="majority")
     assert await streams.publish(session, frames(1, 2), durability=1) == ["duplicate"]
+    given = [Given("cam-2", 2, "freshest")]
+    with pytest.raises(NotDurable, match="1 of 2 replicas"):
+        await streams.drop(session, given, durability="majority")
+    assert await streams.drop(session, given, durability=1) == ["duplicate"]
     await sentinels.set.restart(dead)
     assert await _repeated(lambda: streams.publish(session, frames(1, 2), durability="majority")) == ["duplicate"]
+    assert await streams.drop(session, given, durability="majority") == ["duplicate"]
+    report = await verify(streams)
+    assert (report.ledger_ok, report.published, report.dropped) == (True, 3, 1)
 
 
 async def test_a_primary_that_loses_power_is_replaced(sentinels: LinkedSet, streams: FrameStreams) -> None:
@@ -111,6 +121,42 @@ async def test_a_primary_that_loses_power_is_replaced(sentinels: LinkedSet, stre
     assert await sentinels.failed_over(at) != at
     report = await verify(streams)
     assert (report.published, report.settled, report.ledger_ok) == (100, 50, True), report.problems
+
+
+async def test_what_was_given_up_is_not_lost_with_the_primary(valkey_binary: Binary, tmp_path: Path) -> None:
+    """Nor twice. All replicas lag, so that whichever is promoted lacks what was not waited for."""
+    async with LinkedSet(tmp_path, valkey_binary, (0.2, 0.2, 0.2)) as lagging:
+        redis = connect(lagging.url)
+        streams = FrameStreams(redis)
+        await streams.ready()
+        await streams.fence(EPOCH, NODE)
+        await streams.set_pressure(EPOCH, Level.CRITICAL)
+        async with FrameProducer("cam", lagging.url, policy="freshest", durability="majority", drain_s=20) as producer:
+
+            async def film() -> None:
+                while True:
+                    await producer.publish(b"jpeg", **IMAGE)
+                    await asyncio.sleep(0.005)
+
+            for _ in range(20):
+                await producer.publish(b"jpeg", **IMAGE)
+            await eventually(lambda: not producer.unrecorded)
+            recorded = producer.counters.freshest
+            filming = asyncio.create_task(film())
+            await eventually(lambda: producer.unrecorded > 10)  # written and under way, some of them
+            at = await lagging.lose_power()
+            await lagging.failed_over(at)
+            assert (await streams.stats()).cameras["cam"].dropped >= recorded == 19
+            filming.cancel()
+            await asyncio.wait({filming})
+            await _repeated(lambda: streams.set_pressure(EPOCH, Level.NORMAL))
+            await producer.flush()
+            counters = producer.counters
+        report = await verify(streams)
+        assert (report.ledger_ok, report.lost, report.dropped) == (True, 0, counters.freshest), report.problems
+        assert report.published == counters.accepted
+        await streams.aclose()
+        await redis.aclose()
 
 
 async def test_a_planned_failover_loses_nothing(sentinels: LinkedSet, streams: FrameStreams) -> None:
