@@ -536,8 +536,11 @@ local function renew(keys, argv)
     return refused
   end
   local base, group, answers = stream_key(prefix, 'ready', processor), argv[1] .. '-group', {}
-  local levels, level_at, id_at = by_level({ unpack(argv, 3) })
-  local mine = {}
+  local handles, mine = {}, {}
+  for at = 3, #argv do
+    handles[at - 2] = argv[at]
+  end
+  local levels, level_at, id_at = by_level(handles)
   for level, ids in pairs(levels) do
     mine[level] = held(level_key(base, level), group, consumer, ids)
   end

@@ -12,7 +12,7 @@ from framebuffer.connection import execute
 from framebuffer.errors import Fenced, RedisUnsupported
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
-from framebuffer.wire import OutgoingFrame, RoutingTable, Settlement, TakenFrame, WaitingFrame
+from framebuffer.wire import CameraSession, OutgoingFrame, RoutingTable, Settlement, TakenFrame, WaitingFrame
 from tests.framebuffer.frames import EPOCH, NODE, frame, frames, opened, settle_all, table
 from tests.support import eventually
 
@@ -313,6 +313,23 @@ async def test_many_cameras_in_one_call(streams: FrameStreams) -> None:
     assert set((await streams.publish_batch(batch)).statuses) == {"duplicate", f"superseded:{stolen.token}"}
     ledger = await verify(streams)
     assert (ledger.published, ledger.in_flight, ledger.problems) == (117, 117, [])
+
+
+async def test_any_number_of_cameras_in_one_call(streams: FrameStreams, redis: Redis) -> None:
+    """More than Lua's stack holds. They are opened by what `open` leaves behind: calls would take a second."""
+    number = 9000
+    await streams.open_camera("cam0")
+    record = await execute(redis, "HGET", streams.keys.ledgers, "cam0")
+    sessions = [CameraSession(f"cam{at}", f"token{at}", 0) for at in range(number)]
+    for key, value in ((streams.keys.sessions, ""), (streams.keys.ledgers, record)):
+        pairs = ((one.camera_id, value or f"{one.token} ") for one in sessions)
+        await execute(redis, "HSET", key, *(part for pair in pairs for part in pair))
+    batch = [(session, frame(0, payload=b"")) for session in sessions]
+    assert Counter((await streams.publish_batch(batch)).statuses) == {"ok": number}
+    assert Counter((await streams.publish_batch(batch)).statuses) == {"duplicate": number}
+    stats = await streams.stats()
+    assert {row.published for row in stats.cameras.values()} == {1}
+    assert (len(stats.cameras), stats.in_flight) == (number, number)
 
 
 async def test_data_of_a_newer_library_is_left_alone(streams: FrameStreams, redis: Redis) -> None:
