@@ -7,10 +7,13 @@ import redis.exceptions as redis_errors
 
 from framebuffer import decoded, wire
 from framebuffer.connection import execute, translate
+from framebuffer.errors import SettlementRefused
 from framebuffer.keys import check_name
 from framebuffer.stream_calls import Argument, StreamCalls
 
 __all__ = ["ProcessingCalls"]
+
+_REFUSED = "refused:status"
 
 
 class ProcessingCalls(StreamCalls):
@@ -49,6 +52,7 @@ class ProcessingCalls(StreamCalls):
         """Say what became of taken frames; per frame ``settled not-owner duplicate retry dead released``.
 
         A repeat after a lost reply answers ``not-owner``: there is nothing left to do for that frame.
+        Errors: SettlementRefused, where one has a status that the server does not know; the others count.
         """
         if not settlements:
             return []
@@ -57,8 +61,11 @@ class ProcessingCalls(StreamCalls):
         for settlement in settlements:
             body = settlement.result if settlement.status == "ok" else settlement.reason
             arguments += (settlement.entry_id, settlement.status, body)
-        outcomes = await self._call("settle", *arguments)
-        return [cast("wire.SettleOutcome", outcome.decode()) for outcome in outcomes]
+        outcomes = [outcome.decode() for outcome in await self._call("settle", *arguments)]
+        if _REFUSED in outcomes:
+            refused = settlements[outcomes.index(_REFUSED)]
+            raise SettlementRefused(refused.entry_id, refused.status, outcomes)
+        return cast("list[wire.SettleOutcome]", outcomes)
 
     async def renew(self, processor_id: str, consumer: str, entry_ids: Sequence[str]) -> list[bool]:
         """Start the lease of taken frames anew; false for one that is not this consumer's any more."""
