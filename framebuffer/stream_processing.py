@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import cast
 
-import redis.exceptions as redis_errors
-
 from framebuffer import decoded, wire
-from framebuffer.connection import execute, translate
+from framebuffer.connection import translate
 from framebuffer.errors import SettlementRefused
 from framebuffer.keys import check_name
 from framebuffer.stream_calls import Argument, StreamCalls
@@ -76,12 +74,9 @@ class ProcessingCalls(StreamCalls):
 
     async def dead_list(self, after: str = "", *, count: int = 100) -> list[wire.DeadFrame]:
         """A page of the frames that were given up, oldest first, from behind entry ``after``."""
-        try:
-            page = await execute(
-                self.redis, "XRANGE", self.keys.dead, f"({after}" if after else "-", "+", "COUNT", count
-            )
-        except (redis_errors.RedisError, OSError) as error:
-            raise translate(error) from error
+        [page] = await self.look(("XRANGE", self.keys.dead, f"({after}" if after else "-", "+", "COUNT", count))
+        if isinstance(page, Exception):
+            raise translate(page) from page
         return [found for entry, fields in page if (found := decoded.dead(entry, fields)) is not None]
 
     async def dead_replay(self, entry_ids: Sequence[str]) -> list[str]:

@@ -10,7 +10,10 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import execute
 from framebuffer.errors import Fenced, RedisUnsupported
+from framebuffer.inquiry import lags, trace
+from framebuffer.latency import latency
 from framebuffer.ledger import verify
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import CameraSession, OutgoingFrame, RoutingTable, Settlement, TakenFrame, WaitingFrame
 from tests.framebuffer.frames import EPOCH, NODE, frame, frames, opened, settle_all, table
@@ -336,7 +339,20 @@ async def test_data_of_a_newer_library_is_left_alone(streams: FrameStreams, redi
     session = await opened(streams)
     await streams.publish(session, frames(0, 1))
     await execute(redis, "SET", streams.keys.format, 3)
+    every = ShardedStreams([streams])
     for call in (
+        verify(streams),
+        trace(every, "cam:0"),
+        lags(every),
+        latency(every),
+        streams.stats(),
+        streams.camera_ledger("cam"),
+        streams.segment_bits("cam", 0, 65536),
+        streams.replaying("cam"),
+        streams.missing([("cam", 0)]),
+        streams.scan("capture"),
+        streams.dead_list(),
+        streams.dead_drop(["1-1"]),
         streams.publish(session, frames(1, 2)),
         streams.take("p1", "c"),
         streams.settle("p1", "c", [Settlement("1-1")]),
