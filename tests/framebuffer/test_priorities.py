@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import execute
 from framebuffer.errors import Fenced, RedisUnsupported
+from framebuffer.following import follow, positions_of
 from framebuffer.inquiry import lags, trace
 from framebuffer.latency import latency
 from framebuffer.ledger import verify
@@ -345,6 +346,7 @@ async def test_data_of_a_newer_library_is_left_alone(streams: FrameStreams, redi
         trace(every, "cam:0"),
         lags(every),
         latency(every),
+        follow(every, positions_of("0", 1)),
         streams.stats(),
         streams.camera_ledger("cam"),
         streams.segment_bits("cam", 0, 65536),
