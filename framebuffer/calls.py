@@ -10,7 +10,7 @@ from framebuffer.connection import execute, translate
 from framebuffer.errors import Fenced, RedisRefused, RedisUnsupported
 from framebuffer.library import ensure_library
 
-__all__ = ["Superseded", "call", "call_and_wait"]
+__all__ = ["Superseded", "call", "call_and_wait", "newer_format"]
 
 _SLACK_S = 1.0  # for everything about a call but the waiting for replicas
 _MISSING = "Function not found"
@@ -67,6 +67,11 @@ async def _pipelined(redis: Redis, command: tuple[str | bytes | int, ...], repli
         raise meaning(error) from error
 
 
+def newer_format(theirs: int, ours: int) -> RedisUnsupported:
+    """The frames were written by a newer version."""
+    return RedisUnsupported(f"the frames are in format {theirs}, this version knows {ours}: upgrade this package")
+
+
 def meaning(error: Exception) -> Exception:
     """The library's own error replies; any other is the server's."""
     text = str(error)
@@ -78,7 +83,7 @@ def meaning(error: Exception) -> Exception:
         return Superseded(text.removeprefix("SUPERSEDED").strip())
     if text.startswith("FORMAT "):
         _, theirs, ours = text.split(" ", 2)
-        return RedisUnsupported(f"the frames are in format {theirs}, this version knows {ours}: upgrade this package")
+        return newer_format(int(theirs), int(ours))
     if text.startswith("WRONGTYPE "):
         return RedisRefused(f"{text}: a key of the frames holds something else; delete what was put there")
     return translate(error)

@@ -10,6 +10,7 @@
     ├── RegistrationRefused     processor_exists          the id is taken by another registration
     ├── ProcessorUnknown        processor_unknown         the orchestrator does not know this processor
     ├── OrchestratorUnavailable orchestrator_unavailable  no node of the orchestrator answered
+    ├── SettlementRefused       settlement_refused        what was said of a frame is nothing that the server knows
     ├── Fenced                  fenced                    a newer leader has taken over
     ├── CameraSuperseded        camera_superseded         a newer producer has opened this camera
     ├── NotDurable              not_durable               written, but fewer replicas than asked for have confirmed
@@ -30,6 +31,7 @@
 Every error has a stable ``code``: the API and the CLI map from it, never from the text.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "RegistrationRefused",
     "ServerFailed",
     "ServerMissing",
+    "SettlementRefused",
     "TelemetryInvalid",
     "TelemetryMissing",
     "TrustUnusable",
@@ -124,6 +127,21 @@ class OrchestratorUnavailable(FrameBufferError):
     """No node of the orchestrator answered."""
 
     code = "orchestrator_unavailable"
+
+
+class SettlementRefused(FrameBufferError, ValueError):
+    """``status`` is none that the server knows: the frame ``entry_id`` is still in hand, and no attempt has failed.
+
+    ``outcomes``: what became of each frame of the call.
+    """
+
+    code = "settlement_refused"
+
+    def __init__(self, entry_id: str, status: str, outcomes: Sequence[str]) -> None:
+        super().__init__(f"frame {entry_id}: {status!r} is none of ok, error, dead and release; it is still in hand")
+        self.entry_id = entry_id
+        self.status = status
+        self.outcomes = list(outcomes)
 
 
 class Fenced(FrameBufferError):

@@ -1,24 +1,29 @@
 """Following what ends: results, dead and dropped frames as they come. Changes nothing.
 
 Whoever follows keeps a position in each of the three streams of each shard. It goes on from there after a lost
-connection, so that nothing is skipped that the streams still hold.
+connection, so that nothing is skipped that the streams still hold. Results and dropped frames are kept only up to a
+number: who comes too late for some is told so.
 """
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from framebuffer.connection import translate
 from framebuffer.errors import InvalidCursor
-from framebuffer.reading import entries, newest_id
+from framebuffer.reading import Entry, facts_of, newest_id
 from framebuffer.records import head_of
 from framebuffer.shards import ShardedStreams
+from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
 
-__all__ = ["Ended", "Positions", "cursor_of", "follow", "newest", "positions_of"]
+__all__ = ["Ended", "Followed", "Missed", "Positions", "cursor_of", "follow", "newest", "positions_of"]
 
 STREAMS = ("results", "dead", "dropped")
+TRIMMED = ("results", "dropped")
+BEGINNING = "0-0"
 
 
 class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +49,21 @@ _WHAT = {"results": "settled", "dead": "dead", "dropped": "dropped"}
 Positions = list[dict[str, str]]
 """For each shard the id of the last entry seen in each of `STREAMS`."""
 
+Missed: TypeAlias = int | Literal["some"]
+"""Entries that were trimmed before they were read: a position does not tell the number, unless it is the beginning."""
+
+
+class Followed(NamedTuple):
+    """``frames`` behind the positions that were asked with, in order of time, and the ``positions`` behind these.
+
+    ``not_kept``: by stream (``results``, ``dropped``) what came in between and is not kept any more; empty where that
+    is nothing.
+    """
+
+    frames: list[Ended]
+    positions: Positions
+    not_kept: dict[str, Missed]
+
 
 def cursor_of(positions: Positions) -> str:
     """Positions as one text, for whoever asks again."""
@@ -53,7 +73,7 @@ def cursor_of(positions: Positions) -> str:
 def positions_of(cursor: str, shards: int) -> Positions:
     """The other way round; "0" is the beginning of everything. Errors: InvalidCursor."""
     if cursor == "0":
-        return [dict.fromkeys(STREAMS, "0-0") for _ in range(shards)]
+        return [dict.fromkeys(STREAMS, BEGINNING) for _ in range(shards)]
     ids = cursor.split("_")
     numbers = [number for one in ids for number in one.split("-")]
     sound = len(ids) == 3 * shards and len(numbers) == 6 * shards
@@ -65,22 +85,20 @@ def positions_of(cursor: str, shards: int) -> Positions:
 async def newest(streams: ShardedStreams) -> Positions:
     """The positions behind everything that is there now."""
     return [
-        {name: await newest_id(part, f"{part.keys.prefix}:{name}") or "0-0" for name in STREAMS}
+        {name: await newest_id(part, f"{part.keys.prefix}:{name}") or BEGINNING for name in STREAMS}
         for part in streams.parts
     ]
 
 
-async def follow(
-    streams: ShardedStreams, positions: Positions, *, limit: int = 500, wait_s: float = 0.0
-) -> tuple[list[Ended], Positions]:
+async def follow(streams: ShardedStreams, positions: Positions, *, limit: int = 500, wait_s: float = 0.0) -> Followed:
     """What came behind the positions, at most ``limit`` of each stream, and the positions behind that.
 
-    Where there is nothing yet, it waits up to ``wait_s``. Errors: RedisUnavailable, RedisRefused.
+    Where there is nothing yet, it waits up to ``wait_s``. Errors: RedisUnavailable, RedisUnsupported, RedisRefused.
     """
-    found, after = await _read(streams, positions, limit)
-    if not found and wait_s > 0 and await _news(streams, after, wait_s):
-        found, after = await _read(streams, after, limit)
-    return found, after
+    found = await _read(streams, positions, limit)
+    if not found.frames and not found.not_kept and wait_s > 0 and await _news(streams, found.positions, wait_s):
+        found = await _read(streams, found.positions, limit)
+    return found
 
 
 async def _news(streams: ShardedStreams, positions: Positions, wait_s: float) -> bool:
@@ -96,19 +114,52 @@ async def _news(streams: ShardedStreams, positions: Positions, wait_s: float) ->
         await ended(*waiting)
 
 
-async def _read(streams: ShardedStreams, positions: Positions, limit: int) -> tuple[list[Ended], Positions]:
+async def _read(streams: ShardedStreams, positions: Positions, limit: int) -> Followed:
     found: list[Ended] = []
+    not_kept: dict[str, Missed] = {}
     after = [dict(shard) for shard in positions]
     for number, part in enumerate(streams.parts):
         shard = f"{number}/" if len(streams) > 1 else ""
         for name in STREAMS:
-            page = await entries(part, f"{part.keys.prefix}:{name}", f"({after[number][name]}", limit)
+            page, missed, newest = await _page(part, name, after[number][name], limit)
+            if missed:
+                not_kept[name] = _sum(not_kept.get(name, 0), missed)
+                after[number][name] = newest if not page else after[number][name]  # said once
             for entry, fields in page:
                 after[number][name] = entry.decode()
                 one = _ended(name, shard, entry.decode(), fields)
                 if one is not None:
                     found.append(one)
-    return sorted(found, key=lambda one: one.at_ms), after
+    return Followed(sorted(found, key=lambda one: one.at_ms), after, not_kept)
+
+
+async def _page(part: FrameStreams, name: str, position: str, limit: int) -> tuple[list[Entry], Missed, str]:
+    """A page of the stream from behind the position, what is not kept in between, and the id that was given last.
+
+    All at one instant: between two calls more could be trimmed.
+    """
+    key = f"{part.keys.prefix}:{name}"
+    page, told = await part.look(("XRANGE", key, f"({position}", "+", "COUNT", limit), ("XINFO", "STREAM", key))
+    if isinstance(page, Exception):
+        raise translate(page) from page
+    facts = facts_of(told)
+    if name not in TRIMMED or not facts:
+        return page, 0, position
+    newest = facts[b"last-generated-id"].decode()
+    oldest = facts[b"first-entry"][0].decode() if facts[b"first-entry"] else newest
+    trimmed = int(facts[b"entries-added"]) - int(facts[b"length"])
+    if trimmed <= 0 or _order(position) >= _order(oldest):
+        return page, 0, newest
+    return page, trimmed if position == BEGINNING else "some", newest
+
+
+def _sum(one: Missed, other: Missed) -> Missed:
+    return "some" if one == "some" or other == "some" else one + other
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _ended(stream: str, shard: str, entry_id: str, fields: Mapping[bytes, bytes]) -> Ended | None:

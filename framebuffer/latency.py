@@ -56,7 +56,7 @@ def summed_up(samples: Sequence[int], *, server_ms: int, window_s: float, comple
 
 async def _of_shard(part: FrameStreams, window_s: float) -> tuple[int, list[int]]:
     try:
-        seconds, micros = await execute(part.redis, "TIME")
+        [(seconds, micros)] = await part.look(("TIME",))
         server_ms = int(seconds) * 1000 + int(micros) // 1000
         oldest = max(0, server_ms - int(window_s * 1000))
         page = await execute(part.redis, "XREVRANGE", part.keys.results, "+", oldest, "COUNT", SAMPLES_MAX)

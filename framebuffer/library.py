@@ -34,13 +34,18 @@ _PARTS = (
     "register",
 )
 _HEAD = re.compile(r"#!lua name=(\w+)\n-- revision: (\d+)\n")
+_FORMAT = re.compile(r"^local FORMAT = (\d+)", re.MULTILINE)
 
 
 class Library(msgspec.Struct, frozen=True):
-    """The library as this package carries it. A change of an interface changes the name, any other the revision."""
+    """The library as this package carries it. A change of an interface changes the name, any other the revision.
+
+    ``format``: of the keys and entries that it writes; newer ones are not to be read.
+    """
 
     name: str
     revision: int
+    format: int
     code: str
 
 
@@ -49,10 +54,10 @@ def library() -> Library:
     """The library of this version of the package."""
     folder = files("framebuffer").joinpath("functions")
     code = "\n".join(folder.joinpath(f"{part}.lua").read_text("utf-8") for part in _PARTS)
-    head = _HEAD.match(code)
-    if head is None:
-        raise AssertionError("streams.lua must open with its name and its revision")
-    return Library(head[1], int(head[2]), code)
+    head, written = _HEAD.match(code), _FORMAT.search(code)
+    if head is None or written is None:
+        raise AssertionError("streams.lua must open with its name and its revision, and say the format")
+    return Library(head[1], int(head[2]), int(written[1]), code)
 
 
 def revision_of(code: str) -> int:

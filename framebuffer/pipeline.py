@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 
 from framebuffer.crew import Crew
 from framebuffer.errors import RedisFailure
+from framebuffer.lull import Lull
 from framebuffer.outage import Outage
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
@@ -78,6 +79,7 @@ class Pipeline:
         self._renew_s = min(lease_s / 3, _RENEW_AT_MOST_S)
         self._told = told
         self._hand = self._crew.new_hand()
+        self._lull = Lull()
         self._arrived = asyncio.Semaphore(0)  # one for each frame that was added to the hand
         self._done: deque[Settlement] = deque()
         self._finished = asyncio.Event()  # a frame went to _done
@@ -133,10 +135,11 @@ class Pipeline:
         while not self._stopping.is_set():
             # What is pending here and not in hand has nobody who renews its lease: it is taken back at once.
             room = self._limit - len(self._hand) if own else self._hand.room(self._limit, self._workers)
+            lull_s = 0.0 if own else self._lull.left_s(_now())
             self._early = not room and len(self._hand) < self._limit
-            if not room or self._crew.stuck(_now()):
+            if not room or lull_s or self._crew.stuck(_now()):
                 self._settled.clear()
-                await self._either(self._settled, self._block_s)
+                await self._either(self._settled, lull_s or self._block_s)
                 continue
             before = self._hand.ids()  # what a settle finishes during the call may still be in an own-pending reply
             self._settled.clear()
@@ -196,6 +199,8 @@ class Pipeline:
         for frame in new:
             self._hand.add(frame)
             self._arrived.release()
+        if new:
+            self._lull.took()
         self.taken += len(new)
 
     async def _news(self) -> bool:
@@ -247,6 +252,7 @@ class Pipeline:
                     await asyncio.sleep(outage.failed(error))
                     continue
                 outage.over()
+                self._lull.settled(outcomes, _now())
                 for settlement, outcome in zip(batch, outcomes, strict=True):
                     self._done.popleft()
                     self._hand.drop(settlement.entry_id)

@@ -48,7 +48,7 @@ from framebuffer.pipeline import DEFAULT_LEASE_S
 from framebuffer.pipelines import Handling, Pipelines
 from framebuffer.registrar import Registrar
 from framebuffer.shards import ShardedStreams
-from framebuffer.streams import DEFAULT_MAX_ATTEMPTS
+from framebuffer.streams import DEFAULT_MAX_ATTEMPTS, DEFAULT_RESULTS_MAXLEN
 from framebuffer.tasks import ended
 from framebuffer.tracing import SpanSink
 from framebuffer.wire import TakenFrame
@@ -128,6 +128,7 @@ class ProcessorClient:
         self._redis_url = redis_url
         self._redis_password = redis_password
         self._max_attempts = DEFAULT_MAX_ATTEMPTS
+        self._results_kept = DEFAULT_RESULTS_MAXLEN
         self._batch = batch
         self._concurrency = concurrency
         self._heartbeat_s = heartbeat_s
@@ -193,6 +194,7 @@ class ProcessorClient:
         enrolment = await self._registrar.register(exists_wait_s=exists_wait_s)
         log.info("processor %s: registered, queue %s", self.id, enrolment.queue)
         self._max_attempts = enrolment.max_attempts or DEFAULT_MAX_ATTEMPTS
+        self._results_kept = enrolment.results_kept or DEFAULT_RESULTS_MAXLEN
         self._lease_s = enrolment.lease_s or DEFAULT_LEASE_S
         return self._redis_url or enrolment.redis_url
 
@@ -273,7 +275,10 @@ class ProcessorClient:
                 raise InvalidRegistration("redis_url", "neither the client nor the orchestrator names a Redis server")
             async with contextlib.AsyncExitStack() as stack:
                 streams = ShardedStreams.connect(
-                    redis_url, password=self._redis_password, max_attempts=self._max_attempts
+                    redis_url,
+                    password=self._redis_password,
+                    max_attempts=self._max_attempts,
+                    results_maxlen=self._results_kept,
                 )
                 stack.push_async_callback(streams.aclose)
                 await self._ready(streams)

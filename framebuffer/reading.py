@@ -11,7 +11,7 @@ import redis.exceptions as redis_errors
 from framebuffer.connection import execute, translate
 from framebuffer.streams import FrameStreams
 
-__all__ = ["Entry", "entries", "info", "newest_id"]
+__all__ = ["Entry", "entries", "facts_of", "info", "newest_id"]
 
 Entry = tuple[bytes, dict[bytes, bytes]]
 
@@ -37,11 +37,17 @@ async def newest_id(streams: FrameStreams, key: str) -> str:
 async def info(streams: FrameStreams, key: str) -> Mapping[bytes, Any]:
     """What XINFO STREAM says; empty for a stream that is not there."""
     try:
-        flat = await execute(streams.redis, "XINFO", "STREAM", key)
+        return facts_of(await execute(streams.redis, "XINFO", "STREAM", key))
     except redis_errors.ResponseError as error:
-        if "no such key" in str(error).lower():
-            return {}
-        raise translate(error) from error
+        return facts_of(error)
     except (redis_errors.RedisError, OSError) as error:
         raise translate(error) from error
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def facts_of(answer: list[Any] | Exception) -> Mapping[bytes, Any]:
+    """The same of an answer, or of the error in its place."""
+    if isinstance(answer, Exception):
+        if "no such key" in str(answer).lower():
+            return {}
+        raise translate(answer) from answer
+    return dict(zip(answer[::2], answer[1::2], strict=True))

@@ -59,6 +59,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     group: str
     redis_url: str | None = None
     max_attempts: int | None = None
+    results_kept: int | None = None
     lease_s: float | None = None
     durability: Durability | None = None
 
@@ -233,13 +234,14 @@ def _detail(response: httpx.Response) -> str:
 
 def _enrolment(response: httpx.Response, registration: ProcessorRegistration) -> Enrolment:
     body = _problem(response)
-    redis_url, attempts = body.get("redis_url"), body.get("max_attempts")
+    redis_url, attempts, kept = body.get("redis_url"), body.get("max_attempts"), body.get("results_kept")
     lease_s, durability = body.get("lease_s"), body.get("durability")
     return Enrolment(
         queue=str(body.get("queue") or registration.queue),
         group=str(body.get("group") or registration.group),
         redis_url=redis_url if isinstance(redis_url, str) and redis_url else None,
         max_attempts=attempts if isinstance(attempts, int) and attempts > 0 else None,
+        results_kept=kept if isinstance(kept, int) and kept > 0 else None,
         lease_s=lease_s if isinstance(lease_s, int | float) and lease_s > 0 else None,
         durability=durability if durability == "majority" or isinstance(durability, int) else None,
     )

@@ -17,7 +17,7 @@ from framebuffer.errors import InvalidName
 from framebuffer.keys import Keys
 from framebuffer.ledger import LedgerReport, verify
 from framebuffer.sharding import keys_of_url, shard_of
-from framebuffer.stream_calls import DEFAULT_INLINE_BYTES_MAX, DEFAULT_MAX_ATTEMPTS
+from framebuffer.stream_calls import DEFAULT_INLINE_BYTES_MAX, DEFAULT_MAX_ATTEMPTS, DEFAULT_RESULTS_MAXLEN
 from framebuffer.streams import FrameStreams
 from framebuffer.stuck import DEFAULT_STUCK_S
 from framebuffer.wire import CameraCounters, DeadFrame, FenceRecord, QueueStats, ServerInfo, StreamStats
@@ -50,6 +50,7 @@ class ShardedStreams:
         timeout_s: float = 2.0,
         inline_bytes_max: int = DEFAULT_INLINE_BYTES_MAX,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        results_maxlen: int = DEFAULT_RESULTS_MAXLEN,
         keys: Keys | None = None,
     ) -> "ShardedStreams":
         """Those at ``url``, in any form of ``framebuffer.addresses``; nothing is sent yet. ``keys``: one shard under
@@ -63,7 +64,13 @@ class ShardedStreams:
             for of_shard in every
         ]
         parts = [
-            FrameStreams(client, of_shard, inline_bytes_max=inline_bytes_max, max_attempts=max_attempts)
+            FrameStreams(
+                client,
+                of_shard,
+                inline_bytes_max=inline_bytes_max,
+                max_attempts=max_attempts,
+                results_maxlen=results_maxlen,
+            )
             for client, of_shard in zip(clients, every, strict=True)
         ]
         return cls(parts, clients)

@@ -1,12 +1,16 @@
 """What every part of ``FrameStreams`` stands on: the client, the keys, the settings, one call of a function."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
+import redis.exceptions as redis_errors
 from redis.asyncio import Redis
 
-from framebuffer.calls import call
-from framebuffer.connection import blocking_twin
+from framebuffer.calls import call, newer_format
+from framebuffer.connection import blocking_twin, translate
 from framebuffer.keys import DEFAULT_SEGMENT, Keys
+from framebuffer.library import library
 
 __all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "DEFAULT_RESULTS_MAXLEN", "Argument", "StreamCalls"]
 
@@ -53,6 +57,26 @@ class StreamCalls:
         if self._blocking is None:
             self._blocking = blocking_twin(self.redis)
         return self._blocking
+
+    async def look(self, *commands: Sequence[Argument]) -> list[Any]:
+        """The answers of commands that change nothing, all at one instant; an error reply stands in its place.
+
+        The functions look at the format of the data by themselves; whoever reads past them does it by this.
+        Errors: RedisUnsupported (a newer version has written here), RedisUnavailable, RedisRefused.
+        """
+        try:
+            async with asyncio.timeout(self._reply_s), self.redis.pipeline(transaction=True) as pipe:
+                pipe.execute_command("GET", self.keys.format)
+                for command in commands:
+                    pipe.execute_command(*command)
+                theirs, *answers = await pipe.execute(raise_on_error=False)
+        except (redis_errors.RedisError, OSError) as error:
+            raise translate(error) from error
+        if isinstance(theirs, Exception):
+            raise translate(theirs) from theirs
+        if theirs is not None and theirs.isdigit() and int(theirs) > library().format:
+            raise newer_format(int(theirs), library().format)
+        return answers
 
     async def _call(self, function: str, *arguments: Argument) -> Any:
         return await call(self.redis, function, self.keys.prefix, *arguments)

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from typing import cast
 
-import redis.exceptions as redis_errors
-
 from framebuffer import decoded, wire
-from framebuffer.connection import execute, translate
+from framebuffer.connection import translate
+from framebuffer.errors import SettlementRefused
 from framebuffer.keys import check_name
 from framebuffer.stream_calls import Argument, StreamCalls
 
 __all__ = ["ProcessingCalls"]
+
+_REFUSED = "refused:status"
 
 
 class ProcessingCalls(StreamCalls):
@@ -49,6 +50,7 @@ class ProcessingCalls(StreamCalls):
         """Say what became of taken frames; per frame ``settled not-owner duplicate retry dead released``.
 
         A repeat after a lost reply answers ``not-owner``: there is nothing left to do for that frame.
+        Errors: SettlementRefused, where one has a status that the server does not know; the others count.
         """
         if not settlements:
             return []
@@ -57,8 +59,11 @@ class ProcessingCalls(StreamCalls):
         for settlement in settlements:
             body = settlement.result if settlement.status == "ok" else settlement.reason
             arguments += (settlement.entry_id, settlement.status, body)
-        outcomes = await self._call("settle", *arguments)
-        return [cast("wire.SettleOutcome", outcome.decode()) for outcome in outcomes]
+        outcomes = [outcome.decode() for outcome in await self._call("settle", *arguments)]
+        if _REFUSED in outcomes:
+            refused = settlements[outcomes.index(_REFUSED)]
+            raise SettlementRefused(refused.entry_id, refused.status, outcomes)
+        return cast("list[wire.SettleOutcome]", outcomes)
 
     async def renew(self, processor_id: str, consumer: str, entry_ids: Sequence[str]) -> list[bool]:
         """Start the lease of taken frames anew; false for one that is not this consumer's any more."""
@@ -69,12 +74,9 @@ class ProcessingCalls(StreamCalls):
 
     async def dead_list(self, after: str = "", *, count: int = 100) -> list[wire.DeadFrame]:
         """A page of the frames that were given up, oldest first, from behind entry ``after``."""
-        try:
-            page = await execute(
-                self.redis, "XRANGE", self.keys.dead, f"({after}" if after else "-", "+", "COUNT", count
-            )
-        except (redis_errors.RedisError, OSError) as error:
-            raise translate(error) from error
+        [page] = await self.look(("XRANGE", self.keys.dead, f"({after}" if after else "-", "+", "COUNT", count))
+        if isinstance(page, Exception):
+            raise translate(page) from page
         return [found for entry, fields in page if (found := decoded.dead(entry, fields)) is not None]
 
     async def dead_replay(self, entry_ids: Sequence[str]) -> list[str]:

@@ -10,12 +10,12 @@ from framebuffer import bitmaps, wire
 from framebuffer.connection import execute, translate
 from framebuffer.keys import PRIORITY_LEVELS, SUSPECT_LEVEL, check_name
 from framebuffer.server import inspect_server
-from framebuffer.stream_calls import DEFAULT_INLINE_BYTES_MAX, DEFAULT_MAX_ATTEMPTS
+from framebuffer.stream_calls import DEFAULT_INLINE_BYTES_MAX, DEFAULT_MAX_ATTEMPTS, DEFAULT_RESULTS_MAXLEN
 from framebuffer.stream_leading import LeadingCalls
 from framebuffer.stream_processing import ProcessingCalls
 from framebuffer.stream_publishing import PublishingCalls
 
-__all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "FrameStreams"]
+__all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "DEFAULT_RESULTS_MAXLEN", "FrameStreams"]
 
 _WAIT_GRACE_S = 1.0  # a blocking read that is this late has lost its connection
 

@@ -186,6 +186,13 @@ class FrameSettings(Section):
     max_attempts: int = Field(
         default=5, ge=1, le=100, description="A frame that failed so often is put aside as dead, with the reason."
     )
+    results_kept: int = Field(
+        default=100_000,
+        ge=100,
+        le=100_000_000,
+        description="About so many of the newest results are kept, in each shard; a reader that is further behind "
+        "misses some, and is told so.",
+    )
     lease_s: float = Field(
         default=30.0,
         ge=0.5,

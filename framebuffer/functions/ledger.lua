@@ -65,7 +65,7 @@ do -- a library has room for two hundred names of its own
     if number == 0 then
       return
     end
-    local records, kept = redis.call('HMGET', ledgers.key, unpack(wanted)), ledgers_kept[ledgers.prefix] or NONE
+    local records, kept = values_of(ledgers.key, wanted), ledgers_kept[ledgers.prefix] or NONE
     for at = 1, number do
       local camera, packed = wanted[at], records[at]
       local ledger = kept[camera]

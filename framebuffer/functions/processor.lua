@@ -404,7 +404,7 @@ end
 
 -- ARGV: processor, consumer, attempts allowed, results kept, then per settlement: handle, status ("ok", "error", "dead"
 -- or "release"), result or reason. Returns an outcome per settlement: "settled", "not-owner", "duplicate", "retry",
--- "dead" or "released".
+-- "dead" or "released"; "refused:status" for any other status: nothing was done, the frame is still its owner's.
 local function settle(keys, argv)
   local prefix, processor, consumer = keys[1], argv[1], argv[2]
   local attempts_max, results_kept = tonumber(argv[3]), argv[4]
@@ -498,6 +498,9 @@ local function settle(keys, argv)
           return 'not-owner'
         end
         outcome = 'released'
+      elseif status ~= 'error' and status ~= 'dead' then
+        -- As a failed attempt it would kill good frames one after the other, and nobody would know why.
+        return 'refused:status'
       else
         outcome = fail(prefix, ledger, frame, final, processor, attempts_max, body, status == 'dead')
         if not outcome then
@@ -536,8 +539,11 @@ local function renew(keys, argv)
     return refused
   end
   local base, group, answers = stream_key(prefix, 'ready', processor), argv[1] .. '-group', {}
-  local levels, level_at, id_at = by_level({ unpack(argv, 3) })
-  local mine = {}
+  local handles, mine = {}, {}
+  for at = 3, #argv do
+    handles[at - 2] = argv[at]
+  end
+  local levels, level_at, id_at = by_level(handles)
   for level, ids in pairs(levels) do
     mine[level] = held(level_key(base, level), group, consumer, ids)
   end

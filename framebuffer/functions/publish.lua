@@ -73,7 +73,7 @@ do
       return found, current
     end
     prefetch(ledgers, names)
-    local sessions, read = redis.call('HMGET', ledgers.prefix .. ':sessions', unpack(names)), ledgers.open
+    local sessions, read = values_of(ledgers.prefix .. ':sessions', names), ledgers.open
     for at = 1, number do
       local held = sessions[at]
       local token = held and (tokens_known[held] or token_of(held)) or ''

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 6
+-- revision: 7
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -198,6 +198,23 @@ local function many(command, key, before, arguments)
     end
     redis.call(unpack(call))
   end
+end
+
+-- The values of a hash's fields in order, false for those that are not there; asked for in portions.
+local function values_of(key, names)
+  local number = #names
+  if number <= UNPACK_MAX then
+    return redis.call('HMGET', key, unpack(names))
+  end
+  local values = {}
+  for from = 1, number, UNPACK_MAX do
+    local last = math.min(from + UNPACK_MAX - 1, number)
+    local some = redis.call('HMGET', key, unpack(names, from, last))
+    for at = from, last do
+      values[at] = some[at - from + 1]
+    end
+  end
+  return values
 end
 
 -- Up to 512 short fields a hash is one list that is searched from its beginning: for 500 processors half a call's time. A

@@ -265,8 +265,8 @@ async def tail(
         raise Problem("too_many_followers", f"{FOLLOWERS_MAX} requests wait already; ask another node, or later")
     async with _followers:
         positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
-        frames, after = await _held(request, follow(streams, positions, limit=limit, wait_s=wait_s))
-    return _answer({"frames": frames, "cursor": cursor_of(after)})
+        found = await _held(request, follow(streams, positions, limit=limit, wait_s=wait_s))
+    return _answer({"frames": found.frames, "cursor": cursor_of(found.positions), "not_kept": found.not_kept})
 
 
 def _answer(found: Any) -> Response:

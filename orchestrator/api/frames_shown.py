@@ -346,8 +346,14 @@ class TailPage(BaseModel):
                 }
             ],
             "cursor": "1764000000021-0_0-0_0-0",
+            "not_kept": {},
         }
     )
 
     frames: list[EndedFrame]
     cursor: str
+    not_kept: dict[str, int | str] = Field(
+        default_factory=dict,
+        description="By `results` and `dropped`: how many came behind an old cursor and are not kept any more; "
+        '"some" where the number is not known.',
+    )

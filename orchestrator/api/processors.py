@@ -59,6 +59,7 @@ REGISTERED_EXAMPLE: dict[str, Any] = {
     "group": "processors",
     "redis_url": "redis://10.0.0.5:6379/0",
     "max_attempts": 3,
+    "results_kept": 100_000,
     "lease_s": 30.0,
     "durability": 0,
 }
@@ -102,8 +103,8 @@ class Registered(Processor):
     """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password).
 
     A frame that failed `max_attempts` times is dead. One that is held for `lease_s` seconds without being renewed goes
-    to another attempt. `durability`: replicas that must have a frame before it counts as published (`majority`: all
-    that are known), for whoever publishes.
+    to another attempt. About `results_kept` of the newest results are to be kept. `durability`: replicas that must have
+    a frame before it counts as published (`majority`: all that are known), for whoever publishes.
     """
 
     model_config = ConfigDict(json_schema_extra={"example": REGISTERED_EXAMPLE})
@@ -111,6 +112,7 @@ class Registered(Processor):
     group: str
     redis_url: str
     max_attempts: int
+    results_kept: int
     lease_s: float
     durability: int | Literal["majority"]
 
@@ -145,6 +147,7 @@ async def register(
         group=registration.group,
         redis_url=config.redis.public_url,
         max_attempts=config.frames.max_attempts,
+        results_kept=config.frames.results_kept,
         lease_s=config.frames.lease_s,
         durability=config.durability(),
     )

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WAIT_S = 5.0
 PAUSE_S = 1.0
 KINDS = ("settled", "dead", "dropped")
+_KEPT = {"results": ("settled", "results"), "dropped": ("dropped", "dropped frames")}
+"""Streams that are trimmed: what ends there, and what its entries are called."""
 _PASSING = frozenset({Exit.NO_LEADER, Exit.DEGRADED, Exit.UNKNOWN})
 """What heals by itself: the command waits for it."""
 
@@ -57,11 +59,12 @@ def tail(
 ) -> None:
     """Follow what ends: results, dead and dropped frames, as they come, until interrupted.
 
-    Goes on where it was after a lost connection, so that nothing is skipped that is still kept.
+    Goes on where it was after a lost connection, so that nothing is skipped that is still kept; says it where some
+    were not.
     """
     left = count
     with _source(redis_url, urls, timeout_s) as fetch:
-        for frame in _frames(fetch, "0" if from_start else ""):
+        for frame in _frames(fetch, "0" if from_start else "", only or KINDS):
             if (camera and frame["camera_id"] != camera) or (only and frame["what"] not in only):
                 continue
             click.echo(json.dumps(frame, ensure_ascii=False) if output == "json" else printable(line(frame)))
@@ -79,8 +82,8 @@ def line(frame: dict[str, Any]) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _frames(fetch: Fetch, cursor: str) -> Iterator[dict[str, Any]]:
-    """For ever. A failure that heals by itself is said once, and waited for."""
+def _frames(fetch: Fetch, cursor: str, wanted: Collection[str]) -> Iterator[dict[str, Any]]:
+    """For ever. A failure that heals by itself is said once, and waited for; what is not kept any more is said."""
     failing = False
     while True:
         try:
@@ -97,6 +100,10 @@ def _frames(fetch: Fetch, cursor: str) -> Iterator[dict[str, Any]]:
             note("it answers again")
             failing = False
         cursor = found["cursor"]
+        for stream, number in found.get("not_kept", {}).items():
+            what, called = _KEPT[stream]
+            if what in wanted:
+                note(f"{number} {called} not kept: they were trimmed before this came to them")
         yield from found["frames"]
 
 
@@ -122,7 +129,7 @@ def _ask(cursor: str) -> "Callable[[ShardedStreams], Any]":
         from framebuffer.following import cursor_of, follow, newest, positions_of
 
         positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
-        frames, after = await follow(streams, positions, wait_s=WAIT_S if cursor else 0.0)
-        return {"frames": frames, "cursor": cursor_of(after)}
+        found = await follow(streams, positions, wait_s=WAIT_S if cursor else 0.0)
+        return {"frames": found.frames, "cursor": cursor_of(found.positions), "not_kept": found.not_kept}
 
     return asked

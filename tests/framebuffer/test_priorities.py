@@ -10,9 +10,13 @@ from redis.asyncio import Redis
 
 from framebuffer.connection import execute
 from framebuffer.errors import Fenced, RedisUnsupported
+from framebuffer.following import follow, positions_of
+from framebuffer.inquiry import lags, trace
+from framebuffer.latency import latency
 from framebuffer.ledger import verify
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
-from framebuffer.wire import OutgoingFrame, RoutingTable, Settlement, TakenFrame, WaitingFrame
+from framebuffer.wire import CameraSession, OutgoingFrame, RoutingTable, Settlement, TakenFrame, WaitingFrame
 from tests.framebuffer.frames import EPOCH, NODE, frame, frames, opened, settle_all, table
 from tests.support import eventually
 
@@ -315,11 +319,42 @@ async def test_many_cameras_in_one_call(streams: FrameStreams) -> None:
     assert (ledger.published, ledger.in_flight, ledger.problems) == (117, 117, [])
 
 
+async def test_any_number_of_cameras_in_one_call(streams: FrameStreams, redis: Redis) -> None:
+    """More than Lua's stack holds. They are opened by what `open` leaves behind: calls would take a second."""
+    number = 9000
+    await streams.open_camera("cam0")
+    record = await execute(redis, "HGET", streams.keys.ledgers, "cam0")
+    sessions = [CameraSession(f"cam{at}", f"token{at}", 0) for at in range(number)]
+    for key, value in ((streams.keys.sessions, ""), (streams.keys.ledgers, record)):
+        pairs = ((one.camera_id, value or f"{one.token} ") for one in sessions)
+        await execute(redis, "HSET", key, *(part for pair in pairs for part in pair))
+    batch = [(session, frame(0, payload=b"")) for session in sessions]
+    assert Counter((await streams.publish_batch(batch)).statuses) == {"ok": number}
+    assert Counter((await streams.publish_batch(batch)).statuses) == {"duplicate": number}
+    stats = await streams.stats()
+    assert {row.published for row in stats.cameras.values()} == {1}
+    assert (len(stats.cameras), stats.in_flight) == (number, number)
+
+
 async def test_data_of_a_newer_library_is_left_alone(streams: FrameStreams, redis: Redis) -> None:
     session = await opened(streams)
     await streams.publish(session, frames(0, 1))
     await execute(redis, "SET", streams.keys.format, 3)
+    every = ShardedStreams([streams])
     for call in (
+        verify(streams),
+        trace(every, "cam:0"),
+        lags(every),
+        latency(every),
+        follow(every, positions_of("0", 1)),
+        streams.stats(),
+        streams.camera_ledger("cam"),
+        streams.segment_bits("cam", 0, 65536),
+        streams.replaying("cam"),
+        streams.missing([("cam", 0)]),
+        streams.scan("capture"),
+        streams.dead_list(),
+        streams.dead_drop(["1-1"]),
         streams.publish(session, frames(1, 2)),
         streams.take("p1", "c"),
         streams.settle("p1", "c", [Settlement("1-1")]),

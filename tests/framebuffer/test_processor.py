@@ -75,6 +75,16 @@ async def settled(plant: Plant, count: int, deadline_s: float = 20.0) -> None:
     await eventually(check, deadline_s=deadline_s)
 
 
+async def test_as_many_results_are_kept_as_the_orchestrator_says(plant: Plant, node: TinyOrchestrator) -> None:
+    node.results_kept = 100
+    await plant.give("face-1", 600)
+    async with running(Async(node.url)):
+        await settled(plant, 600)
+    stats = await plant.streams.stats()
+    assert stats.results_added == 600
+    assert 100 <= stats.results_len <= 300  # a server trims by whole nodes of a stream
+
+
 async def test_frames_become_results_once(plant: Plant, node: TinyOrchestrator) -> None:
     frame_ids = await plant.give("face-1", 20)
     client = Async(node.url)

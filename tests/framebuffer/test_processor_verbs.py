@@ -85,6 +85,55 @@ async def test_a_released_frame_comes_again_with_no_attempt_counted(plant: Plant
     assert (await plant.results())[0]["attempts"] == 1
 
 
+async def test_a_frame_that_is_released_for_ever_goes_round_slowly(plant: Plant, node: TinyOrchestrator) -> None:
+    """Without a lull it comes again some hundred times a second."""
+    began = asyncio.get_running_loop().time()
+
+    async def work(frame: TakenFrame) -> None:
+        if asyncio.get_running_loop().time() - began < 1.0:
+            raise FrameReleased("the model is still loading")
+
+    await plant.give("face-1", 1)
+    processor = client(node, work)
+    async with running(processor):
+        began = asyncio.get_running_loop().time()
+        await final(plant, 1)
+    # Behind 7 lulls 1.27 s are over; another may have been on its way here before the first answer.
+    assert 1 <= processor.counters.released <= 9
+    assert (processor.counters.settled, (await plant.ledger())["in_flight"]) == (1, 0)
+
+
+async def test_a_lull_holds_up_neither_heartbeats_nor_leases_nor_the_end(
+    plant: Plant, node: TinyOrchestrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framebuffer.lull.FIRST_S", 3600.0)
+    monkeypatch.setattr("framebuffer.lull.MOST_S", 3600.0)
+    node.lease_s = 0.6
+    step, seen = asyncio.Event(), list[str]()
+
+    async def work(frame: TakenFrame) -> None:
+        seen.append(frame.frame_id)
+        if seen == ["cam1-0"] or frame.frame_id == "cam1-5":
+            raise FrameReleased("not now")
+        await step.wait()
+
+    await plant.give("face-1", 2)
+    processor = client(node, work, batch=2, concurrency=2)
+    async with running(processor):
+        await eventually(lambda: processor.counters.released == 1)
+        await plant.give("face-1", 3)
+        beats, began = len(node.heartbeats), asyncio.get_running_loop().time()
+        await eventually(lambda: asyncio.get_running_loop().time() - began > 1.0)
+        assert len(node.heartbeats) > beats
+        assert await plant.streams.expire(EPOCH, "face-1", 600) == 0, "the frame in work is renewed"
+        assert (processor.counters.taken, processor.counters.in_flight) == (2, 1)
+        step.set()  # a result ends the lull at once
+        await eventually(lambda: processor.counters.settled == 5)
+        await plant.give("face-1", 1)
+        await eventually(lambda: processor.counters.released == 2)
+    assert (await plant.ledger())["in_flight"] == 1
+
+
 async def test_frames_in_hand_and_in_the_queue_are_worked_on_by_priority(plant: Plant, node: TinyOrchestrator) -> None:
     seen: list[str] = []
     step = asyncio.Semaphore(0)

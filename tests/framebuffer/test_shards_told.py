@@ -96,20 +96,20 @@ async def test_dead_frames_page_by_page(shards: ShardedStreams) -> None:
 
 async def test_what_ends_in_any_shard_is_followed(shards: ShardedStreams) -> None:
     cursor = cursor_of(await newest(shards))
-    assert await follow(shards, positions_of(cursor, 2), wait_s=0) == ([], positions_of(cursor, 2))
+    assert await follow(shards, positions_of(cursor, 2), wait_s=0) == ([], positions_of(cursor, 2), {})
     await end(shards)
     seen: list[str] = []
 
     async def all_seen() -> bool:
         nonlocal cursor
-        frames, after = await follow(shards, positions_of(cursor, 2), limit=2, wait_s=0.5)
+        frames, after, _ = await follow(shards, positions_of(cursor, 2), limit=2, wait_s=0.5)
         cursor = cursor_of(after)
         seen.extend(frame.frame_id for frame in frames)
         return len(seen) == len(CAMERAS)
 
     await eventually(all_seen)
     assert sorted(seen) == [f"{camera}-0" for camera in CAMERAS]
-    everything, _ = await follow(shards, positions_of("0", 2))
+    everything, _, _ = await follow(shards, positions_of("0", 2))
     assert {frame.entry_id.partition("/")[0] for frame in everything} == {"0", "1"}
     for text in ("", "1-0", "1-0_2-0_3-0", "1-0_2-0_3-0_4-0_5-0_x"):
         with pytest.raises(InvalidCursor):

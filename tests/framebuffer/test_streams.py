@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from framebuffer.connection import execute
-from framebuffer.errors import CameraSuperseded, InvalidName, NotDurable, RedisRefused
+from framebuffer.errors import CameraSuperseded, InvalidName, NotDurable, RedisRefused, SettlementRefused
 from framebuffer.keys import Keys
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
@@ -296,6 +297,24 @@ async def test_errors_retry_and_then_the_frame_is_dead(streams: FrameStreams, re
     assert await redis.exists(entry[b"ref"])
     report = await verify(streams)
     assert (report.published, report.dead, report.in_flight, report.ledger_ok) == (1, 1, 0, True)
+
+
+async def test_a_status_that_nobody_knows_is_no_failed_attempt(streams: FrameStreams) -> None:
+    """A processor in another language that writes `OK` would kill one good frame after the other."""
+    session = await opened(streams)
+    await streams.publish(session, frames(0, 3))
+    await streams.dispatch(EPOCH, NODE, table(("p1", "default", 9)))
+    taken = await streams.take("p1", "c")
+    said: list[Any] = ["OK", "error", ""]
+    settlements = [Settlement(one.entry_id, status) for one, status in zip(taken, said, strict=True)]
+    with pytest.raises(SettlementRefused, match="'OK' is none of ok, error, dead and release") as caught:
+        await streams.settle("p1", "c", settlements)
+    assert caught.value.entry_id == taken[0].entry_id
+    assert caught.value.outcomes == ["refused:status", "retry", "refused:status"]
+    mine = await streams.take("p1", "c", own=True)
+    assert [(one.entry_id, one.attempts) for one in mine] == [(taken[0].entry_id, 0), (taken[2].entry_id, 0)]
+    assert await settle_all(streams, "p1", mine) == ["settled", "settled"]
+    assert (await verify(streams)).problems == []
 
 
 async def test_only_who_holds_a_frame_can_settle_it_and_only_once(streams: FrameStreams) -> None:

@@ -37,6 +37,7 @@ class TinyOrchestrator:
         self.token: str | None = None
         self.lease_s: float | None = None
         self.max_attempts: int | None = None
+        self.results_kept: int | None = None
         self.requests: list[str] = []
         self.heartbeats: list[dict[str, int]] = []
         self.idempotency_keys: list[str] = []
@@ -92,7 +93,8 @@ class TinyOrchestrator:
                 return problem(STATUS[result.code], result.code, result.message)
             where = {"queue": registration.queue, "group": registration.group}
             told = {"redis_url": self.redis_url, "lease_s": self.lease_s, "max_attempts": self.max_attempts}
-            return JSONResponse({**result.value, **where, **told}, status_code=201)
+            kept = {"results_kept": self.results_kept}
+            return JSONResponse({**result.value, **where, **told, **kept}, status_code=201)
 
         @app.post("/processors/{processor_id}/heartbeat")
         async def heartbeat(processor_id: str, request: Request) -> Response:

@@ -260,6 +260,21 @@ async def test_what_ends_is_told_as_it_ends(plant: Plant) -> None:
 
 
 @pytest.mark.anyio
+async def test_who_comes_too_late_is_told(plant: Plant) -> None:
+    async def told(cursor: str) -> dict[str, Any]:
+        answer = await plant.http.get("/v1/frames/tail", params={"cursor": cursor, "wait_s": 0})
+        return dict(answer.json())
+
+    cursor = (await told(""))["cursor"]
+    handles = await plant.frames("late", 2)
+    await plant.streams.settle("faces-1", "c", [Settlement(handle, "ok", b"{}") for handle in handles])
+    await plant.streams.redis.xtrim(plant.streams.keys.results, 0, approximate=False)
+    answer = await told(cursor)
+    assert (answer["frames"], answer["not_kept"]["results"] in (2, "some")) == ([], True)
+    assert await told(answer["cursor"]) == {"frames": [], "cursor": answer["cursor"]}
+
+
+@pytest.mark.anyio
 async def test_following_goes_on_where_it_was(tmp_path: Path) -> None:
     async with EmbeddedServer(tmp_path, free_port()) as server:
         redis = connect(server.url)
@@ -281,6 +296,10 @@ async def test_following_goes_on_where_it_was(tmp_path: Path) -> None:
             await given_up(1)
             frame = json.loads(await process.stdout.readline())
             assert (frame["what"], frame["frame_id"], frame["reason"]) == ("dropped", "cam-1", "freshest")
+        await redis.xtrim(streams.keys.dropped, 1, approximate=False)
+        code, out, err = await triarch("tail", "--from-start", "--count", "1", TRIARCH_REDIS_URL=server.url)
+        assert (code, "cam-1" in out) == (0, True)
+        assert "1 dropped frames not kept: they were trimmed before this came to them" in err
         await streams.aclose()
         await redis.aclose()
 

@@ -98,7 +98,10 @@ class Frames(Noun[M]):
 
     @endpoint("GET", "/v1/frames/tail")
     def tail(self, *, cursor: str = "", wait_s: float = 5.0, limit: int = 500) -> Call[TailPage]:
-        """Results behind `cursor`, waiting `wait_s` seconds for the first; the answer's `cursor` leads on."""
+        """What ended behind `cursor`, waiting `wait_s` seconds for the first; the answer's `cursor` leads on.
+
+        Its `not_kept` says, by `results` and `dropped`, how many came behind `cursor` and are not kept any more.
+        """
         query = {"cursor": cursor or None, "wait_s": wait_s, "limit": limit}
         return Call(TailPage, query=query, patience_s=wait_s + TAIL_PATIENCE_S)
 

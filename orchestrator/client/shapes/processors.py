@@ -54,8 +54,9 @@ class Processor(msgspec.Struct, frozen=True, kw_only=True):
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
     """What a processor needs to start: its queue, the consumer group, and where Redis is (without a password). A
     frame that failed `max_attempts` times is dead. One that is held for `lease_s` seconds without being
-    renewed goes to another attempt. `durability`: replicas that must have a frame before it counts as
-    published (`majority`: all that are known), for whoever publishes.
+    renewed goes to another attempt. About `results_kept` of the newest results are to be kept. `durability`:
+    replicas that must have a frame before it counts as published (`majority`: all that are known), for
+    whoever publishes.
     """
 
     id: str
@@ -74,5 +75,6 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     redis_url: str
     max_attempts: int
+    results_kept: int
     lease_s: float
     durability: int | str
