@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from framebuffer.breaker import BreakerState
+from framebuffer.latency import FrameLatency
 from framebuffer.models import DEFAULT_CAPABILITY
 from framebuffer.otlp import EXPORTED, QUEUE_FULL, RECEIVER
 from framebuffer.pressure import Level
@@ -24,6 +25,7 @@ PARKED = "parked"
 
 PLACES = ("capture", "lane", "ready")
 POLICIES = ("deadline", "freshest", "refused")
+SHARES = ("0.5", "0.95", "0.99")
 REASONS_MAX = 16
 BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
@@ -131,6 +133,12 @@ class FrameMetrics:
             ("place",),
             registry=registry,
         )
+        self.latency = Gauge(
+            "frame_buffer_frame_latency_seconds",
+            "From publish to result, of the newest results of the last ten seconds; 0 where there are none.",
+            ("share",),
+            registry=registry,
+        )
         self.fenced = Counter(
             "frame_buffer_fenced_calls",
             "Calls of this node that the fence of a newer leader refused.",
@@ -210,6 +218,11 @@ class FrameMetrics:
             self.oldest.labels(place).set(oldest[place])
         self.measured = {"frames_lost": {NONE: lost}, "dead_letters": {NONE: stats.dead_len}, "oldest_frame_s": oldest}
 
+    def set_latency(self, found: FrameLatency) -> None:
+        """How long frames took lately."""
+        for share, ms in zip(SHARES, (found.p50_ms, found.p95_ms, found.p99_ms), strict=True):
+            self.latency.labels(share).set((ms or 0) / 1000)
+
     def count_spans(self, result: str, number: int) -> None:
         """From any thread."""
         self.spans.labels(result).inc(number)
@@ -251,6 +264,8 @@ class FrameMetrics:
             gauge.set(0)
         for place in PLACES:
             self.oldest.labels(place).set(0)
+        for share in SHARES:
+            self.latency.labels(share).set(0)
         self._set_dropped({})
 
     def _set_dropped(self, dropped: Mapping[str, int]) -> None:

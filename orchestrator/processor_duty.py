@@ -14,6 +14,7 @@ from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.health import Heartbeat, HeartbeatTracker
 from framebuffer.health_pull import HealthPuller
 from framebuffer.isolation import Gates, Isolation
+from framebuffer.latency import latency
 from framebuffer.metrics import FrameMetrics
 from framebuffer.registry import Health, ProcessorRegistry, ProcessorRow
 from framebuffer.routing import stranded
@@ -31,6 +32,8 @@ SWEEP_S = 5.0
 WATCH_S = 2.0
 """How long after a processor fell away its queue is looked at every tick: a dispatch call with the older routing
 table may still be on its way."""
+LATENCY_SAMPLES = 200
+"""Results of each shard that the percentiles of a sweep are of."""
 
 
 class ProcessorDuty:
@@ -170,7 +173,7 @@ class ProcessorDuty:
         streams = self._streams()
         if streams is None or (now > self._watch_until and now < self._sweep_at):
             return
-        self._sweep_at = now + self._sweep_s
+        due, self._sweep_at = now >= self._sweep_at, now + self._sweep_s
         stats = await streams.stats()
         rows, gates = self._registry.rows, self._isolation.gates
         if self._metrics is not None:
@@ -183,6 +186,8 @@ class ProcessorDuty:
             returned = await self.return_queue(processor_id)
             log.info("%d frames of processor %s returned to dispatch", returned, processor_id)
         await self._expire(streams, stats)
+        if self._metrics is not None and due:
+            self._metrics.set_latency(await latency(streams, samples_max=LATENCY_SAMPLES))
 
     async def _expire(self, streams: ShardedStreams, stats: StreamStats) -> None:
         """Take back what processors hold and do not renew, and notice those that take nothing."""

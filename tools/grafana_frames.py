@@ -79,6 +79,15 @@ FRAMES = Board(
                     unit="ops",
                 ),
                 lines(
+                    "From publish to result",
+                    "Of the last ten seconds, waiting and work included.",
+                    *(
+                        (f'max(frame_buffer_frame_latency_seconds{{share="{share}", of}})', name)
+                        for share, name in (("0.5", "half"), ("0.95", "95 %"), ("0.99", "99 %"))
+                    ),
+                    unit="s",
+                ),
+                lines(
                     "Dispatch call",
                     "A whole batch, with the way to the server and back.",
                     *(

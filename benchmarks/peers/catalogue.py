@@ -48,7 +48,7 @@ CATALOGUE: dict[str, Entry] = {
         ours=True,
     ),
     "triarch-copies": Entry(
-        "Triarch, durability majority",
+        "Triarch, durability 1 (two of three copies)",
         "triarch_peer:TriarchCopies",
         PRODUCT,
         ("triarch", *REDIS),

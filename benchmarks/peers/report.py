@@ -16,7 +16,7 @@ from benchmarks.peers.peer import PAYLOAD_BYTES, WORKERS
 BEGIN, END = "<!-- peers: written by python -m benchmarks.peers --docs -->", "<!-- peers: end -->"
 PICTURE = "peers.svg"
 
-_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 860, 250, 110, 26, 54
+_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 950, 340, 110, 26, 54
 _OURS, _THEIRS, _INK, _LINE, _PAPER = "#1f6feb", "#8b949e", "#1f2328", "#d0d7de", "#ffffff"
 
 

@@ -2,7 +2,8 @@
 
 `Triarch` calls `FrameStreams` as the others call their clients; the leader's dispatcher is a process of its own.
 `TriarchSdk` is what cameras and processors use: validation, JSON, buffers and the processor's pipeline included.
-`TriarchCopies` publishes with two replicas and `durability` majority: a frame counts when two servers have it.
+`TriarchCopies` publishes with two replicas and `durability` 1: a frame counts when two of three servers have it, as an
+event does with JetStream's three copies. (`majority` would wait for both replicas.)
 An event carries more than with the others: its frame's head, an event of 110 bytes, a bit in the ledger, a result.
 """
 

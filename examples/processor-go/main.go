@@ -94,14 +94,11 @@ func (p *processor) run(stop context.Context) error {
 	if err := p.register(stop); err != nil {
 		return err
 	}
-	options, err := redis.ParseURL(p.enrolled.RedisURL)
+	client, err := connect(p.enrolled.RedisURL)
 	if err != nil {
 		return err
 	}
-	options.Password = os.Getenv("TRIARCH_REDIS_PASSWORD")
-	options.MaxRetries = -1 // a lost reply must be seen: what was taken is read again then, what was settled is said again
-	options.ReadTimeout = wait + 2*time.Second
-	p.redis = redis.NewClient(options)
+	p.redis = client
 	defer p.redis.Close()
 
 	// Heartbeats and renewals go on while what is in hand is finished after a signal.

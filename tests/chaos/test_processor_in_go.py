@@ -1,4 +1,6 @@
-"""A processor in another language, built from examples/processor-go, on a real plant that loses its leader."""
+"""A processor in another language, built from examples/processor-go, on a real plant that loses its leader,
+and on one that loses its primary.
+"""
 
 import asyncio
 import hashlib
@@ -6,7 +8,7 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,19 @@ from typing import Any
 import pytest
 
 from framebuffer import ledger
+from framebuffer.connection import connect
+from framebuffer.embedded import find_binary
+from framebuffer.errors import RedisFailure
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
 from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import leashed
+from orchestrator.drills.targets.local_plant import SetPlant, set_plant
 from tests.chaos.conftest import _absent
 from tests.chaos.insisting import insist
+from tests.framebuffer.frames import EPOCH, NODE, frames, opened, table
+from tests.framebuffer.sentinel_set import LinkedSet
+from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
 from tests.support import eventually
 from tests.system.working import streams_of
 
@@ -74,8 +83,8 @@ class Camera:
 
 
 @asynccontextmanager
-async def processing(program: Path, plant: LocalPlant, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    arguments = ["-id", "digests-1", "-capability", "digests", "-orchestrator", ",".join(plant.topology.apis)]
+async def processing(program: Path, nodes: Sequence[str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    arguments = ["-id", "digests-1", "-capability", "digests", "-orchestrator", ",".join(nodes)]
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(*leashed([str(program), *arguments]), stdout=file, stderr=file)
     try:
@@ -86,6 +95,10 @@ async def processing(program: Path, plant: LocalPlant, log: Path) -> AsyncIterat
             await process.wait()
 
 
+async def said(log: Path) -> str:
+    return await asyncio.to_thread(log.read_text)
+
+
 async def results(streams: FrameStreams) -> dict[int, dict[str, Any]]:
     """By sequence."""
     found: Any = await streams.redis.xrange(streams.keys.results)
@@ -93,49 +106,103 @@ async def results(streams: FrameStreams) -> dict[int, dict[str, Any]]:
     return {document["sequence"]: document for document in documents}
 
 
-async def test_every_frame_gets_its_one_result(program: Path, plant: LocalPlant, tmp_path: Path) -> None:
-    first = await plant.current_leader(5)
-    async with streams_of(plant.topology) as streams, FrameProducer("cam1", plant.topology.redis_url) as producer:
+async def more(streams: FrameStreams, count: int, log: Path) -> None:
+    """Wait until so many frames more are settled; the server may be away meanwhile."""
+    wanted: int | None = None
 
-        async def settled() -> int:
+    async def there() -> bool:
+        nonlocal wanted
+        with suppress(RedisFailure):
             counters = (await streams.stats()).cameras.get("cam1")
-            return 0 if counters is None else counters.settled
+            settled = 0 if counters is None else counters.settled
+            wanted = settled + count if wanted is None else wanted
+            return settled >= wanted
+        return False
 
-        async def more(count: int) -> None:
-            wanted = await settled() + count
+    await eventually(there, deadline_s=30, message=await said(log))
 
-            async def there() -> bool:
-                return await settled() >= wanted
 
-            await eventually(there, deadline_s=30, message=(tmp_path / "go.log").read_text())
+async def ended_well(
+    process: asyncio.subprocess.Process, plant: LocalPlant, streams: FrameStreams, camera: Camera, log: Path
+) -> None:
+    """All frames become final, the processor ends and says goodbye; each frame has its one result, the right one."""
+    await camera.stop()
 
-        camera = Camera(producer)
-        async with processing(program, plant, tmp_path / "go.log") as process:
-            await more(100)
-            row = (await insist(plant, "GET", "/v1/processors/digests-1")).json()
-            assert (row["healthy"], row["breaker"]) == (True, "CLOSED")
-            await plant.kill(first.node_id)
-            await plant.other_leader(first)
-            await more(100)
-            process.kill()  # with frames in hand, most likely
-        async with processing(program, plant, tmp_path / "go.log") as process:
-            await more(100)
-            await camera.stop()
+    async def all_final() -> bool:
+        return (await streams.stats()).cameras["cam1"].in_flight == 0
 
-            async def all_final() -> bool:
-                return (await streams.stats()).cameras["cam1"].in_flight == 0
-
-            await eventually(all_final, deadline_s=30)
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 10) == 0, (tmp_path / "go.log").read_text()
-        assert (await insist(plant, "GET", "/v1/processors/digests-1")).status_code == 404  # it said goodbye
-        report = await ledger.verify(streams)
-        documents = await results(streams)
+    await eventually(all_final, deadline_s=30)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 10) == 0, await said(log)
+    assert (await insist(plant, "GET", "/v1/processors/digests-1")).status_code == 404
+    report = await ledger.verify(streams)
     published = len(camera.digests)
     found = (report.published, report.settled, report.dead, report.lost, report.duplicates)
     assert found == (published, published, 0, 0, 0)
     assert report.ledger_ok
+    documents = await results(streams)
     assert set(documents) == set(camera.digests)
     for sequence, document in documents.items():
         assert document["result"]["sha256"] == camera.digests[sequence]
         assert document["processor_id"] == "digests-1"
+
+
+async def test_every_frame_gets_its_one_result(program: Path, plant: LocalPlant, tmp_path: Path) -> None:
+    first, log = await plant.current_leader(5), tmp_path / "go.log"
+    async with streams_of(plant.topology) as streams, FrameProducer("cam1", plant.topology.redis_url) as producer:
+        camera = Camera(producer)
+        async with processing(program, plant.topology.apis, log) as process:
+            await more(streams, 100, log)
+            row = (await insist(plant, "GET", "/v1/processors/digests-1")).json()
+            assert (row["healthy"], row["breaker"]) == (True, "CLOSED")
+            await plant.kill(first.node_id)
+            await plant.other_leader(first)
+            await more(streams, 100, log)
+            process.kill()  # with frames in hand, most likely
+        async with processing(program, plant.topology.apis, log) as process:
+            await more(streams, 100, log)
+            await ended_well(process, plant, streams, camera, log)
+
+
+@pytest.fixture
+async def before_a_set(tmp_path: Path) -> AsyncIterator[SetPlant]:
+    """Three nodes before a primary with two replicas and three sentinels."""
+    async with set_plant(tmp_path / "plant", cut_raft=False, cut_redis=False) as running:
+        await running.wait_ready()
+        yield running
+
+
+async def test_it_goes_on_at_the_next_primary(program: Path, before_a_set: SetPlant, tmp_path: Path) -> None:
+    plant, log = before_a_set, tmp_path / "go.log"
+    url = plant.topology.redis_url
+    assert url.startswith("redis+sentinel://")
+    async with streams_of(plant.topology) as streams, FrameProducer("cam1", url, durability=1) as producer:
+        camera = Camera(producer)
+        async with processing(program, plant.topology.apis, log) as process:
+            await more(streams, 100, log)
+            at = await plant.servers.kill_primary()
+            await plant.servers.moved_from(at)
+            await more(streams, 100, log)
+            await ended_well(process, plant, streams, camera, log)
+
+
+async def test_it_says_what_the_url_says(program: Path, tmp_path: Path) -> None:
+    """Passwords of servers and sentinels, which differ, with characters that a URL escapes."""
+    log = tmp_path / "go.log"
+    async with LinkedSet(tmp_path / "set", find_binary(), password="p/w?d:@") as linked:
+        redis = connect(linked.url)
+        streams = FrameStreams(redis)
+        await streams.ready()
+        await streams.publish(await opened(streams), frames(0, 3, "digests"))
+        node = TinyOrchestrator(linked.url)
+        node.max_attempts, node.lease_s = 5, 30.0
+        with node.running():
+            async with processing(program, (node.url,), log):
+                await streams.dispatch(EPOCH, NODE, table(("digests-1", "digests", 8)))
+
+                async def settled() -> bool:
+                    return (await streams.stats()).cameras["cam"].settled == 3
+
+                await eventually(settled, deadline_s=20, message=await said(log))
+        await streams.aclose()
+        await redis.aclose()

@@ -7,11 +7,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from framebuffer.latency import summed_up
 from framebuffer.metrics import POLICIES, REASONS_MAX, FrameMetrics
 from framebuffer.pressure import Level
 from framebuffer.wire import CameraCounters, DispatchReport, PlaceStats, StreamStats
 
-LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version", "reason", "place")
+LABELS = ("processor_id", "camera_id", "result", "capability", "node_id", "version", "reason", "place", "share")
 
 
 def report(
@@ -68,6 +69,7 @@ class Exported:
         "frame_buffer_dead_letters",
         "frame_buffer_frames_dropped",
         "frame_buffer_oldest_frame_age_seconds",
+        "frame_buffer_frame_latency_seconds",
         "frame_buffer_fenced_calls_total",
         "frame_buffer_spans_total",
     ],
@@ -179,6 +181,15 @@ def test_what_the_streams_hold() -> None:
     exported.metrics.reset()
     assert exported.samples("frame_buffer_frames_lost") == {(): 0}
     assert ("odd",) not in exported.samples("frame_buffer_frames_dropped")
+
+
+def test_how_long_frames_took() -> None:
+    exported = Exported()
+    exported.metrics.set_latency(summed_up(range(1, 1001), server_ms=5, window_s=10.0, complete=False))
+    told = {("0.5",): 0.5, ("0.95",): 0.95, ("0.99",): 0.99}
+    assert exported.samples("frame_buffer_frame_latency_seconds") == told
+    exported.metrics.set_latency(summed_up((), server_ms=5, window_s=10.0, complete=True))
+    assert exported.samples("frame_buffer_frame_latency_seconds") == dict.fromkeys(told, 0.0)
 
 
 def test_reasons_of_drops_are_bounded() -> None:

@@ -1,6 +1,7 @@
 """Sentinel: real servers and sentinels, a primary that dies, one that hands over, and what redis-py would do then."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,9 +12,11 @@ from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary
 from framebuffer.embedded_set import PORTS
 from framebuffer.errors import NotDurable, RedisFailure, RedisRefused, RedisUnavailable
+from framebuffer.following import Ended, follow, positions_of
 from framebuffer.ledger import verify
 from framebuffer.pressure import Level
 from framebuffer.producer import FrameProducer
+from framebuffer.shards import ShardedStreams
 from framebuffer.streams import FrameStreams
 from framebuffer.wire import Given
 from tests.framebuffer.frames import EPOCH, NODE, frames, opened, settle_all, table
@@ -155,6 +158,42 @@ async def test_what_was_given_up_is_not_lost_with_the_primary(valkey_binary: Bin
         report = await verify(streams)
         assert (report.ledger_ok, report.lost, report.dropped) == (True, 0, counters.freshest), report.problems
         assert report.published == counters.accepted
+        await streams.aclose()
+        await redis.aclose()
+
+
+async def test_a_result_that_was_read_may_come_again_and_counts_once(valkey_binary: Binary, tmp_path: Path) -> None:
+    """Settlements are not waited for. Who keeps camera and sequence (docs/frames.md) uses each result once."""
+    async with LinkedSet(tmp_path, valkey_binary, (1.0, 1.0, 1.0)) as lagging:
+        redis = connect(lagging.url, timeout_s=6.0)  # it waits for half as long for the laggards
+        streams = FrameStreams(redis)
+        await streams.ready()
+        session = await opened(streams)
+        await _repeated(lambda: streams.publish(session, frames(0, 5), durability="majority"))
+        shards, results, used = ShardedStreams((streams,)), list[Ended](), Counter[tuple[str, int]]()
+        seen: dict[str, set[int]] = defaultdict(set)
+        positions = positions_of("0", 1)
+
+        async def settled_and_read() -> None:
+            nonlocal positions
+            await streams.fence(EPOCH, NODE)
+            await streams.dispatch(EPOCH, NODE, ROWS)
+            taken = await streams.take("p1", "c", own=True) + await streams.take("p1", "c")
+            assert await settle_all(streams, "p1", taken) == ["settled"] * 5
+            found, positions, _ = await follow(shards, positions)
+            for result in found:
+                results.append(result)
+                if result.sequence not in seen[result.camera_id]:
+                    seen[result.camera_id].add(result.sequence)
+                    used[result.camera_id, result.sequence] += 1
+
+        await settled_and_read()
+        await lagging.failed_over(await lagging.lose_power())
+        await _repeated(settled_and_read)
+        assert len(results) == 10
+        assert used == {("cam", number): 1 for number in range(5)}
+        report = await verify(streams)
+        assert (report.settled, report.duplicates, report.ledger_ok) == (5, 0, True), report.problems
         await streams.aclose()
         await redis.aclose()
 

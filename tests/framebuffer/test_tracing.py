@@ -1,4 +1,6 @@
-"""Spans of frames at a real OTLP receiver: each has the right parent although routing happens inside the server."""
+"""Spans of frames at a real OTLP receiver: each has the right parent although routing happens inside the server, by the
+leader's calls or as a frame is published.
+"""
 
 import asyncio
 import subprocess
@@ -8,8 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
+from framebuffer.connection import execute
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.errors import TelemetryInvalid
@@ -17,12 +21,13 @@ from framebuffer.models import TraceContext
 from framebuffer.otlp import EXPORTED, QUEUE_FULL, RECEIVER, OtlpSpans, from_environment, traces_url
 from framebuffer.processor import FrameRejected, ProcessorClient
 from framebuffer.producer import FrameProducer
+from framebuffer.reading import entries
 from framebuffer.result import span_of
 from framebuffer.streams import FrameStreams
 from framebuffer.tasks import ended
 from framebuffer.tracing import ProducerTracing, Span, process_span
 from framebuffer.tracing_dispatch import DispatchTracing, dispatch_span_id
-from framebuffer.wire import RoutingTable, Settlement, TakenFrame
+from framebuffer.wire import DispatchReport, RoutingTable, SampledRoute, Settlement, TakenFrame
 from tests.framebuffer.otlp_receiver import OtlpReceiver
 from tests.framebuffer.plant import EPOCH, NODE, table
 from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
@@ -31,6 +36,10 @@ from tests.support import eventually, eventually_sync, free_port
 FIELDS: dict[str, Any] = {"width": 4, "height": 3, "format": "jpeg", "metadata": {"detection_type": "face"}}
 SPANS_A_FRAME = 5
 PRIORITY = 3
+LONG_MS = 9_000
+"""What a table is lent for where no dispatcher renews it: longer than a test publishes."""
+
+both_ways = pytest.mark.parametrize("direct", [False, True], ids=["by the leader", "while publishing"])
 
 
 @pytest.fixture
@@ -57,21 +66,39 @@ class Traced:
         self.sinks = {
             name: OtlpSpans(receiver.url, service_name=name, interval_s=0.02) for name in ("camera", "node", "faces")
         }
+        self.moved = 0
+        """Frames that the leader's calls moved: none of those that were routed as they were published."""
 
     def camera(self, ratio: float = 1.0) -> FrameProducer:
         tracing = ProducerTracing(self.sinks["camera"], sample_ratio=ratio)
         return FrameProducer("cam", self._server.url, tracing=tracing)
 
     @asynccontextmanager
-    async def at_work(self, *, leader_traces: bool = True) -> AsyncIterator[None]:
+    async def at_work(self, *, direct: bool = False, leader_traces: bool = True) -> AsyncIterator[None]:
+        def reported(report: DispatchReport) -> None:
+            self.moved += report.read + report.drained
+
+        async def lent() -> bool:
+            until = await execute(self._streams.redis, "HGET", self._streams.keys.fence, "direct_until")
+            return (until is not None) is direct
+
         spans = self.sinks["node"] if leader_traces else None
         rows: RoutingTable = table(("faces-1", 64, ("face",)))
         await self._streams.fence(EPOCH, NODE)
-        dispatcher = Dispatcher(self._streams, epoch=EPOCH, node_id=NODE, table=lambda: rows, spans=spans)
+        dispatcher = Dispatcher(
+            self._streams,
+            epoch=EPOCH,
+            node_id=NODE,
+            table=lambda: rows,
+            on_report=reported,
+            spans=spans,
+            direct=direct,
+        )
         with TinyOrchestrator(self._server.url).running() as node:
             processor = Faces("faces-1", ["face"], node.url, spans=self.sinks["faces"])
             tasks = asyncio.create_task(dispatcher.run()), asyncio.create_task(processor.start())
             try:
+                await eventually(lent)
                 yield
             finally:
                 await processor.stop()
@@ -97,16 +124,18 @@ async def traced(streams: FrameStreams, server: EmbeddedServer, receiver: OtlpRe
     await traced.close()
 
 
+@both_ways
 @pytest.mark.anyio
-async def test_the_way_of_a_frame_is_one_tree(traced: Traced, receiver: OtlpReceiver) -> None:
+async def test_the_way_of_a_frame_is_one_tree(traced: Traced, receiver: OtlpReceiver, direct: bool) -> None:
     theirs = TraceContext.new()  # the camera's program has a trace of its own, and exports that span itself
-    async with traced.at_work():
+    async with traced.at_work(direct=direct):
         async with traced.camera() as camera:
             for _ in range(20):
                 await camera.publish(b"jpeg", priority=PRIORITY, **FIELDS)
             await camera.publish(b"jpeg", frame_id="theirs", trace_context=theirs, **FIELDS)
             await camera.publish(b"jpeg", trace_context=TraceContext.new(sampled=False), **FIELDS)
         await traced.final(22)
+    assert traced.moved < 22 if direct else traced.moved == 22
     assert len(receiver.spans) == 21 * SPANS_A_FRAME  # the one that is not to be recorded has left no trace
     assert len({span.span_id for span in receiver.spans}) == len(receiver.spans)
     assert [(span.name, span.attributes["frame.id"]) for span in receiver.orphans()] == [("publish", "theirs")]
@@ -140,17 +169,24 @@ async def test_the_way_of_a_frame_is_one_tree(traced: Traced, receiver: OtlpRece
         assert all(0 < span.start_ns <= span.end_ns and not span.failed for span in way)
 
 
+@both_ways
 @pytest.mark.anyio
 async def test_each_attempt_hangs_below_the_dispatch_that_failed(
-    traced: Traced, streams: FrameStreams, receiver: OtlpReceiver
+    traced: Traced, streams: FrameStreams, receiver: OtlpReceiver, direct: bool
 ) -> None:
+    rows = table(("faces-1", 64, ("face",)))
     leader, processor = DispatchTracing(traced.sinks["node"], node_id=NODE, keys=streams.keys), traced.sinks["faces"]
     await streams.fence(EPOCH, NODE)
+    if direct:
+        await streams.dispatch(EPOCH, NODE, rows, traced="0-0", lend_ms=LONG_MS)
     async with traced.camera() as camera:
         await camera.publish(b"jpeg", **FIELDS)
     for attempt in range(3):
-        report = await streams.dispatch(EPOCH, NODE, table(("faces-1", 64, ("face",))), traced="0-0")
-        leader.dispatched(report, 0.001)
+        if direct and attempt == 0:
+            for entry_id, fields in await entries(streams, streams.keys.sampled, "-", 10):
+                leader.recovered(entry_id.decode(), fields)
+        else:
+            leader.dispatched(await streams.dispatch(EPOCH, NODE, rows, traced="0-0"), 0.001)
         (frame,) = await streams.take("faces-1", "c")
         parent, context = span_of(frame)
         error = "not yet" if attempt < 2 else ""
@@ -168,18 +204,22 @@ async def test_each_attempt_hangs_below_the_dispatch_that_failed(
     assert len({span.trace_id for span in receiver.spans}) == 1
 
 
+@both_ways
 @pytest.mark.anyio
 async def test_the_next_leader_makes_the_spans_that_a_dead_one_left_behind(
-    traced: Traced, streams: FrameStreams, receiver: OtlpReceiver
+    traced: Traced, streams: FrameStreams, receiver: OtlpReceiver, direct: bool
 ) -> None:
     rows = table(("faces-1", 64, ("face",)))
     await streams.fence((2, 1), "n9")
+    if direct:
+        await streams.dispatch((2, 1), "n9", rows, traced="0-0", lend_ms=LONG_MS)  # and then it is killed
     async with traced.camera() as camera:
         for _ in range(5):
             await camera.publish(b"jpeg", **FIELDS)
-    lost = await streams.dispatch((2, 1), "n9", rows, traced="0-0")  # and then it is killed
-    assert len(lost.sampled) == 5
-    async with traced.at_work():
+    if not direct:
+        lost = await streams.dispatch((2, 1), "n9", rows, traced="0-0")  # and then it is killed
+        assert len(lost.sampled) == 5
+    async with traced.at_work(direct=direct):
         async with traced.camera() as camera:
             await camera.publish(b"jpeg", **FIELDS)
         await traced.final(6)
@@ -193,9 +233,12 @@ async def test_the_next_leader_makes_the_spans_that_a_dead_one_left_behind(
     assert sorted(span.attributes["node.id"] for span in receiver.named("route_frame")) == [NODE, *["n9"] * 5]
 
 
+@both_ways
 @pytest.mark.anyio
-async def test_a_leader_that_does_not_trace_leaves_no_orphan(traced: Traced, receiver: OtlpReceiver) -> None:
-    async with traced.at_work(leader_traces=False):
+async def test_a_leader_that_does_not_trace_leaves_no_orphan(
+    traced: Traced, receiver: OtlpReceiver, direct: bool
+) -> None:
+    async with traced.at_work(direct=direct, leader_traces=False):
         async with traced.camera() as camera:
             await camera.publish(b"jpeg", frame_id="poison", **FIELDS)
         await traced.final(1)
@@ -224,18 +267,31 @@ async def test_frames_that_other_code_settles_have_a_span_too(
     assert not receiver.orphans()
 
 
+@both_ways
 @pytest.mark.anyio
-async def test_every_frame_has_a_trace_and_a_share_is_recorded(traced: Traced, streams: FrameStreams) -> None:
+async def test_every_frame_has_a_trace_and_a_share_is_recorded(
+    traced: Traced, streams: FrameStreams, direct: bool
+) -> None:
+    rows = table(("faces-1", 1000, ("face",)))
+    await streams.fence(EPOCH, NODE)
+    if direct:
+        await streams.dispatch(EPOCH, NODE, rows, traced="0-0", lend_ms=LONG_MS)
     async with traced.camera(ratio=0.25) as camera:
         for _ in range(200):
             await camera.publish(b"", **FIELDS)
-    rows = table(("faces-1", 1000, ("face",)))
-    await streams.fence(EPOCH, NODE)
-    reports = [await streams.dispatch(EPOCH, NODE, rows, limit=64, traced="0-0") for _ in range(4)]
+    recorded: list[SampledRoute] = []
+    if direct:
+        for _, fields in await entries(streams, streams.keys.sampled, "-", 1000):
+            node_id, routes = msgspec.msgpack.decode(fields[b"routes"], type=tuple[str, list[SampledRoute]])
+            assert node_id == NODE
+            recorded += routes
+    else:
+        for _ in range(4):
+            report = await streams.dispatch(EPOCH, NODE, rows, limit=64, traced="0-0")
+            recorded += report.sampled
     taken = await streams.take("faces-1", "c", count=1000)
     contexts = [TraceContext.parse(frame.traceparent) for frame in taken]
     assert len({context.trace_id for context in contexts}) == 200
-    recorded = [route for report in reports for route in report.sampled]
     assert 20 <= len(recorded) <= 90
     assert sum(context.sampled for context in contexts) == len(recorded)
     heads = [route.head.split(" ") for route in recorded]

@@ -217,12 +217,20 @@ async def test_lag_and_what_is_stuck(plant: Plant) -> None:
 @pytest.mark.anyio
 async def test_latency_is_measured_by_the_server(plant: Plant) -> None:
     handles = await plant.frames("timed", 5)
+    await asyncio.sleep(0.02)  # so that they take milliseconds
     await plant.streams.settle("faces-1", "c", [Settlement(handle, "ok", result=b"{}") for handle in handles])
     told = (await plant.http.get("/v1/frames/latency", params={"window_s": 300})).json()
     assert told["results"] >= 5
     assert told["complete"]
     assert 0 <= told["p50_ms"] <= told["p95_ms"] <= told["p99_ms"] <= told["max_ms"] < 60_000
     assert_problem(await plant.http.get("/v1/frames/latency", params={"window_s": 0}), 422, "invalid_request")
+
+    async def shown() -> bool:  # the leader looks every five seconds
+        page = (await plant.http.get("/metrics")).text.splitlines()
+        row = 'frame_buffer_frame_latency_seconds{share="0.95"} '
+        return any(line.startswith(row) and float(line.removeprefix(row)) >= 0.02 for line in page)
+
+    await eventually(shown, deadline_s=10)
 
 
 @given(st.lists(st.integers(0, 10**6), max_size=200))
