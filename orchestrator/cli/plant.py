@@ -94,7 +94,7 @@ def demo(**flags: Any) -> None:
     help="Of the leader in `failover`'s agreement part: SIGKILL, SIGSTOP.",
 )
 @click.option("--watchers", type=int, default=100, show_default=True, help="Of `watch`, spread over the nodes.")
-@click.option("--components", type=int, default=0, help="Of `api`, which with them is open-loop, and `watch`: beating components.")
+@click.option("--components", type=int, default=0, help="Of `api` (then open-loop) and `watch`: beating components.")
 @click.option("--processors", type=int, default=0, help="Of a plant with components.")
 @click.option("--cameras", type=int, default=0, help="Of a plant with components: a frame a second each.")
 @click.option(

@@ -345,3 +345,7 @@ class TailPage(msgspec.Struct, frozen=True, kw_only=True):
 
     frames: list[EndedFrame]
     cursor: str
+    not_kept: dict[str, int | str] | None = None
+    """By `results` and `dropped`: how many came behind an old cursor and are not kept any more; "some" where the
+    number is not known.
+    """
