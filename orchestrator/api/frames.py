@@ -259,14 +259,19 @@ async def tail(
     wait_s: Annotated[float, Query(ge=0, le=10, allow_inf_nan=False, description="How long to wait for more.")] = 5.0,
     limit: Annotated[int, Query(ge=1, le=1000, description="Of each kind.")] = 500,
 ) -> Response:
-    """`frames` that were settled, died or were dropped behind the cursor, and the `cursor` to ask with again."""
+    """`frames` that were settled, died or were dropped behind the cursor, and the `cursor` to ask with again.
+
+    `not_kept`, where the cursor is too old: how many `results` or `dropped` frames came behind it and are not kept any
+    more; `"some"` where the number is not known.
+    """
     streams = ask.shards()
     if _followers.locked():
         raise Problem("too_many_followers", f"{FOLLOWERS_MAX} requests wait already; ask another node, or later")
     async with _followers:
         positions = positions_of(cursor, len(streams)) if cursor else await newest(streams)
         found = await _held(request, follow(streams, positions, limit=limit, wait_s=wait_s))
-    return _answer({"frames": found.frames, "cursor": cursor_of(found.positions), "not_kept": found.not_kept})
+    missing = {"not_kept": found.not_kept} if found.not_kept else {}
+    return _answer({"frames": found.frames, "cursor": cursor_of(found.positions), **missing})
 
 
 def _answer(found: Any) -> Response:
