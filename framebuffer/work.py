@@ -51,7 +51,8 @@ class FrameRejected(FrameBufferError):
 
 class FrameReleased(FrameBufferError):
     """Raise it in `process_frame` for a frame that this processor cannot do now: it goes back to dispatch, and that
-    counts as no attempt. It may come again, to whichever processor has room.
+    counts as no attempt. It may come again, to whichever processor has room. While all that this one takes is released,
+    it takes more and more slowly, at last once a second.
     """
 
     code: ClassVar[str] = "frame_released"

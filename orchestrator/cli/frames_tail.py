@@ -25,6 +25,8 @@ _KEPT = {"results": ("settled", "results"), "dropped": ("dropped", "dropped fram
 """Streams that are trimmed: what ends there, and what its entries are called."""
 _PASSING = frozenset({Exit.NO_LEADER, Exit.DEGRADED, Exit.UNKNOWN})
 """What heals by itself: the command waits for it."""
+_LASTING = "redis_unsupported"
+"""Of these the one that does not: a server that is too old, or frames of a newer version."""
 
 Fetch = Callable[[str], dict[str, Any]]
 
@@ -89,7 +91,7 @@ def _frames(fetch: Fetch, cursor: str, wanted: Collection[str]) -> Iterator[dict
         try:
             found = fetch(cursor)
         except Failure as failure:
-            if exit_of(failure.code) not in _PASSING:
+            if failure.code == _LASTING or exit_of(failure.code) not in _PASSING:
                 raise
             if not failing:
                 note(f"{failure.message}; waiting, and going on where this was")

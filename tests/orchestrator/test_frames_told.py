@@ -308,6 +308,10 @@ async def test_following_goes_on_where_it_was(tmp_path: Path) -> None:
         code, out, err = await triarch("tail", "--from-start", "--count", "1", TRIARCH_REDIS_URL=server.url)
         assert (code, "cam-1" in out) == (0, True)
         assert "1 dropped frames not kept: they were trimmed before this came to them" in err
+        await redis.set(streams.keys.format, 3)
+        for command in (("tail", "--from-start"), ("verify",), ("stats",), ("dead", "list")):
+            code, _, err = await triarch(*command, TRIARCH_REDIS_URL=server.url)
+            assert (code, "the frames are in format 3" in err) == (Exit.DEGRADED, True), command
         await streams.aclose()
         await redis.aclose()
 
