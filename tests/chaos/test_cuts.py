@@ -1,5 +1,8 @@
-"""Nodes on hosts of their own whose links are cut: who leads, who still answers, and who is deposed by a return."""
+"""Nodes on hosts of their own whose links are cut: who leads, who still answers, who is deposed by a return, and what
+becomes of frames meanwhile.
+"""
 
+import itertools
 import time
 from functools import partial
 
@@ -18,6 +21,7 @@ from tests.chaos.watching import (
     view,
 )
 from tests.support import eventually
+from tests.system.working import Echo, flowing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.root, pytest.mark.alone, pytest.mark.timeout(180)]
 
@@ -120,6 +124,38 @@ async def test_the_cut_of_a_leader_from_one_follower_leaves_a_cluster_that_commi
     await hosts.wait_ready()
     for node_id in (leader.node_id, follower, third):
         await eventually(partial(holds, hosts, node_id, {"during"}), deadline_s=10)
+
+
+async def test_frames_outlive_the_cuts_of_their_leader(hosts: NamespacePlant) -> None:
+    """From one follower first, then from both while it still reaches the server: only the fence holds it back there."""
+    first = await hosts.current_leader(5)
+    follower, _ = others(hosts, first.node_id)
+    password, token = hosts.places.secret("redis"), hosts.places.secret("api")
+    workers = [Echo(name, hosts.topology, token=token, redis_password=password) for name in ("echo-1", "echo-2")]
+    async with flowing(hosts.topology, *workers, password=password) as flow:
+        await hosts.network.cut([first.node_id], [follower])
+        await flow.moves(200)
+        assert await hosts.network.dropped([first.node_id], [follower]) > 0
+        await hosts.network.heal()
+        await hosts.wait_ready()
+        await flow.moves()
+
+        cut_off = await hosts.current_leader(5)
+        await hosts.network.isolate(cut_off.node_id)
+        second = await hosts.other_leader(cut_off)
+        await flow.moves(200)
+        assert await hosts.network.dropped([cut_off.node_id], others(hosts, cut_off.node_id)) > 0
+        await hosts.network.heal()
+        await eventually(partial(follows, hosts, cut_off.node_id, second), deadline_s=10)
+        await flow.moves()
+        report = await flow.settled()
+        stats = await flow.streams.stats()
+    assert (report.published, report.settled, report.lost, report.duplicates) == (flow.published, flow.published, 0, 0)
+    assert report.ledger_ok, report.problems
+    assert stats.fence is not None
+    reigns = sorted((one for one in [*stats.leaders, stats.fence] if one.frames), key=lambda one: one.epoch)
+    assert len(reigns) >= 2
+    assert all(old.last_us <= new.first_us for old, new in itertools.pairwise(reigns)), reigns
 
 
 async def _accepts(plant: NamespacePlant, component_id: str, node_id: str) -> bool:

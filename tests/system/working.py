@@ -51,9 +51,9 @@ async def started(*processors: ProcessorClient) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def streams_of(topology: Topology) -> AsyncIterator[FrameStreams]:
+async def streams_of(topology: Topology, password: str | None = None) -> AsyncIterator[FrameStreams]:
     """The plant's frame streams, as an onlooker."""
-    redis = connect(topology.redis_url)
+    redis = connect(topology.redis_url, password=password)
     streams = FrameStreams(redis)
     try:
         yield streams
@@ -106,12 +106,12 @@ class Flow:
 
 
 @asynccontextmanager
-async def flowing(topology: Topology, *processors: Echo) -> AsyncIterator[Flow]:
-    """Frames on their way from a camera to these processors, the first of them processed."""
+async def flowing(topology: Topology, *processors: Echo, password: str | None = None) -> AsyncIterator[Flow]:
+    """Frames on their way from a camera to these processors, the first of them processed. `password`: the server's."""
     async with (
         started(*processors),
-        streams_of(topology) as streams,
-        FrameProducer("cam1", topology.redis_url) as producer,
+        streams_of(topology, password) as streams,
+        FrameProducer("cam1", topology.redis_url, password=password) as producer,
     ):
         flow = Flow(producer, processors, streams)
         try:
