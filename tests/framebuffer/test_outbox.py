@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framebuffer import drops as drops_module
 from framebuffer.backpressure import Backpressure
-from framebuffer.drops import Drops
+from framebuffer.drops import RUNS_MAX, Drops
 from framebuffer.outbox import Outbox
 from framebuffer.policy import Policy
 from framebuffer.pressure import Level
@@ -269,6 +270,46 @@ def test_an_hour_of_drops_is_one_run() -> None:
     ]
     drops.recorded(3)
     assert not drops
+
+
+def test_a_day_of_drops_with_names_of_their_own_is_bounded() -> None:
+    drops = Drops("cam")
+    for pair in range(0, 100_000, 2):
+        for sequence in (pair + 1, pair):  # by priority, not in order
+            drops.add(OutgoingFrame(f"mine-{sequence}", sequence, b"", priority=sequence % 10), "deadline")
+    assert len(drops._runs) + sum(map(len, drops._nameless.values())) == RUNS_MAX + 1
+    assert len(drops) == 100_000
+    told: list[Given] = []
+    while drops:
+        told += (portion := drops.first(1_000))
+        drops.recorded(len(portion))
+    assert sorted(one.sequence for one in told) == list(range(100_000))
+    assert {one.reason for one in told} == {"deadline"}
+    assert told[0] == Given("mine-1", 1, "deadline", 1)
+    drops.add(OutgoingFrame("mine", 100_000, b"", priority=3), "deadline")
+    assert drops.first(10) == [Given("mine", 100_000, "deadline", 3)]  # names are kept again
+
+
+@given(
+    st.permutations(range(30)),
+    st.lists(st.tuples(st.sampled_from(["freshest", "deadline"]), st.booleans(), st.integers(0, 3)), min_size=30),
+)
+def test_each_drop_is_told_once_whatever_is_given_up_meanwhile(
+    order: list[int], steps: list[tuple[str, bool, int]]
+) -> None:
+    drops, told = Drops("cam"), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drops_module, "RUNS_MAX", 3)
+        for sequence, (reason, own, limit) in zip(order, steps, strict=False):
+            portion = drops.first(limit) if limit else []
+            drops.add(OutgoingFrame("mine" if own else f"cam-{sequence}", sequence, b""), reason)
+            told += [(one.sequence, one.reason) for one in portion]
+            drops.recorded(len(portion))
+        while drops:
+            portion = drops.first(7)
+            told += [(one.sequence, one.reason) for one in portion]
+            drops.recorded(len(portion))
+    assert sorted(told) == sorted((sequence, step[0]) for sequence, step in zip(order, steps, strict=False))
 
 
 @given(

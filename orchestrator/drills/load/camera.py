@@ -17,11 +17,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from framebuffer.durability import Durability
 from framebuffer.errors import FrameBufferError
 from framebuffer.gateway import FrameGateway
+from framebuffer.policy import PolicyName
 from framebuffer.producer import FrameProducer
 from orchestrator.drills.load.beats import Beats
 
@@ -102,8 +103,9 @@ class Camera:
             self.missed = max(self.missed, int((self._stopped_at - began) * pace.rate) + 1 - sent)
 
     def summary(self) -> dict[str, Any]:
-        """What the ledger is held against. `confirmed`: frames that the server has said it has; `missed`: frames that a
-        live camera did not even offer while `publish` made it wait.
+        """What the ledger is held against. `confirmed`: frames that the server has said it has; `dropped`: frames given
+        up of which it has said that it knows; `missed`: frames that a live camera did not even offer while `publish`
+        made it wait.
         """
         counters = self._producer.counters
         return {
@@ -112,6 +114,7 @@ class Camera:
             "confirmed": counters.published + counters.duplicates,
             "duplicates": counters.duplicates,
             "refused": counters.refused,
+            "dropped": counters.refused + counters.freshest + counters.deadline - self._producer.unrecorded,
             "missed": self.missed,
             "retries": counters.retries,
             "rollbacks": counters.rollbacks,
@@ -143,7 +146,10 @@ async def play(arguments: argparse.Namespace) -> bool:
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
     password = os.environ.get("TRIARCH_REDIS_PASSWORD") or None
     gateway = FrameGateway(arguments.redis, durability=durability, password=password)
-    producers = [FrameProducer(name, gateway, buffer=arguments.buffer) for name in arguments.camera]
+    policy, deadline_s, buffer = arguments.policy, arguments.deadline_s, arguments.buffer
+    producers = [
+        FrameProducer(name, gateway, policy=policy, deadline_s=deadline_s, buffer=buffer) for name in arguments.camera
+    ]
     cameras = [Camera(producer, pace) for producer in producers]
 
     def stop() -> None:
@@ -182,6 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--live", action="store_true", help="what fell due while it was held up is not published")
     parser.add_argument("--durability", default="0", help="replicas, or `majority`")
     parser.add_argument("--buffer", type=int, default=256)
+    parser.add_argument("--policy", choices=get_args(PolicyName), default="lossless")
+    parser.add_argument("--deadline-s", type=float, help="of policy `deadline`")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return 0 if asyncio.run(play(arguments)) else 1

@@ -58,6 +58,10 @@ def test_a_frame_whose_confirmation_was_lost_may_be_there() -> None:
         (judge(report(), tally(0, 1, 2), [{**CAMERA, "accepted": 2}], REIGNS), "the ledger has 3"),
         (judge(report(), tally(0, 1, 2), [], REIGNS), "cam1: 0 frames of 0 were confirmed"),
         (judge(report(), tally(0, 1, 2), [CAMERA, {**CAMERA, "camera_id": "cam2"}], REIGNS), "cam2: 3 frames of 3"),
+        (
+            judge(report(), tally(0, 1, 2), [{**CAMERA, "confirmed": 1, "dropped": 2}], REIGNS),
+            "cam1: 2 frames were given up and recorded, 0 are dropped",
+        ),
         (judge(report(0, 0), tally(), [], REIGNS), "this proves nothing"),
         (
             judge(report(), tally(0, 1, 2), [CAMERA], [REIGNS[0], FenceRecord(2, 3, "n2", 150, 400, 1)]),

@@ -79,7 +79,9 @@ def _results(report: LedgerReport, tally: Tally) -> list[str]:
 
 
 def _told(report: LedgerReport, said: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A camera was told of each frame that it was told of rightly: at least those are there, and none it never sent."""
+    """A camera was told of each frame that it was told of rightly: at least those are there, and none it never sent. So
+    it is with those it gave up.
+    """
     problems = []
     for name in sorted({camera["camera_id"] for camera in said} | set(report.cameras)):
         own = [camera for camera in said if camera["camera_id"] == name]
@@ -87,6 +89,12 @@ def _told(report: LedgerReport, said: Sequence[Mapping[str, Any]]) -> list[str]:
         found = report.cameras[name].published if name in report.cameras else 0
         if not confirmed <= found <= accepted:
             problems.append(f"{name}: {confirmed} frames of {accepted} were confirmed, the ledger has {found}")
+        given_up = sum(camera.get("dropped", 0) for camera in own)
+        dropped = report.cameras[name].dropped if name in report.cameras else 0
+        if given_up > dropped:
+            problems.append(
+                f"{name}: {given_up} frames were given up and recorded, {dropped} are dropped in the ledger"
+            )
     return problems
 
 
