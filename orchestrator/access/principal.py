@@ -39,6 +39,28 @@ class Principal:
     generation: int = 0
 
 
+WHO_CHARS_MAX = 100
+"""Of who stands beside a change in its row, as the API bounds what is sent for it."""
+
+
+def signed(principal: Principal | None, said: str) -> str:
+    """Who stands beside a change: the name of the token, or of the provider's person, and behind it what they `said`.
+
+    Where nothing was shown that is one person's (an open node, the cluster's own token) it is only what was said.
+    """
+    if principal is None or principal.kind not in ("token", "oidc"):
+        return said
+    name = (principal.name or principal.id)[:WHO_CHARS_MAX]
+    if said.strip().casefold() in ("", name.casefold(), principal.id.casefold()):
+        return name
+    if said.startswith(f"{name} ("):  # as it was shown before
+        return said
+    room = WHO_CHARS_MAX - len(name) - len(" ()")
+    if len(said) > room:
+        said = said[: max(0, room - 1)] + "…"
+    return f"{name} ({said})" if room > 0 else name
+
+
 OPEN = Principal(kind="open", id="open", role=Role.ADMIN, name="open")
 """Where the configuration asks for no token, which it may on loopback only."""
 CLUSTER = Principal(kind="cluster", id="cluster", role=Role.ADMIN, name="cluster")

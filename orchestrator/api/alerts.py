@@ -23,7 +23,15 @@ router = APIRouter(prefix="/v1", tags=["alerts"])
 
 AlertId = Annotated[str, Path(pattern=r"^a[0-9]{1,19}$", examples=["a42"])]
 SilenceId = Annotated[str, Path(pattern=r"^s[0-9]{1,19}$", examples=["s43"])]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Kept behind the name of the token that was shown.",
+    ),
+]
 Pattern = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.*@:-]+$")]
 SILENCE_MAX_S = 30 * 24 * 3600.0
 
@@ -187,7 +195,7 @@ async def alert(read: Read, alert_id: AlertId) -> Alert:
 )
 async def acknowledge(ask: Ask, read: Read, alert_id: AlertId, body: AcknowledgeRequest) -> Alert:
     """By somebody else again: the last one counts. It ends with the alert."""
-    await ask.propose(Acknowledge.kind, Acknowledge(id=alert_id, by=body.by, note=body.note))
+    await ask.propose(Acknowledge.kind, Acknowledge(id=alert_id, by=ask.signed(body.by), note=body.note))
     return await alert(read, alert_id)
 
 
@@ -219,7 +227,7 @@ async def silence(ask: Ask, body: SilenceRequest, response: Response) -> Silence
         subject=body.subject,
         severity=body.severity or "",
         until=until,
-        by=body.by,
+        by=ask.signed(body.by),
         reason=body.reason,
     )
     applied = await ask.propose(Silence.kind, command)

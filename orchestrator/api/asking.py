@@ -11,6 +11,7 @@ import msgspec
 from fastapi import Depends, Query, Request, Response
 
 from cluster import Applied, Consistency, Epoch
+from orchestrator.access.principal import signed
 from orchestrator.api.envelope import SAFE_METHODS, command_id, facts, key_of, request_of
 from orchestrator.api.noting import Noted, Notes, flat, noted
 from orchestrator.api.problems import Problem, refused
@@ -63,6 +64,10 @@ class Asking:
         """Held from the look at a playbook's limit to the change: of two retries at once one sees the last place."""
         lock: asyncio.Lock = self._request.app.state.retrying
         return lock
+
+    def signed(self, said: str) -> str:
+        """Who stands beside this change: see `orchestrator.access.principal.signed`. `said`: what the body says."""
+        return signed(facts(self._request.scope).get("principal"), said)
 
     async def propose(self, kind: str, body: msgspec.Struct, *, epoch: Epoch | None = None) -> Applied:
         """Replicate a change under this request's key. Raises the refusal of the state as a `Problem`."""

@@ -29,7 +29,13 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="The `id` of the last event that was seen: what came after it follows."),
 ]
 _ENDED = ("execution_unknown", "execution_ended", *WRITE)
-_Who = Annotated[str, Field(max_length=100, description="Who asks; goes into the execution's story.")]
+_Who = Annotated[
+    str,
+    Field(
+        max_length=100,
+        description="Who asks; goes into the execution's story, behind the name of the token that was shown.",
+    ),
+]
 _Comment = Annotated[str, Field(max_length=1_000)]
 
 
@@ -299,7 +305,7 @@ async def _control(
         path=path,
         name=name,
         value=value,
-        who=asked.who,
+        who=ask.signed(asked.who),
         comment=asked.comment,
         at=ask.node.plant_time(),
     )

@@ -132,7 +132,9 @@ async def delete_group(ask: Ask, name: GroupName, if_match: IfMatch = None) -> N
 async def desire_group(ask: Ask, read: Read, name: GroupName, body: Desired) -> Revision:
     """Of those that are members now: who joins later is not meant."""
     ids = resolving.select(await read.plant(), groups=[name])
-    return await _of_all(ask, name, Desire(ids=ids, state=body.state or "", by=body.by), state=body.state or "none")
+    return await _of_all(
+        ask, name, Desire(ids=ids, state=body.state or "", by=ask.signed(body.by)), state=body.state or "none"
+    )
 
 
 @router.put(
@@ -143,7 +145,7 @@ async def desire_group(ask: Ask, read: Read, name: GroupName, body: Desired) -> 
 async def begin_group_maintenance(ask: Ask, read: Read, name: GroupName, body: MaintenanceBegins) -> Revision:
     """Of those that are members now."""
     ids = resolving.select(await read.plant(), groups=[name])
-    command = Maintain(ids=ids, on=True, reason=body.reason, by=body.by)
+    command = Maintain(ids=ids, on=True, reason=body.reason, by=ask.signed(body.by))
     return await _of_all(ask, name, command, on=True, reason=body.reason)
 
 

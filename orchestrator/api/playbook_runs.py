@@ -105,7 +105,7 @@ async def run_playbook(
             execution_id=execution_id,
             version=row.newest.version,
             inputs=_checked(found, asked.inputs),
-            who=asked.who,
+            who=ask.signed(asked.who),
             traceparent=traceparent,
             at=ask.node.plant_time(),
         )

@@ -22,7 +22,7 @@ from orchestrator.playbooks.library import PlaybookRow
 router = APIRouter(prefix="/v1/playbooks", tags=["playbooks"])
 
 PlaybookName = Annotated[str, Path(pattern=PLAYBOOK_PATTERN, examples=["start_line"])]
-Who = Annotated[str, Field(max_length=100)]
+Who = Annotated[str, Field(max_length=100, description="Kept behind the name of the token that was shown.")]
 _EXAMPLE: dict[str, Any] = {
     "name": "start_line",
     "version": 3,
@@ -145,7 +145,12 @@ async def put_playbook(
     name: PlaybookName,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
-    who: Annotated[str, Query(max_length=100, description="Who asks; kept with the version.")] = "",
+    who: Annotated[
+        str,
+        Query(
+            max_length=100, description="Who asks; kept with the version, behind the name of the token that was shown."
+        ),
+    ] = "",
     dry_run: Annotated[bool, Query(description="Check all, change nothing.")] = False,
 ) -> dict[str, Any]:
     """The body is YAML, or JSON with the YAML in `text`. Executions that run go on under the version that they have;
@@ -165,7 +170,9 @@ async def put_playbook(
         return {"name": name, "version": at, "changed": row is None or row.newest.text != text, "warnings": warnings}
     async with shelf.putting:
         shelf.refuse_cycle(found.playbook)
-        applied = await ask.propose(PlaybookPut.kind, PlaybookPut(name=name, text=text, if_version=wanted, who=who))
+        applied = await ask.propose(
+            PlaybookPut.kind, PlaybookPut(name=name, text=text, if_version=wanted, who=ask.signed(who))
+        )
     told = applied.outcome.value
     response.headers["ETag"] = f'"{told["version"]}"'
     response.status_code = 201 if told["created"] and told["version"] == 1 else 200

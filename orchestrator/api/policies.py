@@ -164,7 +164,10 @@ async def desire(
     """The leader brings the component there, in the order of dependencies. `GET /v1/supervision` says how far it is."""
     await _registered(read, component_id)
     command = Desire(
-        ids=(component_id,), state=body.state or "", by=body.by, if_revision=condition(if_match, if_none_match)
+        ids=(component_id,),
+        state=body.state or "",
+        by=ask.signed(body.by),
+        if_revision=condition(if_match, if_none_match),
     )
     return _changed(await ask.propose(Desire.kind, command), response)
 
@@ -182,7 +185,9 @@ async def begin_maintenance(
 ) -> Revision:
     """Until it ends, the supervision leaves the component alone. Commands of people still reach it."""
     await _registered(read, component_id)
-    command = Maintain(ids=(component_id,), on=True, reason=body.reason, by=body.by, if_revision=condition(if_match))
+    command = Maintain(
+        ids=(component_id,), on=True, reason=body.reason, by=ask.signed(body.by), if_revision=condition(if_match)
+    )
     return _changed(await ask.propose(Maintain.kind, command), response)
 
 
@@ -205,7 +210,7 @@ async def end_maintenance(
 )
 async def acknowledge(ask: Ask, component_id: ComponentId, body: Acknowledged) -> Revision:
     """Shown until the component leaves FAULT. It moves nothing, unless `retry` is true and its policy restarts it."""
-    command = Acknowledge(id=component_id, by=body.by, note=body.note, retry=body.retry)
+    command = Acknowledge(id=component_id, by=ask.signed(body.by), note=body.note, retry=body.retry)
     applied = await ask.propose(Acknowledge.kind, command)
     return Revision(revision=applied.outcome.value["revision"])
 

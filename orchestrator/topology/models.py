@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 TEXT_CHARS_MAX = 500
 
 Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
-Who = Annotated[str, Field(max_length=100)]
+Who = Annotated[str, Field(max_length=100, description="Kept behind the name of the token that was shown.")]
 
 
 class Strategy(StrEnum):
