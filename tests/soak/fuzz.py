@@ -5,8 +5,8 @@ are those with bytes changed, and noise; `SENDERS` processes send them. Meanwhil
 headers and bodies, and again and again up to `IDLE` connections that hold half a request or nothing.
 `TRIARCH_SOAK_MINUTES` ends it earlier: what was sent by then counts. The promises:
 
-    answers     0 × 5xx but 503, and what is said of a component where nobody listens (502 `unreachable`, 504
-                `state_not_reached`); to a drawn request only what the document names
+    answers     0 × 5xx but 503; to a drawn request only what the document names, JSON as its schema says (up to
+                32 KiB), and to what would move leadership or members no success
     memory      the largest resident memory of the second half of the run is at most 16 MiB above that of the first;
                 the tables of the latest ten thousand changes are full from the beginning
     leader      the same node, under the same epoch
@@ -36,7 +36,7 @@ from orchestrator.dev.processes import leashed
 from orchestrator.dev.topology import on_free_ports
 from tests.soak.fuzz_cases import Document
 from tests.soak.fuzz_clients import ANSWER_S, FLOODS, Connection, dribble, drop, flood, idle
-from tests.soak.fuzz_sending import OF_COMPONENTS
+from tests.soak.fuzz_component import Answering
 from tests.soak.million import growing, mib, resident
 from tests.support import eventually
 
@@ -66,7 +66,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     """`size` requests."""
     total = int(size)
     alone = _alone()
-    async with LocalPlant(on_free_ports(directory)) as plant:
+    async with Answering().listening() as component, LocalPlant(on_free_ports(directory)) as plant:
         leader = await plant.wait_ready()
         async with httpx.AsyncClient(base_url=plant.topology.apis[0], timeout=30, trust_env=False) as http:
             document = (await http.get("/openapi.json")).json()
@@ -74,7 +74,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
             made.raise_for_status()
             http.headers["Authorization"] = f"Bearer {made.json()['token']}"
             (await http.put("/v1/access/limits", json={"enabled": False})).raise_for_status()
-        campaign = Campaign(plant.topology.apis, document, total, made.json()["token"])
+        campaign = Campaign(plant.topology.apis, document, total, made.json()["token"], component.address)
         pids = {node.id: plant.node(node.id).pid for node in plant.topology.nodes}
         await campaign.warm()
         descriptors = {name: _descriptors(pid) for name, pid in pids.items()}
@@ -103,14 +103,15 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     return {
         "requests": campaign.sent,
         "drawn": campaign.drawn,
-        "operations": len(Document(document).operations),
+        "validated": campaign.validated,
+        "operations": len(Document(document, component.address).operations),
         "seconds": round(elapsed, 1),
         "requests_per_s": round(campaign.sent / elapsed, 1),
         "answered": sum(campaign.answers.values()),
         "answers_5xx_other_than_503": sum(
             count for fault, count in campaign.faults.items() if not fault.startswith("503 ")
         ),
-        "of_them_about_components": sum(campaign.faults[f"{status} {code}"] for status, code in OF_COMPONENTS),
+        "commands_to_components": component.commands,
         "idle_connections_most": campaign.idle_most,
         "floods": sum(campaign.floods.values()),
         "slow_clients": campaign.slow,
@@ -128,14 +129,15 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
 class Campaign:
     """The processes that send, and the clients that no server likes beside them."""
 
-    def __init__(self, apis: Sequence[str], document: dict[str, Any], total: int, token: str) -> None:
+    def __init__(self, apis: Sequence[str], document: dict[str, Any], total: int, token: str, home: str) -> None:
+        self._home = home
         self._apis = apis
         self._document = document
         self._total = total
         self._token = token
         self._dice = random.Random(SEED)
         self._sent = [0] * (SENDERS if total > SMALL else 1)
-        self.drawn = self.slow = self.idle_most = 0
+        self.drawn = self.validated = self.slow = self.idle_most = 0
         self.answers: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
         """answers of 5xx, by status and code"""
@@ -194,6 +196,7 @@ class Campaign:
         order = {
             "apis": self._apis,
             "document": self._document,
+            "home": self._home,
             "total": share,
             "token": self._token,
             "seed": SEED + 10_000_000 * number,
@@ -224,6 +227,7 @@ class Campaign:
             self.problems.append(f"sender {number} ended after {self._sent[number]} requests, before it had sent all")
             return
         self.drawn += found["drawn"]
+        self.validated += found["validated"]
         self.answers.update({int(status): count for status, count in found["answers"].items()})
         self.faults.update(found["faults"])
         self.problems += found["problems"]

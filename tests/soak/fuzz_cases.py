@@ -1,33 +1,54 @@
 """Requests of the fuzz campaign: drawn from the OpenAPI document, sound and unsound, and these with bytes changed.
 
-Nothing that is sent makes a node speak to another host: whatever stands under the name of an address is put back to a
-port of loopback where nobody listens, and such requests are not changed byte by byte.
+Nothing that is sent makes a node speak to another host: whatever stands under the name of an address leads to the
+campaign's own component (`fuzz_component`), and such requests are not changed byte by byte.
 """
 
+import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import hypothesis
+import jsonschema
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase
+from pydantic import TypeAdapter, ValidationError
 from schemathesis import GenerationMode
 
+from orchestrator.api.cluster import Transfer
+from orchestrator.api.limits import LimitsRequest
+from orchestrator.api.members import NewMember
 from orchestrator.api.openapi import operations
+from orchestrator.dev.topology import NODE_IDS
 
-NOBODY = "http://127.0.0.1:9"
 ADDRESSES = frozenset({"address", "health_url", "api", "raft", "url"})
-LEFT_OUT = frozenset(
-    {
-        ("post", "/v1/cluster/transfer"),
-        ("post", "/v1/cluster/members"),
-        ("delete", "/v1/cluster/members/{member_id}"),
-        ("post", "/v1/cluster/restore"),
-        ("put", "/v1/access/limits"),
-    }
-)
-"""They move leadership, or change who is a member or how much may be asked, which is to stay as it is."""
+
+
+def _no(model: Any) -> Callable[[str, bytes], bool]:
+    adapter = TypeAdapter[Any](model)
+
+    def refused(_url: str, content: bytes) -> bool:
+        try:
+            adapter.validate_json(content)
+        except ValidationError:
+            return bool(content)
+        return False
+
+    return refused
+
+
+TO_BE_REFUSED: Mapping[tuple[str, str], Callable[[str, bytes], bool]] = {
+    ("post", "/v1/cluster/transfer"): _no(Transfer | None),
+    ("post", "/v1/cluster/members"): _no(NewMember),
+    ("delete", "/v1/cluster/members/{member_id}"): lambda url, _: not any(each in unquote(url) for each in NODE_IDS),
+    ("post", "/v1/cluster/restore"): lambda _url, _content: True,  # a backup has its own digest: none is drawn
+    ("put", "/v1/access/limits"): _no(LimitsRequest),
+}
+"""They move leadership, or change who is a member or how much may be asked, which is to stay as it is. So they are only
+drawn unsound, and sent where the node has to refuse them: by path and content."""
 HEAD_BYTES_MAX = 12 * 1024
 
 
@@ -39,23 +60,55 @@ class Request(NamedTuple):
     sound: bool
     mutable: bool
 
+    @property
+    def refused(self) -> bool:
+        """Whether no answer may say that it was done."""
+        return self.operation in TO_BE_REFUSED
+
 
 class Document:
-    """The operations of a document, and what each may answer."""
+    """The operations of a document, and what each may answer. `home`: base URL that every address is led to."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.answers: dict[tuple[str, str], frozenset[int]] = {
-            (method, path): frozenset(int(status) for status in operation["responses"])
-            for method, path, operation in operations(dict(document))
+    def __init__(self, document: Mapping[str, Any], home: str) -> None:
+        self._home = home
+        self._components = document.get("components", {})
+        self._responses: dict[tuple[str, str], Mapping[str, Any]] = {
+            (method, path): operation["responses"] for method, path, operation in operations(dict(document))
         }
+        self.answers: dict[tuple[str, str], frozenset[int]] = {
+            operation: frozenset(map(int, responses)) for operation, responses in self._responses.items()
+        }
+        self._validators: dict[tuple[tuple[str, str], int], jsonschema.Draft202012Validator | None] = {}
         self._schema = schemathesis.openapi.from_dict(dict(document))
-        every: list[Any] = [found.ok() for found in self._schema.get_all_operations()]  # type: ignore[union-attr]
-        self.operations = [each for each in every if (each.method.lower(), each.path) not in LEFT_OUT]
+        self.operations: list[Any] = [
+            found.ok()  # type: ignore[union-attr]
+            for found in self._schema.get_all_operations()
+        ]
+
+    def amiss(self, operation: tuple[str, str], status: int, body: bytes) -> str:
+        """What of the JSON of a documented answer is not as its schema says; empty where it fits, or has none."""
+        place = (operation, status)
+        if place not in self._validators:
+            content = self._responses[operation][str(status)].get("content", {})
+            schema = next((each.get("schema") for name, each in content.items() if name.endswith("json")), None)
+            whole = {"components": self._components, **schema} if schema else None
+            self._validators[place] = jsonschema.Draft202012Validator(whole) if whole else None
+        validator = self._validators[place]
+        if validator is None:
+            return ""
+        try:
+            found = jsonschema.exceptions.best_match(validator.iter_errors(json.loads(body)))
+        except ValueError as error:
+            return f"no JSON: {error}"
+        return "" if found is None else f"{found.json_path}: {found.message[:200]}"
 
     def draw(self, operation: Any, mode: GenerationMode, count: int, seed: int, token: str | None) -> list[Request]:
         """`count` requests of one operation, the same for the same seed. Fewer where none can be unsound."""
         name = (operation.method.lower(), operation.path)
+        refused = TO_BE_REFUSED.get(name)
         found: list[Request] = []
+        if refused is not None and mode is GenerationMode.POSITIVE:
+            return found
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
@@ -69,10 +122,12 @@ class Document:
         @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
         def collect(case: Any) -> None:
             touched = [False]
-            case.body = _kept_here(case.body, touched)
+            case.body = _kept_here(case.body, touched, self._home)
             raw = _raw(case.as_transport_kwargs(base_url="http://fuzz"), token)
-            if raw is not None:
-                found.append(Request(raw, name, mode is GenerationMode.POSITIVE, not touched[0]))
+            if raw is None or (refused is not None and not refused(*_path_and_content(raw))):
+                return
+            mutable = refused is None and not touched[0]
+            found.append(Request(raw, name, mode is GenerationMode.POSITIVE, mutable))
 
         try:
             collect()
@@ -81,19 +136,24 @@ class Document:
         return found
 
 
-def _kept_here(body: Any, touched: list[bool]) -> Any:
-    """The body with every address in it led to nobody."""
+def _path_and_content(raw: bytes) -> tuple[str, bytes]:
+    head, _, content = raw.partition(b"\r\n\r\n")
+    return head.split(b" ", 2)[1].decode("latin-1"), content
+
+
+def _kept_here(body: Any, touched: list[bool], home: str) -> Any:
+    """The body with every address in it led home."""
     if isinstance(body, dict):
         kept = {}
         for name, value in body.items():
             if name in ADDRESSES:
                 touched[0] = True
-                kept[name] = NOBODY if isinstance(value, str) else None
+                kept[name] = home if isinstance(value, str) else None
             else:
-                kept[name] = _kept_here(value, touched)
+                kept[name] = _kept_here(value, touched, home)
         return kept
     if isinstance(body, list):
-        return [_kept_here(one, touched) for one in body]
+        return [_kept_here(one, touched, home) for one in body]
     return body
 
 

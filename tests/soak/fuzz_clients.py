@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,8 @@ QUIET_S = 0.4
 STREAM = b"text/event-stream"
 FAULT_BYTES = 8192
 """So much of the document of a 5xx is looked at."""
+BODY_BYTES = 32 * 1024
+"""Longer bodies are not held against their schema: that takes longer than the answer."""
 
 
 def place(api: str) -> tuple[str, int]:
@@ -32,6 +35,8 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.code: str | None = None
         """of the latest answer's problem, where that is a fault of the server"""
+        self.json: bytes | None = None
+        """the latest answer's whole body, where that is JSON and has `BODY_BYTES` at most"""
 
     async def ask(self, raw: bytes, within_s: float) -> int | None:
         """The status of the first answer; None where there is none: the connection ended, or nothing came in time.
@@ -48,7 +53,7 @@ class Connection:
         assert self._streams is not None
         reader, writer = self._streams
         answer = _Answer()
-        self.code = None
+        self.code = self.json = None
         try:
             async with asyncio.timeout(within_s):
                 writer.write(raw)
@@ -62,7 +67,7 @@ class Connection:
             return answer.status
         if not answer.done or not answer.again:
             self.close()
-        self.code = answer.code()
+        self.code, self.json = answer.code(), answer.json()
         return answer.status
 
     def close(self) -> None:
@@ -80,14 +85,28 @@ class _Answer:
         self.status: int | None = None
         self.done = False
         self.again = True
-        self._fault = bytearray()
+        self._whole = False
+        self._is_json = False
+        self._packed = False
+        self._body = bytearray()
 
     def code(self) -> str | None:
         """That of the problem document, of a fault of the server's."""
+        if self.status is None or self.status < 500:
+            return None
         try:
-            return str(json.loads(self._fault)["code"]) if self._fault else None
+            return str(json.loads(self._body[:FAULT_BYTES])["code"])
         except (ValueError, LookupError, TypeError):
             return None
+
+    def json(self) -> bytes | None:
+        """The body, where it is JSON, came to its end, and is not too long."""
+        if not self._whole or not self._is_json:
+            return None
+        body = bytes(self._body)
+        if self._packed and len(body) <= BODY_BYTES:
+            body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, BODY_BYTES + 1)
+        return body if len(body) <= BODY_BYTES else None
 
     def feed(self, data: bytes) -> None:
         try:
@@ -96,7 +115,14 @@ class _Answer:
             self.done, self.again = True, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"content-type" and value.startswith(STREAM):
+        if self.done:
+            return
+        if name.lower() == b"content-encoding":
+            self._packed = value == b"gzip"
+        if name.lower() != b"content-type":
+            return
+        self._is_json = value.partition(b";")[0].endswith(b"json")
+        if value.startswith(STREAM):
             self.done, self.again = True, False
 
     def on_headers_complete(self) -> None:
@@ -105,13 +131,15 @@ class _Answer:
             self.status = status
 
     def on_body(self, body: bytes) -> None:
-        if self.status is not None and self.status >= 500 and not self.done:
-            self._fault += body[: FAULT_BYTES - len(self._fault)]
+        if self.status is not None and not self.done:
+            self._body += body[: BODY_BYTES + 1 - len(self._body)]
 
     def on_message_complete(self) -> None:
         if self.status is not None:
             if self.done:
                 self.again = False  # another answer: the bytes were more than one request
+            else:
+                self._whole = True
             self.done = True
             self.again = self.again and self._parser.should_keep_alive()
 

@@ -31,8 +31,6 @@ MUTANTS = 40
 DRAWN_OF_SMALL, MUTANTS_OF_SMALL = 1, 1
 NOISE_EVERY = 40
 EXAMPLES_MAX = 20
-OF_COMPONENTS = frozenset({(502, "unreachable"), (504, "state_not_reached")})
-"""What is said of a component where nobody listens, as of all that are registered here: the node is not at fault."""
 BEHIND = 6
 """In `nice`: on few cores the nodes come first, as they would with clients on other machines."""
 
@@ -52,7 +50,7 @@ class Sending:
         self._seconds = seconds
         self._dice = random.Random(seed)
         self._queue: asyncio.Queue[tuple[bytes, Request | None]] = asyncio.Queue(4 * CONNECTIONS)
-        self.sent = self.drawn = 0
+        self.sent = self.drawn = self.validated = 0
         self.answers: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -78,6 +76,7 @@ class Sending:
         return {
             "sent": self.sent,
             "drawn": self.drawn,
+            "validated": self.validated,
             "answers": answers,
             "faults": dict(self.faults),
             "problems": self.problems,
@@ -122,7 +121,7 @@ class Sending:
                 raw, request = await self._queue.get()
                 try:
                     status = await connection.ask(raw, QUIET_S if request is None else ANSWER_S)
-                    self._judge(raw, request, status, connection.code)
+                    self._judge(raw, request, status, connection.code, connection.json)
                 except OSError as error:
                     self._problem(f"{self._apis[number % len(self._apis)]}: nobody listens: {error}", raw)
                 finally:
@@ -131,7 +130,9 @@ class Sending:
         finally:
             connection.close()
 
-    def _judge(self, raw: bytes, request: Request | None, status: int | None, code: str | None) -> None:
+    def _judge(
+        self, raw: bytes, request: Request | None, status: int | None, code: str | None, body: bytes | None
+    ) -> None:
         if status is None:
             if request is not None:
                 self._problem(f"{request.operation}: no answer", raw)
@@ -139,13 +140,21 @@ class Sending:
         self.answers[status] += 1
         if status >= 500:
             self.faults[f"{status} {code}"] += 1
-            if status != 503 and (status, code) not in OF_COMPONENTS:
+            if status != 503:
                 self._problem(f"answered {status} {code}", raw)
                 return
         if request is None:
             return  # it may have become a request of any operation
         if status not in self._document.answers[request.operation]:
             self._problem(f"{request.operation}: answered {status}, which is not documented", raw)
+        elif status < 300 and request.refused:
+            self._problem(f"{request.operation}: answered {status} to what has to be refused", raw)
+        elif body is not None:
+            self.validated += 1
+            if amiss := self._document.amiss(request.operation, status, body):
+                self._problem(
+                    f"{request.operation}: answered {status} with a body that its schema refuses: {amiss}", raw
+                )
 
     def _problem(self, text: str, raw: bytes) -> None:
         if len(self.problems) < EXAMPLES_MAX:
@@ -153,7 +162,7 @@ class Sending:
 
 
 async def _obey(order: dict[str, Any]) -> None:
-    document = Document(order["document"])
+    document = Document(order["document"], order["home"])
     sending = Sending(
         order["apis"],
         document,

@@ -6,8 +6,10 @@ import pytest
 from cluster import Position
 from framebuffer.wire import FenceRecord
 from orchestrator.bench.tally import State, Tallies, Verdict, command, judge
-from tests.soak import frame_kills, million, overload
+from tests.soak import frame_kills, fuzz_cases, million, overload
 from tests.soak.bounded import MEMORY_GROWTH_BYTES, growing
+from tests.soak.fuzz_cases import Document, Request
+from tests.soak.fuzz_sending import Sending
 from tests.soak.isolated import BOUND_MS, late
 from tests.soak.rejoin import deposed
 from tests.soak.report import page
@@ -133,3 +135,73 @@ def test_a_page_shows_what_broke() -> None:
     assert "**Broken:** an election" in broken
     assert "| `lost` | 0 |" in broken
     assert "Every promise held." in page({**report, "ok": True, "problems": []})
+
+
+LIMITS = ("put", "/v1/access/limits")
+READY = ("get", "/v1/ready")
+
+
+@pytest.fixture
+def sending() -> Sending:
+    """One that sends nothing: two operations, one of which answers with a row."""
+    row = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "components": {"schemas": {"Row": row}},
+        "paths": {
+            READY[1]: {
+                "get": {
+                    "responses": {
+                        "200": {
+                            "description": "d",
+                            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Row"}}},
+                        }
+                    }
+                }
+            },
+            LIMITS[1]: {"put": {"responses": {"200": {"description": "d"}, "422": {"description": "d"}}}},
+        },
+    }
+    home = "http://127.0.0.1:1"
+    return Sending([], Document(document, home), 0, "", seed=1, small=True, seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "body", "said"),
+    [
+        (READY, 200, b'{"id": "n1"}', ""),
+        (READY, 200, b'{"id": 1}', "$.id: 1 is not of type 'string'"),
+        (READY, 200, b"{", "no JSON"),
+        (READY, 200, None, ""),
+        (READY, 404, None, "404, which is not documented"),
+        (READY, 502, None, "answered 502 unreachable"),
+        (READY, 504, None, "answered 504 unreachable"),
+        (READY, None, None, "no answer"),
+        (LIMITS, 422, None, ""),
+        (LIMITS, 200, None, "answered 200 to what has to be refused"),
+    ],
+)
+def test_what_a_node_must_not_answer_is_found(
+    sending: Sending, operation: tuple[str, str], status: int | None, body: bytes | None, said: str
+) -> None:
+    request = Request(b"", operation, sound=False, mutable=False)
+    sending._judge(b"", request, status, "unreachable", body)
+    assert bool(sending.problems) == bool(said)
+    assert not said or said in sending.problems[0]
+
+
+def test_only_what_must_be_refused_is_sent_to_what_would_change_the_cluster() -> None:
+    def refused(operation: tuple[str, str], url: str, content: bytes) -> bool:
+        return fuzz_cases.TO_BE_REFUSED[operation](url, content)
+
+    assert refused(LIMITS, LIMITS[1], b'{"token_burst": 0}')
+    assert not refused(LIMITS, LIMITS[1], b'{"token_burst": "5"}')  # no schema has it, and it is taken
+    assert not refused(LIMITS, LIMITS[1], b"{}")
+    transfer = ("post", "/v1/cluster/transfer")
+    assert refused(transfer, transfer[1], b'{"to": 1}')
+    assert not refused(transfer, transfer[1], b"")
+    assert not refused(transfer, transfer[1], b"null")
+    member = ("delete", "/v1/cluster/members/{member_id}")
+    assert refused(member, "/v1/cluster/members/n9", b"")
+    assert not refused(member, "/v1/cluster/members/%6e1", b"")

@@ -36,9 +36,12 @@ export class Overview extends LitElement {
         margin-top: var(--space-2);
       }
       .tiles .error {
+        display: -webkit-box;
+        margin-top: var(--space-1);
         overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
+        overflow-wrap: anywhere;
+        -webkit-box-orient: vertical;
+        -webkit-line-clamp: 3;
       }
       .tiles .card {
         display: block;
@@ -112,7 +115,7 @@ export class Overview extends LitElement {
         <h2 id="t-work">Open executions</h2>
         <p class="figure" id="t-work-n">${count(work.length)}</p>
         <div class="counts">
-          ${[...counted(work.map(stateOf))].map(([state, n]) => html`<tri-badge tone=${toneOf(state)} state=${state} label=${`${n} ${word(state).toLowerCase()}`}></tri-badge>`)}
+          ${work.length === 0 ? html`<tri-badge tone="idle" label="nothing runs"></tri-badge>` : [...counted(work.map(stateOf))].map(([state, n]) => html`<tri-badge tone=${toneOf(state)} state=${state} label=${`${n} ${word(state).toLowerCase()}`}></tri-badge>`)}
         </div>
         ${stuck ? html`<p class="small muted error" title=${errorOf(stuck)} data-fact="retrying">${stuck.playbook}: ${errorOf(stuck) || "no reason was given"}</p>` : nothing}
       </a>

@@ -1,4 +1,4 @@
-import{E as D,P as C,d as O,b as i,A as n,l as w,m as x,o as m,i as k,u as j,F as _,q as u,L as z,s as S,G as f,t as E,a as v,H as P,r as L,k as M,p as N}from"./index-Cp9fB6p8.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
+import{E as D,P as C,d as O,b as i,A as n,l as w,m as x,o as m,i as k,u as j,F as _,q as u,L as z,s as S,G as f,t as E,a as v,H as P,r as L,k as M,p as N}from"./index-B9RviuEs.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
 description: ""
 
 actions:
