@@ -32,10 +32,9 @@ import (
 )
 
 const (
-	prefix      = "frames"
-	batch       = 16
-	resultsKept = 100_000
-	wait        = time.Second
+	prefix = "frames"
+	batch  = 16
+	wait   = time.Second
 )
 
 var levels = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "s"}
@@ -45,6 +44,7 @@ type enrolment struct {
 	Queue       string  `json:"queue"`
 	RedisURL    string  `json:"redis_url"`
 	MaxAttempts int     `json:"max_attempts"`
+	ResultsKept int     `json:"results_kept"`
 	LeaseS      float64 `json:"lease_s"`
 }
 
@@ -241,8 +241,16 @@ func (p *processor) take(ctx context.Context, from string, claimIdleMS int) ([]f
 	return frames, nil
 }
 
+// resultsKept is what every settle has to say; a node of a version that does not know it gives none.
+func (e enrolment) resultsKept() int {
+	if e.ResultsKept > 0 {
+		return e.ResultsKept
+	}
+	return 100_000
+}
+
 func (p *processor) settle(said []any) ([]string, error) {
-	call := []any{"FCALL", "triarch_v2_settle", 1, prefix, p.id, p.consumer(), p.enrolled.MaxAttempts, resultsKept}
+	call := []any{"FCALL", "triarch_v2_settle", 1, prefix, p.id, p.consumer(), p.enrolled.MaxAttempts, p.enrolled.resultsKept()}
 	return p.redis.Do(context.Background(), append(call, said...)...).StringSlice()
 }
 
