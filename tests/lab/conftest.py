@@ -91,7 +91,7 @@ def deployment(lab: Lab) -> Deployment:
 def deployed(deployment: Deployment) -> Deployment:
     """The product on three hosts by `site.yml`; the cluster is ready."""
     if not (KEEP and is_deployed(deployment)):
-        deployment.empty = deployment.state()
+        deployment.keep_empty()
         deployment.first = deployment.play("site.yml")
         figures["first deployment"] = deployment.first.seconds
     deployment.ready()

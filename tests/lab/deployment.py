@@ -73,8 +73,6 @@ class Deployment:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.wheelhouse = lab.place / "wheelhouse"
-        self.empty: dict[str, set[str]] = {}
-        """`state` before the first deployment; nothing when a lab that was kept had it already."""
         self.first: PlayRun | None = None
         """The run of site.yml that put it on empty hosts; None when a lab that was kept had it already."""
         self._runs = 0
@@ -186,6 +184,16 @@ class Deployment:
     def state(self) -> dict[str, set[str]]:
         """Host → what a deployment could change there: files with mode, owner, size, age; units, rules, processes."""
         return {host.name: set(host.ssh(_LISTING).splitlines()) for host in self.lab.hosts()}
+
+    def keep_empty(self) -> None:
+        """Remember the state as that of hosts on which nothing was deployed yet, as long as the lab stands."""
+        kept = {name: sorted(lines) for name, lines in self.state().items()}
+        (self.lab.place / "empty.json").write_text(json.dumps(kept))
+
+    def empty(self) -> dict[str, set[str]]:
+        """`state` as it was before the first deployment."""
+        kept = json.loads((self.lab.place / "empty.json").read_text())
+        return {name: set(lines) for name, lines in kept.items()}
 
     def confirmed(self) -> tuple[str, str]:
         """What remove.yml has to be told to go on."""

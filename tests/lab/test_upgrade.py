@@ -219,7 +219,7 @@ async def test_what_speaks_against_it_is_said_before_anything_changes(deployed: 
     lower = releases_file(tmp_path / "lower.yml", **{before(): {**releases()[before()], "level": 1}})
     may = ("--extra-vars", "triarch_allow_downgrade=true")
     for wheelhouse, options, said in (
-        (damaged, (), "is damaged: wheelhouse.tar is not what the manifest says"),
+        (damaged, (), "its archive is damaged"),
         (later, (), "deploy/releases.yml does not know that version"),
         (later, ("--extra-vars", f"triarch_releases_file={skips}"), f"{NEXT} may follow 0.2.50"),
         (deployed.wheelhouse, ("--extra-vars", f"triarch_releases_file={skipping}"), "does not know that version"),
@@ -227,7 +227,7 @@ async def test_what_speaks_against_it_is_said_before_anything_changes(deployed: 
     ):
         run = await play(deployed, wheelhouse, *options, check=False)
         told = " ".join(run.out.split())
-        assert (run.status != 0, said in told, "othing was changed" in told) == (True, True, True), run.end()
+        assert (run.status != 0, said in told, "Nothing was changed" in told) == (True, True, True), run.end()
         assert run.count("changed") == 0
     deployed.lab.host("n2").ssh("systemctl stop triarch-node")
     try:
