@@ -103,6 +103,8 @@ def filled(command: click.Command, path: list[str], rest: list[str], directory: 
             found.append(words.get(word.rstrip("…,"), word))
         if len(found) > 1 and found[-2] == "--wait" and found[-1][0].isdigit():
             found[-1] = "0.5"
+    if found and found[-1] == "--wait":
+        found.append("0.5")  # of its own accord it would be an hour
     if any(option.name == "timeout_s" for option in command.params) and "--timeout" not in found:
         found += ["--timeout", "3"]
     return found

@@ -33,6 +33,27 @@ def lose_all(deployment: Deployment, aside: Path) -> None:
 
 
 @pytest.mark.soak
+async def test_one_that_fails_pushes_none_out(deployed: Deployment, tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    place = {"triarch_backup_dir": str(backups), "triarch_backup_keep": 1}
+    await play(deployed, "backup.yml", **place)
+    (good,) = backups.iterdir()
+    fails = json.dumps({**place, "triarch_backup_files": ["state.snapshot", "nothing"]})
+    for _ in range(2):
+        broken = await asyncio.to_thread(deployed.play, "backup.yml", "--extra-vars", fails, check=False)
+        assert (broken.status != 0, list(backups.iterdir())) == (True, [good]), broken.end()
+    cluster = f"lab-{deployed.lab.number}"
+    left = backups / f"{cluster}-20990101T000000Z"
+    for unfinished in (left, backups / f"{cluster}-20200101T000000Z"):
+        unfinished.mkdir()
+    run = await play(deployed, "backup.yml", **place)
+    assert f"Unfinished, and left where they are: {left.name}" in " ".join(run.out.split())
+    assert len(list(backups.iterdir())) == 2, "the good one before, and what was left before it, are gone"
+    assert not good.exists()
+    assert left.exists()
+
+
+@pytest.mark.soak
 async def test_all_disks(deployed: Deployment, tmp_path: Path) -> None:
     backups = tmp_path / "backups"
     await ask(deployed, "n1", "/v1/variables/kept", value=[1, 2, 3])

@@ -22,10 +22,11 @@ from tests.support import eventually_sync
 DRILLS = ("leader-kill", "host-power-off", "leader-isolated", "primary-kill", "one-way-cut", "quorum-loss")
 BUDGET = """\
 all: {takeover_s: 15, dispatch_gap_s: 15, publish_gap_s: 15}
-one-way-cut: {leadership_changes_max: 4}
+one-way-cut: {leadership_changes_max: 4, takeover_s: null}
 primary-kill: {takeover_s: null}
+primary-isolated: {takeover_s: null}
 """
-RUN_S = 400.0
+RUN_S = 500.0
 UNDONE_S = 120.0
 
 
@@ -97,6 +98,27 @@ def test_a_host_takes_a_fault_back_when_its_controller_dies(deployed: Deployment
     eventually_sync(lambda: not harmed(), deadline_s=UNDONE_S, every_s=1.0, message="the host has taken it back")
     for host in deployed.lab.hosts():
         assert "triarch-drill" not in host.ssh(tables)
+    deployed.ready()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("fault", "times"), [("leader-isolated", 1), ("primary-isolated", 1), ("one-way-cut", 3)])
+def test_hosts_are_cut_off_by_rules_of_their_own(fault: str, times: int, deployed: Deployment, tmp_path: Path) -> None:
+    """One-way cuts have three sides, in turn."""
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(BUDGET)
+    place = ("--target", "ansible", "--inventory", deployed.lab.told().inventory, "--directory", str(tmp_path / "run"))
+    how = ("--repeat", str(times), "--budget", str(budget), "--report", str(tmp_path / "reports"))
+    done = triarch("drill", "run", fault, *place, *how)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
+    reports = [json.loads(file.read_text()) for file in (tmp_path / "reports").glob("*.json")]
+    assert len(reports) == times
+    for report in reports:
+        assert re.search(r"\(nft on n\d\)$", report["evidence"]["how"])
+        assert min(report["evidence"]["proof"].values()) > 0, "packets that were dropped"
+        assert (report["lost"], report["duplicates"], report["double_effects"]) == (0, 0, 0)
+    for host in deployed.lab.hosts():
+        assert "triarch_drill" not in host.ssh("nft list tables")
     deployed.ready()
 
 
