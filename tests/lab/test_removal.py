@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.soak]
 COUNTS = ("published", "settled", "lost")
 ACCOUNTS = ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
 """Files below /etc of which a copy is kept when a user comes or goes."""
+MADE_BY_HAPROXY = "/var/lib/haproxy/dev/log "
+"""By the unit of its package, at its first start."""
 
 
 @pytest.fixture
@@ -39,12 +41,12 @@ def beside(deployed: Deployment, tmp_path: Path) -> Iterator[tuple[str, ...]]:
 
 def paths(state: dict[str, set[str]]) -> dict[str, set[str]]:
     """What there is on each host, whatever its age and size: of other lines of the listing, all."""
-    copies = tuple(f"/etc/{name}- " for name in ACCOUNTS)
+    others = (*(f"/etc/{name}- " for name in ACCOUNTS), MADE_BY_HAPROXY)
     return {
         host: {
             " ".join(line.split()[:2]) if line.startswith("/") else line
             for line in lines
-            if not line.startswith(copies)
+            if not line.startswith(others)
         }
         for host, lines in state.items()
     }

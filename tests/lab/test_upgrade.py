@@ -76,10 +76,8 @@ async def test_hosts_that_could_not_take_it_are_told_before_anything_is_installe
 ) -> None:
     """Wheels for another Python and processor, and not the room that was asked for; the other release is no matter."""
     foreign = tmp_path / "foreign"
-    foreign.mkdir()
-    manifest = json.loads((deployed.wheelhouse / "wheelhouse.json").read_text())
-    for name in manifest["files"]:
-        (foreign / name).symlink_to(deployed.wheelhouse / name)
+    shutil.copytree(deployed.wheelhouse, foreign)
+    manifest = json.loads((foreign / "wheelhouse.json").read_text())
     later = manifest | {"version": NEXT, "python": "3.99", "platform": "aarch64"}
     (foreign / "wheelhouse.json").write_text(json.dumps(later))
     known = releases_file(
