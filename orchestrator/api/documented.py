@@ -26,7 +26,9 @@ class ProblemDocument(BaseModel):
     detail: str
     instance: str = Field(examples=["/v1/components"])
     code: str = Field(examples=sorted(KINDS))
-    errors: list[FieldAtFault] | None = Field(None, description="With `invalid_request`.")
+    errors: list[FieldAtFault] | None = Field(
+        None, description="With `invalid_request`, `event_invalid`, `playbook_invalid`."
+    )
     idempotency_key: str | None = Field(None, description="With `outcome_unknown`: repeat the request under this key.")
 
 

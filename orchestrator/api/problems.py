@@ -284,6 +284,9 @@ def _orchestrator(error: OrchestratorError, key: str | None) -> Problem:
         return outcome_unknown(key, error.message)
     details = dict(error.details)
     code = str(details.pop("code", error.code))
+    if code == "event_invalid" and "errors" in details:
+        # Components say `field`, as their protocol has it; beside it stands what every problem of the API has.
+        details["errors"] = [{"location": each["field"], "type": "event", **each} for each in details["errors"]]
     return Problem(code, error.message, status=KINDS.get(code, (error.status, ""))[0], **_members(details))
 
 

@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 import cluster
 from framebuffer.errors import Fenced, RedisRefused, RedisUnavailable
 from orchestrator import errors
+from orchestrator.api.documented import FieldAtFault
 from orchestrator.api.problems import KINDS, Problem, outcome_unknown, problem_of, refused, respond
+from orchestrator.events import parse_event
 
 
 @pytest.mark.parametrize(
@@ -91,6 +93,16 @@ def test_a_refusal_of_the_state_keeps_its_code() -> None:
     assert refused("processor_exists", "x").status == 409
     assert refused("processor_unknown", "x").status == 404
     assert refused("of_a_newer_release", "x").status == 409
+
+
+def test_fields_at_fault_of_an_event_are_as_documented() -> None:
+    with pytest.raises(errors.EventInvalid) as caught:
+        parse_event(b'{"type": 5, "source": "press-1"}')
+    problem = problem_of(caught.value)
+    assert problem.code == "event_invalid"
+    for fault in problem.members["errors"]:
+        assert FieldAtFault(**fault).location == fault["field"] == "type"
+    assert problem_of(errors.EventInvalid("x")).members == {}
 
 
 def test_fields_at_fault_are_named_without_their_values() -> None:

@@ -74,6 +74,10 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
             made.raise_for_status()
             http.headers["Authorization"] = f"Bearer {made.json()['token']}"
             (await http.put("/v1/access/limits", json={"enabled": False})).raise_for_status()
+            # Drawn ids are often "0": some of what is drawn reaches a component.
+            registered = await http.post("/v1/components", json={"id": "0", "address": component.address})
+            registered.raise_for_status()
+            (await http.post("/v1/components/0/commands", json={"command": "CMD_INITIALIZE"})).raise_for_status()
         campaign = Campaign(plant.topology.apis, document, total, made.json()["token"], component.address)
         pids = {node.id: plant.node(node.id).pid for node in plant.topology.nodes}
         await campaign.warm()
