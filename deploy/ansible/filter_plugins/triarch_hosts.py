@@ -33,34 +33,51 @@ def triarch_moved(given: Mapping[str, Any]) -> list[str]:
 
 
 def triarch_lives(
-    asked: Iterable[Mapping[str, Any]], survivor: str, hosts: Mapping[str, Mapping[str, Any]]
+    asked: Iterable[Mapping[str, Any]],
+    looked: Iterable[Mapping[str, Any]],
+    survivor: str,
+    hosts: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """Which other nodes answered anybody, a line each.
+    """Which other nodes answered anybody, or listen, a line each.
 
     Args:
         asked: answers of the others to the survivor, as ``uri`` has them in a loop: `item`, `status`, perhaps `json`.
+        looked: of the same hosts, whether the survivor found their port open, as ``wait_for`` says it: `state` then.
         survivor: its name.
         hosts: variables by host: `triarch_recover_itself` is what it answered itself, `triarch_recover_from_here`
-            what it answered this machine; both may be absent, or say that it was not reached.
+            what it answered this machine, each with `_port` behind it whether its port was open; all may be absent, or
+            say that it was not reached.
     """
     found = []
-    for one in asked:
+    for one, port in zip(asked, looked, strict=True):
         host = str(one["item"])
-        answers = [
-            ("itself", hosts[host].get("triarch_recover_itself")),
-            ("this machine", hosts[host].get("triarch_recover_from_here")),
-            (survivor, one),
+        own = hosts[host]
+        places: list[tuple[str, Any, Any]] = [
+            ("itself", own.get("triarch_recover_itself"), own.get("triarch_recover_itself_port")),
+            ("this machine", own.get("triarch_recover_from_here"), own.get("triarch_recover_from_here_port")),
+            (survivor, one, port),
         ]
-        for whom, answer in answers:
-            if not answer or answer.get("status", -1) <= 0:
-                continue
-            told = answer.get("json")
-            leader = told.get("leader") if isinstance(told, Mapping) else None
-            knows = f"and its leader is {leader}" if leader else "though it knows no leader"
-            with_it = "" if leader else f" (with {survivor} it is a majority, once they reach each other)"
-            found.append(f"{host} answers {whom} ({answer['status']} of /readyz), {knows}{with_it}")
-            break
+        said = [_answer(host, whom, answer, survivor) for whom, answer, _ in places if _answered(answer)]
+        said += [
+            f"{host} takes connections of {whom} on the port of its API, though nobody understood what it says (is "
+            f"triarch_api_scheme what the nodes speak?)"
+            for whom, _, open_port in places
+            if open_port and "state" in open_port
+        ]
+        found += said[:1]
     return found
+
+
+def _answered(answer: Mapping[str, Any] | None) -> bool:
+    return answer is not None and answer.get("status", -1) > 0
+
+
+def _answer(host: str, whom: str, answer: Mapping[str, Any], survivor: str) -> str:
+    told = answer.get("json")
+    leader = told.get("leader") if isinstance(told, Mapping) else None
+    knows = f"and its leader is {leader}" if leader else "though it knows no leader"
+    with_it = "" if leader else f" (with {survivor} it is a majority, once they reach each other)"
+    return f"{host} answers {whom} ({answer['status']} of /readyz), {knows}{with_it}"
 
 
 class FilterModule:
