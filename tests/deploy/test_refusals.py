@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ SETTINGS = {
     "version": "0.1.0",
     "upgrading": False,
     "rotating": False,
+    "scheme": "http",
+    "together": False,
     "secrets": SECRETS,
     "free_mb_min": 1024,
     "root_free_mb_min": 512,
@@ -44,6 +48,7 @@ def report(number: int) -> dict[str, Any]:
         "ports": {},
         "secrets": digest,
         "release": "0.1.0",
+        "scheme": "http",
         "redis": {"data": ["appendonlydir"], "ours": True},
         "running_redis": {"append_only": True, "foreign_keys": [], "error": ""},
         "sentinel": None,
@@ -67,7 +72,7 @@ def test_a_good_plant_is_taken_deployed_or_empty() -> None:
     assert refusals(plant()) == []
     empty = plant()
     for each in empty.values():
-        each |= {"secrets": {}, "release": "", "redis": {"data": [], "ours": False}, "running_redis": {}}
+        each |= {"secrets": {}, "release": "", "scheme": "", "redis": {"data": [], "ours": False}, "running_redis": {}}
     assert refusals(empty, secrets=None) == []
 
 
@@ -189,6 +194,41 @@ def test_an_upgrade_may_meet_another_release() -> None:
     reports = plant()
     reports["n1"]["release"] = "0.0.9"
     assert refusals(reports, upgrading=True) == []
+
+
+def test_another_scheme_is_a_restart_of_all_at_once_and_no_upgrade() -> None:
+    said = refusals(plant(), scheme="https")
+    assert [line[:46] for line in said] == [f"n{n}: the nodes are asked by http, and triarch_a"[:46] for n in (1, 2, 3)]
+    assert all("-e triarch_node_restart_together=true" in line for line in said)
+    assert refusals(plant(), scheme="https", together=True) == []
+    said = refusals(plant(), scheme="https", together=True, upgrading=True)
+    assert len(said) == 3
+    assert all("an upgrade does not change that" in line for line in said)
+    new = plant()
+    new["n2"] |= {"scheme": ""}
+    assert len(refusals(new, scheme="https")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", ""),
+        ("api:\n  token_file: /etc/triarch/secrets/api.token\n", ""),
+        ("cluster:\n  members:\n  - id: n1\n    api: http://10.0.0.1:8101\n", "http"),
+        ("cluster:\n  members:\n  - id: n1\n    api: https://[fd00::1]:8101\n", "https"),
+        ("cluster:\n  members:\n    - api: 'https://n1.plant:8101'\n", "https"),
+    ],
+)
+def test_the_scheme_is_read_from_the_file_of_the_node(
+    text: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ansible is not where the tests are; nothing of it is needed for this.
+    for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setattr(sys.modules["ansible.module_utils.basic"], "AnsibleModule", None, raising=False)
+    file = tmp_path / "node.yaml"
+    file.write_text(text)
+    assert plugin("roles/triarch_preflight/library/triarch_host_report.py").scheme(str(file)) == found
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
 
     Args:
         reports: by host, of triarch_host_report.
-        settings: version, upgrading, rotating, secrets (values or None), free_mb_min, root_free_mb_min, sync_ms_max,
-            clock_s_max.
+        settings: version, upgrading, rotating, scheme, together, secrets (values or None), free_mb_min,
+            root_free_mb_min, sync_ms_max, clock_s_max.
         wheelhouse: of ``triarch_wheelhouse``.
     """
     # What a person gives by `-e name=value` is text.
@@ -82,6 +82,7 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
             _disks(report, settings),
             _redis(report),
             _release(report, settings),
+            _scheme(report, settings),
         )
         found += [f"{host}: {said}" for check in checks for said in check]
     return found
@@ -258,6 +259,25 @@ def _release(report: Report, settings: Settings) -> Iterator[str]:
             f"release {there} runs here, {wanted} was asked for. Only upgrade.yml changes releases, one host at a "
             f"time, and refuses to skip any: use it, and write its triarch_wheelhouse into the inventory after it; or "
             f"give the wheelhouse of {there}."
+        )
+
+
+def _scheme(report: Report, settings: Settings) -> Iterator[str]:
+    """A node that speaks TLS and one that does not never find each other ready: a restart in turn protects nobody."""
+    there, wanted = report["scheme"], settings["scheme"]
+    if not there or there == wanted:
+        return
+    if settings["upgrading"]:
+        yield (
+            f"the nodes are asked by {there}, and triarch_api_scheme says {wanted}: an upgrade does not change that. "
+            f"Upgrade with what the nodes have, then change it with site.yml."
+        )
+    elif not settings["together"]:
+        yield (
+            f"the nodes are asked by {there}, and triarch_api_scheme says {wanted}: nodes that differ in that do not "
+            f"find each other ready. If it is to be changed, restart all of them at once, this once: "
+            f"-e triarch_node_restart_together=true (dispatch pauses for some seconds). Else give "
+            f"triarch_api_certificates, or triarch_api_scheme, as before."
         )
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import socket
 import tempfile
 import time
@@ -33,6 +34,9 @@ SYNC_SECONDS = 2.0
 """A slow disk is known after so long."""
 KEYS_LOOKED_AT = 2000
 SECRETS = "/etc/triarch/secrets"
+NODE = "/etc/triarch/node.yaml"
+# A host need not have a reader of YAML. Only members have a URL there.
+API = re.compile(r"""^[ \t]*(?:-[ \t]+)?api:[ \t]*["']?(https?)://""", re.MULTILINE)
 
 
 def text_of(path):
@@ -149,6 +153,12 @@ def taken_ports(ports):
         if owner["unit"] != wanted[port]:
             found[str(port)] = owner
     return found
+
+
+def scheme(path):
+    """How the members' APIs are asked, as the node's file has it; "" where there is none."""
+    found = API.search(text_of_whole(path))
+    return found.group(1) if found else ""
 
 
 def secrets():
@@ -275,6 +285,7 @@ def main():
         "root_free_bytes": free_bytes(asked["root"]),
         "ports": taken_ports(asked["ports"]),
         "secrets": secrets(),
+        "scheme": scheme(NODE),
         "release": os.path.basename(os.readlink(current)) if os.path.islink(current) else "",
         "redis": redis_data(os.path.join(asked["data"], "redis")),
         "running_redis": running_redis(asked["redis_port"], asked["prefix"]),
