@@ -49,6 +49,7 @@ def report(number: int) -> dict[str, Any]:
         "secrets": digest,
         "release": "0.1.0",
         "scheme": "http",
+        "installed": [],
         "redis": {"data": ["appendonlydir"], "ours": True},
         "running_redis": {"append_only": True, "foreign_keys": [], "error": ""},
         "sentinel": None,
@@ -106,7 +107,7 @@ BAD: list[tuple[str, Change, str, str]] = [
         "Make room",
     ),
     ("a slow disk", lambda p: p["n1"]["disks"][0].update(sync_median_ms=140.0), "140.0 ms", "faster disk"),
-    ("a small /opt", lambda p: p["n1"].update(root_free_bytes=1e6), "n1: /opt has 1 MB", "Make room"),
+    ("a small /opt", lambda p: p["n1"].update(root_free_bytes=1e6), "n1: /opt has 1 MB", "root_free_mb_min"),
     (
         "a wrong secret",
         lambda p: p["n2"]["secrets"].update({"cluster.secret": "x"}),
@@ -194,6 +195,14 @@ def test_an_upgrade_may_meet_another_release() -> None:
     reports = plant()
     reports["n1"]["release"] = "0.0.9"
     assert refusals(reports, upgrading=True) == []
+
+
+def test_a_release_that_is_there_needs_no_room() -> None:
+    reports = plant()
+    for each in reports.values():
+        each |= {"root_free_bytes": 1e6, "installed": ["0.0.9", "0.1.0"]}
+    assert refusals(reports) == []
+    assert len(refusals(reports, version="0.2.0", upgrading=True)) == 3
 
 
 def test_another_scheme_is_a_restart_of_all_at_once_and_no_upgrade() -> None:

@@ -155,6 +155,13 @@ def taken_ports(ports):
     return found
 
 
+def installed(root):
+    """Releases that are there completely, as triarch_release marks them."""
+    return sorted(
+        os.path.basename(os.path.dirname(path)) for path in glob.glob(os.path.join(root, "releases", "*", ".installed"))
+    )
+
+
 def scheme(path):
     """How the members' APIs are asked, as the node's file has it; "" where there is none."""
     found = API.search(text_of_whole(path))
@@ -287,6 +294,7 @@ def main():
         "secrets": secrets(),
         "scheme": scheme(NODE),
         "release": os.path.basename(os.readlink(current)) if os.path.islink(current) else "",
+        "installed": installed(asked["root"]),
         "redis": redis_data(os.path.join(asked["data"], "redis")),
         "running_redis": running_redis(asked["redis_port"], asked["prefix"]),
         "sentinel": sentinel_view(os.path.join(asked["data"], "sentinel")),
