@@ -301,6 +301,17 @@ def test_reports_are_not_changed_by_being_judged() -> None:
     assert reports == before
 
 
+def test_the_folder_of_certificates_is_a_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "tls").mkdir()
+    for name in ("ca.crt", "n1.crt", "n1.key"):
+        (tmp_path / "tls" / name).touch()
+    assert PLUGIN.triarch_tls_refusals(("~/tls", "https", {}), ["n1"]) == []
+    monkeypatch.chdir(tmp_path)
+    (relative,) = PLUGIN.triarch_tls_refusals(("tls", "https", {}), ["n1"])
+    assert "Give the whole path" in relative
+
+
 def test_the_api_is_asked_as_it_is_served(tmp_path: Path) -> None:
     hosts = ["n1", "n2"]
     assert PLUGIN.triarch_tls_refusals(("", "http", {}), hosts) == []

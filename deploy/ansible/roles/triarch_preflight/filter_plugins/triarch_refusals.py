@@ -329,9 +329,15 @@ def triarch_tls_refusals(asked: tuple[str, str, Mapping[str, Any]], hosts: Seque
 
 
 def _tls(folder: str, scheme: str, own: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[str]:
-    if folder:
+    place = Path(folder).expanduser()
+    if folder and not place.is_absolute():
+        yield (
+            f"triarch_api_certificates is {folder}: it is looked for in more than one place. Give the whole path, from "
+            "/ or ~ on."
+        )
+    elif folder:
         wanted = ["ca.crt", *(f"{host}.{end}" for host in hosts for end in ("crt", "key"))]
-        absent = [name for name in wanted if not (Path(folder) / name).is_file()]
+        absent = [name for name in wanted if not (place / name).is_file()]
         if absent:
             yield (
                 f"{folder} has no {', '.join(absent)}: triarch_api_certificates is a folder of this machine with "
