@@ -5,11 +5,18 @@ import json
 import sys
 from collections.abc import Callable
 from copy import deepcopy
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.deploy.filters import plugin
 
@@ -299,6 +306,64 @@ def test_reports_are_not_changed_by_being_judged() -> None:
     before = deepcopy(reports)
     refusals(reports)
     assert reports == before
+
+
+Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def signed(name: str, by: Pair | None, *names: x509.GeneralName, authority: bool = False) -> Pair:
+    """A certificate of 2027 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder(by[0].subject if by else subject, subject, key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2027, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2028, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(authority, None), critical=True)
+    )
+    if names:
+        made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return made.sign(by[1] if by else key, hashes.SHA256()), key
+
+
+def pem(*certificates: Pair) -> str:
+    return "".join(one[0].public_bytes(Encoding.PEM).decode() for one in certificates)
+
+
+def key_of(pair: Pair, secret: bytes = b"") -> str:
+    kept = BestAvailableEncryption(secret) if secret else NoEncryption()
+    return pair[1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, kept).decode()
+
+
+def test_a_certificate_that_others_would_not_accept_is_refused() -> None:
+    ca, stranger = signed("plant", None, authority=True), signed("stranger", None, authority=True)
+    between = signed("between", ca, authority=True)
+    ip, dns = x509.IPAddress(ip_address("10.0.0.1")), x509.DNSName("n1.plant")
+    good, below = signed("n1", ca, dns, ip), signed("n1", between, ip)
+    when = datetime(2027, 6, 1, tzinfo=UTC)
+
+    def said(crt: str, key: str, now: datetime = when, trusted: str = pem(ca), address: str = "10.0.0.1") -> list[str]:
+        found: list[str] = PLUGIN.triarch_certificate_refusals((trusted, [crt], [key]), {"n1": address}, now)
+        return found
+
+    assert said(pem(good), key_of(good)) == []
+    assert said(pem(below, between), key_of(below)) == []
+    assert said(pem(good), key_of(good), trusted=pem(stranger, ca)) == []
+    assert "n1.crt is not signed" in " ".join(said(pem(below), key_of(below)))
+    (foreign,) = said(pem(good), key_of(good), trusted=pem(stranger))
+    assert "is not signed by whoever stands in ca.crt" in foreign
+    (elsewhere,) = said(pem(good), key_of(good), address="10.0.0.9")
+    assert "is for 10.0.0.1, n1.plant, and the host is asked at 10.0.0.9" in elsewhere
+    (over,) = said(pem(good), key_of(good), now=datetime(2028, 2, 1, tzinfo=UTC))
+    assert "is valid from 2027-01-01 00:00 to 2028-01-01 00:00 UTC, and it is 2028-02-01" in over
+    (another,) = said(pem(good), key_of(below))
+    assert "do not belong together" in another
+    (closed,) = said(pem(good), key_of(good, b"secret"))
+    assert "no node can read" in closed
+    (nothing,) = said("nothing", key_of(good))
+    assert "n1.crt holds no certificate" in nothing
+    assert "ca.crt holds no certificate" in said(pem(good), key_of(good), trusted="")[0]
 
 
 def test_the_folder_of_certificates_is_a_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

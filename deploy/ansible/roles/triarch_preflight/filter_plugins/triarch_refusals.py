@@ -9,9 +9,15 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+# Ansible itself stands on it.
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 HOSTS = 3
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -362,6 +368,88 @@ def _tls(folder: str, scheme: str, own: Mapping[str, Any], hosts: Sequence[str])
         )
 
 
+def triarch_certificate_refusals(
+    given: tuple[str, Sequence[str], Sequence[str]], addresses: Mapping[str, str], now: datetime | None = None
+) -> list[str]:
+    """What whoever asks a node would not accept of its certificate.
+
+    Args:
+        given: what stands in ca.crt, and in HOST.crt and HOST.key of each host.
+        addresses: address by host name, in the order of those.
+        now: on this machine, if not given.
+    """
+    authorities, certificates, keys = given
+    try:
+        trusted = x509.load_pem_x509_certificates(authorities.encode())
+    except ValueError as error:
+        return [f"ca.crt holds no certificate: {error}. It is the authority's (docs/tls.md)."]
+    return [
+        f"{host}.crt {said}"
+        for (host, address), certificate, key in zip(addresses.items(), certificates, keys, strict=True)
+        for said in _certificate((certificate, key), trusted, address, now or datetime.now(UTC))
+    ]
+
+
+def _certificate(pair: tuple[str, str], trusted: list[x509.Certificate], address: str, now: datetime) -> Iterator[str]:
+    try:
+        leaf, *between = x509.load_pem_x509_certificates(pair[0].encode())
+        names = _names(leaf)
+    except ValueError as error:
+        yield f"holds no certificate that can be read: {error}. Make it again (docs/tls.md)."
+        return
+    if str(ipaddress.ip_address(address)) not in names:
+        yield (
+            f"is for {', '.join(names) or 'no name'}, and the host is asked at {address}: nobody would accept it. Make "
+            f"it with subjectAltName=IP:{address} (docs/tls.md)."
+        )
+    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+        yield (
+            f"is valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} "
+            f"UTC, and it is {now:%Y-%m-%d %H:%M}: make a new one, or set the clock of this machine."
+        )
+    if not _signed(leaf, between, trusted):
+        yield (
+            "is not signed by whoever stands in ca.crt, nor by those below it in its file: give the authority's "
+            "certificate, and put those of the authorities in between below the host's."
+        )
+    try:
+        key = load_pem_private_key(pair[1].encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        yield f"has a key beside it that no node can read: {error}. It has no passphrase of its own (openssl -nodes)."
+        return
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
+        yield "and the key beside it do not belong together: the two files come from one request."
+
+
+def _names(leaf: x509.Certificate) -> list[str]:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [*map(str, names.get_values_for_type(x509.IPAddress)), *names.get_values_for_type(x509.DNSName)]
+
+
+def _signed(leaf: x509.Certificate, between: list[x509.Certificate], trusted: list[x509.Certificate]) -> bool:
+    """Whether a way leads from `leaf` to one that is trusted."""
+    at, left = leaf, list(between)
+    while not any(at == one or _issued(at, one) for one in trusted):
+        above = next((one for one in left if _issued(at, one)), None)
+        if above is None:
+            return False
+        left.remove(above)
+        at = above
+    return True
+
+
+def _issued(certificate: x509.Certificate, by: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
 def triarch_primary(reports: Sequence[Report], first: str) -> str:
     """Address of the primary: what the newest configuration of a sentinel says; `first` where none ever ran."""
     known = [report["sentinel"] for report in reports if report.get("sentinel")]
@@ -375,6 +463,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "triarch_certificate_refusals": triarch_certificate_refusals,
             "triarch_inventory_refusals": triarch_inventory_refusals,
             "triarch_primary": triarch_primary,
             "triarch_refusals": triarch_refusals,
