@@ -55,8 +55,7 @@ class DropRecord:
             self._wanted.clear()
             owing = [line for line in self._lines() if line.outbox.drops]
             try:
-                for at in range(0, len(owing), _AT_ONCE):
-                    await self._record_together(owing[at : at + _AT_ONCE])
+                await self._record_all(owing)
             except _ANOTHER_TRY as error:
                 if backoff.failures == 0:
                     names = ", ".join(sorted(line.outbox.camera_id for line in owing))
@@ -66,6 +65,16 @@ class DropRecord:
             else:
                 backoff.reset()
                 await asyncio.sleep(_EVERY_S)
+
+    async def _record_all(self, owing: Sequence[Line]) -> None:
+        missing: NotDurable | None = None
+        for at in range(0, len(owing), _AT_ONCE):
+            try:
+                await self._record_together(owing[at : at + _AT_ONCE])
+            except NotDurable as error:  # written all the same: what the other cameras gave up is to be written too
+                missing = error
+        if missing is not None:
+            raise missing
 
     async def _record_together(self, lines: Sequence[Line]) -> None:
         outcomes = await asyncio.gather(*(self._record(line) for line in lines), return_exceptions=True)

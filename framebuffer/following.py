@@ -139,11 +139,13 @@ async def _page(part: FrameStreams, name: str, position: str, limit: int) -> tup
     All at one instant: between two calls more could be trimmed.
     """
     key = f"{part.keys.prefix}:{name}"
-    page, told = await part.look(("XRANGE", key, f"({position}", "+", "COUNT", limit), ("XINFO", "STREAM", key))
+    reading = ("XRANGE", key, f"({position}", "+", "COUNT", limit)
+    about = [("XINFO", "STREAM", key)] if name in TRIMMED else []
+    page, *told = await part.look(reading, *about)
     if isinstance(page, Exception):
         raise translate(page) from page
-    facts = facts_of(told)
-    if name not in TRIMMED or not facts:
+    facts = facts_of(told[0]) if told else {}
+    if not facts:
         return page, 0, position
     newest = facts[b"last-generated-id"].decode()
     oldest = facts[b"first-entry"][0].decode() if facts[b"first-entry"] else newest

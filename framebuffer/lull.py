@@ -11,10 +11,14 @@ from collections.abc import Collection
 
 from framebuffer.wire import SettleOutcome
 
-__all__ = ["FIRST_S", "MOST_S", "Lull"]
+__all__ = ["BESIDE_S", "FIRST_S", "MOST_S", "RECENT_S", "Lull"]
 
 FIRST_S = 0.01
 MOST_S = 1.0
+BESIDE_S, RECENT_S = 0.05, 10.0
+"""At most so long where something else than a release happened so short a time ago: the processor can do some of its
+frames, and those that it can do may stand behind those that it cannot.
+"""
 
 
 class Lull:
@@ -24,6 +28,7 @@ class Lull:
         self._length_s = 0.0
         self._until = 0.0
         self._taken = False
+        self._other_at: float | None = None
 
     def took(self) -> None:
         """Frames were taken."""
@@ -33,9 +38,11 @@ class Lull:
         """What the server answered to settlements of frames that had been taken."""
         if any(outcome != "released" for outcome in outcomes):
             self._length_s = self._until = 0.0
+            self._other_at = now
             return
         if self._taken:
-            self._length_s = min(max(2 * self._length_s, FIRST_S), MOST_S)
+            most = BESIDE_S if self._other_at is not None and now - self._other_at < RECENT_S else MOST_S
+            self._length_s = min(max(2 * self._length_s, FIRST_S), most)
             self._taken = False
         self._until = now + self._length_s
 

@@ -85,6 +85,7 @@ class ProcessorDuty:
         self._rows = registry.rows
         self._watch_until = 0.0
         self._sweep_at = 0.0
+        self._latency_at = 0.0
         self._expire_at = 0.0
 
     async def take_up(self) -> asyncio.Task[None]:
@@ -173,7 +174,7 @@ class ProcessorDuty:
         streams = self._streams()
         if streams is None or (now > self._watch_until and now < self._sweep_at):
             return
-        due, self._sweep_at = now >= self._sweep_at, now + self._sweep_s
+        self._sweep_at = now + self._sweep_s
         stats = await streams.stats()
         rows, gates = self._registry.rows, self._isolation.gates
         if self._metrics is not None:
@@ -186,7 +187,9 @@ class ProcessorDuty:
             returned = await self.return_queue(processor_id)
             log.info("%d frames of processor %s returned to dispatch", returned, processor_id)
         await self._expire(streams, stats)
-        if self._metrics is not None and due:
+        # By a time of its own: looks come more often where something changes, and put the next regular one off.
+        if self._metrics is not None and now >= self._latency_at:
+            self._latency_at = now + self._sweep_s
             self._metrics.set_latency(await latency(streams, samples_max=LATENCY_SAMPLES))
 
     async def _expire(self, streams: ShardedStreams, stats: StreamStats) -> None:

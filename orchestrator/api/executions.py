@@ -53,7 +53,8 @@ class ExecutionSummary(BaseModel):
     started: str | None
     ended: str | None
     duration_s: float | None
-    retrying: int = Field(description="How many of its steps wait to be tried again; 0 once it has ended.")
+    retrying: int = Field(0, description="How many of its steps wait to be tried again; 0 once it has ended.")
+    """A node of 0.1.0 does not say it."""
     code: str = Field(description="Empty unless it did not end right: the error's stable code.")
     error: str = Field(
         description="Why it did not end right; in a list, while steps wait to be tried again, the newest one's error."

@@ -112,7 +112,8 @@ class Registered(Processor):
     group: str
     redis_url: str
     max_attempts: int
-    results_kept: int
+    results_kept: int = 100_000
+    """A node of 0.1.0 does not say it."""
     lease_s: float
     durability: int | Literal["majority"]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -12,6 +13,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 ENDING = (signal.SIGTERM, signal.SIGHUP)
+KEYS_BYTES = 64
+SEQUENCE = re.compile(rb"\x1b(?:O.|\[[0-9;]*.)")
+"""Of a key that is no letter: F2 is several bytes, and one of them is Q."""
 
 
 class Keyboard:
@@ -43,17 +47,17 @@ class Keyboard:
             signal.signal(number, handler)
 
     def pressed(self, within_s: float) -> bytes:
-        """The next key, empty where none came within the time. Raises EOFError where the terminal is gone."""
+        """Letters that were pressed, empty where none came within the time. Raises EOFError: the terminal is gone."""
         if self._fd is None:
             time.sleep(within_s)
             return b""
         ready, _, _ = select.select([self._fd], [], [], within_s)
         if not ready:
             return b""
-        key = os.read(self._fd, 1)
-        if not key:
+        keys = os.read(self._fd, KEYS_BYTES)
+        if not keys:
             raise EOFError("the terminal is gone")
-        return key
+        return SEQUENCE.sub(b"", keys)
 
 
 def _leave(number: int, _frame: FrameType | None) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,8 @@ PATHS = {
 ROWS_MAX = 12
 """Of each part; the rest is counted."""
 TICK_S = 0.05
-LEAVE = frozenset({b"q", b"Q"})
+ASKERS = 4
+LEAVE = b"qQ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,14 @@ def _live(looker: "_Looker", every_s: float) -> None:
     from orchestrator.cli.keyboard import Keyboard
 
     # The looks are another thread's: keys are read, and the age of what is shown grows, while a node does not answer.
-    with ThreadPoolExecutor(max_workers=1) as pool, Keyboard() as keyboard, Live(screen=True, auto_refresh=False) as on:
+    with Keyboard() as keyboard, Live(screen=True, auto_refresh=False) as on:
         seen: Seen | None = None
         looking: Future[Seen] | None = None
         due = drawn = 0.0
-        while keyboard.pressed(TICK_S) not in LEAVE:
+        while not any(key in LEAVE for key in keyboard.pressed(TICK_S)):
             now = time.monotonic()
             if looking is None and now >= due:
-                looking, due = pool.submit(looker.look), now + every_s
+                looking, due = _aside(looker.look), now + every_s
             if looking is not None and looking.done():
                 fresh, looking, drawn = looking.result(), None, 0.0
                 # Nobody answered: what was seen last stays, and says how old it is.
@@ -98,6 +101,20 @@ def _live(looker: "_Looker", every_s: float) -> None:
             if seen is not None and (not drawn or (late and now - drawn >= 1.0)):
                 on.update(screen(seen, now), refresh=True)
                 drawn = now
+
+
+def _aside(look: Callable[[], Seen]) -> "Future[Seen]":
+    """In a thread that nobody waits for at the end: a node that hangs must not keep whoever leaves."""
+    future: Future[Seen] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(look())
+        except Exception as error:  # noqa: BLE001 - raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def _print(seen: Seen, output: str) -> None:
@@ -134,16 +151,26 @@ class _Looker:
         with Api.of(base, self._timeout_s) as api:
             cluster = api.get(PATHS["cluster"])
 
-            def rest(name: str) -> Any:
-                try:
-                    return api.get(PATHS[name])
-                except Failure as error:
-                    return {"problem": f"{error.code}: {error.message}"}
+            found: dict[str, Any] = {}
+            names = deque(name for name in PATHS if name != "cluster")
 
-            names = [name for name in PATHS if name != "cluster"]
-            with ThreadPoolExecutor(max_workers=4) as pool:
-                found = dict(zip(names, pool.map(rest, names), strict=True))
-        return {"cluster": cluster, **found}
+            def rest() -> None:
+                while names:
+                    try:
+                        name = names.popleft()
+                    except IndexError:
+                        return  # another thread has taken the last one
+                    try:
+                        found[name] = api.get(PATHS[name])
+                    except Failure as error:
+                        found[name] = {"problem": f"{error.code}: {error.message}"}
+
+            asking = [threading.Thread(target=rest, daemon=True) for _ in range(ASKERS)]
+            for thread in asking:
+                thread.start()
+            for thread in asking:
+                thread.join()
+        return {"cluster": cluster, **{name: found[name] for name in PATHS if name in found}}
 
     def _rates(self, now: float, frames: Any) -> dict[str, float]:
         if not isinstance(frames, dict) or "cameras" not in frames:

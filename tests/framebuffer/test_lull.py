@@ -2,7 +2,7 @@
 
 import pytest
 
-from framebuffer.lull import FIRST_S, MOST_S, Lull
+from framebuffer.lull import BESIDE_S, FIRST_S, MOST_S, RECENT_S, Lull
 from framebuffer.wire import SettleOutcome
 
 
@@ -37,3 +37,11 @@ def test_any_other_outcome_ends_it() -> None:
         lull.settled(["released", outcome], 1.0)
         assert lull.left_s(1.0) == 0.0
         assert released(lull, 1.0) == pytest.approx(FIRST_S)
+
+
+def test_frames_that_it_can_do_do_not_wait_long_behind_those_that_it_cannot() -> None:
+    lull = Lull()
+    lull.settled(["settled"], 1.0)
+    assert max(released(lull, 1.0 + at) for at in range(8)) == pytest.approx(BESIDE_S)
+    lengths = [released(lull, 1.0 + RECENT_S + at) for at in range(8)]
+    assert lengths[-1] == pytest.approx(MOST_S)

@@ -28,7 +28,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     ended: str | None
     duration_s: float | None
-    retrying: int
+    retrying: int | None = None
     """How many of its steps wait to be tried again; 0 once it has ended."""
     code: str
     """Empty unless it did not end right: the error's stable code."""
@@ -55,7 +55,7 @@ class ExecutionSummary(msgspec.Struct, frozen=True, kw_only=True):
     started: str | None
     ended: str | None
     duration_s: float | None
-    retrying: int
+    retrying: int | None = None
     """How many of its steps wait to be tried again; 0 once it has ended."""
     code: str
     """Empty unless it did not end right: the error's stable code."""

@@ -75,6 +75,6 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     redis_url: str
     max_attempts: int
-    results_kept: int
+    results_kept: int | None = None
     lease_s: float
     durability: int | str
