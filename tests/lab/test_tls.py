@@ -64,6 +64,10 @@ def test_the_api_by_tls_and_back(deployed: Deployment, tmp_path: Path) -> None:
     assert "triarch_api_scheme says http" in " ".join(refused.out.split())
     assert refused.count("changed") == 0
 
+    refused = deployed.play("site.yml", *given, check=False)
+    assert "-e triarch_node_restart_together=true" in " ".join(refused.out.split()), refused.end()
+    assert refused.count("changed") == 0
+
     def everywhere(scheme: str) -> None:
         for host in hosts:
             said = json.loads(host.ssh("triarch cluster status -o json"))
@@ -101,6 +105,7 @@ def test_the_api_by_tls_and_back(deployed: Deployment, tmp_path: Path) -> None:
     finally:
         deployed.play("site.yml", *together)
     everywhere("http")
+    assert [host.ask("test -e /etc/triarch/tls").status for host in hosts] == [1, 1, 1]
     deployed.ready()
     assert deployed.play("site.yml").changed_tasks() == []
 

@@ -64,3 +64,21 @@ def test_a_look_at_going_on_alone_says_that_nobody_is_lost(deployed: Deployment)
     run = deployed.play("recover.yml", "--check", "-e", "triarch_survivor=n1", check=False)
     assert run.status != 0
     assert "n1 has a leader: the majority is not lost" in " ".join(run.out.split()), run.end()
+
+
+def test_a_plant_that_is_asked_in_the_wrong_scheme_is_not_split(deployed: Deployment) -> None:
+    wrong = ("-e", "triarch_survivor=n1", "-e", "triarch_api_scheme=https")
+    run = deployed.play("recover.yml", "--check", *wrong, check=False)
+    assert run.status != 0
+    assert "what it says to https is not understood" in " ".join(run.out.split()), run.end()
+    survivor = deployed.lab.host("n1")
+    survivor.ssh("systemctl stop triarch-node")
+    try:
+        run = deployed.play("recover.yml", "--check", *wrong, check=False)
+    finally:
+        survivor.ssh("systemctl start triarch-node")
+        deployed.ready()
+    said = " ".join(run.out.split())
+    assert run.status != 0
+    for name in ("n2", "n3"):
+        assert f"{name} takes connections of itself on the port of its API" in said, run.end()
