@@ -301,6 +301,7 @@ async def test_cluster_health_and_access(nodes: Nodes, client: AsyncClient, tmp_
     assert changed.failures_per_minute == 40
     assert any(row.path == "/v1/whoami" for row in await client.access.rights())
 
+    await client.variables.set("audited", 1)
     assert (await client.audit.head()).number > 0
     newest = [entry.number async for entry in client.audit.iterate(limit=3)]
     assert newest == sorted(newest, reverse=True)
