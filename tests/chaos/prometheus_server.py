@@ -51,7 +51,10 @@ class Prometheus:
             "triarch_prometheus_folder": str(directory),
             "triarch_prometheus_targets": [{"id": name, "address": address} for name, address in targets],
             "triarch_prometheus_interval_s": 1,
+            # Those of the defaults that the inventory says: there is none here.
             "triarch_prometheus_cluster": "plant",
+            "triarch_prometheus_scheme": "http",
+            "triarch_prometheus_ca_file": "",
         }
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "token").write_text(token)
