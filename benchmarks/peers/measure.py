@@ -186,6 +186,8 @@ async def measure(plan: Plan, directory: Path) -> tuple[str, dict[str, list[Run]
         info = await redis.info("server")
         software = "Valkey" if info.get("server_name") == "valkey" else "Redis"
         version = f"{software} {info.get('valkey_version') or info['redis_version']}"
+        if server.binary is not None:
+            version += f" with {server.binary.allocator}"
         for repeat in range(plan.repeats):
             shift = repeat * len(plan.names) // plan.repeats
             for name in (*plan.names[shift:], *plan.names[:shift]):

@@ -59,6 +59,7 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
         try:
             info = await streams.ready()
             report["server"] = f"{info.software} {info.version}"
+            report["allocator"] = plant.server.binary.allocator if plant.server.binary else ""
             say("bench frames: plain")
             report["plain_fps"] = (await _plain(topology.redis_url, directory, phase_s))["fps"]
             await plant.wait_ready()

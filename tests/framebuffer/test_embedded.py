@@ -13,7 +13,7 @@ import pytest
 
 from framebuffer import embedded
 from framebuffer.connection import connect, execute
-from framebuffer.embedded import Binary, EmbeddedServer, find_binary
+from framebuffer.embedded import Binary, EmbeddedServer, find_binaries, find_binary
 from framebuffer.errors import PortInUse, RedisRefused, ServerFailed, ServerMissing
 from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
@@ -73,6 +73,11 @@ async def test_a_password_is_asked_for_and_not_shown(valkey_binary: Binary, tmp_
 def _command_line(pid: int | None) -> str:
     shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return shown.stdout
+
+
+def _mapped(server: EmbeddedServer) -> str:
+    """The files that its process has in memory."""
+    return Path(f"/proc/{server.pid}/maps").read_text()
 
 
 async def test_acknowledged_writes_do_not_wait_for_the_disk(
@@ -181,6 +186,30 @@ async def test_starting_twice_is_one_server(valkey_binary: Binary, tmp_path: Pat
 
 def test_the_carried_server_is_preferred(valkey_binary: Binary) -> None:
     assert find_binary() == valkey_binary
+
+
+async def test_a_server_with_the_allocator_of_the_c_library_gets_jemalloc(binary: Binary, tmp_path: Path) -> None:
+    if binary.software == "valkey" and not binary.preload and os.environ.get("CI") != "true":
+        pytest.skip("no jemalloc on this machine")
+    async with EmbeddedServer(tmp_path, free_port(), binary=binary) as server:
+        # Redis of the distribution is linked with it, the carried Valkey is not.
+        assert "libjemalloc" in _mapped(server)
+        assert bool(binary.preload) == (binary.software == "valkey")
+
+
+async def test_without_jemalloc_the_server_runs_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(embedded, "_JEMALLOC", "libjemalloc-that-nobody-has.so.2")
+    plain = next(binary for binary in find_binaries() if binary.software == "valkey")
+    assert plain.preload == ""
+    async with EmbeddedServer(tmp_path, free_port(), binary=plain) as server:
+        assert "libjemalloc" not in _mapped(server)
+
+
+def test_what_is_loaded_into_everything_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "libother.so.1")
+    binary = Binary(Path("valkey-server"), "valkey", "9.1.2", "libjemalloc.so.2")
+    assert binary.environment()["LD_PRELOAD"] == "libjemalloc.so.2 libother.so.1"
+    assert msgspec.structs.replace(binary, preload="").environment()["LD_PRELOAD"] == "libother.so.1"
 
 
 def test_no_server_at_all_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
