@@ -138,22 +138,26 @@ local function close_lent(router)
   end
 end
 
--- What was routed directly since the last report: added to `routed`; returns the processors, as {id = true}. `lent`: the
+-- What was routed directly since the last report, as packed rows {processor, camera, number} that are added to `rows`, so
+-- that a thousand cameras are not a thousand tables; returns the number of rows, and the processors, as {id = true}. `lent`: the
 -- table that was lent until now; without one what is remembered was of data that are gone.
-local function report_direct(prefix, routed, lent)
-  local seen, processors = directly[prefix], {}
+local function report_direct(prefix, rows, lent)
+  local seen, processors, number = directly[prefix], {}, 0
   if not seen then
-    return processors
+    return number, processors
   elseif not lent then
     directly[prefix] = nil
-    return processors
+    return number, processors
   end
+  local at = #rows
   for processor, counts in pairs(seen.counts) do
     processors[processor] = true
-    for camera, number in pairs(counts) do
-      routed[#routed + 1] = { processor, camera, number }
+    local head = array_head(3) .. cmsgpack.pack(processor)
+    for camera, frames in pairs(counts) do
+      rows[at + 1], rows[at + 2], rows[at + 3] = head, codes[camera] or code_of(camera), codes[frames] or code_of(frames)
+      at, number = at + 3, number + 1
     end
   end
   directly[prefix] = next(processors) and { counts = {}, woken = seen.woken } or nil
-  return processors
+  return number, processors
 end

@@ -374,18 +374,22 @@ local function dispatch(keys, argv)
   for capability, number in pairs(report.parked) do
     parked[#parked + 1] = { capability, number }
   end
-  local directed = report_direct(prefix, report.routed, lent)
+  local routed = {}
+  for at, row in ipairs(report.routed) do
+    routed[at] = cmsgpack.pack(row)
+  end
+  local number, directed = report_direct(prefix, routed, lent)
   for _, processor in ipairs(router.rows) do
     if argv[5] == '1' or processor.added or directed[processor.id] then
       depths[#depths + 1] = { processor.id, processor.outstanding == HUGE and 0 or processor.outstanding }
     end
   end
   local woken = redis.call('XREVRANGE', prefix .. ':wake', '+', '-', 'COUNT', 1)
-  return cmsgpack.pack({
-    report.read, report.drained, report.routed, parked, depths, in_lanes, more, newest_ids(capture),
-    #woken > 0 and woken[1][1] or '0-0', report.malformed, in_capture, router.outstanding, router.capacity, unserved,
-    router.sampled, crowded_of(prefix, router, lanes), sampled_id,
-  })
+  return array_head(17) .. cmsgpack.pack(report.read, report.drained)
+    .. array_head(#report.routed + number) .. table.concat(routed)
+    .. cmsgpack.pack(parked, depths, in_lanes, more, newest_ids(capture), #woken > 0 and woken[1][1] or '0-0',
+      report.malformed, in_capture, router.outstanding, router.capacity, unserved, router.sampled,
+      crowded_of(prefix, router, lanes), sampled_id)
 end
 
 -- The slow path, for routers outside: `peek` shows what waits, `place` does what was decided.

@@ -54,12 +54,12 @@ do -- a library has room for two hundred names of its own
   end
 
   function prefetch(ledgers, cameras)
-    local open, asked, wanted, number = ledgers.open, {}, {}, 0
+    local open, wanted, number = ledgers.open, {}, 0
     for at = 1, #cameras do
       local camera = cameras[at]
-      if not (open[camera] or asked[camera]) then
+      if open[camera] == nil then
         number = number + 1
-        wanted[number], asked[camera] = camera, true
+        wanted[number], open[camera] = camera, false -- until it is read
       end
     end
     if number == 0 then
@@ -121,7 +121,7 @@ do
     local number, mask = (sequence - bit) / WORD, MASKS[bit]
     local words = ledger.words
     if not words then
-      words = {}
+      words = { bytes = '', first = 0, last = -1 }
       ledger.words = words
     end
     local word = words[number]
@@ -136,15 +136,13 @@ do
     if (segment < row[COMPLETE] or row[SCATTERED] > 0) and is_complete(ledger, segment) then
       word = COMPLETE_WORD
     elseif number * WORD <= row[FINAL_MAX] then
-      local page = words.page
-      if not page or page.segment ~= segment or at < page.first or at >= page.first + PAGE then
-        local first = at - at % PAGE
-        local bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * first, 4 * (first + PAGE) - 1)
-        page = { segment = segment, first = first, bytes = bytes }
-        words.page = page
+      if number < words.first or number > words.last then
+        local from = at - at % PAGE
+        words.first, words.last = number - at % PAGE, number - at + math.min(from + PAGE, size) - 1
+        words.bytes = redis.call('GETRANGE', segment_key(ledger, segment), 4 * from, 4 * (from + PAGE) - 1)
       end
-      local from = 4 * (at - page.first) + 1
-      local a, b, c, d = string.byte(page.bytes, from, from + 3)
+      local from = 4 * (number - words.first) + 1
+      local a, b, c, d = string.byte(words.bytes, from, from + 3)
       word = (a or 0) * 16777216 + (b or 0) * 65536 + (c or 0) * 256 + (d or 0)
     end
     words[number] = word
@@ -289,10 +287,25 @@ end
 
 local close_ledgers
 do
+  local NONE = {}
+
+  -- The bytes that `cmsgpack.pack(row)` makes, in half as many steps: a record is seventeen whole numbers, most of them small or
+  -- the same as in the records before it.
+  local ARRAY_OF_17 = '\220\0\17'
+  local function packed_of(row)
+    local known = codes
+    local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q = unpack(row)
+    return ARRAY_OF_17
+      .. (known[a] or code_of(a)) .. (known[b] or code_of(b)) .. (known[c] or code_of(c)) .. (known[d] or code_of(d))
+      .. (known[e] or code_of(e)) .. (known[f] or code_of(f)) .. (known[g] or code_of(g)) .. (known[h] or code_of(h))
+      .. (known[i] or code_of(i)) .. (known[j] or code_of(j)) .. (known[k] or code_of(k)) .. (known[l] or code_of(l))
+      .. (known[m] or code_of(m)) .. (known[n] or code_of(n)) .. (known[o] or code_of(o)) .. (known[p] or code_of(p))
+      .. (known[q] or code_of(q))
+  end
+
   -- Forgets the bits of a segment above FINALS whose frames are all final, and so all published.
-  local function retire(ledger, segment)
+  local function retire(ledger, segment, key)
     local row = ledger.row
-    local key = segment_key(ledger, segment)
     if segment * row[SEGMENT] <= row[FINALS] or (segment + 1) * row[SEGMENT] - 1 > row[HIGHEST]
       or redis.call('BITCOUNT', key) < row[SEGMENT] then
       return
@@ -317,10 +330,10 @@ do
   end
 
   local function write_words(ledger)
-    local writes, row = {}, ledger.row
+    local writes, row, words = {}, ledger.row, ledger.words
     local size = row[SEGMENT] / WORD
-    ledger.words.page = nil
-    for number, word in pairs(ledger.words) do
+    words.bytes, words.first, words.last = nil, nil, nil
+    for number, word in pairs(words) do
       if word >= WRITTEN and word ~= COMPLETE_WORD then
         local place = number % size
         local segment = (number - place) / size
@@ -336,8 +349,9 @@ do
       end
     end
     for segment, write in pairs(writes) do
-      many('BITFIELD', segment_key(ledger, segment), {}, write)
-      retire(ledger, segment)
+      local key = segment_key(ledger, segment)
+      many('BITFIELD', key, NONE, write)
+      retire(ledger, segment, key)
     end
   end
 
@@ -345,15 +359,15 @@ do
   function close_ledgers(ledgers)
     local records, number = {}, 0
     for camera, ledger in pairs(ledgers.open) do
-      if ledger.words then
+      if ledger and ledger.words then
         write_words(ledger)
       end
-      if ledger.changed then
-        local packed = cmsgpack.pack(ledger.row)
+      if ledger and ledger.changed then
+        local packed = packed_of(ledger.row)
         records[number + 1], records[number + 2], number = camera, packed, number + 2
         ledger.packed, ledger.known = packed, true
       end
     end
-    many('HSET', ledgers.key, {}, records)
+    many('HSET', ledgers.key, NONE, records)
   end
 end

@@ -44,7 +44,6 @@ local function undelivered_ms(key, group)
 end
 
 -- The levels of a queue in the order in which they are to be read; nil when nothing may be taken now.
-local SUSPECT_WAITS_MS = 1000
 local function levels_to_take(prefix, base, group)
   local levels = levels_of(base)
   if #levels == 1 then
@@ -69,7 +68,7 @@ local function levels_to_take(prefix, base, group)
       end
     end
   end
-  local due = suspects and suspects > SUSPECT_WAITS_MS
+  local due = suspects and suspects > 1000 -- milliseconds
   if due and in_hand == 0 and #ranked > 0 then
     -- One suspect, then one take of the others, and so on: frames of a camera that always fail would starve all the rest.
     local turn = base .. ':suspect'
@@ -341,10 +340,9 @@ end
 -- The same from what this server remembers, nil where that does not tell: all ids were handed out by it, the queue's pending
 -- entries are as many as it handed out, and all of them this consumer's. One short reply in place of a row for each. Returns
 -- them as {id = frame}.
-local HELD_FEW = 4 -- up to so many rows cost less
 local function held_by_memory(hand, key, group, consumer, ids)
   local frames = hand.frames[key]
-  if not frames or #ids <= HELD_FEW then
+  if not frames or #ids <= 4 then -- so few rows cost less
     return nil
   end
   local found = {}

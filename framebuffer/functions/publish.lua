@@ -1,7 +1,5 @@
 -- The producer's calls: open, publish and drop.
 
-local AHEAD_MAX = 65536 -- segments that a producer may resume ahead: whoever reads the ledger looks at each of them
-
 -- ARGV: camera, session token, segment size, sequence to resume at (-1: none). Returns {previous token, next sequence}.
 local function open(keys, argv)
   local prefix, camera, token = keys[1], argv[1], argv[2]
@@ -25,7 +23,8 @@ local function open(keys, argv)
   if not ledger.known then
     row[SEGMENT] = segment
   end
-  if resume > row[HIGHEST] + AHEAD_MAX * row[SEGMENT] then
+  local ahead_max = 65536 -- segments: whoever reads the ledger looks at each of them
+  if resume > row[HIGHEST] + ahead_max * row[SEGMENT] then
     return redis.error_reply('ERR the sequence to resume at is too far ahead')
   end
   -- "token previous": who may publish, and who might before.

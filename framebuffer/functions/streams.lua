@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 7
+-- revision: 8
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -37,6 +37,33 @@ local HEAD_PATTERN = '^([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ([!
 -- Lua prints 1e15 as "1e+15": numbers that are stored or returned as text go through this.
 local function text(number)
   return string.format('%d', number)
+end
+
+-- What `cmsgpack.pack` makes of a number or a string. The same few come again and again: they are looked up in `codes`.
+local codes = {}
+local code_of
+do
+  local CODES_KEPT = 4096
+  local codes_number = 0
+  function code_of(value)
+    if codes_number >= CODES_KEPT then
+      codes, codes_number = {}, 0
+    end
+    local code = cmsgpack.pack(value)
+    codes[value], codes_number = code, codes_number + 1
+    return code
+  end
+end
+
+-- What stands before so many values that are packed one by one, to make an array of them.
+local function array_head(number)
+  if number < 16 then
+    return string.char(144 + number)
+  elseif number < 65536 then
+    return string.char(220, math.floor(number / 256), number % 256)
+  end
+  return string.char(221, math.floor(number / 16777216), math.floor(number / 65536) % 256, math.floor(number / 256) % 256,
+    number % 256)
 end
 
 local function now_ms()

@@ -68,6 +68,21 @@ async def test_frames_go_where_dispatch_would_put_them(streams: FrameStreams) ->
     assert (await verify(streams)).ledger_ok
 
 
+@pytest.mark.parametrize(("processors", "cameras"), [(1, 15), (1, 16), (3, 100), (300, 220)])
+async def test_the_report_has_a_row_for_each_processor_and_camera(
+    streams: FrameStreams, processors: int, cameras: int
+) -> None:
+    """Of any number: arrays of 16 and of 65,536 have other heads than shorter ones."""
+    names = [f"p{number}" for number in range(processors)]
+    rows = table(*((name, "default", 1_000) for name in names))
+    await lend(streams, rows)
+    for number in range(cameras):
+        session = await opened(streams, f"cam{number}")
+        assert set(await streams.publish(session, frames(0, processors))) == {"ok"}
+    report = await lend(streams, rows)
+    assert sorted(report.routed) == sorted((name, f"cam{number}", 1) for name in names for number in range(cameras))
+
+
 async def test_without_a_table_and_after_its_time_they_wait_in_capture(streams: FrameStreams) -> None:
     session = await opened(streams)
     await lend(streams, lend_ms=0)
