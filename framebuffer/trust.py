@@ -43,7 +43,7 @@ def trusting(
         except (OSError, ssl.SSLError) as error:
             raise TrustUnusable(f"{ca_file} holds no authorities that could be trusted: {_said(error)}") from None
     if (cert_file is None) != (key_file is None):
-        raise TrustUnusable(f"a certificate and its key belong together: {cert_file or key_file} is given alone")
+        raise _alone(cert_file or key_file)
     if cert_file is not None:
         try:
             context.load_cert_chain(cert_file, key_file, password=_refuse_to_ask)
@@ -56,12 +56,23 @@ def trusting(
 
 def trust_of(environment: Mapping[str, str] | None = None, ca_file: str | Path | None = None) -> ssl.SSLContext:
     """`trusting` with the files that the environment names; `ca_file` wins over it. Raises TrustUnusable."""
+    authorities, certificate = named(environment, ca_file)
+    own, key = certificate or (None, None)
+    return trusting(authorities, cert_file=own, key_file=key)
+
+
+def named(
+    environment: Mapping[str, str] | None = None, ca_file: str | Path | None = None
+) -> tuple[str | Path | None, tuple[str, str] | None]:
+    """The files that the environment names: of authorities, over which `ca_file` wins; a certificate and its key.
+
+    Raises TrustUnusable for one of the two without the other.
+    """
     given = os.environ if environment is None else environment
-    return trusting(
-        ca_file or given.get(CA_VARIABLE) or None,
-        cert_file=given.get(CERT_VARIABLE) or None,
-        key_file=given.get(KEY_VARIABLE) or None,
-    )
+    own, key = given.get(CERT_VARIABLE), given.get(KEY_VARIABLE)
+    if bool(own) != bool(key):
+        raise _alone(own or key)
+    return ca_file or given.get(CA_VARIABLE) or None, (own, key) if own and key else None
 
 
 def distrust(error: BaseException) -> str:
@@ -81,6 +92,10 @@ def distrust(error: BaseException) -> str:
             return "it does not speak TLS there: http:// instead of https://?"
         seen = seen.__cause__ or seen.__context__
     return ""
+
+
+def _alone(file: str | Path | None) -> TrustUnusable:
+    return TrustUnusable(f"a certificate and its key belong together: {file} is given alone")
 
 
 def _refuse_to_ask() -> str:

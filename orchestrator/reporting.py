@@ -1,19 +1,28 @@
 """How a component keeps the orchestrator informed: it registers, beats, and reports each change of its state.
 
-Any node of the orchestrator takes it; they are tried in turn. Only the newest state is kept for sending: an older one
-that could not be delivered is superseded by it.
+Any node of the orchestrator takes it; `orchestrator.client` goes from one to the next. Only the newest state is kept
+for sending: an older one that could not be delivered is superseded by it. So each is one round over the nodes, and what
+comes next is decided here:
+
+    taken                                        the next heartbeat, the next change
+    404, component_superseded                    register again
+    no answer, 502, 503, 504; after all nodes    a heartbeat is left out, a newest state sent again after a pause
+    any other answer                             refused; below 500 (but 429) it is not sent again
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from framebuffer.trust import trust_of
+from framebuffer.trust import named
+from orchestrator.client.asynchronous import AsyncClient
+from orchestrator.client.attempts import Tries
+from orchestrator.client.errors import ApiError, ClientError, UnexpectedAnswer
+from orchestrator.client.errors import OutcomeUnknown as MayBeDone
+from orchestrator.client.tokens import checked_token
 from orchestrator.components import ComponentRegistration
 from orchestrator.errors import OrchestratorError, OutcomeUnknown, from_code
 from orchestrator.events import HEARTBEAT, STATE_CHANGED, Event, HeartbeatPayload, StateChangedPayload
@@ -24,15 +33,16 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 """The usual interval of heartbeats."""
-TIMEOUT = httpx.Timeout(2.0, connect=1.0)
+NODE_S = 2.0
+"""How long one node gets for anything but a heartbeat, before the next one is asked."""
 MISSED_HEARTBEATS = 3
 """As the nodes count them by default: a component cannot know their settings."""
 BEAT_WITHIN_MAX_S = 2.0
-LIMITS = httpx.Limits(max_connections=10, keepalive_expiry=2.0)
-"""Connections end here before a node ends them (5 s): a request would be lost on one that is being closed."""
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 2.0
 REGISTER_AGAIN_S = 0.5
+PASSING = frozenset({502, 503, 504})
+"""Statuses of a node that cannot do it now."""
 
 
 def beat_within(heartbeat_s: float) -> float:
@@ -56,6 +66,9 @@ class Reporter:
         heartbeat_s: seconds between heartbeats.
         token: bearer token for the orchestrator's API, if it wants one.
         ca_file: whose certificates it may have (`framebuffer.trust`).
+
+    Raises SettingsInvalid (a ValueError) for a URL, a token or a file of certificates that cannot be used;
+    TrustUnusable where the environment names a certificate without its key.
     """
 
     def __init__(
@@ -74,16 +87,15 @@ class Reporter:
         if not heartbeat_s > 0:
             raise ValueError("heartbeat_s: seconds between heartbeats, more than 0")
         self._id = component_id
-        self._urls = [_base_url(url) for url in urls]
-        self._preferred = 0
         self._registration = registration
         self._heartbeat = heartbeat
         self._heartbeat_s = heartbeat_s
-        within_s = beat_within(heartbeat_s)
-        self._beat_timeout = httpx.Timeout(within_s, connect=min(1.0, within_s))
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        trust = trust_of(ca_file=ca_file)
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, headers=headers, verify=trust, trust_env=False)
+        if token:
+            checked_token(token, "the token")  # here, not with the first request
+        ca, certificate = named(ca_file=ca_file)
+        tries = _round(len(urls), NODE_S)
+        self._client = AsyncClient(urls, token=token, ca=ca, certificate=certificate, tries=tries)
+        self._beating = self._client.trying(_round(len(urls), beat_within(heartbeat_s)))
         self._newest: StateChangedPayload | None = None
         self._changed = asyncio.Event()
         self._delivered = asyncio.Event()
@@ -106,7 +118,7 @@ class Reporter:
         """Deliver the newest state if that works within `flush_s` seconds, then end for good."""
         self._leaving = True
         async with contextlib.AsyncExitStack() as ending:
-            ending.push_async_callback(self._http.aclose)
+            ending.push_async_callback(self._client.aclose)
             for task in self._tasks:
                 ending.push_async_callback(cancelled, task)
             if self.registered.is_set():
@@ -122,21 +134,26 @@ class Reporter:
 
     async def deliver(self, event: Event, within_s: float) -> None:
         """Send an event until a node has taken it. Raises its refusal; OutcomeUnknown after `within_s` seconds."""
-        document = event.model_dump(mode="json", exclude_none=True)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within_s
         wait_s = RETRY_FIRST_S
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(deadline):
                 while True:
                     await self.registered.wait()
-                    answer = await self._post("/event", document)
-                    if answer is not None and answer.is_success:
+                    tries = _anywhere(deadline - loop.time(), NODE_S)
+                    try:
+                        await _tell(self._client.trying(tries), event)
                         return
-                    if answer is not None and 400 <= answer.status_code < 500 and answer.status_code != 404:
-                        raise _refusal(answer)
-                    if answer is not None and answer.status_code == 404:
-                        self.registered.clear()  # it is not known there: it registers again, and then says this again
-                        self._forgotten.set()
-                    await asyncio.sleep(wait_s)
+                    except ClientError as error:
+                        status = _status(error)
+                        if status == 404:  # it is not known there: it registers again, and then says this again
+                            self.registered.clear()
+                            self._forgotten.set()
+                        elif status is not None and _final(status):
+                            raise _refusal(error) from None
+                        asked_s = (error.retry_after_s or 0.0) if isinstance(error, ApiError) else 0.0
+                    await asyncio.sleep(max(wait_s, asked_s))
                     wait_s = min(2 * wait_s, RETRY_MAX_S)
         except TimeoutError:
             raise OutcomeUnknown(
@@ -148,7 +165,7 @@ class Reporter:
             if self.registered.is_set():
                 # What is as usual is left out: a node of the release before knows fewer members.
                 payload = (await self._heartbeat()).model_dump(mode="json", exclude_defaults=True)
-                await self._send(Event(type=HEARTBEAT, source=self._id, payload=payload), self._beat_timeout)
+                await self._send(self._beating, Event(type=HEARTBEAT, source=self._id, payload=payload))
             elif not self._leaving:
                 await self._register()
             registered = self.registered.is_set()
@@ -169,7 +186,7 @@ class Reporter:
                 self._changed.clear()
                 continue
             event = Event(type=STATE_CHANGED, source=self._id, payload=payload.model_dump(mode="json"))
-            if await self._send(event):
+            if await self._send(self._client, event):
                 wait_s = RETRY_FIRST_S
                 if self._newest is payload:  # a newer one may have come while this was on its way
                     self._newest = None
@@ -180,52 +197,36 @@ class Reporter:
 
     async def _register(self) -> None:
         document = self._registration().model_dump(mode="json", exclude_defaults=True)
-        answer = await self._post("/v1/components", document)
-        if answer is None:
-            return
-        if answer.status_code in (200, 201):
+        try:
+            # Not by the method for it, which reads the answer: that of another release may have another shape.
+            await self._client.request("POST", "/v1/components", body=document)
+        except ClientError as error:
+            self._failed("registration", error)
+        else:
             self._note("")
             self.registered.set()
-        else:
-            self._note("refused", f"registration refused: {answer.status_code} {answer.text[:300]}")
 
-    async def _send(self, event: Event, timeout: httpx.Timeout | None = None) -> bool:
+    async def _send(self, client: AsyncClient, event: Event) -> bool:
         """Whether the event was taken, or can never be."""
-        answer = await self._post("/event", event.model_dump(mode="json", exclude_none=True), timeout)
-        if answer is None:
-            return False
-        if answer.is_success:
-            self._note("")
-            return True
-        if answer.status_code == 404 or _code(answer) == "component_superseded":
-            # Unknown there, or another process took the id: say who is here. One that leaves does not take it back.
-            self.registered.clear()
-            return self._leaving
-        self._note("refused", f"{event.type} refused: {answer.status_code} {answer.text[:300]}")
-        # A refused event would be refused again; 5xx says that it may be taken later.
-        return answer.status_code < 500
+        try:
+            await _tell(client, event)
+        except ClientError as error:
+            if _status(error) == 404 or error.code == "component_superseded":
+                # Unknown there, or another process took the id: say who is here. One that leaves does not take it back.
+                self.registered.clear()
+                return self._leaving
+            return self._failed(event.type, error)
+        self._note("")
+        return True
 
-    async def _post(
-        self, path: str, document: dict[str, Any], timeout: httpx.Timeout | None = None
-    ) -> httpx.Response | None:
-        """The first answer of any node that can answer; None when none can now. `timeout`: of each, else `TIMEOUT`."""
-        within = self._http.timeout if timeout is None else timeout
-        first = self._preferred
-        reason = ""
-        for offset in range(len(self._urls)):
-            at = (first + offset) % len(self._urls)
-            try:
-                answer = await self._http.post(self._urls[at] + path, json=document, timeout=within)
-            except httpx.HTTPError as error:
-                reason = f"{self._urls[at]}: {type(error).__name__} {error}"
-            else:
-                if answer.status_code not in (502, 503, 504):
-                    self._preferred = at
-                    return answer
-                reason = f"{self._urls[at]}: {answer.status_code} {_code(answer)}"
-        self._preferred = (first + 1) % len(self._urls)
-        self._note("unreachable", f"no node of the orchestrator answers ({reason})")
-        return None
+    def _failed(self, what: str, error: ClientError) -> bool:
+        """Whether it would be refused again."""
+        status = _status(error)
+        if status is None or status in PASSING or error.code == "key_in_flight":
+            self._note("unreachable", f"no node of the orchestrator answers ({_said(error)})")
+            return False
+        self._note("refused", f"{what} refused: {status} {_said(error)[:300]}")
+        return _final(status)
 
     def _note(self, trouble: str, text: str = "") -> None:
         """Say what is wrong once, and once that it is over."""
@@ -236,28 +237,39 @@ class Reporter:
         self._trouble = trouble
 
 
-def _base_url(text: str) -> str:
-    try:
-        url = httpx.URL(text.rstrip("/"))
-    except httpx.InvalidURL as error:
-        raise ValueError(f"{text!r} is no base URL of a node: {error}") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"{text!r} is no base URL of a node: it is http://host:port or https://host:port")
-    return str(url).rstrip("/")
+def _anywhere(timeout_s: float, node_s: float) -> Tries:
+    """Each node takes what components say, and gathers heartbeats for the leader, which would else hear each one."""
+    return Tries(timeout_s, node_s=node_s, to_leader=False, finds_members=False)
 
 
-def _refusal(answer: httpx.Response) -> OrchestratorError:
-    try:
-        document = answer.json()
-    except ValueError:
-        document = {}
-    detail = document.get("detail") if isinstance(document, dict) else None
-    return from_code(_code(answer) or "refused", str(detail or f"refused: {answer.status_code}"))
+def _round(nodes: int, node_s: float) -> Tries:
+    """Each node is asked once, and nothing is said again: it would be old by then."""
+    return replace(_anywhere(nodes * node_s, node_s), rounds=1, insists=False)
 
 
-def _code(answer: httpx.Response) -> str:
-    try:
-        document = answer.json()
-    except ValueError:
-        return ""
-    return str(document.get("code", "")) if isinstance(document, dict) else ""
+async def _tell(client: AsyncClient, event: Event) -> None:
+    said = event.model_dump(mode="json", exclude_none=True)
+    kind, source, payload = (said.pop(name) for name in ("type", "source", "payload"))
+    await client.events.send(kind, source, payload, key=event.id, more=said)
+
+
+def _status(error: ClientError) -> int | None:
+    """Of the answer that the error is; None where none came."""
+    return error.status if isinstance(error, ApiError | UnexpectedAnswer) else None
+
+
+def _final(status: int) -> bool:
+    """Whether what was refused would be refused again: 5xx and 429 say that it may be taken later."""
+    return status < 500 and status != 429
+
+
+def _refusal(error: ClientError) -> OrchestratorError:
+    """The same as an error of this package, which is what a component's own code knows."""
+    if isinstance(error, ApiError):
+        return from_code(error.code, error.detail)
+    return from_code("refused", error.message)
+
+
+def _said(error: ClientError) -> str:
+    """In one line; of several addresses the last one."""
+    return (error.reason if isinstance(error, MayBeDone) else str(error)).rpartition("\n")[2].strip()

@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 from orchestrator.client.errors import SettingsInvalid
 
 REST_S = 2.0
-"""How long an address that failed comes after the others."""
+"""How long an address that failed comes after the others, at least."""
+REST_MAX_S = 30.0
+REST_FACTOR = 5.0
+"""So many times as long as it kept the caller waiting: one that hangs costs more than one that refuses at once."""
 LEARNED_MAX = 64
 MEMBERS_AGAIN_S = 60.0
 """At most so often the members are asked for while the leader's address is not known."""
@@ -74,14 +77,15 @@ class Addresses:
         """Every address once, in the order in which they are worth asking."""
         leader = None if any_node else self.leader
 
-        def rank(url: str) -> tuple[bool, bool, bool]:
-            return (self._resting.get(url, now) > now, url != leader, url != self._last)
+        def rank(url: str) -> tuple[float, bool, bool]:
+            rests_until = self._resting.get(url, now)
+            return (rests_until if rests_until > now else 0.0, url != leader, url != self._last)
 
         return sorted(self.known, key=rank)  # stable: otherwise as given
 
-    def failed(self, url: str, now: float) -> None:
-        """Nothing came from there, or nothing that helps."""
-        self._resting[url] = now + REST_S
+    def failed(self, url: str, now: float, waited_s: float = 0.0) -> None:
+        """Nothing came from there, or nothing that helps; it took `waited_s` seconds to find out."""
+        self._resting[url] = now + min(REST_MAX_S, max(REST_S, REST_FACTOR * waited_s))
         if url == self.leader:
             self._leader = ""
 

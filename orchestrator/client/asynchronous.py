@@ -13,7 +13,7 @@ import httpx
 from orchestrator.client.addresses import Addresses, checked_addresses
 from orchestrator.client.attempts import Tries, attempts
 from orchestrator.client.calls import Call, Values
-from orchestrator.client.connections import FAILURES, answer_of, counted, lower, made, no_answer, options
+from orchestrator.client.connections import FAILURES, answer_of, counted, lower, made, no_answer, options, usable
 from orchestrator.client.endpoints import Async, Noun, Program
 from orchestrator.client.exchanging import (
     Answer,
@@ -47,7 +47,7 @@ class AsyncClient(Nouns[Async]):
         certificate: tuple[str | Path, str | Path] | None = None,
         tries: Tries | None = None,
     ) -> None:
-        given = checked_addresses(urls)
+        given = usable(checked_addresses(urls))
         self.addresses = Addresses(given)
         self.tries = tries or Tries(timeout_s=timeout_s)
         self._token = Token(token)
@@ -66,9 +66,13 @@ class AsyncClient(Nouns[Async]):
 
     def within(self, timeout_s: float) -> "AsyncClient":
         """The same client with another time for each call; it shares connections, and is not closed by itself."""
+        return self.trying(self.tries.within(timeout_s))
+
+    def trying(self, tries: Tries) -> "AsyncClient":
+        """The same client with other tries for each call, as `within`."""
         other = AsyncClient.__new__(AsyncClient)
         other.__dict__.update({name: value for name, value in vars(self).items() if not isinstance(value, Noun)})
-        other.acting, other.tries = other, self.tries.within(timeout_s)
+        other.acting, other.tries = other, tries
         return other
 
     async def request(

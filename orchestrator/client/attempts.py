@@ -28,12 +28,23 @@ MEMBERS = Request(
 class Tries:
     """How long a call goes on.
 
-    `timeout_s`: all of it. `rounds`: how often all addresses are asked in turn while nothing was done; None: until the
-    time is over. A call that may have been done is repeated until then in either case.
+    Args:
+        timeout_s: all of it.
+        rounds: how often all addresses are asked in turn while nothing was done; None: until the time is over.
+        insists: whether a call that may have been done, or that a node wants to be asked again, is repeated until the
+            time is over whatever `rounds` says. Without it, a call whose outcome is unknown goes to the next address
+            as any other, and ends with the last round: for what is worth nothing a little later.
+        node_s: how long one node gets for an answer, at most.
+        to_leader: whether the leader is asked first. Otherwise it is the node that answered last: for what every node
+            takes, and what would be too much for one.
+        finds_members: whether the members are asked for while the leader's address is not known.
     """
 
     timeout_s: float = 20.0
     rounds: int | None = None
+    insists: bool = True
+    node_s: float | None = None
+    to_leader: bool = True
     finds_members: bool = True
 
     def within(self, timeout_s: float) -> "Tries":
@@ -72,15 +83,16 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
     now, rounds, story, renewed, redirects = began, 0, _Story(), False, 0
     left_over = tries.rounds
     deadline = began + tries.timeout_s
+    any_node = request.any_node or not tries.to_leader
     if tries.finds_members and addresses.asks_members(now):
         now = yield from _members(addresses, now, deadline)
     while True:
         story.asked, story.hopeless = [], True
-        waiting = addresses.order(now, any_node=request.any_node)
-        fraction = 0.0
+        waiting = addresses.order(now, any_node=any_node)
+        fraction, asks_to_wait = 0.0, False
         while waiting and now < deadline:
             address = waiting.pop(0)
-            left = deadline - now
+            asked, left = now, deadline - now if tries.node_s is None else min(deadline - now, tries.node_s)
             told = yield Exchange(address, request, min(left, request.patience_s), left)
             now, fraction = told.now, told.fraction
             outcome: Answer | NoAnswer = told.outcome
@@ -105,14 +117,16 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
                 case Again():
                     story.note(verdict)
                     if verdict.same_node:
+                        asks_to_wait = True
                         break
-                    addresses.failed(address, now)
-        else:
-            left_over = None if left_over is None else left_over - 1
+                    addresses.failed(address, now, now - asked)
+        if left_over is not None and not (asks_to_wait and tries.insists):
+            left_over -= 1
         rounds += 1
         wait = pause_s(rounds, fraction, min(story.asked) if story.asked else None)
         given_up = story.hopeless or left_over == 0
-        if now + wait >= deadline or (story.unknown is None and given_up):
+        bound = story.unknown is None or not tries.insists
+        if now + wait >= deadline or (bound and given_up):
             raise _end(request, story, tries.timeout_s)
         told = yield Pause(wait)
         now = told.now

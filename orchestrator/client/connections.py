@@ -1,6 +1,6 @@
 """What both clients have of httpx: how a request is made of a step, and what an exception of httpx means."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -15,6 +15,16 @@ LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, UnicodeError)
 """The last one: no name of a host can be so. httpx tells it as it comes."""
 _NEVER_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+
+
+def usable(addresses: Sequence[str]) -> Sequence[str]:
+    """The addresses, as httpx can ask all of them. Raises SettingsInvalid, before the first call does."""
+    for address in addresses:
+        try:
+            httpx.URL(address)
+        except httpx.InvalidURL as error:
+            raise SettingsInvalid(f"{address[:200]!r} is not an address of a node: {error}") from None
+    return addresses
 
 
 def made(client: httpx.Client | httpx.AsyncClient, step: Exchange | Open, token: str | None) -> httpx.Request:

@@ -1,7 +1,7 @@
 """Everything that a call by the client can end in, as one tree. Each has a stable `code`.
 
 ClientError
-├── SettingsInvalid     client_invalid      an address, a token or a certificate that cannot be used; nothing was sent
+├── SettingsInvalid     client_invalid      an address, a token or a certificate that cannot be used: a ValueError
 ├── NoNode              no_node             no node answered; certainly not done
 ├── OutcomeUnknown      outcome_unknown     may have been done; repeat it under `key`
 ├── TimeOver            time_over           the time given is over; nothing failed
@@ -32,7 +32,7 @@ class ClientError(Exception):
         self.message = message
 
 
-class SettingsInvalid(ClientError):
+class SettingsInvalid(ClientError, ValueError):
     code = "client_invalid"
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from framebuffer.trust import distrust, trusting
+from framebuffer.errors import TrustUnusable
+from framebuffer.trust import CA_VARIABLE, CERT_VARIABLE, KEY_VARIABLE, distrust, trusting
+from orchestrator.component import Component
 from orchestrator.node import running
 from tests.orchestrator.api_nodes import TOKEN, Nodes, configured, serving
 from tests.orchestrator.authorities import Authority, Pair
+from tests.orchestrator.plant_parts import working
 from tests.support import eventually
 
 pytestmark = pytest.mark.anyio
@@ -69,6 +72,30 @@ async def test_another_authority_is_refused_with_its_reason(nodes: Nodes, folder
             with pytest.raises(httpx.ConnectError) as caught:
                 await client.get(nodes.urls[0] + "/healthz")
         assert "its certificate is not accepted (" in distrust(caught.value)
+
+
+async def test_a_component_trusts_the_authority_that_it_is_told(
+    nodes: Nodes, authority: Authority, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Authority(folder, "yet another authority")
+    pair = authority.sign("component")
+    for variable in (CA_VARIABLE, CERT_VARIABLE, KEY_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    async with working(
+        press := Component("by-argument", orchestrator_url=nodes.urls, token=TOKEN, ca_file=authority.file)
+    ):
+        await asyncio.wait_for(press.wait_registered(), 20)
+    async with working(press := Component("astray", orchestrator_url=nodes.urls, token=TOKEN, ca_file=other.file)):
+        await eventually(lambda: "its certificate is not accepted (" in caplog.text, deadline_s=10)
+        assert f"{CA_VARIABLE} names who is trusted" in caplog.text
+        assert not press._reporter.registered.is_set()
+    monkeypatch.setenv(CA_VARIABLE, str(authority.file))
+    monkeypatch.setenv(CERT_VARIABLE, str(pair.cert))
+    with pytest.raises(TrustUnusable, match="belong together"):
+        Component("half", orchestrator_url=nodes.urls, token=TOKEN)
+    monkeypatch.setenv(KEY_VARIABLE, str(pair.key))
+    async with working(press := Component("by-environment", orchestrator_url=nodes.urls, token=TOKEN)):
+        await asyncio.wait_for(press.wait_registered(), 20)
 
 
 async def test_plain_http_is_told_apart(nodes: Nodes) -> None:

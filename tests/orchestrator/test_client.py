@@ -423,6 +423,9 @@ async def test_settings_that_cannot_be(kind: type[Client], tmp_path: Path) -> No
     for options in ({"ca": nonsense}, {"ca": tmp_path / "none"}, {"certificate": (nonsense, nonsense)}):
         with pytest.raises(SettingsInvalid):
             kind("https://127.0.0.1:1", **options)
+    for url in ("http://a\tb:1", "http://ä..b:1", "http://1.2.3.999:1"):
+        with pytest.raises(SettingsInvalid, match="not an address"):
+            kind(f"http://127.0.0.1:1,{url}")
     for token in ("a b", "ä", "x" * 9_000, tmp_path / "none", nonsense.parent, lambda: ""):
         own: Any = kind("http://127.0.0.1:1", token=token)
         with pytest.raises(SettingsInvalid) as told:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.client import errors
-from orchestrator.client.addresses import Addresses, checked_addresses
+from orchestrator.client.addresses import REST_MAX_S, Addresses, checked_addresses
 from orchestrator.client.attempts import PAUSE_FIRST_S, Tries, attempts, pause_s
 from orchestrator.client.calls import Call, checked_key, filled, query_of
 from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Pause, Renew, Request, Step, Told
@@ -102,6 +102,22 @@ def test_the_leader_is_asked_first_once_an_answer_named_it() -> None:
     assert addresses.order(60.0) == [URLS[1], URLS[0], URLS[2]], "it is worth asking again"
 
 
+def test_an_address_rests_longer_the_longer_it_kept_waiting() -> None:
+    addresses = Addresses(URLS)
+    addresses.answered(URLS[0], {})
+    addresses.failed(URLS[0], 1.5, 1.5)  # it hangs
+    addresses.failed(URLS[1], 1.5)
+    addresses.failed(URLS[2], 1.6, 0.1)  # these two say that nobody leads
+    assert addresses.order(2.0) == [URLS[1], URLS[2], URLS[0]], "whose rest is over first"
+    assert addresses.order(4.0) == [URLS[1], URLS[2], URLS[0]], "it is not waited for again so soon"
+    assert addresses.order(60.0)[0] == URLS[0]
+    addresses.failed(URLS[0], 60.0, 1e6)
+    assert addresses.order(60.0 + REST_MAX_S)[0] == URLS[0]
+    addresses.failed(URLS[0], 100.0, 9.0)
+    addresses.answered(URLS[0], {})
+    assert addresses.order(100.0)[0] == URLS[0], "an answer ends its rest"
+
+
 def test_members_are_learned_from_one_address_and_only_by_the_same_scheme() -> None:
     addresses = Addresses(URLS[:1])
     addresses.answered(URLS[0], {"x-triarch-node": "n1", "x-triarch-leader": "n2"})
@@ -167,6 +183,61 @@ def test_a_person_is_not_kept_waiting_for_what_nobody_began() -> None:
     assert isinstance(nobody.error, errors.NoNode)
     assert all(url in nobody.error.message for url in URLS)
     assert len(run(WRITE, BROKEN, REFUSED, REFUSED, REFUSED, ok(), tries=once).asked) == 5, "it may have been done"
+
+
+ROUND = Tries(timeout_s=6.0, rounds=1, insists=False, node_s=2.0, to_leader=False, finds_members=False)
+"""For what is worth nothing a little later."""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        REFUSED,
+        BROKEN,
+        problem(503, "no_leader", "1"),
+        problem(503, "read_timed_out"),
+        problem(504, "outcome_unknown"),
+        Answer("", 502, {}, b"<proxy>"),
+        Answer("", 504, {}, b"<proxy>"),
+    ],
+)
+def test_what_is_soon_old_is_asked_of_each_node_once_and_without_a_pause(answer: Answer | NoAnswer) -> None:
+    done = run(WRITE, answer, answer, ok(), tries=ROUND)
+    assert (done.asked, done.pauses, done.error) == ([*URLS], [], None)
+    lost = run(WRITE, answer, tries=ROUND)
+    assert (lost.asked, lost.pauses) == ([*URLS], [])
+    assert lost.error is not None
+
+
+def test_a_round_ends_with_a_node_that_asks_to_wait() -> None:
+    for answer in (problem(429, "too_many_requests", "2"), problem(409, "key_in_flight", "1")):
+        done = run(WRITE, answer, tries=ROUND)
+        assert (done.asked, done.pauses) == ([URLS[0]], [])
+        assert isinstance(done.error, errors.ApiError)
+        assert done.error.status == answer.status
+
+
+def test_one_node_gets_no_more_than_its_time() -> None:
+    patient = Request(method="POST", target="/event", body=b"{}", key="k-1", patience_s=16.0)
+    for tries, most in ((ROUND, 2.0), (Tries(timeout_s=5.0, node_s=1.0), 1.0), (Tries(timeout_s=5.0), 5.0)):
+        done = run(patient, REFUSED, REFUSED, ok(), tries=tries)
+        sent = [step for step in done.steps if isinstance(step, Exchange)]
+        assert len(sent) == 3
+        assert all(step.silence_s == step.left_s <= most for step in sent)
+    impatient = Request(method="GET", target="/v1/x", patience_s=0.5)
+    (step,) = run(impatient, ok(), tries=ROUND).steps
+    assert isinstance(step, Exchange)
+    assert (step.silence_s, step.left_s) == (0.5, 2.0)
+
+
+def test_who_does_not_need_the_leader_stays_with_the_node_that_answered() -> None:
+    addresses = Addresses(URLS)
+    leads = {"x-triarch-node": "n3", "x-triarch-leader": "n3"}
+    addresses.answered(URLS[2], leads)
+    addresses.answered(URLS[1], {"x-triarch-node": "n2", "x-triarch-leader": "n3"})
+    assert run(WRITE, ok(), addresses=addresses).asked == [URLS[2]]
+    addresses.answered(URLS[1], {"x-triarch-node": "n2", "x-triarch-leader": "n3"})
+    assert run(WRITE, ok(), tries=ROUND, addresses=addresses).asked == [URLS[1]]
 
 
 @pytest.mark.parametrize(
@@ -272,6 +343,28 @@ def test_every_call_ends_by_its_deadline_and_says_what_is_known(
         assert isinstance(done.error, errors.OutcomeUnknown) == doubtful
     else:
         assert done.error is not None
+
+
+@given(
+    script=st.lists(OUTCOMES, min_size=1, max_size=6),
+    end=st.sampled_from([ok(), problem(404, "component_unknown"), problem(409, "component_superseded")]),
+    rounds=st.integers(1, 3),
+    node_s=st.floats(0.1, 5),
+    request_=st.sampled_from([READ, WRITE]),
+)
+def test_a_call_that_does_not_insist_ends_with_its_rounds(
+    script: list[Any], end: Answer, rounds: int, node_s: float, request_: Request
+) -> None:
+    tries = Tries(timeout_s=1e6, rounds=rounds, insists=False, node_s=node_s, to_leader=False)
+    done = Run(attempts(request_, Addresses(URLS), tries, 0.0), [*script, end])
+    assert len(done.pauses) <= rounds - 1
+    assert len(done.asked) <= rounds * len(URLS)
+    assert all(done.asked.count(url) <= rounds for url in URLS)
+    sent = [step for step in done.steps if isinstance(step, Exchange)]
+    assert all(0 < step.silence_s <= step.left_s <= node_s for step in sent)
+    seen = [*script, end][: len(sent)]
+    assert (done.value is end) == (seen[-1] is end and end.status == 200)
+    assert (done.value is None) == (done.error is not None)
 
 
 @given(rounds=st.integers(1, 10_000), fraction=st.floats(0, 1, exclude_max=True))

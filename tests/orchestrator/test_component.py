@@ -411,6 +411,11 @@ async def test_a_component_listens_on_ipv6() -> None:
         {"orchestrator_url": "http://127.0.0.1:8101,ftp://x"},
         {"orchestrator_url": "http://[::1"},
         {"orchestrator_url": "http://"},
+        {"orchestrator_url": "http://a:1/\x7f"},
+        {"orchestrator_url": "http://name:word@127.0.0.1:8101"},
+        {"token": "two words"},
+        {"token": "wörd"},
+        {"ca_file": "/nowhere.pem"},
         {"heartbeat_s": 0},
         {"heartbeat_s": float("nan")},
     ],
@@ -422,7 +427,7 @@ async def test_what_could_never_work_is_refused_when_it_is_made(options: dict[st
 
 async def test_several_nodes_may_be_named_in_one_text() -> None:
     press = Press(orchestrator_url=" http://127.0.0.1:8101/ , http://127.0.0.1:8102,")
-    assert press._reporter._urls == ["http://127.0.0.1:8101", "http://127.0.0.1:8102"]
+    assert press._reporter._client.addresses.given == ("http://127.0.0.1:8101", "http://127.0.0.1:8102")
 
 
 async def test_load_is_measured_over_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

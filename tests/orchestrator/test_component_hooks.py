@@ -290,6 +290,22 @@ async def test_an_event_that_nobody_takes_in_time_is_unknown_and_a_refusal_is_ra
                 await press.emit("door.opened")
 
 
+async def test_an_event_is_sent_again_when_the_node_asks_for_it() -> None:
+    busy = for_events((429, {"code": "too_many_requests"}))
+    async with desk(busy) as (found, url), working(press := Press(orchestrator_url=url, heartbeat_s=30)):
+        found.signs = [(b"retry-after", b"1")]
+        await press.wait_registered()
+        began = asyncio.get_running_loop().time()
+        telling = asyncio.create_task(press.emit("door.opened"))
+        await eventually(lambda: any(document.get("type") == "door.opened" for _, document in found.seen))
+        found.reply = for_events((204, None))
+        await telling
+        assert asyncio.get_running_loop().time() - began >= 1.0
+        sent = [document for _, document in found.seen if document.get("type") == "door.opened"]
+        assert len(sent) == 2
+        assert sent[0] == sent[1]
+
+
 async def test_a_component_that_is_well_sends_what_the_release_before_knows(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with desk() as (found, url), working(press := Press(orchestrator_url=url, heartbeat_s=1.0)) as http:

@@ -127,6 +127,7 @@ class Desk:
         self.reply = reply or (lambda path, _: (201, {}) if path == "/v1/components" else (204, None))
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.headers: list[dict[bytes, bytes]] = []
+        self.signs: list[tuple[bytes, bytes]] = []
         self.held = asyncio.Event()
         self.held.set()
 
@@ -142,9 +143,11 @@ class Desk:
         self.headers.append(dict(scope["headers"]))
         await self.held.wait()
         status, answer = self.reply(scope["path"], document)
+        if isinstance(answer, dict) and "code" in answer:
+            answer = {"detail": f"because {answer['code']}", **answer}  # as in each problem document of a node
         raw = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
         headers = [] if status == 204 else [(b"content-length", str(len(raw)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": [*headers, *self.signs]})
         await send({"type": "http.response.body", "body": raw})
 
     def registrations(self) -> int:
@@ -185,8 +188,42 @@ async def test_the_next_node_is_asked_when_one_cannot_answer() -> None:
         assert len(electing.seen) == 1, "who answered is asked first from then on"
 
 
+@pytest.mark.parametrize(
+    "answer", [(502, b"a proxy"), (503, {"code": "no_leader"}), (504, {"code": "outcome_unknown"})]
+)
+async def test_a_heartbeat_goes_to_the_next_node_at_once(answer: Answer) -> None:
+    async with desk() as (one, first), desk() as (two, second):
+        async with working(press := Press(orchestrator_url=[first, second], heartbeat_s=1.0)):
+            await press.wait_registered()
+            one.reply = for_events(answer)
+            # Well within the interval: it is the same heartbeat, and not the next one.
+            await eventually(two.beats, deadline_s=5)
+        ids = [document["id"] for _, document in one.seen if document.get("type") == "component.heartbeat"]
+        taken = next(document["id"] for _, document in two.seen if document.get("type") == "component.heartbeat")
+        assert ids[-1] == taken
+        assert len(ids) == len(set(ids)), "and it is asked once"
+
+
+async def test_a_component_stays_with_its_node_whoever_leads() -> None:
+    """What followers gather for the leader would all come to the leader itself."""
+    async with desk() as (leading, one), desk() as (following, two):
+        leading.signs = [(b"x-triarch-node", b"n1"), (b"x-triarch-leader", b"n1")]
+        following.signs = [(b"x-triarch-node", b"n2"), (b"x-triarch-leader", b"n1")]
+        async with working(press := Press(orchestrator_url=[one, two])):
+            await eventually(lambda: leading.beats() >= 2)
+            leading.reply = lambda *_: (503, {"code": "no_leader"})
+            await eventually(lambda: following.beats() >= 2)
+            leading.reply = following.reply
+            before = len(leading.seen)
+            after = following.beats()
+            await eventually(lambda: following.beats() >= after + 5)
+        assert press._reporter._client.addresses.leader == one
+        assert [path for path, _ in leading.seen[before:]] == []
+        assert {path for path, _ in following.seen} == {"/event"}, "nobody asks for the members"
+
+
 async def test_a_node_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.reporting.TIMEOUT", 0.2)
+    monkeypatch.setattr("orchestrator.reporting.NODE_S", 0.2)
     async with desk() as (hanging, one), desk() as (leading, two):
         hanging.held.clear()
         async with working(press := Press(orchestrator_url=[one, two])):
@@ -197,7 +234,7 @@ async def test_a_node_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPat
 
 async def test_a_node_that_hangs_takes_no_heartbeats_along(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped process keeps its connections: whoever reported to it must be heard elsewhere before it is missed."""
-    monkeypatch.setattr("orchestrator.reporting.TIMEOUT", 60.0)  # of everything else
+    monkeypatch.setattr("orchestrator.reporting.NODE_S", 60.0)  # of everything else
     async with desk() as (freezing, one), desk() as (leading, two):
         async with working(press := Press(orchestrator_url=[one, two])):
             await press.wait_registered()

@@ -30,10 +30,14 @@ class Events(Noun[M]):
         *,
         id_: str | None = None,
         key: str | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Call[None]:
-        """Send an event in the name of a registered component; one with the same `id_` is taken once."""
+        """Send an event in the name of a registered component; one with the same `id_` is taken once.
+
+        `more` are further members of an event, such as `time` and `traceparent`.
+        """
         body = given(type=type_, source=source, payload=dict(payload or {}), id=id_ or key)
-        return nothing(body=body, key=key)
+        return nothing(body={**body, **(more or {})}, key=key)
 
     @endpoint("GET", "/v1/events")
     def page(
