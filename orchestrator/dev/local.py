@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import msgspec
 
 from framebuffer.embedded import Binary, EmbeddedServer, find_binary
 from orchestrator.dev.errors import PlantError
@@ -47,7 +48,7 @@ def leashed_binary(binary: Binary, directory: Path) -> Binary:
     command = " ".join(shlex.quote(part) for part in leashed([str(binary.path)]))
     script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
     script.chmod(0o700)
-    return Binary(script, binary.software, binary.version)
+    return msgspec.structs.replace(binary, path=script)
 
 
 class LocalPlant:
