@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 METERS = "opentelemetry.sdk.metrics"
 """Loaded by redis where it is to be had, for figures of its own that nobody asks for here."""
+CIPHER = "cryptography.fernet"
+"""Loaded by pysyncobj, for a transport of its own that the cluster does without."""
 OLD_MODELS = "pydantic.v1"
 """Loaded by FastAPI, to refuse models that are made by it; there are none here."""
 DOCUMENT = "fastapi.openapi.models"
@@ -36,7 +38,7 @@ def loading() -> Iterator[None]:
     """For importing a node's modules: no garbage is looked for, and what nobody here needs is not loaded."""
     gc.disable()  # imports allocate much and free little: a sixth of the time went into looking for garbage
     try:
-        with _without(METERS), without_old_models():
+        with _without(METERS), _without(CIPHER), without_old_models():
             yield
         gc.freeze()
     finally:

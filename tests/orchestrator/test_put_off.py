@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from orchestrator.api.app import build_app
 from orchestrator.node import Node
-from orchestrator.put_off import LATER, METERS, OLD_MODELS, Rest, loading
+from orchestrator.put_off import CIPHER, LATER, METERS, OLD_MODELS, Rest, loading
 from tests.orchestrator.api_nodes import TOKEN, configured, settings
 
 STARTED = f"""
@@ -33,7 +33,7 @@ with Rest() as rest:
     from orchestrator.node import Node
     app = build_app(Node(load_config(Path(sys.argv[1]), {{}})))
     waiting = [adapter for adapter in rest._adapters if not adapter.pydantic_complete]
-    unused = ("jwt", "cryptography.x509", {METERS!r}, {OLD_MODELS!r}, *{LATER!r})
+    unused = ("jwt", "cryptography.x509", {METERS!r}, {CIPHER!r}, {OLD_MODELS!r}, *{LATER!r})
     loaded = [name for name in unused if sys.modules.get(name)]
     from fastapi.openapi.models import Operation
     described = Operation.__pydantic_complete__
