@@ -19,6 +19,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from orchestrator.api_connection import BoundedConnection, Bounds, ConnectionFigures
 from orchestrator.errors import AddressInUse
+from orchestrator.tasks import ended
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class ApiServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=connection,  # type: ignore[arg-type]
-                ws="websockets-sansio",
+                ws=_websocket,  # type: ignore[arg-type]
                 ws_max_size=WS_BYTES_MAX,
                 ws_max_queue=WS_QUEUE_MAX,
                 ws_ping_interval=WS_PING_S,
@@ -75,6 +76,7 @@ class ApiServer(uvicorn.Server):
             )
         )
         self._tls = tls
+        self._listens = asyncio.Event()
 
     def cut(self, client: tuple[str, int]) -> None:
         """Break the connection of a client that takes nothing any more: closing would wait for it."""
@@ -82,6 +84,12 @@ class ApiServer(uvicorn.Server):
             transport = getattr(protocol, "transport", None)
             if transport is not None and getattr(protocol, "client", None) == client:
                 transport.abort()
+
+    async def listens_or(self, serving: asyncio.Task[None]) -> None:
+        """Until connections are taken, or `serving`, which is the task of `serve`, has ended."""
+        listens = asyncio.create_task(self._listens.wait())
+        await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+        await ended(listens)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,6 +110,7 @@ class ApiServer(uvicorn.Server):
             for listener in sockets or ()
         ]
         self.started = True
+        self._listens.set()
 
     async def shutdown(self, sockets: Sequence[socket.socket] | None = None) -> None:
         """As uvicorn's, which sleeps for a tenth of a second at least, and a node is down meanwhile."""
@@ -128,6 +137,13 @@ class ApiServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return made
+
+
+def _websocket(**given: Any) -> asyncio.Protocol:
+    # Loaded when the first one comes, or once the node serves: see `orchestrator.put_off`.
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(**given)
 
 
 def listening(address: str) -> socket.socket:

@@ -90,8 +90,8 @@ class Node:
         self._leadership = Leadership(self.cluster.leadership, self._duties_of)
         self._duties: Duties | None = None
         self._router: Router | None = None
-        # Made here once: loading the certificates for it would hold up a takeover by a tenth of a second.
-        tls = also_trusting(config.api.ca_file)
+        # Made here once, and loaded before it is needed: that would hold up a takeover by a tenth of a second.
+        self.trust = tls = also_trusting(config.api.ca_file)
         self._http = httpx.AsyncClient(verify=tls, trust_env=False)
         self._link = CommandLink()
         self._health_http = health_client(tls)  # one of its own: processors must not be sent the token
@@ -231,7 +231,7 @@ class Node:
     # ── Life ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
-        """Listen, join, and begin to look for Redis.
+        """Join, begin to look for Redis, and listen: whoever connects from its end on is answered.
 
         Errors: AddressInUse, StartFailed, EmbeddedFailure, TelemetryMissing, InvalidRouter.
         """
@@ -250,11 +250,12 @@ class Node:
         self._app = build_app(self, self._edge.peers)
         self._server = self._edge.server(self._app)
         self._app.state.watching.cut = self._server.cut
-        self._spawn(self._server.serve(sockets=[listener]), "api")
+        serving = self._spawn(self._server.serve(sockets=[listener]), "api")
         self._spawn(self._leadership.run(), "leadership")
         self._spawn(self.playbooks.keep_read(), "playbooks")
         self._spawn(self._edge.run(), "edge")
         self._spawn(self._host.run(), "host")
+        await self._server.listens_or(serving)  # where it has ended instead, `run` says so
 
     async def _start_redis(self) -> None:
         settings, frames = self.config.redis, self.config.frames
@@ -283,8 +284,9 @@ class Node:
         """Read the files again that may change while a node runs: its certificate."""
         self._edge.reload()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        self._tasks.append(task := asyncio.create_task(work, name=name))
+        return task
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set. Raises what ended the node instead: then it must not go on."""

@@ -11,23 +11,27 @@ from orchestrator.api_server import allow_files
 from orchestrator.config import NodeConfig
 from orchestrator.interpreter import settle
 from orchestrator.logs import to_stderr
-from orchestrator.node import running
+from orchestrator.node import Node, running
 from orchestrator.put_off import Rest
 from orchestrator.service_notify import ServiceNotify
 from orchestrator.tasks import cancelled
 
 log = logging.getLogger(__name__)
 
+FIRST_S = 0.1
+"""Those who have waited for the node are answered before it goes on with what was put off."""
 FILES_OWN = 512
 """Beside those of clients: the log, Raft, Redis, and what is asked elsewhere."""
 
 
-async def _build(rest: Rest) -> None:
+async def _build(node: Node, rest: Rest) -> None:
     """What was put off so that the node answers soon. Then Python looks no more through what came of it.
 
     Without a collection before, unlike at the start: that would hold up requests, and Raft.
     """
     try:
+        await asyncio.sleep(FIRST_S)
+        await asyncio.to_thread(node.trust.load)  # first, as whoever comes to lead needs it
         built = await rest.build()
     except Exception:  # whoever needs it will try again, and be told
         log.exception("what was put off while the node started could not be built")
@@ -50,7 +54,7 @@ async def _main(config: NodeConfig, rest: Rest) -> None:
         # It listens. Not "it can serve": without a majority it cannot, and the second of three would never be started.
         service.ready(node.in_words())
         told = asyncio.create_task(service.keep(node.in_words), name="service")
-        late = asyncio.create_task(_build(rest), name="put-off")
+        late = asyncio.create_task(_build(node, rest), name="put-off")
         try:
             await node.run(stop)
         finally:

@@ -32,33 +32,46 @@ class Trust(ssl.SSLContext):
 
     Args:
         make: reads the files. What it raises is raised here, and by `renew`.
+        put_off: it is called by `load`, or by the first handshake, and not here.
     """
 
-    def __new__(cls, make: Callable[[], ssl.SSLContext]) -> Self:  # noqa: ARG004 - as SSLContext takes a protocol there
+    def __new__(cls, *_: Any, **__: Any) -> Self:  # SSLContext takes a protocol there
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
-    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(self, make: Callable[[], ssl.SSLContext], *, put_off: bool = False) -> None:
         self._make = make
         self._renewing = threading.Lock()  # two watches may renew it at once: what was read last is to hold
-        self._moment = make()
+        self._made = None if put_off else make()
+
+    def load(self) -> ssl.SSLContext:
+        """The context of the moment. Where it was put off it is made now: that blocks for tens of milliseconds."""
+        if (made := self._made) is not None:
+            return made
+        with self._renewing:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
     def renew(self) -> None:
         """Go by what the files hold now. Blocks for tens of milliseconds. When it raises, nothing has changed."""
         with self._renewing:
-            self._moment = self._make()
+            self._made = self._make()
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
         """As of the context of the moment: what asyncio begins a handshake with."""
-        return self._moment.wrap_bio(*arguments, **named)
+        return self.load().wrap_bio(*arguments, **named)
 
     def wrap_socket(self, *arguments: Any, **named: Any) -> ssl.SSLSocket:
         """As of the context of the moment: what blocking clients begin a handshake with."""
-        return self._moment.wrap_socket(*arguments, **named)
+        return self.load().wrap_socket(*arguments, **named)
 
 
 def also_trusting(ca_file: Path | None) -> Trust:
-    """Trusts the authorities in `ca_file` beside the public ones. Blocks. Raises TrustUnusable."""
-    return Trust(lambda: trusting(ca_file, public_too=True))
+    """Trusts the authorities in `ca_file` beside the public ones. Blocks. Raises TrustUnusable.
+
+    Without `ca_file` nothing can be wrong with it: then it is put off until it is loaded.
+    """
+    return Trust(lambda: trusting(ca_file, public_too=True), put_off=ca_file is None)
 
 
 class TrustWatch:

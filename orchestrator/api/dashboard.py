@@ -61,6 +61,11 @@ def _file(name: str, body: bytes) -> File:
     return File(body, packed, media_type, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
+def _may_be_built(path: str) -> bool:
+    # Whoever asks for something else does not wait for the files, which a node reads and compresses once.
+    return path == PAGE or path.startswith(ASSETS)
+
+
 def policy(origins: Iterable[str]) -> str:
     """The content security policy of the page. `origins`: of the members' APIs, which it may ask, too."""
     asked = ["'self'"]
@@ -91,7 +96,7 @@ class Dashboard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         file = None
-        if scope["type"] == "http" and scope["method"] == "GET":
+        if scope["type"] == "http" and scope["method"] == "GET" and _may_be_built(scope["path"]):
             file = built().get(scope["path"])
         if file is None:
             await self._app(scope, receive, send)

@@ -50,6 +50,19 @@ async def serving(app: Slow) -> AsyncIterator[tuple[ApiServer, httpx.AsyncClient
             await asyncio.wait_for(task, 10)
 
 
+async def test_whoever_connects_once_it_listens_is_answered_and_one_that_ended_before_is_not_waited_for() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    server = ApiServer(Slow())
+    task = asyncio.create_task(server.serve(sockets=[listening(address)]))
+    await server.listens_or(task)
+    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        assert (await client.get("/")).text == "ok"
+    server.should_exit = True
+    await asyncio.wait_for(task, 10)
+    never = asyncio.create_task(asyncio.sleep(0))
+    await asyncio.wait_for(ApiServer(Slow()).listens_or(never), 10)
+
+
 async def test_who_is_being_answered_is_and_nobody_else_is_let_in() -> None:
     app = Slow()
     async with serving(app) as (server, client, task):

@@ -83,6 +83,23 @@ async def test_an_authority_is_exchanged_without_a_restart(
             await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_what_was_put_off_is_made_by_the_first_handshake_and_only_once(tmp_path: Path) -> None:
+    one = Authority(tmp_path, "one")
+    made: list[ssl.SSLContext] = []
+
+    def make() -> ssl.SSLContext:
+        made.append(trusting(one.file))
+        return made[-1]
+
+    client = Trust(make, put_off=True)
+    assert made == []
+    async with showing(one.sign("server")) as port:
+        assert await _trusted(port, client)
+        assert await _trusted(port, client)
+    assert made == [client.load()]
+    assert [also_trusting(None)._made, also_trusting(one.file)._made is None] == [None, False]
+
+
 async def test_a_client_of_the_node_trusts_no_more_who_was_taken_out(tmp_path: Path) -> None:
     """By httpx, whose handshakes begin in another way than those of asyncio."""
     old, new = Authority(tmp_path, "old"), Authority(tmp_path, "new")
