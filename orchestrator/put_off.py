@@ -24,8 +24,6 @@ CIPHER = "cryptography.fernet"
 """Loaded by pysyncobj, for a transport of its own that the cluster does without."""
 OLD_MODELS = "pydantic.v1"
 """Loaded by FastAPI, to refuse models that are made by it; there are none here."""
-DOCUMENT = "fastapi.openapi.models"
-"""Has three models of the OpenAPI document built at its end; the document is made on demand."""
 OWN = ("cluster", "framebuffer", "orchestrator")
 LATER = ("uvicorn.protocols.websockets.websockets_sansio_impl", "anyio._backends._asyncio")
 """Loaded once the node serves: for who watches by WebSocket, and what httpx needs when it asks or is closed first."""
@@ -75,7 +73,7 @@ class Rest:
         self._as_before = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        from pydantic import BaseModel, TypeAdapter, main
+        from pydantic import TypeAdapter, main
         from pydantic import warnings as said
         from pydantic._internal import _config
 
@@ -89,9 +87,7 @@ class Rest:
             warnings.filterwarnings("ignore", category=unused)
         self._as_before.callback(setattr, TypeAdapter, "_defer_build", TypeAdapter._defer_build)
         self._as_before.callback(defaults.__setitem__, "defer_build", defaults["defer_build"])
-        self._as_before.callback(setattr, BaseModel, "model_rebuild", BaseModel.__dict__["model_rebuild"])
         TypeAdapter._defer_build = property(self._note)  # type: ignore[assignment]
-        BaseModel.model_rebuild = _rebuilt_but(DOCUMENT, BaseModel.model_rebuild.__func__)  # type: ignore[method-assign, attr-defined]
         defaults["defer_build"] = True
         return self
 
@@ -127,17 +123,6 @@ class Rest:
         """Asked once by each type adapter that is made: whether its validator is put off."""
         self._adapters.append(adapter)
         return True
-
-
-def _rebuilt_but(module: str, rebuild: Callable[..., bool | None]) -> Any:
-    """`model_rebuild` that passes over what the code of `module` asks for: pydantic itself asks with arguments."""
-
-    def rebuilt(model: Any, /, *, _parent_namespace_depth: int = 2, **named: Any) -> bool | None:
-        if not named and model.__module__ == module:
-            return None
-        return rebuild(model, _parent_namespace_depth=_parent_namespace_depth + 1, **named)  # this frame is one more
-
-    return classmethod(rebuilt)
 
 
 def _unbuilt(model: Any) -> Iterator[Callable[..., bool | None]]:
