@@ -66,7 +66,7 @@ async def test_whoever_connects_once_it_listens_is_answered_and_one_that_ended_b
 
 async def test_a_wait_for_it_that_is_given_up_leaves_nothing_behind() -> None:
     before = asyncio.all_tasks()
-    forever = asyncio.create_task(asyncio.Event().wait())
+    forever = asyncio.create_task(asyncio.sleep(60))
     waiting = asyncio.create_task(ApiServer(Slow()).listens_or(forever))
     await asyncio.sleep(0.01)
     assert len(asyncio.all_tasks() - before) == 3
