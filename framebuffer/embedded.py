@@ -88,7 +88,7 @@ def _carried() -> str | None:
 
 
 def _probe(path: Path) -> Binary | None:
-    shown = _version_line(path, dict(os.environ))
+    shown, _ = _of_itself(path, dict(os.environ))
     version = _VERSION.search(shown)
     software = "valkey" if "valkey" in shown.lower() else "redis"
     if version is None or not is_supported(software, version[1]):
@@ -98,19 +98,20 @@ def _probe(path: Path) -> Binary | None:
     if binary.allocator != "libc":
         return binary
     with_jemalloc = msgspec.structs.replace(binary, preload=_JEMALLOC, allocator="jemalloc")
-    # What the loader cannot load it complains of, and goes on without.
-    return with_jemalloc if _version_line(path, with_jemalloc.environment()) == shown else binary
+    # A loader that has none goes on without, and not each says so: jemalloc does, of a setting that it does not know.
+    again, complaints = _of_itself(path, {**with_jemalloc.environment(), "MALLOC_CONF": "are_you_there:true"})
+    return with_jemalloc if again == shown and "<jemalloc>" in complaints else binary
 
 
-def _version_line(path: Path, environment: dict[str, str]) -> str:
-    """What the binary says of itself, and what the loader says; empty where it does not start."""
+def _of_itself(path: Path, environment: dict[str, str]) -> tuple[str, str]:
+    """What the binary says of itself, and what else is said to the standard error; empty where it does not start."""
     try:
         ran = subprocess.run(  # noqa: S603 - a path we found
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True, env=environment
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return ran.stdout + ran.stderr
+        return "", ""
+    return ran.stdout, ran.stderr
 
 
 class EmbeddedServer:

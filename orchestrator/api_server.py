@@ -88,8 +88,10 @@ class ApiServer(uvicorn.Server):
     async def listens_or(self, serving: asyncio.Task[None]) -> None:
         """Until connections are taken, or `serving`, which is the task of `serve`, has ended."""
         listens = asyncio.create_task(self._listens.wait())
-        await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
-        await ended(listens)
+        try:
+            await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await ended(listens)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

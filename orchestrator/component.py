@@ -56,7 +56,8 @@ class Component(CommandedListener):
             forgotten them.
         ca_file: whose certificates the orchestrator's may be, for `https://` (`framebuffer.trust`).
 
-    Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse.
+    Raises ValueError for an id, a name, a group or a URL that the orchestrator would refuse, for a token that no header
+    can hold, and for a file of certificates that cannot be used.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ MEMBERS_AGAIN_S = 60.0
 def checked_addresses(urls: str | Iterable[str]) -> tuple[str, ...]:
     """The addresses, of a sequence or a comma list. Raises SettingsInvalid for one that is no http(s) URL, or none."""
     listed = urls.split(",") if isinstance(urls, str) else list(urls)
-    found = tuple(dict.fromkeys(url.strip().rstrip("/") for url in listed if url.strip()))
+    found = tuple(dict.fromkeys(_plain(url.strip()) for url in listed if url.strip()))
     for url in found:
         try:
             parts = urlsplit(url)
@@ -38,6 +38,12 @@ def checked_addresses(urls: str | Iterable[str]) -> tuple[str, ...]:
     if not found:
         raise SettingsInvalid("no address given")
     return found
+
+
+def _plain(url: str) -> str:
+    """Without a slash at its end, its scheme in lower case: what begins with `https://` is asked by TLS."""
+    scheme, colon, rest = url.rstrip("/").partition(":")
+    return scheme.lower() + colon + rest
 
 
 def origin_of(url: str) -> str:

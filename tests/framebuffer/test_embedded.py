@@ -205,6 +205,20 @@ async def test_without_jemalloc_the_server_runs_as_it_is(monkeypatch: pytest.Mon
         assert "libjemalloc" not in _mapped(server)
 
 
+def test_what_is_loaded_and_is_no_jemalloc_is_not_taken_for_it(
+    valkey_binary: Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the loader says nothing of what it cannot load: of static binaries, and elsewhere than on Linux."""
+    monkeypatch.setattr(embedded, "_JEMALLOC", "libm.so.6")
+    (plain,) = (binary for binary in find_binaries() if binary.path == valkey_binary.path)
+    assert (plain.preload, plain.allocator) == ("", "libc")
+
+
+def test_what_the_loader_complains_of_is_no_word_of_the_server(binary: Binary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LD_PRELOAD", "/nowhere/valkey-helper.so")
+    assert binary in find_binaries()
+
+
 def test_what_is_loaded_into_everything_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD", "libother.so.1")
     binary = Binary(Path("valkey-server"), "valkey", "9.1.2", "libjemalloc.so.2")

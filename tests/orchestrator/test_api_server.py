@@ -9,6 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from orchestrator.api_server import ApiServer, listening
+from orchestrator.tasks import ended
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +62,17 @@ async def test_whoever_connects_once_it_listens_is_answered_and_one_that_ended_b
     await asyncio.wait_for(task, 10)
     never = asyncio.create_task(asyncio.sleep(0))
     await asyncio.wait_for(ApiServer(Slow()).listens_or(never), 10)
+
+
+async def test_a_wait_for_it_that_is_given_up_leaves_nothing_behind() -> None:
+    before = asyncio.all_tasks()
+    forever = asyncio.create_task(asyncio.sleep(60))
+    waiting = asyncio.create_task(ApiServer(Slow()).listens_or(forever))
+    await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks() - before) == 3
+    await ended(waiting)
+    assert asyncio.all_tasks() - before == {forever}
+    await ended(forever)
 
 
 async def test_who_is_being_answered_is_and_nobody_else_is_let_in() -> None:

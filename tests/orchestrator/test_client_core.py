@@ -14,6 +14,7 @@ from orchestrator.client.attempts import PAUSE_FIRST_S, Tries, attempts, pause_s
 from orchestrator.client.calls import Call, checked_key, filled, query_of
 from orchestrator.client.exchanging import Answer, Exchange, NoAnswer, Pause, Renew, Request, Step, Told
 from orchestrator.client.judging import RETRY_AFTER_MAX_S
+from orchestrator.client.tls import context_of
 
 URLS = ("http://a:1", "http://b:1", "http://c:1")
 READ = Request(method="GET", target="/v1/variables")
@@ -400,6 +401,15 @@ def test_addresses_that_cannot_be(wrong: str) -> None:
 def test_addresses_of_a_list_or_a_text() -> None:
     assert checked_addresses(" http://a:1/, https://b:2 ,http://a:1") == ("http://a:1", "https://b:2")
     assert checked_addresses(["http://[::1]:1/under"]) == ("http://[::1]:1/under",)
+    assert checked_addresses("HTTPS://a:1/Under,Http://b:2") == ("https://a:1/Under", "http://b:2")
+
+
+def test_whose_address_is_written_in_capitals_is_trusted_as_any_other() -> None:
+    def trusted(url: str) -> int:
+        return context_of(checked_addresses(url), None, None).cert_store_stats()["x509_ca"]
+
+    assert (trusted("HTTPS://a:1"), trusted("HTTP://a:1")) == (trusted("https://a:1"), 0)
+    assert trusted("https://a:1") > 0
 
 
 @given(name=st.text(st.sampled_from("/?#%&. äλ\\\r\n\0ab:;\ud800"), min_size=1))
