@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.health import Pressure
+from orchestrator.api.health import PRESSURE_EXAMPLE, Pressure
 
 FIGURES_EXAMPLE: dict[str, Any] = {
     "node": "n2",
@@ -24,18 +24,7 @@ FIGURES_EXAMPLE: dict[str, Any] = {
         "queues": {"faces-1": {"length": 12, "pending": 8}},
         "dead_letters": 0,
         "ledger": {"published": 72000, "settled": 71985, "dead": 0, "dropped": 0, "in_flight": 15},
-        "backpressure": {
-            "level": 0,
-            "name": "normal",
-            "crowded": {},
-            "usage": 0.1,
-            "outstanding": 12,
-            "waiting": 3,
-            "capture": 0,
-            "capacity": 160,
-            "unserved": {},
-            "alert": None,
-        },
+        "backpressure": PRESSURE_EXAMPLE,
         "dispatch_p95_s": 0.004,
         "oldest_frame_s": {"capture": 0.0, "lane": 0.2, "ready": 0.1},
         "lost": 0,

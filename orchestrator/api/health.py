@@ -77,6 +77,20 @@ class PressureAlert(BaseModel):
     message: str
 
 
+PRESSURE_EXAMPLE: dict[str, Any] = {
+    "level": 0,
+    "name": "normal",
+    "crowded": {},
+    "usage": 0.1,
+    "outstanding": 12,
+    "waiting": 3,
+    "capture": 0,
+    "capacity": 160,
+    "unserved": {},
+    "alert": None,
+}
+
+
 class Pressure(BaseModel):
     """The backpressure that producers are told: the level of the fullest capability, and the figures of all together.
 
@@ -107,18 +121,7 @@ class ControlStatus(BaseModel):
                 "consumption_rate": 239.6,
                 "dispatched_total": 71988,
                 "leaderships_total": 3,
-                "backpressure": {
-                    "level": 0,
-                    "name": "normal",
-                    "crowded": {},
-                    "usage": 0.1,
-                    "outstanding": 12,
-                    "waiting": 3,
-                    "capture": 0,
-                    "capacity": 160,
-                    "unserved": {},
-                    "alert": None,
-                },
+                "backpressure": PRESSURE_EXAMPLE,
             }
         }
     )
