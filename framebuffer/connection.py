@@ -27,6 +27,7 @@ from redis.backoff import NoBackoff
 from framebuffer.addresses import ServerAddress, address_of
 from framebuffer.errors import RedisFailure, RedisRefused, RedisUnavailable
 from framebuffer.packing import packing
+from framebuffer.tasks import completed
 
 __all__ = ["Backoff", "Client", "blocking_twin", "connect", "execute", "node_url", "translate"]
 
@@ -61,6 +62,10 @@ class Client(Redis):
         """One command. A late reply raises TimeoutError, and its connection is closed."""
         async with asyncio.timeout(self.reply_s):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close all connections, also where the caller is cancelled meanwhile: redis-py would leave them open then."""
+        await completed(super().aclose(close_connection_pool))
 
     async def replicas(self) -> int:
         """How many replicas the primary has, as far as this client knows: the most that it has seen connected, so that

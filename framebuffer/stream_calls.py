@@ -11,6 +11,7 @@ from framebuffer.calls import call, newer_format
 from framebuffer.connection import blocking_twin, translate
 from framebuffer.keys import DEFAULT_SEGMENT, Keys
 from framebuffer.library import library
+from framebuffer.tasks import completed
 
 __all__ = ["DEFAULT_INLINE_BYTES_MAX", "DEFAULT_MAX_ATTEMPTS", "DEFAULT_RESULTS_MAXLEN", "Argument", "StreamCalls"]
 
@@ -51,7 +52,7 @@ class StreamCalls:
         blocking, self._blocking = self._blocking, None
         if blocking is not None:
             await blocking.aclose()
-            await blocking.connection_pool.disconnect()
+            await completed(blocking.connection_pool.disconnect())
 
     def _blocking_redis(self) -> Redis:
         if self._blocking is None:

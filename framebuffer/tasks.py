@@ -1,9 +1,12 @@
 """Ending tasks."""
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-__all__ = ["cancelled", "ended"]
+__all__ = ["cancelled", "completed", "ended"]
+
+T = TypeVar("T")
 
 _AGAIN_S = 0.5
 """Longer than a task needs to tidy up: a second cancellation would cut that short."""
@@ -24,6 +27,16 @@ async def ended(*tasks: asyncio.Task[Any] | None) -> None:
     for one in tasks:
         if one is not None and not one.cancelled():
             one.exception()  # looked at, so that asyncio does not warn: whoever wants it asks the task
+
+
+async def completed(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` returns. It goes on to its end also where the caller is cancelled: that is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 async def cancelled(task: asyncio.Task[Any] | None) -> None:
