@@ -119,8 +119,8 @@ async def test_a_primary_that_loses_power_is_replaced(sentinels: LinkedSet, stre
     at = await sentinels.lose_power()
     with pytest.raises(RedisUnavailable):
         await waiting
-    # No function is loaded again: the library came by replication. Where a call was done and its answer lost, on a machine
-    # that stood still meanwhile, the repeat finds the frames gone; that they are settled is the ledger's to say, below.
+    # No function is loaded again: the library came by replication. Where a call was done and its answer lost, on a
+    # machine that stood still meanwhile, the repeat finds the frames gone: whether they are settled the ledger says.
     assert set(await _repeated(lambda: settle_all(streams, "p1", taken))) in ({"settled"}, {"not-owner"})
     assert await sentinels.failed_over(at) != at
     report = await verify(streams)
