@@ -109,7 +109,8 @@ def _of_itself(path: Path, environment: dict[str, str]) -> tuple[str, str]:
         ran = subprocess.run(  # noqa: S603 - a path we found
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True, env=environment
         )
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError) as error:
+        log.info("%s is passed over: it does not say its version: %s", path, error)
         return "", ""
     return ran.stdout, ran.stderr
 

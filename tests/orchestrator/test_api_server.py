@@ -65,11 +65,13 @@ async def test_whoever_connects_once_it_listens_is_answered_and_one_that_ended_b
 
 
 async def test_a_wait_for_it_that_is_given_up_leaves_nothing_behind() -> None:
+    async def serve() -> None:
+        await asyncio.Event().wait()
+
     before = asyncio.all_tasks()
-    forever = asyncio.create_task(asyncio.sleep(60))
+    forever = asyncio.create_task(serve())
     waiting = asyncio.create_task(ApiServer(Slow()).listens_or(forever))
-    await asyncio.sleep(0.01)
-    assert len(asyncio.all_tasks() - before) == 3
+    await eventually(lambda: len(asyncio.all_tasks() - before) == 3)
     await ended(waiting)
     assert asyncio.all_tasks() - before == {forever}
     await ended(forever)
