@@ -1,14 +1,16 @@
 """A processor's side of the orchestrator's HTTP interface: register, heartbeat, unregister.
 
-Any node answers for the cluster, so a request goes to the node that answered last, then to the others in turn. What
-is refused is raised at once; what merely failed (no connection, 5xx, no leader now) is tried on the next node.
+Any node answers for the cluster; `orchestrator.client` goes from the one that answered last to the others. Each request
+is one round over the nodes: what is refused is raised at once; what merely failed (no connection, 5xx, no leader now)
+is tried on the next node.
 
 ::
 
     FrameBufferError
-    ├── InvalidRegistration      the orchestrator found the registration invalid
+    ├── InvalidRegistration      the orchestrator found the registration invalid, or an argument is
     ├── RegistrationRefused      the id belongs to another client that is healthy
     ├── OrchestratorUnavailable  no node answered
+    ├── TrustUnusable            a file of certificates cannot be used
     └── AccessDenied             access_denied  the bearer token is missing or wrong
 """
 
@@ -16,11 +18,10 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 
 from framebuffer.durability import Durability
@@ -30,10 +31,16 @@ from framebuffer.errors import (
     OrchestratorUnavailable,
     ProcessorUnknown,
     RegistrationRefused,
+    TrustUnusable,
 )
-from framebuffer.models import ProcessorRegistration, http_url
+from framebuffer.models import ProcessorRegistration
 from framebuffer.outage import Outage
-from framebuffer.trust import trust_of
+from framebuffer.trust import named
+from orchestrator.client.addresses import checked_addresses
+from orchestrator.client.asynchronous import AsyncClient
+from orchestrator.client.attempts import Tries
+from orchestrator.client.errors import ApiError, ClientError, OutcomeUnknown, SettingsInvalid, UnexpectedAnswer
+from orchestrator.client.tokens import checked_token
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +77,8 @@ class Registrar:
     `timeout_s` bounds a request to one node, `heartbeat_timeout_s` a heartbeat: it must leave time to ask another node
     before the orchestrator misses it, as a node that is stopped still accepts connections. `ca_file`: see
     `framebuffer.trust`.
+
+    Errors: InvalidRegistration for a URL or token that cannot be used, TrustUnusable for a file of certificates.
     """
 
     def __init__(
@@ -84,14 +93,10 @@ class Registrar:
         ca_file: str | Path | None = None,
     ) -> None:
         self.registration = registration
-        self._urls = _addresses(urls)
-        self._timeout_s = timeout_s
-        self._heartbeat_timeout_s = heartbeat_timeout_s
-        headers = {INSTANCE_HEADER: instance or secrets.token_hex(16)}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        # Proxies of the environment are for the outside world, not for the cluster.
-        self._http = httpx.AsyncClient(headers=headers, verify=trust_of(ca_file=ca_file), trust_env=False)
+        self._headers = {INSTANCE_HEADER: instance or secrets.token_hex(16)}
+        addresses = _addresses(urls)
+        self._client = _client(addresses, token, ca_file, _round(len(addresses), timeout_s))
+        self._beating = self._client.trying(_round(len(addresses), heartbeat_timeout_s))
         self._outage = Outage(f"processor {registration.id}: orchestrator", log, first_s=0.1, most_s=2.0)
 
     async def register(self, *, timeout_s: float | None = None, exists_wait_s: float = 0.0) -> Enrolment:
@@ -103,14 +108,15 @@ class Registrar:
         Errors: RegistrationRefused, InvalidRegistration, AccessDenied; OrchestratorUnavailable after `timeout_s`.
         """
         began = time.monotonic()
+        body = self.registration.model_dump(mode="json")
         key, told = secrets.token_hex(16), False
         while True:
             try:
-                answer = await self._request("POST", "/processors/register", self.registration.to_json(), key=key)
-            except OrchestratorUnavailable as error:
+                answer = await self._ask(self._client, "POST", "/processors/register", body, key)
+            except (OrchestratorUnavailable, ProcessorUnknown) as error:  # 404: no orchestrator at all
                 pause_s = self._outage.failed(error)
                 if timeout_s is not None and time.monotonic() - began + pause_s > timeout_s:
-                    raise
+                    raise OrchestratorUnavailable(str(error)) from None
                 await asyncio.sleep(pause_s)
             except RegistrationRefused as error:
                 if time.monotonic() - began >= exists_wait_s:
@@ -128,10 +134,9 @@ class Registrar:
 
         Errors: OrchestratorUnavailable when no node answered, RegistrationRefused when another client has the id now.
         """
-        body = msgspec.json.encode({"in_flight": in_flight, "settled": settled, "errors": errors})
+        body = {"in_flight": in_flight, "settled": settled, "errors": errors}
         try:
-            path = f"/processors/{self.registration.id}/heartbeat"
-            await self._request("POST", path, body, timeout_s=self._heartbeat_timeout_s)
+            await self._ask(self._beating, "POST", f"/processors/{self.registration.id}/heartbeat", body)
         except ProcessorUnknown:
             return False
         except OrchestratorUnavailable as error:
@@ -142,98 +147,75 @@ class Registrar:
     async def unregister(self) -> None:
         """Unknown there, or taken over by another, is fine. Errors: OrchestratorUnavailable, AccessDenied."""
         try:
-            await self._request("DELETE", f"/processors/{self.registration.id}", key=secrets.token_hex(16))
+            await self._ask(self._client, "DELETE", f"/processors/{self.registration.id}")
         except (ProcessorUnknown, RegistrationRefused) as error:
             log.debug("unregister: %s", error)
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        await self._client.aclose()
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        body: str | bytes | None = None,
-        *,
-        key: str | None = None,
-        timeout_s: float | None = None,
-    ) -> httpx.Response:
-        """One round over the nodes. Errors: see the module; ProcessorUnknown for 404."""
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        reasons = []
-        for _ in range(len(self._urls)):
-            url = self._urls[0]
-            try:
-                response = await self._http.request(
-                    method, url + path, content=body, headers=headers, timeout=timeout_s or self._timeout_s
-                )
-            except httpx.TransportError as error:
-                reasons.append(f"{url}: {type(error).__name__} {error}".rstrip())
-            else:
-                if not _passing(response, path):
-                    self._outage.over()
-                    _raise_refusal(response, self.registration.id)
-                    return response
-                reasons.append(f"{url}: {response.status_code} {_detail(response)}")
-            self._urls.append(self._urls.pop(0))
-        raise OrchestratorUnavailable("; ".join(reasons))
-
-
-def _addresses(urls: str | Sequence[str]) -> list[str]:
-    """Base URLs from a list, or from a text with commas. Errors: InvalidRegistration."""
-    given = urls.split(",") if isinstance(urls, str) else list(urls)
-    found = [url.strip().rstrip("/") for url in given if url.strip()]
-    if not found:
-        raise InvalidRegistration("orchestrator_url", "at least one URL is needed")
-    for url in found:
+    async def _ask(
+        self, client: AsyncClient, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """What a node answers, empty for no object. Errors: see the module; ProcessorUnknown for 404."""
         try:
-            http_url(url)
-        except ValueError as error:
-            raise InvalidRegistration("orchestrator_url", f"{url!r} {error}") from None
-    return list(dict.fromkeys(found))
+            reply = await client.request(method, path, body=body, headers=self._headers, key=key)
+            document = reply.data
+        except ClientError as error:
+            failed = self._failed(error)
+            if not isinstance(failed, OrchestratorUnavailable):
+                self._outage.over()
+            raise failed from None
+        self._outage.over()
+        return document if isinstance(document, dict) else {}
+
+    def _failed(self, error: ClientError) -> FrameBufferError:
+        """The same as an error of this package, which is what a processor's own code knows."""
+        match error.status if isinstance(error, ApiError | UnexpectedAnswer) else None:
+            case 401 | 403:
+                return AccessDenied(f"the orchestrator refused the token: {_said(error)}")
+            case 404:
+                return ProcessorUnknown(f"processor {self.registration.id} is not registered: {_said(error)}")
+            case 409 if error.code in _TAKEN:
+                return RegistrationRefused(f"processor {self.registration.id}: {_said(error)}")
+            case 400 | 413 | 422:
+                return InvalidRegistration("registration", _said(error))
+        return OrchestratorUnavailable(_said(error))
 
 
-def _passing(response: httpx.Response, path: str) -> bool:
-    """Another node, or the same one later, may answer better."""
-    status = response.status_code
-    if status == 404:
-        return path.endswith("/register")  # not an orchestrator at all, or one that is not up yet
-    if status == 409:
-        return _problem(response).get("code") not in _TAKEN
-    return not (response.is_success or status in (400, 401, 403, 413, 422))
-
-
-def _raise_refusal(response: httpx.Response, processor_id: str) -> None:
-    match response.status_code:
-        case 401 | 403:
-            raise AccessDenied(f"the orchestrator refused the token: {_detail(response)}")
-        case 404:
-            raise ProcessorUnknown(f"processor {processor_id} is not registered")
-        case 409:
-            raise RegistrationRefused(f"processor {processor_id}: {_detail(response)}")
-        case 400 | 413 | 422:
-            raise InvalidRegistration("registration", _detail(response))
-
-
-def _problem(response: httpx.Response) -> Mapping[str, Any]:
+def _addresses(urls: str | Sequence[str]) -> tuple[str, ...]:
     try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return checked_addresses(urls)
+    except SettingsInvalid as error:
+        raise InvalidRegistration("orchestrator_url", str(error)) from None
 
 
-def _detail(response: httpx.Response) -> str:
-    problem = _problem(response)
-    text = problem.get("detail") or problem.get("title") or response.reason_phrase
-    code = problem.get("code")
-    return f"{code}: {text}"[:500] if code else str(text)[:500]
+def _client(addresses: Sequence[str], token: str | None, ca_file: str | Path | None, tries: Tries) -> AsyncClient:
+    try:
+        if token:
+            checked_token(token, "the token")  # here, not with the first request
+    except SettingsInvalid as error:
+        raise InvalidRegistration("token", str(error)) from None
+    ca, certificate = named(ca_file=ca_file)
+    try:
+        return AsyncClient(addresses, token=token, ca=ca, certificate=certificate, tries=tries)
+    except SettingsInvalid as error:
+        raise TrustUnusable(str(error)) from None
 
 
-def _enrolment(response: httpx.Response, registration: ProcessorRegistration) -> Enrolment:
-    body = _problem(response)
+def _round(nodes: int, node_s: float) -> Tries:
+    """Each node is asked once, the one that answered last first; nothing is said again after that."""
+    return Tries(nodes * node_s, rounds=1, insists=False, node_s=node_s, to_leader=False, finds_members=False)
+
+
+def _said(error: ClientError) -> str:
+    """In one line."""
+    text = error.reason if isinstance(error, OutcomeUnknown) else str(error)
+    head, *reasons = (line.strip() for line in text.splitlines())
+    return f"{head} {'; '.join(reasons)}".rstrip()[:500]
+
+
+def _enrolment(body: dict[str, Any], registration: ProcessorRegistration) -> Enrolment:
     redis_url, attempts, kept = body.get("redis_url"), body.get("max_attempts"), body.get("results_kept")
     lease_s, durability = body.get("lease_s"), body.get("durability")
     return Enrolment(

@@ -110,6 +110,8 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
                         raise error
                     waiting.insert(0, address)
                 case Refused(error):
+                    if isinstance(outcome, Answer) and outcome.status >= 500:  # the next call begins at another node
+                        addresses.failed(address, now, now - asked)
                     raise error
                 case Elsewhere(location):
                     redirects += 1

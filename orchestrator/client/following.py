@@ -129,7 +129,7 @@ def following(
                 now = yield from _begun_anew(stream.state, place, now)
                 tried.discard(address)
                 continue
-            addresses.failed(address, now)
+            addresses.failed(address, now, now - max(opened, heard))
             if now - heard > patience:
                 raise NoNode(f"no node goes on: {lost.reason}") from None
             if not said and patience == course.patience_s and course.told is not None:

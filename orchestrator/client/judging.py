@@ -6,6 +6,7 @@
 504 outcome_unknown; no answer                 again under the same key: it may have been done
 502, 504 of something between                  as no answer
 307, 308                                       elsewhere, if that is one of the cluster's addresses
+400 to 499 without a problem                   elsewhere asked: no node says so; not again by itself
 anything else                                  refused: never asked again
 """
 
@@ -70,6 +71,8 @@ def judged(request: Request, outcome: Answer | NoAnswer, address: str) -> Verdic
     if outcome.status in (429, 503):
         wait_s = retry_after(outcome)
         return Again(error, f"{address}: answered {outcome.status}", wait_s=wait_s, same_node=outcome.status == 429)
+    if outcome.status < 500:  # some other server is at this address; the next one may be a node
+        return Again(error, f"{address}: answered {outcome.status}, as no node does", heals=False)
     return Refused(error)
 
 

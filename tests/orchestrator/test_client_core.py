@@ -156,7 +156,6 @@ def test_a_node_that_does_not_tell_its_members_is_done_without() -> None:
         (problem(500, "internal"), errors.Unavailable),
         (problem(502, "unreachable"), errors.Unavailable),
         (problem(504, "state_not_reached"), errors.Unavailable),
-        (Answer("", 404, {}, b"<html>"), errors.UnexpectedAnswer),
     ],
     ids=lambda case: str(getattr(case, "status", "")),
 )
@@ -167,6 +166,22 @@ def test_what_is_refused_is_never_repeated(answer: Answer, kind: type[errors.Cli
         assert type(done.error) is kind
     if isinstance(done.error, errors.Compacted):
         assert (done.error.snapshot, done.error.index) == ("/v1/snapshot", 7)
+
+
+def test_some_other_server_at_an_address_is_passed_over() -> None:
+    other = Answer("", 404, {}, b"<html>")
+    for request in (READ, WRITE):
+        assert run(request, other, ok()).asked == list(URLS[:2])
+        alone = run(request, other)
+        assert alone.asked == list(URLS), "each once: it would say the same again"
+        assert isinstance(alone.error, errors.UnexpectedAnswer)
+        assert alone.error.status == 404
+
+
+def test_after_a_failure_inside_a_node_the_next_call_begins_at_another() -> None:
+    addresses = Addresses(URLS)
+    assert isinstance(run(READ, problem(500, "internal"), addresses=addresses).error, errors.Unavailable)
+    assert run(READ, ok(), addresses=addresses).asked == [URLS[1]]
 
 
 def test_no_leader_is_waited_for_until_the_time_is_over() -> None:

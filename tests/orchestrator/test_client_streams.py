@@ -149,6 +149,21 @@ def test_a_node_with_too_many_followers_is_left_for_another() -> None:
     assert done.error is None
 
 
+def test_a_node_that_kept_the_stream_waiting_rests_longer() -> None:
+    addresses = Addresses(URLS)
+    steps = following(
+        Stream(path="/f", query={}, ends=lambda event: event.kind == "ended"), addresses, Place(), Course(), 0.0
+    )
+    opened = next(steps)
+    assert isinstance(opened, Open)
+    assert opened.address == URLS[0]
+    other = steps.send(Told(2.0, 0.0, NoAnswer("nothing came", sent=True)))
+    assert isinstance(other, Open)
+    assert other.address == URLS[1]
+    assert addresses.order(11.0)[-1] == URLS[0], "it may be one that hangs"
+    steps.close()
+
+
 def test_nobody_is_there_at_first_or_later() -> None:
     nobody = NoAnswer("refused", sent=False)
     never = follow(*[nobody] * 1000)
