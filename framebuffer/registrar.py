@@ -39,7 +39,7 @@ from framebuffer.trust import named
 from orchestrator.client.addresses import checked_addresses
 from orchestrator.client.asynchronous import AsyncClient
 from orchestrator.client.attempts import Tries
-from orchestrator.client.errors import ApiError, ClientError, OutcomeUnknown, SettingsInvalid, UnexpectedAnswer
+from orchestrator.client.errors import ApiError, ClientError, OutcomeUnknown, SettingsInvalid
 from orchestrator.client.tokens import checked_token
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ INSTANCE_HEADER = "X-Processor-Token"
 """Carries the client instance's token: it tells a client that registers again from another one that wants the same
 id."""
 
+_INSTANCE_CHARS_MAX = 200
 _EXISTS_PAUSE_S = 0.5
 _TAKEN = frozenset({"processor_exists", "processor_changed"})
 """Of the conflicts only these are about this processor; any other one (a leader that is deposed just now) passes."""
@@ -78,7 +79,7 @@ class Registrar:
     before the orchestrator misses it, as a node that is stopped still accepts connections. `ca_file`: see
     `framebuffer.trust`.
 
-    Errors: InvalidRegistration for a URL or token that cannot be used, TrustUnusable for a file of certificates.
+    Errors: InvalidRegistration for a URL, token or instance that cannot be used, TrustUnusable for a file of certificates.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Registrar:
         ca_file: str | Path | None = None,
     ) -> None:
         self.registration = registration
-        self._headers = {INSTANCE_HEADER: instance or secrets.token_hex(16)}
+        self._headers = {INSTANCE_HEADER: _instance(instance) or secrets.token_hex(16)}
         addresses = _addresses(urls)
         self._client = _client(addresses, token, ca_file, _round(len(addresses), timeout_s))
         self._beating = self._client.trying(_round(len(addresses), heartbeat_timeout_s))
@@ -113,10 +114,10 @@ class Registrar:
         while True:
             try:
                 answer = await self._ask(self._client, "POST", "/processors/register", body, key)
-            except (OrchestratorUnavailable, ProcessorUnknown) as error:  # 404: no orchestrator at all
+            except OrchestratorUnavailable as error:
                 pause_s = self._outage.failed(error)
                 if timeout_s is not None and time.monotonic() - began + pause_s > timeout_s:
-                    raise OrchestratorUnavailable(str(error)) from None
+                    raise
                 await asyncio.sleep(pause_s)
             except RegistrationRefused as error:
                 if time.monotonic() - began >= exists_wait_s:
@@ -162,25 +163,32 @@ class Registrar:
             reply = await client.request(method, path, body=body, headers=self._headers, key=key)
             document = reply.data
         except ClientError as error:
-            failed = self._failed(error)
+            failed = self._failed(error, known=not path.endswith("/register"))
             if not isinstance(failed, OrchestratorUnavailable):
                 self._outage.over()
             raise failed from None
         self._outage.over()
         return document if isinstance(document, dict) else {}
 
-    def _failed(self, error: ClientError) -> FrameBufferError:
+    def _failed(self, error: ClientError, *, known: bool) -> FrameBufferError:
         """The same as an error of this package, which is what a processor's own code knows."""
-        match error.status if isinstance(error, ApiError | UnexpectedAnswer) else None:
+        match error.status if isinstance(error, ApiError) else None:
             case 401 | 403:
                 return AccessDenied(f"the orchestrator refused the token: {_said(error)}")
-            case 404:
+            case 404 if known:
                 return ProcessorUnknown(f"processor {self.registration.id} is not registered: {_said(error)}")
             case 409 if error.code in _TAKEN:
                 return RegistrationRefused(f"processor {self.registration.id}: {_said(error)}")
             case 400 | 413 | 422:
                 return InvalidRegistration("registration", _said(error))
         return OrchestratorUnavailable(_said(error))
+
+
+def _instance(name: str | None) -> str | None:
+    """Raises InvalidRegistration for one that no header holds."""
+    if name and (len(name) > _INSTANCE_CHARS_MAX or not all("!" <= character <= "~" for character in name)):
+        raise InvalidRegistration("instance", f"one word of at most {_INSTANCE_CHARS_MAX} visible ASCII characters")
+    return name
 
 
 def _addresses(urls: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """arq on Redis.
 
-- `keep_result=0`: no results. `poll_delay` 10 ms in place of 500: a worker that found nothing looks again soon.
+- `keep_result=0`: no results; or they are kept for an hour, its default. `poll_delay` 10 ms in place of 500: a worker
+  that found nothing looks again soon.
 - `max_jobs` 10 at a time, its default: more were no faster here. The producer enqueues 64 at a time.
 - It has no call that enqueues or starts several jobs at once: each job is a transaction of its own, and all workers
   read the same head of the queue.
@@ -9,13 +10,16 @@
 import asyncio
 from typing import Any
 
-from benchmarks.peers.peer import Peer, batches, payload
+from benchmarks.peers.peer import RESULT, Peer, batches, payload
 
 POLL_DELAY_S = 0.01
+KEPT_S = 3_600
 
 
 class Arq(Peer):
     """Jobs through a sorted set of ids and a key for each."""
+
+    results = False
 
     def settings(self) -> Any:
         """Where the server is."""
@@ -41,17 +45,20 @@ class Arq(Peer):
 
         process = self.process
 
-        async def handle(_: dict[Any, Any], data: bytes) -> None:
+        kept_s = KEPT_S if self.results else 0
+
+        async def handle(_: dict[Any, Any], data: bytes) -> str | None:
             process(data)
+            return RESULT if self.results else None
 
         async def started(_: dict[Any, Any]) -> None:
             self.ready()
 
         async def run() -> None:
             worker = Worker(
-                functions=[func(handle, name="handle", keep_result=0)],
+                functions=[func(handle, name="handle", keep_result=kept_s)],
                 redis_settings=self.settings(),
-                keep_result=0,
+                keep_result=kept_s,
                 on_startup=started,
                 poll_delay=POLL_DELAY_S,
             )
@@ -61,3 +68,9 @@ class Arq(Peer):
 
     def outstanding(self) -> int:
         return int(self.run(self.pool.zcard("arq:queue")))
+
+
+class ArqResults(Arq):
+    """The same, with a result for each."""
+
+    results = True

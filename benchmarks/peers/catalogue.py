@@ -27,11 +27,15 @@ class Entry:
     replicas: int = 0
     nats: bool = False
     ours: bool = False
+    results: bool = False
+    """Of a row without a dispatcher: whether it gives a result for each event, as ours does."""
 
     @property
     def way(self) -> str:
         """The hops of an event."""
-        return "publish, dispatch, take, settle with a result" if self.roles else "publish, take, acknowledge"
+        if self.roles:
+            return "publish, dispatch, take, settle with a result"
+        return "publish, take, acknowledge" + (" with a result" if self.results else "")
 
 
 REDIS = ("redis", "hiredis")
@@ -80,9 +84,39 @@ CATALOGUE: dict[str, Entry] = {
     "dramatiq": Entry(
         "dramatiq", "dramatiq_peer:Dramatiq", PEERS, ("dramatiq", *REDIS), 8_000, batch="64 fetched, 1 acked"
     ),
+    "dramatiq-results": Entry(
+        "dramatiq, with results",
+        "dramatiq_peer:DramatiqResults",
+        PEERS,
+        ("dramatiq", *REDIS),
+        6_000,
+        batch="64 fetched, 1 acked",
+        results=True,
+    ),
     "celery": Entry("Celery", "celery_peer:Celery", PEERS, ("celery", "kombu", *REDIS), 3_000, batch="1"),
+    "celery-results": Entry(
+        "Celery, with results",
+        "celery_peer:CeleryResults",
+        PEERS,
+        ("celery", "kombu", *REDIS),
+        2_000,
+        batch="1",
+        results=True,
+    ),
     "taskiq": Entry(
         "taskiq", "taskiq_peer:Taskiq", PEERS, ("taskiq", "taskiq-redis", *REDIS), 5_000, batch="64 read, 1 acked"
     ),
+    "taskiq-results": Entry(
+        "taskiq, with results",
+        "taskiq_peer:TaskiqResults",
+        PEERS,
+        ("taskiq", "taskiq-redis", *REDIS),
+        4_000,
+        batch="64 read, 1 acked",
+        results=True,
+    ),
     "arq": Entry("arq", "arq_peer:Arq", PEERS_ARQ, ("arq", *REDIS), 4_000, batch="1"),
+    "arq-results": Entry(
+        "arq, with results", "arq_peer:ArqResults", PEERS_ARQ, ("arq", *REDIS), 3_000, batch="1", results=True
+    ),
 }

@@ -1,7 +1,8 @@
 """Celery on Redis, as its guide on optimizing says for many short tasks.
 
 - `worker_prefetch_multiplier=128`: "if you have many short-running tasks, this number should be large. Say 64, or 128".
-- `task_ignore_result`, no result backend; rate limits, events, gossip, mingle and heartbeats off: nothing needs them.
+- `task_ignore_result`, no result backend, or Redis as the backend, a result for each task; rate limits, events,
+  gossip, mingle and heartbeats off: nothing needs them.
 - `task_acks_late`: acknowledged after the work, as all others here do; by default Celery acknowledges before.
 - Three processes with the solo pool, which runs tasks in the process that reads them: faster here than prefork, whose
   parent reads for all children and pipes each task to them.
@@ -10,7 +11,7 @@
 
 from typing import Any
 
-from benchmarks.peers.peer import Peer, payload
+from benchmarks.peers.peer import RESULT, Peer, payload
 
 PREFETCH = 128
 
@@ -18,17 +19,20 @@ PREFETCH = 128
 class Celery(Peer):
     """Tasks through kombu's lists: LPUSH, BRPOP, and a hash of what is not acknowledged."""
 
+    results = False
+
     def connect(self) -> Any:
         """The application."""
         import celery
         import redis
 
         self.redis: Any = redis.Redis.from_url(self.place.redis)
-        app = celery.Celery("peers", broker=self.place.redis, set_as_current=True)
+        backend = self.place.redis if self.results else None
+        app = celery.Celery("peers", broker=self.place.redis, backend=backend, set_as_current=True)
         app.conf.update(
             broker_connection_retry_on_startup=True,
             task_acks_late=True,
-            task_ignore_result=True,
+            task_ignore_result=not self.results,
             worker_disable_rate_limits=True,
             worker_enable_remote_control=False,
             worker_prefetch_multiplier=PREFETCH,
@@ -44,7 +48,7 @@ class Celery(Peer):
         def handle(data: str) -> None:
             raise NotImplementedError("the producer only names the task")
 
-        task = self.app.task(handle, name="handle", ignore_result=True)
+        task = self.app.task(handle, name="handle", ignore_result=not self.results)
         with self.app.producer_or_acquire() as producer:
             for number in range(self.place.events):
                 task.apply_async((payload(number).decode(),), producer=producer)
@@ -55,10 +59,11 @@ class Celery(Peer):
         app = self.connect()
         process = self.process
 
-        def handle(data: str) -> None:
+        def handle(data: str) -> str | None:
             process(data)
+            return RESULT if self.results else None
 
-        app.task(handle, name="handle", ignore_result=True)
+        app.task(handle, name="handle", ignore_result=not self.results)
         worker_ready.connect(lambda **_: self.ready(), weak=False)
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=ERROR")
         app.worker_main(["worker", "--pool=solo", "--concurrency=1", f"--hostname=w{self.place.number}@peers", *quiet])
@@ -68,3 +73,9 @@ class Celery(Peer):
         pipe.llen("celery")
         pipe.hlen("unacked")
         return sum(pipe.execute())
+
+
+class CeleryResults(Celery):
+    """The same, with a result for each."""
+
+    results = True

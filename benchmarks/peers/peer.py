@@ -22,6 +22,9 @@ WORKERS = 3
 BATCH = 64
 QUEUE = "peers"
 
+RESULT = "x" * 64
+"""What a worker gives back where the system keeps results."""
+
 _DIGITS = 20
 _FILLING = b"x" * (PAYLOAD_BYTES - _DIGITS)
 

@@ -8,12 +8,12 @@ has no fence, no ledger and no routing by capability, and what its pipelines do 
 import itertools
 from typing import Any
 
-from benchmarks.peers.peer import BATCH, QUEUE, WORKERS, Peer, Place, batches, payload
+from benchmarks.peers.peer import BATCH, QUEUE, RESULT, WORKERS, Peer, Place, batches, payload
 
 GROUP = "workers"
 BLOCK_MS = 1_000
 RESULTS_MAX = 100_000  # as Triarch keeps them
-RESULT = b"x" * 64
+RESULT_BYTES = RESULT.encode()
 
 
 class RedisStream(Peer):
@@ -107,7 +107,7 @@ class RedisDispatch(RedisStream):
             pipe = self.redis.pipeline(transaction=False)
             for _, fields in entries:
                 process(fields[b"payload"])
-                pipe.xadd(f"{QUEUE}:results", {"result": RESULT}, maxlen=RESULTS_MAX, approximate=True)
+                pipe.xadd(f"{QUEUE}:results", {"result": RESULT_BYTES}, maxlen=RESULTS_MAX, approximate=True)
             ids = [entry for entry, _ in entries]
             pipe.xack(stream, GROUP, *ids)
             pipe.xdel(stream, *ids)

@@ -32,8 +32,9 @@ class Tries:
         timeout_s: all of it.
         rounds: how often all addresses are asked in turn while nothing was done; None: until the time is over.
         insists: whether a call that may have been done, or that a node wants to be asked again, is repeated until the
-            time is over whatever `rounds` says. Without it, a call whose outcome is unknown goes to the next address
-            as any other, and ends with the last round: for what is worth nothing a little later.
+            time is over whatever `rounds` says. Without it, whatever another node may answer better goes to the next
+            address (an unknown outcome, a failure inside this node), and ends with the last round, or with a node that
+            asks to wait: for what is worth nothing a little later.
         node_s: how long one node gets for an answer, at most.
         to_leader: whether the leader is asked first. Otherwise it is the node that answered last: for what every node
             takes, and what would be too much for one.
@@ -110,12 +111,19 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
                         raise error
                     waiting.insert(0, address)
                 case Refused(error):
-                    if isinstance(outcome, Answer) and outcome.status >= 500:  # the next call begins at another node
+                    failing = isinstance(outcome, Answer) and outcome.status >= 500
+                    if failing:  # the next call begins at another node
                         addresses.failed(address, now, now - asked)
-                    raise error
+                    if tries.insists or not failing:
+                        raise error
+                    story.note(Again(error, f"{address}: {error}", unknown=request.writes))
                 case Elsewhere(location):
                     redirects += 1
-                    waiting.insert(0, _target(location, addresses, address, redirects))
+                    try:
+                        waiting.insert(0, _target(location, addresses, address, redirects))
+                    except UnexpectedAnswer as error:
+                        story.note(Again(error, error.message, heals=False))
+                        addresses.failed(address, now, now - asked)
                 case Again():
                     story.note(verdict)
                     if verdict.same_node:
@@ -157,7 +165,7 @@ def _target(location: str, addresses: Addresses, asked: str, redirects: int) -> 
         if wanted and origin_of(url) == wanted and redirects <= REDIRECTS_MAX:
             return url
     why = "it goes on and on" if redirects > REDIRECTS_MAX else "no address of the cluster that is known here"
-    raise UnexpectedAnswer(f"{asked} redirects to {location[:200]!r}: not followed, {why}")
+    raise UnexpectedAnswer(f"{asked} redirects to {location[:200]!r}: not followed, {why}", 307)
 
 
 def _members(addresses: Addresses, now: float, deadline: float) -> Generator[Step, Told, float]:

@@ -6,7 +6,9 @@
 504 outcome_unknown; no answer                 again under the same key: it may have been done
 502, 504 of something between                  as no answer
 307, 308                                       elsewhere, if that is one of the cluster's addresses
-400 to 499 without a problem                   elsewhere asked: no node says so; not again by itself
+a redirection to anywhere else, 421,           the next address: this one is no node, or not by this name; not again
+400 to 499 without a problem document          by itself
+409 fenced                                     again: that leader was deposed, nothing was done
 anything else                                  refused: never asked again
 """
 
@@ -104,6 +106,10 @@ def _problem(error: ApiError, address: str, writes: bool) -> Verdict:
         return Again(OutcomeUnknown(error.detail, key), reason, unknown=True, wait_s=wait_s)
     if error.code == "key_in_flight" or error.status == 429:
         return Again(error, reason, wait_s=wait_s, same_node=True)
+    if error.code == "fenced":
+        return Again(error, reason, wait_s=wait_s)
+    if error.status == 421:
+        return Again(error, reason, heals=False)
     if error.status == 503:
         # A write may have been done before what was to be read for its answer could not be.
         return Again(error, reason, unknown=writes and error.code == "read_timed_out", wait_s=wait_s)

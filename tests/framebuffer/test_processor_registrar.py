@@ -167,6 +167,32 @@ async def test_something_else_on_the_port_is_no_orchestrator(node: TinyOrchestra
         await registrar(node.url).register(timeout_s=0.1)
 
 
+async def test_what_is_no_orchestrator_is_asked_with_growing_pauses_and_said_once(
+    node: TinyOrchestrator, registrar: Registrars, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "framebuffer")
+    node.failing = 404
+    with pytest.raises(OrchestratorUnavailable):
+        await registrar(node.url).register(timeout_s=2)
+    assert len(caplog.messages) == 1
+    assert 2 <= len(node.requests) <= 8
+
+
+@pytest.mark.parametrize("failing", [(302, "moved"), (409, "fenced"), (421, "host_unknown"), (500, "internal")])
+async def test_a_node_that_cannot_is_passed_over_in_the_same_round(
+    node: TinyOrchestrator, registrar: Registrars, failing: tuple[int, str]
+) -> None:
+    other = TinyOrchestrator(registry=node.registry)
+    with other.running():
+        one = registrar(other.url, node.url)
+        await one.register()
+        other.failing, other.failing_code = failing
+        assert await one.heartbeat(in_flight=0, settled=0, errors=0)
+        assert await one.heartbeat(in_flight=0, settled=0, errors=0)
+        assert len(node.heartbeats) == 2
+        assert len(other.requests) == 2, "it is not asked first again"
+
+
 async def test_some_other_server_is_passed_over(node: TinyOrchestrator, registrar: Registrars) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as other:
         serving = threading.Thread(target=other.serve_forever, args=(0.05,))
@@ -180,14 +206,27 @@ async def test_some_other_server_is_passed_over(node: TinyOrchestrator, registra
     assert await one.heartbeat(in_flight=0, settled=0, errors=0)
 
 
-async def test_a_node_that_fails_inside_is_left(node: TinyOrchestrator, registrar: Registrars) -> None:
-    broken = TinyOrchestrator(registry=node.registry)
-    with broken.running():
-        broken.failing, broken.failing_code = 500, "internal"
-        one = registrar(broken.url, node.url)
-        await asyncio.wait_for(one.register(), 10)
-        assert await one.heartbeat(in_flight=0, settled=0, errors=0)
-        assert len(broken.requests) == 1
+@pytest.mark.parametrize("status", [400, 401, 403, 413, 422])
+async def test_what_some_other_server_says_ends_nothing(registrar: Registrars, status: int) -> None:
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(status)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as other:
+        serving = threading.Thread(target=other.serve_forever, args=(0.05,))
+        serving.start()
+        try:
+            with pytest.raises(OrchestratorUnavailable, match=str(status)):
+                await registrar(f"http://127.0.0.1:{other.server_address[1]}").register(timeout_s=0.1)
+        finally:
+            other.shutdown()
+            serving.join()
+
+
+@pytest.mark.parametrize("instance", ["zwölf", "two words", "x" * 201])
+async def test_an_instance_that_no_header_can_hold_is_refused(instance: str) -> None:
+    with pytest.raises(InvalidRegistration, match="instance"):
+        Registrar(REGISTRATION, NOBODY, instance=instance)
 
 
 @pytest.mark.parametrize("token", ["two words", "zwölf", "a\nb"])

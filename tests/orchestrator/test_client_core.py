@@ -178,6 +178,25 @@ def test_some_other_server_at_an_address_is_passed_over() -> None:
         assert alone.error.status == 404
 
 
+def test_what_a_deposed_leader_refused_is_asked_of_the_next() -> None:
+    done = run(WRITE, problem(409, "fenced"), ok())
+    assert (done.asked, done.error) == ([*URLS[:2]], None)
+    over = run(WRITE, problem(409, "fenced"))
+    assert isinstance(over.error, errors.Conflict), "it was certainly not done"
+    assert over.now > 3.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [problem(421, "host_unknown"), Answer("", 302, {"location": "http://elsewhere:1/"}, b""), Answer("", 301, {}, b"")],
+)
+def test_an_address_that_sends_away_is_passed_over(answer: Answer) -> None:
+    addresses = Addresses(URLS)
+    assert run(WRITE, answer, ok(), addresses=addresses).asked == list(URLS[:2])
+    assert run(WRITE, ok(), addresses=addresses).asked == [URLS[1]]
+    assert run(WRITE, answer).asked == list(URLS), "each once"
+
+
 def test_after_a_failure_inside_a_node_the_next_call_begins_at_another() -> None:
     addresses = Addresses(URLS)
     assert isinstance(run(READ, problem(500, "internal"), addresses=addresses).error, errors.Unavailable)
@@ -213,6 +232,11 @@ ROUND = Tries(timeout_s=6.0, rounds=1, insists=False, node_s=2.0, to_leader=Fals
         problem(503, "no_leader", "1"),
         problem(503, "read_timed_out"),
         problem(504, "outcome_unknown"),
+        problem(500, "internal"),
+        problem(409, "fenced"),
+        problem(421, "host_unknown"),
+        Answer("", 307, {"location": "http://elsewhere:1/"}, b""),
+        Answer("", 400, {}, b"<html>"),
         Answer("", 502, {}, b"<proxy>"),
         Answer("", 504, {}, b"<proxy>"),
     ],
@@ -307,9 +331,10 @@ def test_redirects_are_followed_within_the_cluster_alone() -> None:
 
     assert run(WRITE, to("http://c:1/v1/variables/x"), ok()).asked == [URLS[0], URLS[2]]
     for location in ("http://evil:1/v1", "//evil/x", "", "https://c:1/v1", "http://[bad", "http://c:1@evil:1/"):
-        done = run(WRITE, to(location), ok())
+        assert run(WRITE, to(location), ok()).asked == list(URLS[:2]), "the next address"
+        done = run(WRITE, to(location))
         assert isinstance(done.error, errors.UnexpectedAnswer)
-        assert len(done.asked) == 1
+        assert done.asked == list(URLS)
     assert isinstance(run(WRITE, to("http://b:1/")).error, errors.UnexpectedAnswer), "round and round"
 
 
