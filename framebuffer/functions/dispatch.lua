@@ -40,13 +40,14 @@ local function head_ms(key)
 end
 
 -- Where frames wait, in the order in which they should leave. `lanes`: capabilities whose lane can be drained.
-local function places(prefix, lanes, turn)
+local function places(prefix, lanes)
   local found, now = {}, nil
   local capture, capture_levels = prefix .. ':capture', levels_of(prefix .. ':capture')
   if #lanes == 0 and #capture_levels == 1 then
     return { { base = capture, level = '0' } }
   end
   now = now_ms()
+  local turn = redis.call('HINCRBY', prefix .. ':rotation', ':turn', 1)
   local function add(base, level, capability, order)
     local since = head_ms(level_key(base, level))
     if since then
@@ -97,7 +98,6 @@ local function pass(prefix, router, ledgers, limit, report)
       drainable[#drainable + 1] = capability
     end
   end
-  local turn = #names > 0 and redis.call('HINCRBY', prefix .. ':rotation', ':turn', 1) or 0
   local lanes_left, left = limit - math.floor(limit / 4), limit -- the rest is for capture, whose capabilities may be others
 
   local function routed(processor, frame)
@@ -168,7 +168,7 @@ local function pass(prefix, router, ledgers, limit, report)
     return processor ~= nil
   end
 
-  for _, at in ipairs(places(prefix, drainable, turn)) do
+  for _, at in ipairs(places(prefix, drainable)) do
     local key, gone = level_key(at.base, at.level), {}
     local budget = at.capability and math.min(lanes_left, free_capacity(router, at.capability)) or left
     local entries = budget > 0 and redis.call('XRANGE', key, '-', '+', 'COUNT', math.min(budget, left)) or {}
@@ -411,9 +411,8 @@ local function peek(keys, argv)
       lanes[#lanes + 1] = capability
     end
   end
-  local turn = #lanes > 0 and redis.call('HINCRBY', prefix .. ':rotation', ':turn', 1) or 0
   local lanes_left = limit - math.floor(limit / 4) -- the rest is for capture, as in `pass`
-  for _, at in ipairs(places(prefix, lanes, turn)) do
+  for _, at in ipairs(places(prefix, lanes)) do
     -- Who decides may leave all that it is shown of a lane where it is: half of what is left is for those behind it.
     local key, budget = level_key(at.base, at.level), limit
     if at.capability then

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 8
+-- revision: 9
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --

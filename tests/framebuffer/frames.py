@@ -56,6 +56,15 @@ async def add_copy(redis: Redis, stream: str, entry: dict[bytes, bytes]) -> None
     await execute(redis, "XADD", stream, "*", *(part for pair in entry.items() for part in pair))
 
 
+async def age(redis: Redis, stream: str, seconds: float) -> None:
+    """Has each frame of a stream, in its order, published so long ago, behind the library's back."""
+    for entry_id, entry in await entries_by_id(redis, stream):
+        head = entry[b"frame"].split(b" ")
+        head[6] = str(int(head[6]) - round(seconds * 1000)).encode()
+        await add_copy(redis, stream, {**entry, b"frame": b" ".join(head)})
+        await execute(redis, "XDEL", stream, entry_id)
+
+
 RECORD = (
     *("segment", "highest", "complete", "floor", "published", "settled", "dead", "dropped"),
     *("republished", "resettled", "results", "surplus", "replaying", "scattered", "contiguous"),
