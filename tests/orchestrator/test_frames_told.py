@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
 
 from framebuffer.connection import connect
 from framebuffer.embedded import EmbeddedServer
@@ -25,12 +26,19 @@ from framebuffer.wire import Given, Settlement
 from orchestrator.cli import frames_story
 from orchestrator.cli.exits import Exit
 from orchestrator.cli.main import main
+from tests.framebuffer.frames import add_copy, entries_by_id
 from tests.framebuffer.otlp_receiver import OtlpReceiver
 from tests.orchestrator.api_nodes import Nodes, serving
 from tests.orchestrator.test_api_node import assert_problem, registration
 from tests.support import eventually, free_port
 
 REPO = Path(__file__).parents[2]
+IMAGE: dict[str, Any] = {
+    "width": 4,
+    "height": 4,
+    "format": "jpeg",
+    "metadata": {"detection_type": "face_detection"},
+}
 REASONS = ("ValueError: first", "ValueError: second", "payload_missing")
 
 
@@ -47,8 +55,7 @@ class Plant:
         """Publish, and have them dispatched; the handles of what the processor then holds."""
         async with FrameProducer(camera, self.nodes.redis.url, **options) as producer:
             for _ in range(count):
-                fields = {"width": 4, "height": 4, "format": "jpeg", "metadata": {"detection_type": "face_detection"}}
-                await producer.publish(b"x", **fields)
+                await producer.publish(b"x", **IMAGE)
         taken: list[str] = []
 
         async def all_taken() -> bool:
@@ -89,6 +96,14 @@ async def triarch(*arguments: str, **environment: str) -> tuple[int, str, str]:
     result = await asyncio.to_thread(CliRunner().invoke, main, ["frames", *arguments], env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
+
+
+def _cells(out: str) -> list[list[str]]:
+    return [line.split() for line in out.splitlines()]
+
+
+async def _length(redis: Redis, stream: str, number: int) -> bool:
+    return int(await redis.xlen(stream)) == number
 
 
 async def started(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
@@ -212,6 +227,50 @@ async def test_lag_and_what_is_stuck(plant: Plant) -> None:
     assert '"camera_id": "behind", "sequence": 2, "place": "ready:faces-1"' in err
     ledger = (await plant.http.get("/v1/frames/ledger?stuck_s=3600")).json()
     assert (ledger["stuck"], ledger["stuck_frames"]) == (0, [])
+
+
+@pytest.mark.anyio
+async def test_a_broken_ledger_names_what_is_gone_and_what_is_there_twice(tmp_path: Path) -> None:
+    """Read from the server, and asked of a node. Nobody takes the frames: they wait in their lane."""
+    async with serving(1, tmp_path) as nodes:
+        redis = connect(nodes.redis.url)
+        streams = FrameStreams(redis)
+        lane = streams.keys.lane("face_detection")
+        async with FrameProducer("broken", nodes.redis.url) as producer:
+            for _ in range(4):
+                await producer.publish(b"x", **IMAGE)
+        await eventually(lambda: _length(redis, lane, 4), deadline_s=10)
+        sources = ({"TRIARCH_REDIS_URL": nodes.redis.url}, {"TRIARCH_URL": nodes.urls[0]})
+        for source in sources:
+            code, out, err = await triarch("verify", **source)
+            assert (code, ["ledger_ok", "yes"] in _cells(out), err) == (Exit.OK, True, "")
+
+        found = await entries_by_id(redis, lane)
+        await redis.xdel(lane, found[1][0])
+        await add_copy(redis, lane, found[2][1])
+        for source in sources:
+            code, out, err = await triarch("verify", **source)
+            assert code == Exit.FAILED
+            assert [
+                row for row in _cells(out) if row[0] in ("published", "in_flight", "lost", "duplicates", "ledger_ok")
+            ] == [
+                ["published", "4"],
+                ["in_flight", "3"],
+                ["lost", "1"],
+                ["duplicates", "1"],
+                ["ledger_ok", "no"],
+            ]
+            assert sorted(err.splitlines()) == [
+                'duplicate: {"camera_id": "broken", "sequence": 2, "reason": "in_flight_twice"}',
+                'lost: {"camera_id": "broken", "sequence": 1, "reason": "vanished"}',
+            ]
+            report = tmp_path / "ledger.json"
+            code, out, _ = await triarch("verify", "-o", "json", "--report", str(report), **source)
+            told = json.loads(out)
+            assert (code, told["ledger_ok"], told) == (Exit.FAILED, False, json.loads(report.read_text("utf-8")))
+            assert told["problems"][:2] == ["1 frames are there twice", "1 frames are lost"]
+        await streams.aclose()
+        await redis.aclose()
 
 
 @pytest.mark.anyio
