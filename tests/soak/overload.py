@@ -66,7 +66,7 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
     options = ("--work-ms", str(WORK_MS), "--concurrency", str(CONCURRENCY), "--capacity", "16", "--stamp")
     workers = [Worker(name, (*options, "--batch", "8")) for name in WORKERS]
     cameras = [
-        Cameras("urgent", ("urgent",), URGENT_FPS, ("--priority", str(URGENT), *LIVE)),
+        Cameras("urgent", ("urgent",), URGENT_FPS, ("--priorities", str(URGENT), *LIVE)),
         Cameras("ordinary", ("ordinary",), ORDINARY_FPS, LIVE),
     ]
     latencies = Latencies(("urgent", "ordinary"))

@@ -38,13 +38,15 @@ LIVE_S = 0.1
 
 @dataclass(frozen=True)
 class Pace:
-    """What one camera publishes. `rate`: frames a second; `frames`: 0 for no end; capabilities take turns."""
+    """What one camera publishes. `rate`: frames a second; `frames`: 0 for no end. What frames ask for takes turns, and
+    so do their priorities; a frame that asks for several capabilities is worked on for each.
+    """
 
     rate: float
     frames: int
-    capabilities: tuple[str, ...]
+    asked: tuple[tuple[str, ...], ...]
     payload: bytes
-    priority: int
+    priorities: tuple[int, ...]
     live: bool
 
 
@@ -84,14 +86,14 @@ class Camera:
             if pace.frames:
                 due = min(due, pace.frames)
             while sent < due and not self._stopping.is_set():
-                capability = pace.capabilities[sent % len(pace.capabilities)]
+                asked = pace.asked[sent % len(pace.asked)]
                 await self._producer.publish(
                     pace.payload,
                     width=8,
                     height=8,
                     format="raw",
-                    priority=pace.priority,
-                    metadata={"detection_type": capability},
+                    priority=pace.priorities[sent % len(pace.priorities)],
+                    metadata={"detection_types": list(asked)} if len(asked) > 1 else {"detection_type": asked[0]},
                 )
                 sent += 1
             try:
@@ -122,6 +124,11 @@ class Camera:
         }
 
 
+def turns(capabilities: str) -> tuple[tuple[str, ...], ...]:
+    """What a camera's frames ask for, in turn: `echo,echo+face` is every other frame for both."""
+    return tuple(tuple(one.split("+")) for one in capabilities.split(","))
+
+
 async def confirmed(producers: Sequence[FrameProducer], beats: Beats) -> None:
     """Write down when frames are confirmed, until cancelled."""
     before = 0
@@ -138,9 +145,9 @@ async def play(arguments: argparse.Namespace) -> bool:
     pace = Pace(
         rate=arguments.rate,
         frames=arguments.frames,
-        capabilities=tuple(arguments.capabilities.split(",")),
+        asked=turns(arguments.capabilities),
         payload=b"\xff" * arguments.payload_bytes,
-        priority=arguments.priority,
+        priorities=tuple(int(priority) for priority in arguments.priorities.split(",")),
         live=arguments.live,
     )
     durability: Durability = "majority" if arguments.durability == "majority" else int(arguments.durability)
@@ -182,9 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--beats", type=Path, help="file for the times at which frames were confirmed")
     parser.add_argument("--rate", type=float, required=True, help="frames a second, of each camera")
     parser.add_argument("--frames", type=int, default=0, help="of each camera; 0: until SIGTERM")
-    parser.add_argument("--capabilities", default="echo", help="separated by commas; frames take turns")
+    parser.add_argument("--capabilities", default="echo", help="take turns; one frame asks for several: a,b,b+c")
     parser.add_argument("--payload-bytes", type=int, default=200)
-    parser.add_argument("--priority", type=int, default=0)
+    parser.add_argument("--priorities", default="0", help="separated by commas; frames take turns")
     parser.add_argument("--live", action="store_true", help="what fell due while it was held up is not published")
     parser.add_argument("--durability", default="0", help="replicas, or `majority`")
     parser.add_argument("--buffer", type=int, default=256)

@@ -34,6 +34,8 @@ from orchestrator.dev.local import LocalPlant
 from orchestrator.dev.processes import Process, Program
 from orchestrator.dev.topology import NodePlace, Topology, on_free_ports
 from orchestrator.dev.waiting import until
+from orchestrator.drills.load.camera import turns
+from tests.chaos.frames.parts import PartsTally
 from tests.chaos.frames.verdict import Verdict, judge
 from tests.chaos.toxiproxy import Link, Toxiproxy
 
@@ -48,8 +50,10 @@ class LinkedTopology(Topology):
     """A topology in which a client of the server dials another address: that of the link of its name.
 
     `server_url`: sentinels or a cluster of the test's own, whose servers carry the frames in place of the plant's.
+    `frames`: settings of that section, the same on every node.
     """
 
+    frames: Mapping[str, Any] = field(default_factory=dict)
     redis_links: Mapping[str, str] = field(default_factory=dict)
     server_url: str = ""
 
@@ -66,6 +70,8 @@ class LinkedTopology(Topology):
     def config(self, node: NodePlace) -> dict[str, Any]:
         """The configuration tree of one node, with its own way to the server."""
         tree = super().config(node)
+        if self.frames:
+            tree["frames"] = dict(self.frames)
         address = address_of(self.server_url)
         if address is None:
             tree["redis"]["url"] = self.redis_url_of(node.id)
@@ -81,12 +87,18 @@ class LinkedTopology(Topology):
 
 @dataclass(frozen=True)
 class Cameras:
-    """One camera program of several cameras. `rate`: frames a second of each of them."""
+    """One camera program of several cameras. `rate`: frames a second of each of them.
+
+    `capabilities`, `priorities`: what frames ask for and how urgent they are, in turn, as the program takes them
+    (`echo,echo+face`: every other frame is for two).
+    """
 
     name: str
     ids: tuple[str, ...]
     rate: float = 50.0
     options: tuple[str, ...] = ()
+    capabilities: str = CAPABILITY
+    priorities: str = "0"
 
 
 @dataclass(frozen=True)
@@ -99,6 +111,18 @@ class Worker:
 
 THREE_CAMERAS = (Cameras("cams-1", ("cam1", "cam2")), Cameras("cams-2", ("cam3",)))
 TWO_WORKERS = (Worker("w1"), Worker("w2"))
+
+MIXED_CAMERAS = tuple(
+    replace(cameras, capabilities="echo,echo+face,plate,face+plate+echo,echo", priorities="0,7,2,0")
+    for cameras in THREE_CAMERAS
+)
+"""Frames for one, two and three capabilities, of several priorities, none of which is above backpressure. Five turns of
+the one and four of the other: every priority comes to ask for everything.
+"""
+MIXED_WORKERS = (
+    Worker("w1", ("--capabilities", "echo,face,plate")),
+    Worker("w2", ("--capabilities", "echo,face,plate")),
+)
 
 
 class FramePlant:
@@ -114,6 +138,7 @@ class FramePlant:
         more_links: Iterable[str] = (),
         tally: Tally | None = None,
         server_url: str = "",
+        frames: Mapping[str, Any] | None = None,
     ) -> None:
         self.directory = directory
         self.cameras = list(cameras)
@@ -125,6 +150,7 @@ class FramePlant:
         self._more_links = tuple(more_links)
         self._tally = tally
         self._server_url = server_url
+        self._frames = frames or {}
         self._stack = AsyncExitStack()
         self._said: list[Mapping[str, Any]] = []
         self._heard: set[str] = set()
@@ -140,8 +166,7 @@ class FramePlant:
             stack.push_async_callback(self.shards.aclose)
             self.streams = self.shards.parts[0]
             self.watcher = ResultWatcher(self.topology.redis_url)
-            if self._tally is not None:
-                self.watcher.tally = self._tally
+            self.watcher.tally = self._tally or self._new_tally()
             await stack.enter_async_context(self.watcher)
             await self.nodes.processes.start(
                 *(self.worker_program(worker) for worker in self.workers),
@@ -154,6 +179,12 @@ class FramePlant:
             self._stack = stack.pop_all()
         return self
 
+    def _new_tally(self) -> Tally:
+        """One that knows of capabilities only where frames ask for several: it keeps more of each."""
+        asked = {name: turns(cameras.capabilities) for cameras in self.cameras for name in cameras.ids}
+        several = any(len(one) > 1 for each in asked.values() for one in each)
+        return PartsTally(asked) if several else Tally()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -161,7 +192,7 @@ class FramePlant:
 
     async def _linked(self, topology: Topology) -> LinkedTopology:
         fields = {name: getattr(topology, name) for name in topology.__dataclass_fields__}
-        linked = LinkedTopology(**fields, server_url=self._server_url)
+        linked = LinkedTopology(**fields, server_url=self._server_url, frames=self._frames)
         if self._toxiproxy is None:
             return linked
         names = [node.id for node in topology.nodes] + [one.name for one in self.cameras]
@@ -180,6 +211,7 @@ class FramePlant:
         """The process of these cameras."""
         arguments = ["--redis", self.topology.redis_url_of(cameras.name), "--rate", str(cameras.rate)]
         arguments += [part for name in cameras.ids for part in ("--camera", name)]
+        arguments += ["--capabilities", cameras.capabilities, "--priorities", cameras.priorities]
         return _program(cameras.name, "orchestrator.drills.load.camera", [*arguments, *cameras.options])
 
     def worker_program(self, worker: Worker) -> Program:
@@ -285,7 +317,7 @@ class FramePlant:
 
     async def _what_survived(self) -> Tally:
         """The results that are there now. One that a failover took back was seen and is no result any more."""
-        tally = Tally()
+        tally = self._new_tally()
         for part in self.shards.parts:
             again = ResultWatcher(self.topology.redis_url, part.keys)
             again.tally = tally

@@ -50,7 +50,7 @@ async def test_a_slow_processor_holds_up_nobody_else(tmp_path: Path) -> None:
     """Its lane grows, frames of other capabilities pass it, and it is never given more than its capacity."""
     capacity, behind = 8, 100
     workers = [Worker("fast"), Worker("slow", ("--capabilities", "slow", "--work-ms", "20", "--capacity", "8"))]
-    cameras = [Cameras("cams-1", ("cam1", "cam2"), 100.0, ("--capabilities", "echo,slow"))]
+    cameras = [Cameras("cams-1", ("cam1", "cam2"), 100.0, capabilities="echo,slow")]
     async with FramePlant(tmp_path / "plant", workers=workers, cameras=cameras) as plant:
         longest = 0
 

@@ -6,6 +6,7 @@ import pytest
 from framebuffer.ledger import CameraReport, LedgerReport
 from framebuffer.wire import FenceRecord
 from orchestrator.demo.tally import Tally
+from tests.chaos.frames.parts import PartsTally
 from tests.chaos.frames.verdict import judge
 
 CAMERA = {"camera_id": "cam1", "accepted": 3, "confirmed": 3}
@@ -79,3 +80,31 @@ def test_an_unreadable_result_is_found() -> None:
     counted = tally(0, 1, 2)
     counted.add(1, {})
     assert judge(report(), counted, [CAMERA], REIGNS).problems == ["1 results cannot be read"]
+
+
+def parts(*results: str) -> PartsTally:
+    """Results such as `1face`; cam1 asks for echo, then for echo and face, in turn."""
+    found = PartsTally({"cam1": (("echo",), ("echo", "face"))})
+    for one in results:
+        found.add(1, {"camera_id": "cam1", "sequence": int(one[0]), "result": {"kind": one[1:]}})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("counted", "said"),
+    [
+        (parts("0echo", "1echo", "1face", "2echo"), ""),
+        (parts("0echo", "1echo", "2echo"), "3 frames are settled, results of 2 were seen"),
+        (parts("0echo", "1echo", "1face", "1face", "2echo"), "1 results too many were seen: cam1/1/face"),
+        (parts("0echo", "1echo", "1face", "2echo", "2face"), "1 results too many were seen: cam1/2/face"),
+    ],
+    ids=["right", "a part is missing", "a part twice", "a part that nobody asked for"],
+)
+def test_each_capability_has_one_result(counted: PartsTally, said: str) -> None:
+    assert "".join(judge(report(), counted, [CAMERA], REIGNS).problems) == said
+
+
+def test_who_asks_for_one_capability_needs_no_table() -> None:
+    counted = parts("0echo", "1echo", "1face", "2echo")
+    counted.add(1, {"camera_id": "special", "sequence": 0, "result": {"kind": "whatever"}})
+    assert (counted.frames, counted.duplicates, counted.twice()) == (4, 0, [])
