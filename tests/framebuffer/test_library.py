@@ -1,6 +1,8 @@
 """The library gets into the server, by itself, and a newer one stays."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from framebuffer.library import ensure_library, library, revision_of
 from framebuffer.server import is_supported
 from framebuffer.streams import FrameStreams
 from tests.framebuffer.frames import frames, opened, table
+from tests.framebuffer.old_server import old_server
 from tests.support import eventually, free_port
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +116,49 @@ async def test_a_server_without_functions_is_not_supported(valkey_binary: Binary
 
 
 @pytest.mark.parametrize(
+    ("info", "named"),
+    [
+        ("redis_version:6.2.14\nrole:master\n", "redis 6.2.14"),
+        ("redis_version:7.2.4\nserver_name:valkey\nvalkey_version:7.0.0\nrole:master\n", "valkey 7.0.0"),
+        ("role:master\n", "redis 0"),
+    ],
+)
+async def test_a_server_that_is_too_old_is_told_its_version(info: str, named: str) -> None:
+    """Before anything is asked of it that it does not know."""
+    async with old_server(info) as url:
+        redis = connect(url)
+        with pytest.raises(RedisUnsupported, match=f"{named} is too old: Redis >= 7.0 or Valkey >= 7.2"):
+            await FrameStreams(redis).ready()
+        await redis.aclose()
+
+
+async def test_a_server_that_cannot_write_its_snapshots_is_worth_another_try(binary: Binary, tmp_path: Path) -> None:
+    options = ("appendonly no", "save 3600 1")
+    async with EmbeddedServer(tmp_path, free_port(), binary=binary, options=options) as server:
+        redis = connect(server.url)
+        streams = FrameStreams(redis)
+        await streams.ready()
+        session = await opened(streams)
+
+        async def saved(status: str) -> bool:
+            found = await redis.info("persistence")
+            return (found["rdb_bgsave_in_progress"], found["rdb_last_bgsave_status"]) == (0, status)
+
+        in_its_place = tmp_path / "dump.rdb"
+        in_its_place.mkdir()
+        await execute(redis, "BGSAVE")
+        await eventually(lambda: saved("err"))
+        with pytest.raises(RedisUnavailable) as caught:
+            await streams.publish(session, frames(0, 1))
+        assert caught.value.reason == "not_persisting"
+        in_its_place.rmdir()
+        await execute(redis, "BGSAVE")
+        await eventually(lambda: saved("ok"))
+        assert await streams.publish(session, frames(0, 1)) == ["ok"]
+        await redis.aclose()
+
+
+@pytest.mark.parametrize(
     ("software", "version", "supported"),
     [
         ("redis", "6.2.14", False),
@@ -144,6 +190,52 @@ async def test_a_cancelled_call_leaves_no_half_read_reply(streams: FrameStreams,
             assert await execute(single, "ECHO", token) == token.encode()
     await single.aclose()
     assert (await streams.stats()).cameras["cam"].published in (0, 64)
+
+
+async def test_a_cancelled_call_that_waits_for_a_replica_leaves_none_either(binary: Binary, tmp_path: Path) -> None:
+    """Call and WAIT travel in one pipeline, of two replies: cancelled before, between and behind them."""
+    primary = EmbeddedServer(tmp_path / "1", free_port(), binary=binary, options=("repl-diskless-sync-delay 0",))
+    replica = EmbeddedServer(
+        tmp_path / "2", free_port(), binary=binary, options=(f"replicaof 127.0.0.1 {primary.port}",)
+    )
+    async with primary, replica:
+        redis = connect(primary.url)
+        streams = FrameStreams(redis)
+        await streams.ready()
+        session = await opened(streams)
+        await eventually(lambda: execute(redis, "WAIT", 1, 100), deadline_s=10)
+        single = connect(primary.url)
+        single.connection_pool.max_connections = 1
+        mine = FrameStreams(single)
+
+        async def cancelled(call: asyncio.Task[list[str]], token: str) -> None:
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            assert await execute(single, "ECHO", token) == token.encode()
+
+        for delay in (0.0, 0.0002, 0.0005, 0.001, 0.002):
+            for round_ in range(10):
+                call = asyncio.create_task(mine.publish(session, frames(0, 64), durability=1))
+                await asyncio.sleep(delay)
+                await cancelled(call, f"{delay}-{round_}")
+        assert replica.pid is not None
+        os.kill(replica.pid, signal.SIGSTOP)  # now the call is answered, and WAIT is not
+        try:
+            for round_ in range(3):
+                await eventually(lambda: _blocked(redis, 0))
+                call = asyncio.create_task(mine.publish(session, frames(64, 65), durability=1))
+                await eventually(lambda: _blocked(redis, 1))
+                await cancelled(call, f"waits-{round_}")
+        finally:
+            os.kill(replica.pid, signal.SIGCONT)
+        assert await mine.publish(session, frames(64, 65), durability=1) == ["duplicate"]
+        assert (await streams.stats()).cameras["cam"].published in (1, 65)
+        await single.aclose()
+        await redis.aclose()
+
+
+async def _blocked(redis: Redis, number: int) -> bool:
+    return int((await redis.info("clients"))["blocked_clients"]) == number
 
 
 async def test_no_cancellation_is_swallowed(streams: FrameStreams) -> None:
