@@ -205,7 +205,8 @@ class FrameMetrics:
         self.dead.set(stats.dead_len)
         dropped: Totals[str] = Totals()
         for camera in counters:
-            dropped.update(camera.dropped_by_reason)
+            if camera.dropped_by_reason:  # of few cameras, and asking costs as much as all the rest for one
+                dropped.update(camera.dropped_by_reason)
         self._set_dropped(dropped)
         oldest: dict[str, float] = {}
         for place in PLACES:
