@@ -2,9 +2,9 @@
 
 Size: seconds of overload. It comes from three cameras, one of each policy. What a live camera is kept from offering
 while `publish` makes it wait is never offered, and what was accepted is owed: a result, or, of the two cameras that may
-give frames up, a record of it in the ledger. A calm time before shows what is normal: how long a frame takes from its capture to its
-result, by the clock of one machine. Under overload the 99th percentile of a priority-10 frame may be 50 ms above that,
-and 5 seconds after the end ordinary frames must be back there.
+give frames up, a record of it in the ledger. A calm time before shows what is normal: how long a frame takes from its
+capture to its result, by the clock of one machine. Under overload the 99th percentile of a priority-10 frame may be
+50 ms above that, and 5 seconds after the end ordinary frames must be back there.
 """
 
 import math
