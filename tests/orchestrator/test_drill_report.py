@@ -169,7 +169,7 @@ async def test_the_commands(tmp_path: Path) -> None:
     for words, said in (
         (("leader-kill", "--target", "lab"), "--target lab needs the lab.json"),
         (("leader-kill", "--cameras", "0"), "0 is not within 1..64"),
-        (("all", "--operator"), "a person pulls the plug of host-power-off with --target ansible, no more"),
+        (("all", "--operator"), "a person pulls the plug for host-power-off, with --target ansible only"),
         (("leader-isolated", "--target", "ansible", "--inventory", "hosts.yml", "--operator"), "a person pulls"),
         (("earthquake",), "is not one of"),
     ):
