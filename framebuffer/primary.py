@@ -2,8 +2,9 @@
 
 A ``Locator`` says where the primary is; every new connection asks it, and asks the server for its role before anybody
 else may use the connection. What tells that the primary has moved (``READONLY``, ``MOVED``, ``NOREPLICAS``, an
-announcement of the sentinels) drops all connections of the route, the blocking ones included. Nothing is repeated
-here: the caller hears RedisUnavailable and makes its call again, which de-duplicates.
+announcement of the sentinels) drops all connections of the route, the blocking ones included, and those that are still
+being made: a host without power answers nobody, and who knocks there would wait for as long as it may. Nothing is
+repeated here: the caller hears RedisUnavailable and makes its call again, which de-duplicates.
 """
 
 import asyncio
@@ -108,14 +109,27 @@ class PrimaryConnection(PackingConnection):
         super().__init__(**options)
         self._route = route
         self._moves = 0
+        self._connecting: asyncio.Timeout | None = None
         # redis-py calls it in place of its own handshake, which it therefore starts with.
         self.redis_connect_func = cast("Any", self._greet)
 
     async def connect(self) -> None:
-        if not self.is_connected:
-            self._moves = self._route.moves
-            self.host, self.port = (await self._route.locate()).address
-        await cast("Coroutine[Any, Any, None]", super().connect())  # type: ignore[no-untyped-call]
+        if self.is_connected:
+            return
+        self._moves = self._route.moves
+        limit = asyncio.timeout(None)  # until `abort`
+        try:
+            async with limit as self._connecting:
+                self.host, self.port = (await self._route.locate()).address
+                await cast("Coroutine[Any, Any, None]", super().connect())  # type: ignore[no-untyped-call]
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise MasterNotFoundError(
+                f"{self.host}:{self.port} does not answer; the primary has moved meanwhile"
+            ) from None
+        finally:
+            self._connecting = None
 
     async def _greet(self, _: Any) -> None:
         await self.on_connect()
@@ -138,6 +152,9 @@ class PrimaryConnection(PackingConnection):
         """As if the network had broken it: whoever uses it now gets a ConnectionError."""
         if self._writer is not None:
             self._writer.transport.abort()
+        elif self._connecting is not None:
+            limit, self._connecting = self._connecting, None
+            limit.reschedule(asyncio.get_running_loop().time())
 
 
 class PrimarySSLConnection(PrimaryConnection, PackingSSLConnection):

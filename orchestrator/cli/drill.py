@@ -20,7 +20,7 @@ _WHAT = {
     Fault.ONE_WAY_CUT: "what the leader sends to its peers is lost; it hears them",
     Fault.PRIMARY_KILL: "SIGKILL of the Redis primary",
     Fault.PRIMARY_ISOLATED: "the Redis primary is cut off from everybody",
-    Fault.HOST_POWER_OFF: "a host ends without a word",
+    Fault.HOST_POWER_OFF: "a host ends without a word: the leader's, and every second time the primary's",
     Fault.DISK_FULL: "the leader cannot write to its disk",
     Fault.CLOCK_JUMP: "a host's clock jumps",
     Fault.ROLLING_RESTART: "each node is restarted in turn, in order",
@@ -45,7 +45,7 @@ def drill() -> None:
 @click.option("--target", type=click.Choice(TARGETS), default="local", show_default=True, help="Which plant.")
 @click.option("--lab", type=_FILE, help="lab.json of a lab that is up; for --target lab.")
 @click.option("--inventory", type=click.Path(path_type=Path), help="Of the hosts; for --target ansible.")
-@click.option("--operator", is_flag=True, help="Ask a person to do what cannot be done from here.")
+@click.option("--operator", is_flag=True, help="A person pulls the plug for host-power-off; for --target ansible.")
 @click.option("--budget", type=_FILE, help="YAML: what each figure may be, by drill.")
 @click.option("--cameras", type=int, default=4, show_default=True)
 @click.option("--fps", type=float, default=25.0, show_default=True, help="Frames a second of each camera.")

@@ -18,7 +18,7 @@ import msgspec
 
 from orchestrator.drills.target import DrillError, Fault
 
-__all__ = ["Budget", "BudgetInvalid", "budgets", "default"]
+__all__ = ["Budget", "BudgetInvalid", "budgets", "default", "fitting"]
 
 ALL = "all"
 
@@ -63,7 +63,7 @@ _DEFAULTS: Mapping[Fault, Mapping[str, Any]] = {
     Fault.LEADER_KILL: _LEADER_GONE,
     Fault.LEADER_PAUSE: _LEADER_GONE,
     Fault.LEADER_ISOLATED: _LEADER_GONE,
-    Fault.HOST_POWER_OFF: _LEADER_GONE,
+    Fault.HOST_POWER_OFF: {**_LEADER_GONE, **_PRIMARY_GONE},
     Fault.ONE_WAY_CUT: {"leadership_changes_max": 2},
     Fault.PRIMARY_KILL: _PRIMARY_GONE,
     Fault.PRIMARY_ISOLATED: _PRIMARY_GONE,
@@ -74,6 +74,15 @@ _DEFAULTS: Mapping[Fault, Mapping[str, Any]] = {
 def default(fault: Fault) -> Budget:
     """What is allowed where nobody has said anything."""
     return Budget(**_DEFAULTS.get(fault, {}))
+
+
+def fitting(budget: Budget, *, takes_primary: bool) -> Budget:
+    """What a drill is judged by whose victim may have taken the Redis primary with it.
+
+    Where it did, nothing can be published until another server is the primary, and so nothing dispatched; whether a new
+    leader is needed depends on where that one ran. Both are shown, and publishing is judged.
+    """
+    return msgspec.structs.replace(budget, takeover_s=None, dispatch_gap_s=None) if takes_primary else budget
 
 
 def budgets(document: Any, source: str) -> dict[Fault, Budget]:

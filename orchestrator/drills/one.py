@@ -166,7 +166,7 @@ class OneDrill:
                 self._moment(str(error))
         finally:
             healed = time.monotonic()
-            await _to_its_end(self._target.heal())
+            await self._heal()
         self._moment("healed", at=healed)
         settled: float | None = None
         try:
@@ -177,6 +177,13 @@ class OneDrill:
             self._moment(str(error))
         await asyncio.sleep(AFTER_S)
         return began, self._seen.evidence, healed, settled, time.monotonic()
+
+    async def _heal(self) -> None:
+        try:
+            await _to_its_end(self._target.heal())
+        except FaultUnproven as error:  # some proofs are had only when the victim is back: it may have run on as before
+            self._seen.evidence, self._seen.unproven = None, str(error)
+            self._moment(str(error))
 
     async def _held(self) -> None:
         """Let it last, and where dispatch can come back under it, until it has."""

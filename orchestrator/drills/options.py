@@ -13,7 +13,8 @@ class DrillOptions:
     """Drills one after the other on one target, `repeat` times each.
 
     `fps`: frames a second of each camera. `report`: directory of the reports; None: that of the run. `hold_s`: how long
-    a fault lasts at least; None: what suits it. `lab`, `inventory`, `operator`: for the targets of these names.
+    a fault lasts at least; None: what suits it. `lab`, `inventory`: for the targets of these names. `operator`: a
+    person pulls the plug for `host-power-off`; the other faults are done from here with it too.
     """
 
     drills: tuple[Fault, ...]
@@ -46,3 +47,7 @@ class DrillOptions:
             raise ValueError("lab: --target lab needs the lab.json of a lab that is up")
         if self.target == "ansible" and self.inventory is None:
             raise ValueError("inventory: --target ansible needs the inventory of the hosts")
+        if self.operator and (self.target != "ansible" or Fault.HOST_POWER_OFF not in self.drills):
+            raise ValueError(
+                f"operator: a person pulls the plug for {Fault.HOST_POWER_OFF}, with --target ansible only"
+            )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from orchestrator.drills.budget import Budget
+from orchestrator.drills.budget import Budget, fitting
 from orchestrator.drills.judge import Verdict, judge, passed
 from orchestrator.drills.measures import Figures, ledger_since, measure, where_longest
 from orchestrator.drills.recorded import Beat, LedgerCounts, Recorded, Sighting
@@ -44,12 +44,13 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """Of the evidence."""
+    """Of the evidence. `takes_primary`: the Redis primary ran on the host that ended."""
 
     fault: str
     victim: str
     how: str
     proof: dict[str, Any]
+    takes_primary: bool = False
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -148,7 +149,8 @@ def build(
 ) -> Report:
     """The report. `moments`: (time, what, node) by the controller's clock."""
     figures = None if recorded is None else measure(recorded)
-    verdicts = judge(figures, budget, {} if evidence is None else evidence.proof)
+    allowed = fitting(budget, takes_primary=evidence is not None and evidence.takes_primary)
+    verdicts = judge(figures, allowed, {} if evidence is None else evidence.proof)
     zero = evidence.at if evidence is not None else min((at for at, _, _ in moments), default=0.0)
     ok = passed(verdicts)
     report = Report(
@@ -158,7 +160,13 @@ def build(
         verdicts=verdicts,
         evidence=None
         if evidence is None
-        else Shown(str(evidence.fault), evidence.victim, evidence.how, dict(evidence.proof)),
+        else Shown(
+            str(evidence.fault),
+            evidence.victim,
+            evidence.how,
+            dict(evidence.proof),
+            takes_primary=evidence.takes_primary,
+        ),
         unproven=unproven,
         timeline=[Moment(_s(at - zero), what, node) for at, what, node in sorted(moments)],
     )

@@ -122,6 +122,7 @@ class Evidence:
     `victim`: the host (or `n1,n2`). `at`: `time.monotonic()` of the controller, taken just before the fault was done,
     so that nothing that is measured from it is too short. `how`: in words ("SIGKILL of pid 4711"). `proof`: what shows
     it, by name (`{"exit_status": -9}`, `{"packets_dropped": 312}`); without any the drill is `unproven`.
+    `takes_primary`: of a host that ends, whether the Redis primary ran on it; it is judged by other figures then.
     """
 
     fault: Fault
@@ -129,6 +130,7 @@ class Evidence:
     at: float
     how: str
     proof: Mapping[str, str | int | float]
+    takes_primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,10 @@ class Target(Protocol):
         """
 
     async def heal(self) -> None:
-        """Undo all that was done, also half of a fault; without one it does nothing."""
+        """Undo all that was done, also half of a fault; without one it does nothing.
+
+        FaultUnproven, when all is undone: only now it is seen that the fault did not happen.
+        """
 
     async def settled(self, deadline_s: float) -> None:
         """Wait until every node is ready, one leads and Redis has its replicas. NotReached (dev.errors)."""

@@ -1,7 +1,14 @@
 """Drills on a real plant of this machine: faults that are real, one that does not happen, one that is interrupted."""
 
 import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +24,90 @@ pytestmark = [pytest.mark.campaign, pytest.mark.alone, pytest.mark.anyio, pytest
 
 LOAD = Load(cameras=2, fps=20.0, hold_s=0.5, quiet_s=0.5)
 FAULTS = (Fault.LEADER_KILL, Fault.LEADER_PAUSE, Fault.PRIMARY_KILL)
+SMALL = ("--target", "local", "--cameras", "2", "--fps", "20", "--hold", "1")
+BUDGET = "all: {takeover_s: null, dispatch_gap_s: null, publish_gap_s: null, leadership_changes_max: null}\n"
+"""Promises as ever. Times say more of a busy machine than of the plant: those are for `make soak ARGS=drills`."""
+BYTES = r"[1-9]\d*"
+PROOFS = {
+    "leader-kill": {"pid": BYTES, "exit_status": "-9"},
+    "leader-pause": {"pid": BYTES, "kernel_state": "T"},
+    "leader-isolated": {r"n\d_to_n\d_held": BYTES},
+    "one-way-cut": {r"n\d_to_n\d_held": BYTES},
+    "primary-kill": {"pid": BYTES, "ended": "by SIGKILL"},
+    "primary-isolated": {"held": BYTES},
+    "disk-full": {"pid": BYTES, "limit_bytes": BYTES, "told": ".*File too large.*"},
+    "rolling-restart": {r"n\d_restarted": r"pid \d+, then \d+"},
+    "quorum-loss": {r"n\d_pid": BYTES, r"n\d_exit_status": "-9", "write_refused": "503 no_leader"},
+}
+"""What each drill of this machine shows for its fault: names and values, as patterns."""
+WAYS = {"leader-isolated": 4, "one-way-cut": 2, "rolling-restart": 3, "quorum-loss": 5}
+RUN_S = 400.0
+
+
+def drill(*argv: str) -> subprocess.Popen[str]:
+    """The command line, as a user calls it."""
+    command = [str(Path(sys.executable).with_name("triarch")), "drill", "run", *argv]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.timeout(450)
+def test_every_drill_of_this_machine_passes_and_is_reported(tmp_path: Path) -> None:
+    """None of them needs root, relays and limits of a process being what harms."""
+    budget, reports = tmp_path / "budget.yaml", tmp_path / "reports"
+    budget.write_text(BUDGET)
+    place = ("--directory", str(tmp_path / "run"), "--report", str(reports), "--budget", str(budget))
+    with drill("all", *SMALL, *place) as running:
+        out, err = running.communicate(timeout=RUN_S)
+    assert running.returncode == 0, f"{out}\n{err[-4000:]}"
+    assert {file.stem for file in reports.glob("*.json")} == {file.stem for file in reports.glob("*.html")}
+    found = {file.stem: json.loads(file.read_text()) for file in reports.glob("*.json")}
+    assert sorted(found) == sorted(PROOFS)
+    for name, report in found.items():
+        assert (report["drill"], report["verdict"], report["ok"]) == (name, "passed", True)
+        assert (report["lost"], report["duplicates"], report["linearizable"]) == (0, 0, True)
+        assert report["ordered_effects"] >= 3
+        proof: dict[str, Any] = report["evidence"]["proof"]
+        for what, value in proof.items():
+            assert any(re.fullmatch(one, what) and re.fullmatch(like, str(value)) for one, like in PROOFS[name].items())
+        assert len(proof) == WAYS.get(name, len(PROOFS[name]))
+        assert report["evidence"]["victim"]
+        page = (reports / f"{name}.html").read_text()
+        assert "<svg" in page
+        assert "PASSED" in page
+    assert found["leader-kill"]["leadership_changes"] >= 1
+
+
+def test_a_drill_whose_fault_is_not_proven_fails_and_is_reported(tmp_path: Path) -> None:
+    """A node that somebody else kills was not restarted in order: whatever was measured then is of another fault."""
+    place = ("--directory", str(tmp_path / "run"), "--report", str(tmp_path))
+    with drill("rolling-restart", *SMALL, *place) as running:
+        assert running.stderr is not None
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if "load is on" in line:  # n3 is never the first whose turn it is
+                os.kill(child(running.pid, "n3.yaml"), signal.SIGKILL)
+                break
+        out, err = running.communicate(timeout=RUN_S)
+    assert running.returncode == 1, f"{out}\n{''.join(said)}{err[-4000:]}"
+    assert out.startswith("rolling-restart  unproven")
+    report = json.loads((tmp_path / "rolling-restart.json").read_text())
+    assert (report["verdict"], report["ok"], report["evidence"]) == ("unproven", False, None)
+    assert "n3 ended with status -9, not by SIGTERM" in report["unproven"]
+    assert [one["what"] for one in report["verdicts"]] == ["proof"]
+    assert "UNPROVEN" in (tmp_path / "rolling-restart.html").read_text()
+    assert "all is as before" in [moment["what"] for moment in report["timeline"]]
+
+
+def child(parent: int, argument: str) -> int:
+    """The process that `parent` started with this end of its command line."""
+    (found,) = [
+        int(pid)
+        for listing in Path(f"/proc/{parent}/task").glob("*/children")
+        for pid in listing.read_text().split()
+        if Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").endswith(argument)
+    ]
+    return found
 
 
 async def test_a_leader_and_a_primary_are_killed(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """What an operator may write into a budget, and what is refused with which words."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.drills.budget import Budget, BudgetInvalid, budgets, default
+from orchestrator.drills.budget import Budget, BudgetInvalid, budgets, default, fitting
 from orchestrator.drills.target import Fault
 
 FIGURES = {field.name: field.type for field in msgspec.structs.fields(Budget)}
@@ -21,7 +23,7 @@ figures = st.fixed_dictionaries({}, optional=values)
 def test_the_defaults_are_what_is_promised() -> None:
     for fault in (Fault.LEADER_KILL, Fault.LEADER_PAUSE, Fault.LEADER_ISOLATED, Fault.HOST_POWER_OFF):
         assert default(fault).dispatch_gap_s == 2.0
-    for fault in (Fault.PRIMARY_KILL, Fault.PRIMARY_ISOLATED):
+    for fault in (Fault.PRIMARY_KILL, Fault.PRIMARY_ISOLATED, Fault.HOST_POWER_OFF):
         assert default(fault).publish_gap_s == 4.0
     assert default(Fault.ONE_WAY_CUT).leadership_changes_max == 2
     for fault in Fault:
@@ -29,6 +31,16 @@ def test_the_defaults_are_what_is_promised() -> None:
         assert (allowed.lost, allowed.duplicates, allowed.stale_effects, allowed.double_effects) == (0, 0, 0, 0)
         assert allowed.shared_epochs == 0
         assert allowed.linearizable
+
+
+@given(st.fixed_dictionaries({}, optional=values))
+def test_where_the_primary_goes_publishing_is_judged_and_takeover_and_dispatch_are_shown(given: dict[str, Any]) -> None:
+    allowed = Budget(**given)
+    assert fitting(allowed, takes_primary=False) == allowed
+    found = fitting(allowed, takes_primary=True)
+    assert (found.takeover_s, found.dispatch_gap_s) == (None, None)
+    for name in set(FIGURES) - {"takeover_s", "dispatch_gap_s"}:
+        assert getattr(found, name) == getattr(allowed, name)
 
 
 def test_no_file_and_an_empty_one_are_the_defaults() -> None:

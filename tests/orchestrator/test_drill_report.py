@@ -85,6 +85,25 @@ def test_a_broken_budget_and_a_missing_proof_are_said() -> None:
     assert "n1 ended with status 0" in page(unproven)
 
 
+def test_a_host_that_takes_the_primary_with_it_is_judged_by_publishing() -> None:
+    facts = msgspec.json.decode(FACTS.read_bytes(), type=Recorded)
+    nothing = Budget(takeover_s=0.0, dispatch_gap_s=0.0, publish_gap_s=0.0)
+    run = msgspec.structs.replace(RUN, drill="host-power-off", target="lab")
+    for takes_primary, broken in (
+        (False, {"takeover_s", "dispatch_gap_s", "publish_gap_s"}),
+        (True, {"publish_gap_s"}),
+    ):
+        evidence = Evidence(
+            Fault.HOST_POWER_OFF, "n1", facts.at, "off", {"processes_after": 0}, takes_primary=takes_primary
+        )
+        report = build(run, nothing, evidence=evidence, unproven="", moments=[], recorded=facts)
+        assert {one.what for one in report.verdicts if not one.ok} == broken
+        assert report.takeover_s is not None
+        again = read(msgspec.json.encode(report), "host-power-off.json")
+        assert again.evidence is not None
+        assert again.evidence.takes_primary is takes_primary
+
+
 def test_what_a_plant_says_is_text_and_no_markup() -> None:
     text = page(made(how="<script>alert(1)</script>"))
     assert "<script" not in text
@@ -150,6 +169,8 @@ async def test_the_commands(tmp_path: Path) -> None:
     for words, said in (
         (("leader-kill", "--target", "lab"), "--target lab needs the lab.json"),
         (("leader-kill", "--cameras", "0"), "0 is not within 1..64"),
+        (("all", "--operator"), "a person pulls the plug for host-power-off, with --target ansible only"),
+        (("leader-isolated", "--target", "ansible", "--inventory", "hosts.yml", "--operator"), "a person pulls"),
         (("earthquake",), "is not one of"),
     ):
         code, _, err = await triarch("drill", "run", *words)

@@ -111,10 +111,14 @@ def _broken(reports: Iterable[Mapping[str, Any]], times: int) -> list[str]:
 
 
 def by_drill(reports: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """A line a drill: median and maximum of each figure, the leaders that came after the fault at most."""
+    """A line a drill: median and maximum of each figure, the leaders that came after the fault at most.
+
+    Hosts that took the primary with them have a line of their own.
+    """
     rows: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for report in reports:
-        rows[report["drill"]].append(report)
+        primary = (report["evidence"] or {}).get("takes_primary", False)
+        rows[f"{report['drill']}, of the primary's host" if primary else report["drill"]].append(report)
     lines = {}
     for drill, mine in rows.items():
         told = [f"{sum(report['ok'] for report in mine)} of {len(mine)} passed"]

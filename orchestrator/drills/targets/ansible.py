@@ -68,9 +68,11 @@ class AnsibleTarget(InsideTarget):
 
     async def heal(self) -> None:
         """TargetUnusable; FaultUnproven where a host that was powered off is still in the run of before."""
-        for host, boot in list(self._off.items()):
-            await self._back(host, boot)
-        await super().heal()
+        try:
+            for host, boot in list(self._off.items()):
+                await self._back(host, boot)
+        finally:
+            await super().heal()
 
     async def _back(self, host: str, boot: str) -> None:
         now: dict[str, str] = {}

@@ -9,6 +9,7 @@ import itertools
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.client.asynchronous import AsyncClient
@@ -31,6 +32,8 @@ RESTART_S = 60.0
 ONE_SERVER = "the plant has one server and no sentinels: there is no other to take over"
 SIDES = ("leader-mute", "follower-deaf", "leader-deaf")
 """One-way cuts, in turn: who is cut, and whether it does not hear the others or is not heard by them."""
+POWERED_OFF = ("leader", "primary")
+"""Whose host loses its power, in turn; only the leader's where no other server could be the primary."""
 
 
 class InsideTarget(HostsTarget):
@@ -39,6 +42,7 @@ class InsideTarget(HostsTarget):
     def __init__(self, directory: Path, faults: Sequence[Fault]) -> None:
         super().__init__(directory, faults)
         self._sides = itertools.cycle(SIDES)
+        self._powered_off = itertools.cycle(POWERED_OFF)
 
     # -- what is possible ---------------------------------------------------------------------------------------------
 
@@ -153,7 +157,14 @@ class InsideTarget(HostsTarget):
         return await self.cut_off(fault, victim, incoming=True, outgoing=True)
 
     async def _host_power_off(self, fault: Fault) -> Evidence:
-        return await self.power_off(fault, await self._leader_apart(fault))
+        if next(self._powered_off) == "leader" or not self.deployed.sentinels:
+            return await self.power_off(fault, await self._leader_apart(fault))
+        victim = await self.primary_host(fault)
+        there = (
+            "the primary and the leader" if victim == await self.look.leader() else "the primary, without the leader,"
+        )
+        done = await self.power_off(fault, victim)
+        return replace(done, how=f"{done.how}; {there} ran on it", takes_primary=True)
 
     async def _one_way_cut(self, fault: Fault) -> Evidence:
         side = next(self._sides)

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -215,6 +215,7 @@ class LocalTarget:
         for node_id in order:
             process = plant.node(node_id)
             before = process.pid
+            self._undo.append(process.start)  # where it is interrupted between the two; what runs is left alone
             status = await process.stop()
             await process.start()
             await plant.wait_ready(node_id)
@@ -235,11 +236,18 @@ class LocalTarget:
         soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         said = log.stat().st_size
 
+        async def well() -> bool:
+            """A node that its disk has stopped may still be about to end: it is started again once it has."""
+            if process.running:
+                return await self._running.is_ready(leader.node_id)
+            await process.start()
+            return True
+
         async def grow_again() -> None:
             if process.running:
-                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (soft, hard))
-            else:
-                await process.start()
+                with suppress(ProcessLookupError):
+                    resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+            await until(well, seconds=READY_S, what=f"{leader.node_id} at work again, or ended", interval=0.05)
 
         self._undo.append(grow_again)
         at = time.monotonic()
