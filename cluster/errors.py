@@ -161,7 +161,7 @@ class Compacted(ClusterError):
 
 
 class TransferFailed(ClusterError):
-    """Leadership did not go to the wanted member."""
+    """Leadership did not go to the wanted member, and will not by this transfer."""
 
     code = "transfer_failed"
 

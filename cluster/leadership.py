@@ -5,6 +5,8 @@ follower ──elected──▶ elected ──own claim applied in that term─�
    └──────deposed────────┴──────────── deposed, or another's claim ───┘ (Lost, with the reason)
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 from cluster.commands import Epoch
@@ -24,6 +26,13 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 LeadershipChange = Gained | Lost
+
+
+class Offer(NamedTuple):
+    """Who led under `epoch` asked member `to` to take over. Once another claim is applied it cannot any more."""
+
+    epoch: Epoch
+    to: str
 
 
 class Leadership:

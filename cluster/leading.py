@@ -14,7 +14,7 @@ from cluster.configuring import Configuring
 from cluster.core import CLAIM, ClaimBody, encode_body
 from cluster.errors import ClusterError, NoLeader, NotLeader, OutcomeUnknown, TransferFailed
 from cluster.inbound import LEADER
-from cluster.leadership import LeadershipChange
+from cluster.leadership import LeadershipChange, Offer
 from cluster.messages import Append, Chunk, TimeoutNow, encode_message
 
 log = logging.getLogger(__name__)
@@ -218,13 +218,14 @@ class Leading(Configuring):
 
     # ── Transfer ────────────────────────────────
 
-    def hand_over(self, to: str | None, hold_s: float) -> bool:
+    def hand_over(self, to: str | None, hold_s: float) -> Offer | None:
         """Ask member `to` (None: the one with most of the log) to stand for election now.
 
-        True when the request was sent; False when it has not caught up yet: proposals wait for up to `hold_s`, so
-        that it can. NotLeader, NoLeader, TransferFailed.
+        What was sent; None when it has not caught up yet: proposals wait for up to `hold_s`, so that it can.
+        NotLeader, NoLeader, TransferFailed: nothing was sent.
         """
-        if self._leadership.epoch is None:
+        epoch = self._leadership.epoch
+        if epoch is None:
             raise self._no_leadership()
         connected = self._SyncObj__otherNodes & self._SyncObj__connectedNodes
         ids = {node.id: node for node in connected}
@@ -236,11 +237,11 @@ class Leading(Configuring):
         target = ids[to] if to is not None else max(connected, key=lambda node: (matched[node], node.id))
         self._hold_until = now() + hold_s
         if matched[target] != self._last_index():
-            return False
+            return None
         log.info("hands leadership over to %s", target.id)
         self._transport.send(target, TimeoutNow(self._SyncObj__raftCurrentTerm))
         self._transport.flush()
-        return True
+        return Offer(epoch, target.id)
 
     def release(self) -> None:
         """Proposals go on."""

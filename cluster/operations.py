@@ -6,11 +6,12 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 from cluster.commands import Applied, Command, Epoch, Outcome, Position
 from cluster.core import RESTORE, Claim, RestoreBody, encode_body
 from cluster.errors import ClusterError, NodeStopped, OutcomeUnknown, ReadTimedOut, TransferFailed
+from cluster.leadership import Offer
 from cluster.membership import MemberRecord
 from cluster.raft import Raft
 from cluster.settings import Member
@@ -45,6 +46,33 @@ class Capture:
             self._taking.exception()
 
 
+class HandOver:
+    """One attempt to hand leadership over, shared by who waits for it and the Raft thread."""
+
+    def __init__(self, to: str | None, hold_s: float, offered: Callable[[Offer], None]) -> None:
+        self._to = to
+        self._hold_s = hold_s
+        self._offered = offered
+        self._over = self._sent = False
+
+    def ask(self, raft: Raft, answer: Callable[[Any], None]) -> None:
+        """In the Raft thread. Answers with the offer; None: the member has yet to catch up."""
+        # `_sent` is set before `_over` is looked at, and in `end` it is the other way round: one of both sees the
+        # other, so that nothing is sent behind the back of somebody who was told that nothing was.
+        self._sent, offer = True, None
+        try:
+            if not self._over and (offer := raft.hand_over(self._to, self._hold_s)) is not None:
+                self._offered(offer)
+        finally:
+            self._sent = offer is not None
+        raft.post(answer, offer)
+
+    def end(self) -> bool:
+        """Nothing is sent from here on. Whether something was, as far as is known."""
+        self._over = True
+        return self._sent
+
+
 class Operations:
     """A part of `Cluster`, which see."""
 
@@ -60,39 +88,56 @@ class Operations:
     _epoch: Epoch | None
     _claim: Claim | None
     _claimed: Any
+    _offers: frozenset[Offer] = frozenset()
+    """those of the last epoch that had any; written in the Raft thread"""
 
     # ── Leadership transfer ────────────────────────────────
 
     async def transfer(self, to: str | None = None, *, timeout: float = 5.0) -> Epoch:
         """Give leadership to member `to` (None: the one with most of the log).
 
-        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped; TransferFailed: nobody,
-        or somebody else, took over in time.
+        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped: nothing was done.
+        TransferFailed: nobody was asked to take over, or somebody else leads since. OutcomeUnknown: one was asked, and
+        may still take over, for as long as no later claim is applied.
         """
         if to is not None and to not in {member.id for member in self.members()}:
             raise TransferFailed(f"{to} is not a member")
-        before = self._epoch
-        if before is not None and to == self.settings.node_id:
+        if self._epoch is not None and to == self.settings.node_id:
             raise TransferFailed(f"{to} leads already")
+        hand_over = HandOver(to, self.settings.election_max_s, self._offered)
         try:
             async with asyncio.timeout(timeout):
-                while not await self._handed_over(to, timeout):  # noqa: ASYNC110
+                while (offer := await self._call(hand_over.ask, timeout)) is None:  # noqa: ASYNC110
                     await asyncio.sleep(self.settings.heartbeat_s / 5)  # until the target has caught up
-                claim = await self._next_claim(before)
+                claim = await self._claim_after(offer.epoch)
         except (TimeoutError, ReadTimedOut):
+            sent = hand_over.end()
             with contextlib.suppress(ClusterError):
                 await self._call(lambda raft, answer: raft.post(answer, raft.release()), timeout)
-            raise TransferFailed(f"no new leader's claim was applied here within {timeout:g} s") from None
+            self._fail(to, f"no new leader's claim was applied here within {timeout:g} s", sent=sent)
+        except TransferFailed as error:
+            self._fail(to, str(error))
+        except NodeStopped:
+            if not hand_over.end():
+                raise
+            self._fail(to, "this node stopped", sent=True)
         if claim.node_id == self.settings.node_id or (to is not None and claim.node_id != to):
             raise TransferFailed(f"{claim.node_id} leads now, not {to or 'another member'} (epoch {claim.epoch})")
         return claim.epoch
 
-    async def _handed_over(self, to: str | None, timeout: float) -> bool:
-        hold_s = self.settings.election_max_s
-        return await self._call(lambda raft, answer: raft.post(answer, raft.hand_over(to, hold_s)), timeout)  # type: ignore[no-any-return]
+    def _offered(self, offer: Offer) -> None:
+        self._offers = frozenset({offer, *(one for one in self._offers if one.epoch == offer.epoch)})
 
-    async def _next_claim(self, before: Epoch | None) -> Claim:
-        while self._claim is None or (before is not None and self._claim.epoch <= before):
+    def _fail(self, to: str | None, reason: str, *, sent: bool = False) -> NoReturn:
+        """`sent`: by this attempt. An earlier one may have asked the same member: until the next claim it may stand."""
+        asked = {offer.to for offer in self._offers if self._claim is None or self._claim.epoch <= offer.epoch}
+        if sent or (asked if to is None else to in asked):
+            names = to or " or ".join(sorted(asked)) or "another member"
+            raise OutcomeUnknown(f"transfer to {names}", f"{names} was asked to take over, and still may: {reason}")
+        raise TransferFailed(reason)
+
+    async def _claim_after(self, epoch: Epoch) -> Claim:
+        while self._claim is None or self._claim.epoch <= epoch:
             if self._ending.ended:
                 raise NodeStopped
             await self._claimed.wait()

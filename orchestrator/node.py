@@ -21,7 +21,7 @@ import msgspec
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from cluster import Applied, Cluster, ClusterError, Epoch
+from cluster import Applied, Cluster, ClusterError, Epoch, OutcomeUnknown
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.health_pull import health_client
 from framebuffer.metrics import FrameMetrics
@@ -335,6 +335,8 @@ class Node:
             return
         try:
             epoch = await self.cluster.transfer(timeout=HAND_OVER_S)
+        except OutcomeUnknown as error:
+            log.info("leadership may be handed over: %s", error.reason)
         except ClusterError as error:
             log.info("leadership is not handed over: %s", error)
         else:

@@ -101,21 +101,22 @@ class Admission:
 def client_of(scope: Scope, headers: Headers, proxies: Sequence[Network]) -> str:
     """The address that asks: of the connection, or what a trusted proxy in front says. "" when it is not known."""
     place = scope.get("client")
-    address = "" if place is None else str(place[0])
+    found = None if place is None else _read(str(place[0]))
     if proxies:
         said = [part.strip() for line in headers.getlist("x-forwarded-for") for part in line.split(",")]
         # From the nearest proxy on: the first that is not trusted is the client, whatever it wrote itself.
-        while said and _within(address, proxies):
-            address = said.pop()
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return ""
+        while said and found is not None and any(found in network for network in proxies):
+            before = _read(said.pop())
+            if before is None:
+                break  # one that does not say from where stands for all of its clients
+            found = before
+    return "" if found is None else str(found)
 
 
-def _within(address: str, networks: Sequence[Network]) -> bool:
+def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None for what is none. A proxy that listens for both families at once writes ::ffff:192.0.2.7 for 192.0.2.7."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return False
-    return any(found in network for network in networks)
+        return None
+    return found.ipv4_mapped or found if isinstance(found, ipaddress.IPv6Address) else found

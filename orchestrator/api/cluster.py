@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster import OutcomeUnknown
 from orchestrator.api import backup, members
 from orchestrator.api.asking import Ask, Read, builtins
 from orchestrator.api.documented import READ, problems
 from orchestrator.api.health import epoch_text
 from orchestrator.api.members import Member, rows_of
-from orchestrator.api.problems import Problem
+from orchestrator.api.problems import Problem, outcome_unknown
 from orchestrator.api.view import NodeView
 from orchestrator.config_checks import warnings
 
@@ -130,16 +131,23 @@ async def leaderships(read: Read) -> list[Led]:
     responses=problems("member_unknown", "transfer_failed", "no_leader", "outcome_unknown"),
 )
 async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
-    """Answers once the new leader's claim is applied. A transfer to the node that leads already changes nothing."""
+    """Answers once the new leader's claim is applied. A transfer to the node that leads already changes nothing.
+
+    `transfer_failed`: nobody was asked to take over, or somebody else leads. `outcome_unknown`: a member was asked, and
+    was not seen to do it in time; it may still. With `to`, repeat it; without, look who leads first.
+    """
     to = wanted.to if wanted else None
     cluster, epoch = ask.node.cluster, ask.node.epoch()
     if to is not None and to not in {member.id for member in cluster.members()}:
         raise Problem("member_unknown", f"{to} is not a member of this cluster")
     if to == ask.node.config.node.id and ask.node.is_leader() and epoch is not None:
         return Transferred(leader=to, epoch=str(epoch))
-    async with ask.noted("cluster.transfer", "cluster", to or "", moves=True) as told:
-        epoch = await cluster.transfer(to)
-        told.members.update(leader=cluster.status().leader_id, epoch=str(epoch))
+    try:
+        async with ask.noted("cluster.transfer", "cluster", to or "", moves=True) as told:
+            epoch = await cluster.transfer(to)
+            told.members.update(leader=cluster.status().leader_id, epoch=str(epoch))
+    except OutcomeUnknown as error:
+        raise outcome_unknown(ask.key, error.reason) from error
     return Transferred(leader=cluster.status().leader_id, epoch=str(epoch))
 
 

@@ -137,9 +137,11 @@ def _rich_table(cells: list[list[str]], headings: list[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    console, table = Console(), Table(box=None, header_style="bold", pad_edge=False)
+    # What a row is called stays in one piece, to be copied, where that leaves room for the others: those are folded.
+    whole = max((len(line[0]) for line in cells), default=0) <= console.width // 2
+    for at, heading in enumerate(headings):
+        table.add_column(heading, overflow="fold", no_wrap=whole and at == 0)
     for line in cells:
         table.add_row(*(Text(cell) for cell in line))  # Text: what a server says is not markup
-    Console().print(table)
+    console.print(table)

@@ -173,9 +173,60 @@ async def test_a_transfer_that_cannot_be_says_why(tmp_path: Path) -> None:
             await leader.transfer(gone)
         rest = next(node for node in group.running.values() if node is not leader)
         async with Freeze(rest):
-            with pytest.raises(TransferFailed):
+            with pytest.raises(OutcomeUnknown, match=rest.settings.node_id):
                 await leader.transfer(timeout=0.2)
         await eventually(lambda: proposed(group, "after"))
+
+
+async def test_a_member_that_was_asked_and_is_not_heard_may_still_take_over(tmp_path: Path) -> None:
+    """Nobody is told that it has failed: it leads as soon as it goes on."""
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        target = (await group.followers())[0]
+        to, before = target.settings.node_id, leader.status().epoch
+        await eventually(lambda: target.status().last_index == leader.status().last_index)
+        async with Freeze(target):
+            with pytest.raises(OutcomeUnknown, match=f"{to} was asked to take over, and still may"):
+                await leader.transfer(to, timeout=0.3)
+            assert leader.status().epoch == before
+        await eventually(lambda: target.status().epoch is not None)
+        assert before is not None
+        assert target.status().epoch == (await group.leader()).status().epoch > before  # type: ignore[operator]
+
+
+async def test_what_is_not_known_of_one_attempt_no_later_one_denies(tmp_path: Path) -> None:
+    """Until another claim is applied: then it is settled."""
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        target, third = await group.followers()
+        to = target.settings.node_id
+        await eventually(lambda: target.status().last_index == leader.status().last_index)
+        async with Freeze(target):
+            with pytest.raises(OutcomeUnknown):
+                await leader.transfer(to, timeout=0.3)
+            await eventually(lambda: not next(row for row in leader.members() if row.id == to).connected)
+            with pytest.raises(OutcomeUnknown, match=f"{to} was asked to take over, and still may: {to} is not"):
+                await leader.transfer(to)
+            await leader.transfer(third.settings.node_id)
+            await eventually(lambda: third.status().epoch is not None)
+            await third.transfer(leader.settings.node_id)
+            await eventually(lambda: leader.status().epoch is not None)
+            with pytest.raises(TransferFailed, match=f"{to} is not connected"):
+                await leader.transfer(to)
+
+
+async def test_nobody_is_asked_once_it_was_said_that_nobody_was(tmp_path: Path) -> None:
+    """The leader itself stands still for longer than somebody waits for it."""
+    async with nodes(tmp_path) as group:
+        leader = await group.leader()
+        target = (await group.followers())[0]
+        before, elections = leader.status().epoch, target.counters().elections
+        async with Freeze(leader):
+            with pytest.raises(TransferFailed, match=r"no new leader's claim"):
+                await leader.transfer(target.settings.node_id, timeout=0.05)
+        await leader.read(lambda _: None, consistency="linearizable")
+        assert leader.status().epoch == before
+        assert target.counters().elections == elections
 
 
 async def proposed(group: Nodes, id: str) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
 from tests.lab.deployment import Deployment
 from tests.lab.hosts.lab import API_CLIENT
 from tests.lab.hosts.running import run
+from tests.lab.rolling import secrets_of
 from tests.support import eventually_sync
 
 UNITS = ("triarch-node", "triarch-redis", "triarch-sentinel", "triarch-firewall")
@@ -222,6 +224,36 @@ def test_haproxy_on_a_host_outside_follows_the_leader_and_is_taken_away_again(
     assert host.ask("systemctl is-active haproxy").out.strip() == "inactive"
     assert host.ask("systemctl is-enabled haproxy").out.strip() == "disabled"
     assert deployed.unready() == "", "the cluster is not touched"
+
+
+def test_who_asks_through_haproxy_is_named_in_the_audit(deployed: Deployment, balanced: tuple[str, ...]) -> None:
+    host = deployed.lab.host("n2")
+    said = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    headers = {"Authorization": f"Bearer {secrets_of(deployed)['api_token']}", **said}
+    try:
+        deployed.play("site.yml", *balanced, "--tags", "node", wheelhouse=False)
+        deployed.ready()
+        with (
+            machine(deployed, API_CLIENT) as address,
+            httpx.Client(
+                base_url=f"http://{host.address}:8100",
+                headers=headers,
+                transport=httpx.HTTPTransport(local_address=address),
+                timeout=20,
+            ) as client,
+        ):
+            eventually_sync(lambda: client.get("/leader").status_code == 200, deadline_s=20)
+            put = client.put("/v1/variables/through_haproxy", json={"value": 1})
+            assert put.is_success, put.text
+            # Past HAProxy nobody is believed.
+            deleted = client.delete(f"http://{host.address}:8101/v1/variables/through_haproxy")
+            assert deleted.is_success, deleted.text
+            entries = client.get("/v1/audit", params={"id": "through_haproxy"}).json()["entries"]
+            assert [entry["kind"] for entry in entries] == ["variable.delete", "variable.set"]
+            assert {entry["actor"]["address"] for entry in entries} == {address}
+    finally:
+        deployed.play("site.yml", "--tags", "node")  # they trust nobody again
+        deployed.ready()
 
 
 def test_haproxy_goes_to_the_port_of_the_nodes_and_refuses_one_that_another_program_has(

@@ -79,6 +79,15 @@ async def test_a_snapshot_is_saved_and_restored(nodes: Nodes, tmp_path: Path) ->
     code, _, err = await ask(nodes, "cluster", "snapshot", "save", str(file))
     assert code == Exit.CONFLICT
     assert "--force" in err
+    code, out, err = await triarch("cluster", "snapshot", "show", str(file), "-o", "json")  # it asks no node
+    shown = json.loads(out)
+    assert (code, shown["members"]) == (0, "n1, n2, n3"), err
+    assert {name: shown[name] for name in saved if name != "node"} == {
+        name: value for name, value in saved.items() if name != "node"
+    }
+    code, out, err = await triarch("cluster", "snapshot", "show", str(file))
+    assert (code, err) == (0, "")
+    assert saved["digest"] in out
     assert (await client.delete("/v1/components/kept")).status_code == 204
 
     code, out, err = await ask(nodes, "cluster", "snapshot", "restore", str(file))
@@ -86,7 +95,7 @@ async def test_a_snapshot_is_saved_and_restored(nodes: Nodes, tmp_path: Path) ->
     assert "replace the whole state" in err
     assert (await client.get("/v1/components/kept")).status_code == 404
     restored = await data(nodes, "cluster", "snapshot", "restore", str(file), "--yes")
-    assert restored["index"] == saved["index"]
+    assert (restored["index"], restored["digest"]) == (saved["index"], saved["digest"])
     assert (await client.get("/v1/components/kept")).status_code == 200
 
 
@@ -98,6 +107,10 @@ async def test_what_is_no_snapshot(nodes: Nodes, tmp_path: Path) -> None:
     code, _, err = await ask(nodes, "cluster", "snapshot", "restore", str(wrong), "--yes")
     assert code == Exit.FAILED
     assert "snapshot_unreadable" in err
+    code, out, err = await triarch("cluster", "snapshot", "show", str(wrong))
+    assert (code, out, "snapshot_unreadable" in err) == (Exit.FAILED, "", True)
+    code, out, err = await triarch("cluster", "snapshot", "show", str(tmp_path / "none"))
+    assert (code, out, "no such file" in err) == (Exit.NOT_FOUND, "", True)
     code, _, err = await ask(nodes, "cluster", "snapshot", "save", str(tmp_path / "no" / "where"))
     assert code == Exit.FAILED
     assert "where" in err

@@ -3,14 +3,17 @@
 `tests/chaos/test_documented_commands.py` runs them on a plant.
 """
 
+import ast
 import re
 import urllib.parse
+from pathlib import Path
 
 import click
 import pytest
 import yaml
 
 from orchestrator.access import rights
+from tests.chaos.test_documented_commands import NOT_RUN
 from tests.command_line import REPO
 from tests.system.documented import Documented, asked, documented, played, resolved
 
@@ -55,6 +58,47 @@ def test_the_playbooks_of_the_deployment_that_are_shown_are_there() -> None:
         assert (ansible / each.playbook).is_file(), each
         own = set(re.findall(r"\btriarch_\w+", (ansible / each.playbook).read_text(encoding="utf-8")))
         assert set(each.variables) <= specified | own, each
+
+
+@pytest.mark.parametrize("left_out", NOT_RUN, ids=" ".join)
+def test_what_is_not_run_with_the_others_is_run_where_it_is_said(left_out: tuple[str, ...]) -> None:
+    why, _, places = NOT_RUN[left_out].partition("; ")
+    assert why
+    assert places
+    for place in places.split(", "):
+        assert (REPO / place).is_file(), place
+        assert calls(REPO / place, left_out), f"{place} does not run triarch {' '.join(left_out)}"
+
+
+def test_a_file_that_only_names_a_command_does_not_run_it(tmp_path: Path) -> None:
+    file = tmp_path / "test_x.py"
+    for text, found in (
+        ('await triarch("cluster", "remove", "n2")', True),
+        ('await ask(nodes, "cluster", "remove", "n2", "-o", "json")', True),
+        ('run(*(sys.executable, "-m", "orchestrator.cli.main", "cluster", "remove"))', True),
+        ('def cluster(*words): invoke(main, ["cluster", *words])\ncluster("remove", "n2")', True),
+        ('"""triarch cluster remove"""', False),
+        ('cluster("remove", "n2")', False),
+        ('await triarch("cluster", "removed", "n2")', False),
+        ('await triarch("-v", "cluster", "remove")', False),
+    ):
+        file.write_text(text)
+        assert calls(file, ("cluster", "remove")) is found, text
+
+
+def calls(file: Path, words: tuple[str, ...]) -> bool:
+    """Whether `words` begin the texts of a call, a tuple or a list there, or stand behind the name of the module.
+
+    Or the last of them do, where the first begin those of a list: then a function of that file puts them in front.
+    """
+    begun: set[tuple[str, ...]] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        given = node.args if isinstance(node, ast.Call) else node.elts if isinstance(node, ast.Tuple | ast.List) else []
+        texts = [each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        if "orchestrator.cli.main" in texts:
+            texts = texts[texts.index("orchestrator.cli.main") + 1 :]
+        begun.update(tuple(texts[:count]) for count in range(1, len(words) + 1))
+    return words in begun or any(words[:at] in begun and words[at:] in begun for at in range(1, len(words)))
 
 
 def check(shown: Documented) -> None:

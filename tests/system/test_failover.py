@@ -77,6 +77,20 @@ async def test_leadership_moves_on_demand_and_the_answer_names_the_new_epoch(pla
     assert answer.json()["epoch"] == f"{second.epoch[0]}.{second.epoch[1]}"
 
 
+async def test_a_transfer_to_a_node_that_stands_still_already_fails_and_stays_undone(plant: LocalPlant) -> None:
+    """It lacks the entry of the audit that says what is intended, so it is not asked to take over."""
+    first = await plant.current_leader(5)
+    to = next(node.id for node in plant.topology.nodes if node.id != first.node_id)
+    plant.send(to, signal.SIGSTOP)
+    try:
+        answer = await plant.call("POST", "/v1/cluster/transfer", json={"to": to}, node_id=first.node_id)
+        assert (answer.status_code, answer.json()["code"]) == (409, "transfer_failed"), answer.text
+    finally:
+        plant.send(to, signal.SIGCONT)
+    await plant.wait_ready()
+    assert await plant.current_leader(5) == first
+
+
 async def test_a_leader_that_is_told_to_stop_hands_over_first(plant: LocalPlant) -> None:
     first = await plant.current_leader(5)
     assert await plant.node(first.node_id).stop() == 0

@@ -14,6 +14,11 @@ def triarch_place(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def triarch_proxies(addresses: Iterable[str], given: Iterable[str]) -> list[str]:
+    """Whom a node believes about its clients: `given`, which a person set, and the addresses of proxies, each once."""
+    return list(dict.fromkeys([*map(str, given), *addresses]))
+
+
 DATA = {
     "triarch_node_data_dir": "/var/lib/triarch/node",
     "node.data_dir of triarch_node_settings": "/var/lib/triarch/node",
@@ -87,6 +92,7 @@ class FilterModule:
         return {
             "triarch_address": triarch_address,
             "triarch_place": triarch_place,
+            "triarch_proxies": triarch_proxies,
             "triarch_moved": triarch_moved,
             "triarch_lives": triarch_lives,
         }

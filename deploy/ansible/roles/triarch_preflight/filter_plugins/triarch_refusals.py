@@ -66,6 +66,24 @@ def _inventory(addresses: Mapping[str, str]) -> Iterator[str]:
             )
 
 
+def triarch_proxy_refusals(addresses: Mapping[str, str]) -> list[str]:
+    """Of the hosts of HAProxy, address by name: the nodes would not know whose word about clients they may take."""
+    return list(_proxies(addresses))
+
+
+def _proxies(addresses: Mapping[str, str]) -> Iterator[str]:
+    for host, address in addresses.items():
+        try:
+            place = ipaddress.ip_address(address)
+        except ValueError:
+            place = None
+        if place is None or place.is_loopback or place.is_unspecified:
+            yield (
+                f"{host}: {address!r} is no IP address from which HAProxy there could ask the nodes, so they would "
+                "take all of its clients for one. Set triarch_address of this host."
+            )
+
+
 def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhouse: Mapping[str, Any]) -> list[str]:
     """Of what the hosts reported.
 
@@ -466,6 +484,7 @@ class FilterModule:
             "triarch_certificate_refusals": triarch_certificate_refusals,
             "triarch_inventory_refusals": triarch_inventory_refusals,
             "triarch_primary": triarch_primary,
+            "triarch_proxy_refusals": triarch_proxy_refusals,
             "triarch_refusals": triarch_refusals,
             "triarch_tls_refusals": triarch_tls_refusals,
             "triarch_wheelhouse": triarch_wheelhouse,
