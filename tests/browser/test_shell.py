@@ -20,6 +20,7 @@ PAGES = {
     "alerts": "alerts",
     "alert-rules": "alerts?show=rules",
     "silences": "alerts?show=silences",
+    "journal": "journal",
     "audit": "audit",
     "access": "access",
 }
@@ -83,7 +84,7 @@ def test_keys_alone_reach_everything(open_page: Opener) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the skip link is first
     assert page.evaluate("document.querySelector('tri-app').shadowRoot.activeElement.id") == "main"
-    for letter, heading in (("c", "Components"), ("l", "Alerts"), ("u", "Audit"), ("o", "Overview")):
+    for letter, heading in (("c", "Components"), ("l", "Alerts"), ("j", "Journal"), ("u", "Audit"), ("o", "Overview")):
         page.keyboard.press("g")
         page.keyboard.press(letter)
         expect(page.get_by_role("heading", name=heading, exact=True, level=1)).to_be_visible()
