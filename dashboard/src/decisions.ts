@@ -140,7 +140,7 @@ class Decisions {
 
   private alert(row: Alert): void {
     if (row.id === null) return;
-    const level = row.severity === "critical" ? "critical" : row.severity === "info" ? "info" : "warning";
+    const level = LEVELS.find((each) => each === row.severity) ?? "warning";
     const first = row.members[0];
     const one = row.members_total === 1 && first ? first.subject : "";
     const about = { source: "alert" as const, about: one || row.rule, href: one && store.rows("components").has(one) ? href("components", one) : href("alerts"), execution: "" };
