@@ -1,15 +1,24 @@
 """What the leader measures where frames wait, and what it tells those who publish. Pure."""
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
-__all__ = ["Backpressure", "CrowdedLane"]
+__all__ = ["Backpressure", "CrowdedLane", "Durability"]
+
+Durability: TypeAlias = int | Literal["majority"]
+"""How many replicas must have a frame before it counts as published: see ``framebuffer.durability``."""
 
 
 class Backpressure(msgspec.Struct, frozen=True):
-    """What publishers are told: the level for all frames, 0 to 3, and of capabilities that have a higher one."""
+    """What publishers are told: the level for all frames, 0 to 3, and of capabilities that have a higher one.
+
+    ``durability``: the plant's, for producers that were given none of their own.
+    """
 
     level: int = 0
     crowded: dict[str, int] = {}
+    durability: Durability = 0
 
     @property
     def highest(self) -> int:
@@ -17,15 +26,24 @@ class Backpressure(msgspec.Struct, frozen=True):
         return max(self.level, *self.crowded.values()) if self.crowded else self.level
 
     def __str__(self) -> str:
-        return " ".join((f"{self.level:d}", *(f"{name}={level:d}" for name, level in sorted(self.crowded.items()))))
+        """``1 face=3 =majority``: as it is kept at the server. The last part has no name, which releases that know
+        nothing of it leave out.
+        """
+        crowded = (f"{name}={level:d}" for name, level in sorted(self.crowded.items()))
+        return " ".join((f"{self.level:d}", *crowded, *((f"={self.durability}",) if self.durability else ())))
 
     @classmethod
     def parse(cls, text: str) -> "Backpressure":
         """From its text form, as it is kept at the server. What is not understood is left out."""
         first, *others = text.split(" ")
-        pairs = (other.rpartition("=") for other in others)
+        pairs = [other.rpartition("=") for other in others]
         crowded = {name: min(3, int(level)) for name, _, level in pairs if name and level.isdecimal()}
-        return cls(min(3, int(first)) if first.isdecimal() else 0, crowded)
+        durability: Durability = 0
+        for name, mark, wanted in pairs:
+            if mark and not name:
+                # One that only a newer release knows asks for more than nothing: the most there is.
+                durability = int(wanted) if wanted.isdecimal() else "majority"
+        return cls(min(3, int(first)) if first.isdecimal() else 0, crowded, durability)
 
 
 class CrowdedLane(msgspec.Struct, frozen=True, array_like=True):

@@ -38,9 +38,11 @@ _REOPEN_S = 0.05
 class Channel:
     """Uses one connection of ``redis``, and others while frames are dropped or pictures are left; ``close`` closes all
     of them, and ``streams``.
+
+    ``durability`` None: as the leader says, with each answer to what is published.
     """
 
-    def __init__(self, redis: Redis, streams: FrameStreams, durability: Durability) -> None:
+    def __init__(self, redis: Redis, streams: FrameStreams, durability: Durability | None) -> None:
         self._redis = redis
         self._streams = streams
         self._durability = durability
@@ -49,7 +51,9 @@ class Channel:
         self._again = Backoff(0.02, 0.1)
         self._read_at = 0.0
         self._lines: dict[str, Line] = {}
-        self._dropped = DropRecord(self._streams, self._lines.values, self._reopen, durability)
+        self._dropped = DropRecord(
+            self._streams, self._lines.values, self._reopen, lambda: self.durability, self._read_level
+        )
         self._pictures = PictureRecord(redis, streams.keys)
         self._turns = Turns(self._dropped.want)
         self._work = asyncio.Event()
@@ -61,6 +65,11 @@ class Channel:
     def level(self) -> Level:
         """The highest level of backpressure heard of last. It is not asked for while there is nothing to send."""
         return Level(self._told.highest)
+
+    @property
+    def durability(self) -> Durability:
+        """Replicas that must have a frame: as was given, else as was heard last."""
+        return self._told.durability if self._durability is None else self._durability
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
@@ -205,7 +214,7 @@ class Channel:
         while batch := [(line, frame) for line, frame in batch if not line.gone]:
             publishing = [(line.session, frame) for line, frame in batch if line.session is not None]
             try:
-                report = await self._streams.publish_batch(publishing, durability=self._durability)
+                report = await self._streams.publish_batch(publishing, durability=self.durability)
             except (Unavailable, NotDurable) as error:
                 lines = {line.outbox.camera_id: line for line, _ in batch}
                 if backoff.failures == 0:
@@ -213,6 +222,8 @@ class Channel:
                 for line in lines.values():
                     line.outbox.counters.retries += 1
                 await backoff.wait()
+                if isinstance(error, NotDurable):
+                    await self._read_level()  # the plant may want fewer by now
             else:
                 backoff.reset()
                 self._hear(report.backpressure)

@@ -27,7 +27,8 @@ _ANOTHER_TRY = (RedisUnavailable, NotDurable)
 class DropRecord:
     """``lines``: the cameras. ``reopen``: what to do for one whose session the server does not know: ``current`` is.
 
-    ``durability``: replicas that must have a drop before it is forgotten here.
+    ``durability``: how many replicas must have a drop before it is forgotten here, as of now; ``learn`` asks for it
+    anew, where too few have it.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class DropRecord:
         streams: FrameStreams,
         lines: Callable[[], Collection[Line]],
         reopen: Callable[[Line, str], Awaitable[None]],
-        durability: Durability,
+        durability: Callable[[], Durability],
+        learn: Callable[[], Awaitable[None]],
     ) -> None:
         self._streams = streams
         self._lines = lines
         self._reopen = reopen
         self._durability = durability
+        self._learn = learn
         self._wanted = asyncio.Event()
 
     def want(self) -> None:
@@ -62,6 +65,8 @@ class DropRecord:
                     log.warning("camera %s: what was given up is not in the ledger yet: %s; repeating", names, error)
                 self._wanted.set()
                 await backoff.wait()
+                if isinstance(error, NotDurable):
+                    await self._learn()
             else:
                 backoff.reset()
                 await asyncio.sleep(_EVERY_S)
@@ -87,7 +92,7 @@ class DropRecord:
         while owed > 0 and line.session is not None and not line.gone:
             given = line.outbox.drops.first(min(owed, _BATCH))
             try:
-                statuses = await self._streams.drop(line.session, given, durability=self._durability)
+                statuses = await self._streams.drop(line.session, given, durability=self._durability())
             except CameraSuperseded as superseded:
                 await self._reopen(line, superseded.current)
                 continue

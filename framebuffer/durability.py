@@ -7,15 +7,12 @@ all replicas that are known, with two replicas WAIT 2: one that is dead holds co
 forgotten (``SENTINEL RESET``). A fixed number trades that for the risk; docs/adr/0012 has the figures.
 """
 
-from typing import Literal, TypeAlias
-
 from redis.asyncio import Redis
 
+from framebuffer.backpressure import Durability
 from framebuffer.connection import Client
 
 __all__ = ["Durability", "checked_durability", "replicas_wanted"]
-
-Durability: TypeAlias = int | Literal["majority"]
 
 
 def checked_durability(value: object) -> Durability:

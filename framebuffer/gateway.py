@@ -18,21 +18,22 @@ class FrameGateway:
     """Shared by any number of FrameProducers of one event loop; an async context manager, to be left after them.
 
     ``durability``: replicas that must have a frame before it counts as published or given up, or ``"majority"``, see
-    ``framebuffer.durability``. ``timeout_s`` bounds each reply of the server. Errors: RedisRefused, ValueError.
+    ``framebuffer.durability``; None: the plant's (``redis.durability``), as its leader says. ``timeout_s`` bounds each
+    reply of the server. Errors: RedisRefused, ValueError.
     """
 
     def __init__(
         self,
         redis_url: str,
         *,
-        durability: Durability = 0,
+        durability: Durability | None = None,
         inline_bytes_max: int = DEFAULT_INLINE_BYTES_MAX,
         password: str | None = None,
         keys: Keys | None = None,
         timeout_s: float = 2.0,
     ) -> None:
         self._url = redis_url
-        self._durability = checked_durability(durability)
+        self._durability = None if durability is None else checked_durability(durability)
         self._inline_bytes_max = inline_bytes_max
         self._password = password
         self._keys = (keys,) if keys is not None else keys_of_url(redis_url)

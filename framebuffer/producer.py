@@ -41,8 +41,8 @@ class FrameProducer:
     """The producer of one camera; an async context manager.
 
     ``server``: a Redis URL, or a FrameGateway that many cameras of this process share; ``durability`` (replicas that
-    must have a frame before it counts as published or given up, or ``"majority"``), ``inline_bytes_max``,
-    ``password``, ``keys`` and ``timeout_s`` are then the gateway's.
+    must have a frame before it counts as published or given up, or ``"majority"``; None: the plant's, as its leader
+    says), ``inline_bytes_max``, ``password``, ``keys`` and ``timeout_s`` are then the gateway's.
 
     ``policy``: how the camera gives way to backpressure (see ``framebuffer.policy``): ``lossless``, ``freshest``, or
     ``deadline`` with ``deadline_s``. ``urgent``: frames of this priority and above give way to nothing. ``buffer``:
@@ -68,7 +68,7 @@ class FrameProducer:
         buffer: int = 64,
         max_payload: int = _MAX_PAYLOAD,
         drain_s: float = 5.0,
-        durability: Durability = 0,
+        durability: Durability | None = None,
         inline_bytes_max: int = DEFAULT_INLINE_BYTES_MAX,
         password: str | None = None,
         keys: Keys | None = None,
@@ -98,7 +98,7 @@ class FrameProducer:
             self._gateway = self._own
         else:
             mine = (durability, inline_bytes_max, password, keys, timeout_s)
-            if mine != (0, DEFAULT_INLINE_BYTES_MAX, None, None, 2.0):
+            if mine != (None, DEFAULT_INLINE_BYTES_MAX, None, None, 2.0):
                 raise ValueError(
                     "durability, inline_bytes_max, password, keys and timeout_s belong to the gateway: set them there"
                 )

@@ -79,7 +79,8 @@ class Registrar:
     before the orchestrator misses it, as a node that is stopped still accepts connections. `ca_file`: see
     `framebuffer.trust`.
 
-    Errors: InvalidRegistration for a URL, token or instance that cannot be used, TrustUnusable for a file of certificates.
+    Errors: InvalidRegistration for a URL, token or instance that cannot be used, TrustUnusable for a file of
+    certificates.
     """
 
     def __init__(

@@ -131,6 +131,7 @@ class Duties:
             epoch,
             config.frames.thresholds(),
             smoothing_s=config.frames.pressure_smoothing_s,
+            durability=config.durability(),
             metrics=metrics,
             events=happened,
         )

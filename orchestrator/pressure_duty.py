@@ -1,4 +1,5 @@
 """The leader's duty to say how full the plant is: to those who publish, in the log, as an event, and to whoever asks.
+Those who publish are told as well how many replicas must have a frame.
 
 It is measured with every dispatch call, idle ones included, and written to the streams under this epoch when the level
 changes, and every ``REPEAT_S`` beside that: a failover of the server may have lost the last one.
@@ -11,8 +12,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from cluster import ClusterError, Epoch
-from framebuffer.backpressure import Backpressure
+from framebuffer.backpressure import Backpressure, Durability
 from framebuffer.errors import Fenced, RedisFailure
 from framebuffer.metrics import FrameMetrics
 from framebuffer.pressure import Level, PlantPressure, QueueFigures, Thresholds, figures_of
@@ -42,6 +45,7 @@ ANNOUNCE_WITHIN_S = 1.0
 class PressureDuty:
     """Call ``observe`` after each dispatch call. ``streams``: None while Redis has never answered.
 
+    ``durability``: what producers are told that were given none of their own.
     ``events`` takes an event for each change of level. As levels swing, a lower one is told only when it has been quiet
     for `QUIET_S`, a higher one at once.
     """
@@ -55,6 +59,7 @@ class PressureDuty:
         thresholds: Thresholds,
         *,
         smoothing_s: float,
+        durability: Durability = 0,
         metrics: FrameMetrics | None = None,
         events: Callable[[Event], Awaitable[None]] | None = None,
     ) -> None:
@@ -64,6 +69,7 @@ class PressureDuty:
         self._announced_at = -math.inf
         self._epoch = (epoch.term, epoch.index)
         self._thresholds, self._smoothing_s = thresholds, smoothing_s
+        self._durability = durability
         self._pressure: PlantPressure | None = None  # until it is known what the leader before this one told
         self._told = Backpressure()
         self._metrics = metrics
@@ -192,10 +198,10 @@ class PressureDuty:
                 continue
             try:
                 if self._pressure is None:
-                    self._told = await streams.backpressure()
+                    self._told = replace(await streams.backpressure(), durability=0)
                     self._pressure = PlantPressure(self._thresholds, smoothing_s=self._smoothing_s, told=self._told)
                 elif self._measured:
-                    await streams.set_pressure(self._epoch, self._told)
+                    await streams.set_pressure(self._epoch, replace(self._told, durability=self._durability))
             except (RedisFailure, Fenced):  # the dispatch duty reports both
                 await asyncio.sleep(RETRY_S)
                 self._changed.set()

@@ -1,4 +1,4 @@
-"""The dashboard's files: `/` and `/assets/…`, for everyone, as they hold nothing of the plant.
+"""The dashboard's files: `/` and `/assets/…`, for everyone, as they hold nothing of the plant but where its APIs are.
 
 Files under `/assets/` have a digest in their names and never change; the page itself is asked for again each time. What
 the page may load and ask is said by its content security policy: this origin and the other members', nothing else.

@@ -54,6 +54,37 @@ async def drain(streams: FrameStreams, capabilities: str = "default") -> list[tu
     return done
 
 
+async def test_a_frame_counts_when_as_many_replicas_have_it_as_the_plant_wants(
+    streams: FrameStreams, server_url: str
+) -> None:
+    await streams.set_pressure(EPOCH, Backpressure(durability=1))
+    async with (
+        FrameProducer("cam", server_url, drain_s=0) as camera,
+        FrameProducer("other", server_url, durability=0) as other,
+    ):
+        await publish(camera, 3)
+        await eventually(lambda: camera.counters.retries >= 2)
+        assert (camera.counters.published, camera.buffered) == (0, 3), "this server has no replica"
+        await publish(other, 1)
+        await other.flush()  # it was given its own
+        await streams.set_pressure(EPOCH, Backpressure())
+        await camera.flush()
+        assert camera.buffered == 0
+        await publish(camera, 1)
+        await camera.flush()
+        # A producer that is at work hears of it with its next batch.
+        await streams.set_pressure(EPOCH, Backpressure(durability="majority"))
+        await publish(camera, 1)
+        await camera.flush()
+        retries = camera.counters.retries
+        await publish(camera, 1)
+        await eventually(lambda: camera.counters.retries > retries)
+        await streams.set_pressure(EPOCH, Backpressure())
+        await camera.flush()
+    report = await verify(streams)
+    assert (report.ledger_ok, report.published) == (True, 7)
+
+
 # -- many cameras -----------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 from redis.asyncio import Redis
 
+from framebuffer.backpressure import Backpressure
 from framebuffer.connection import connect, execute
 from framebuffer.embedded import Binary, EmbeddedServer
 from framebuffer.errors import ProducerClosed
@@ -161,6 +162,20 @@ async def _give_up(producer: FrameProducer, full: Limit) -> None:
     async with producer:
         await full(True)
         await publish(producer, 20)
+
+
+async def test_what_was_given_up_waits_for_as_many_replicas_as_the_plant_wants(
+    streams: FrameStreams, server: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await streams.set_pressure(EPOCH, Backpressure(Level.CRITICAL, durability=1))
+    async with FrameProducer("cam", server.url, policy="freshest", drain_s=20.0) as producer:
+        await publish(producer, 20)
+        await eventually(lambda: "given up is not in the ledger yet" in caplog.text)
+        assert producer.unrecorded == 19, "this server has no replica"
+        await streams.set_pressure(EPOCH, Backpressure(Level.CRITICAL))
+        await eventually(lambda: producer.unrecorded == 0)
+    report = await verify(streams)
+    assert (report.ledger_ok, report.published, report.dropped) == (True, 20, 19)
 
 
 async def test_a_closing_camera_records_what_it_can_in_its_time(

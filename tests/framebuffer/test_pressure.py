@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebuffer.backpressure import Backpressure, CrowdedLane
+from framebuffer.backpressure import Backpressure, CrowdedLane, Durability
 from framebuffer.pressure import MARGIN, Level, PlantPressure, Pressure, QueueFigures, Thresholds, figures_of
 from framebuffer.wire import DispatchReport
 
@@ -90,6 +90,25 @@ def test_a_new_leader_goes_on_where_the_one_before_was() -> None:
     assert PlantPressure(told=told).observe(called(90, {}), 0.0) == Backpressure(2)
     assert PlantPressure(told=told).observe(called(10, {}), 0.0) == Backpressure(0)
     assert PlantPressure().observe(called(100, {}, capture=9_000), 0.0) == Backpressure(0)
+
+
+@given(
+    level=st.integers(0, 3),
+    crowded=st.dictionaries(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}", fullmatch=True), st.integers(1, 3)),
+    durability=st.sampled_from([0, 1, 2, "majority"]),
+)
+def test_what_publishers_are_told_is_read_as_it_was_written(
+    level: int, crowded: dict[str, int], durability: Durability
+) -> None:
+    told = Backpressure(level, crowded, durability)
+    assert Backpressure.parse(str(told)) == told
+
+
+def test_what_a_newer_release_tells_is_left_out_or_taken_for_the_most() -> None:
+    assert Backpressure.parse("1 face=3 something face=x =") == Backpressure(1, {"face": 3}, "majority")
+    assert Backpressure.parse("1 =two") == Backpressure(1, {}, "majority")
+    assert Backpressure.parse("9 face=9") == Backpressure(3, {"face": 3})
+    assert Backpressure.parse("") == Backpressure()
 
 
 def test_frames_that_nobody_can_take_do_not_slow_the_others() -> None:

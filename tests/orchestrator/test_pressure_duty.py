@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from framebuffer.backpressure import Durability
 from framebuffer.connection import connect, execute
 from framebuffer.producer import FrameProducer
 from framebuffer.streams import FrameStreams
@@ -94,6 +95,33 @@ async def test_from_critical_to_normal(
     assert any(line.startswith("backpressure is CRITICAL: 6 frames") and "producers pause" in line for line in said)
     assert any(line.startswith("backpressure is NORMAL: ") for line in said)
     assert any("no healthy processor offers: bird" in line for line in said)
+
+
+async def test_producers_are_told_how_many_replicas_the_plant_wants(tmp_path: Path) -> None:
+    def wanting(at: int, tree: dict[str, Any]) -> None:
+        tree["redis"]["durability"] = 1
+
+    async with serving(1, tmp_path, rewrite=wanting) as nodes:
+        redis = connect(nodes.redis.url)
+        streams = FrameStreams(redis)
+        try:
+            await eventually(lambda: _wanted(streams, 1))
+            async with FrameProducer("cam", nodes.redis.url, drain_s=0, durability=0) as own:
+                await own.publish(b"", **SIZE)
+                await own.flush()
+            producer = FrameProducer("cam", nodes.redis.url, drain_s=0)
+            await producer.open()
+            await producer.publish(b"", **SIZE)
+            await eventually(lambda: producer.counters.retries)
+            assert producer.counters.published == 0, "no replica has it"
+            assert await producer.close() == 1
+        finally:
+            await streams.aclose()
+            await redis.aclose()
+
+
+async def _wanted(streams: FrameStreams, durability: Durability) -> bool:
+    return (await streams.backpressure()).durability == durability
 
 
 async def _is(http: httpx.AsyncClient, **expected: Any) -> bool:
