@@ -169,7 +169,8 @@ class Decisions {
     const id = type === "playbook.failed" ? `${row.execution}/ended` : `line/${row.number}`;
     const source = type === "playbook.trigger_failed" ? "trigger" : playbook ? "execution" : "event";
     if (type === "playbook.failed" && this.kept.get(source)?.has(id)) return;
-    const data = row.data && Object.keys(row.data).length ? JSON.stringify(row.data) : "";
+    const { message: _said, ...rest } = (row.data ?? {}) as Row;
+    const data = Object.keys(rest).length ? JSON.stringify(rest) : "";
     const at = playbook ? href("playbooks", row.source) : store.rows("components").has(row.source) ? href("components", row.source) : "";
     this.put({ id, at: millis(row.time), source, level: row.level, about: row.source, href: at, what: playbook ? LINES[type] ?? type : `Event ${type}`, why: [row.message, data].filter(Boolean).join(" "), execution: row.execution });
   }

@@ -100,7 +100,9 @@ def test_a_trigger_its_execution_and_its_steps(open_page: Opener, plant: Browser
     plant.call("PUT", "/v1/playbooks/clear_jam", {"text": JAMMED})
     try:
         sent(plant, "part.jammed", message="a part is stuck", station=3)
-        expect(decided(page, "Event part.jammed", "scale", "a part is stuck")).to_be_visible(timeout=LIVE_MS)
+        expect(decided(page, "Event part.jammed", "scale", 'a part is stuck {"station":3}')).to_be_visible(
+            timeout=LIVE_MS
+        )
         off = decided(page, "trigger", "clear_jam", "Sets off an execution")
         expect(off).to_be_visible(timeout=LIVE_MS)
         expect(decided(page, "Writes", "somebody has to look at station 3")).to_be_visible(timeout=LIVE_MS)
