@@ -5,6 +5,7 @@ import { toast } from "./elements/toast";
 import { byWhom } from "./every";
 import { plural } from "./format";
 import { get, newKey, post, put, remove } from "./net/api";
+import { go } from "./router";
 import type { Component } from "./rows";
 import { store } from "./store";
 
@@ -154,6 +155,20 @@ export async function beginMaintenance(id: string): Promise<void> {
 export async function endMaintenance(id: string): Promise<void> {
   const done = await ask({ heading: `End the maintenance of ${id}?`, action: "End maintenance", run: () => remove(path(id, "/maintenance")) });
   if (done) toast(`${id}: maintenance ended`);
+}
+
+/** Takes it out of the list, where it will not come back. */
+export async function forget(id: string): Promise<void> {
+  const done = await ask({
+    heading: `Remove ${id}?`,
+    text: "The plant forgets that it is registered. One that comes back registers again; what is wanted of it is kept for it.",
+    action: "Remove",
+    danger: true,
+    run: () => remove(path(id)),
+  });
+  if (!done) return;
+  toast(`${id}: removed`);
+  go("components");
 }
 
 export async function acknowledge(id: string): Promise<void> {

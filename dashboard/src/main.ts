@@ -1,4 +1,5 @@
 import { clock } from "./clock";
+import "./decisions";
 import "./elements/all";
 import "./shell/app";
 import { session } from "./session";

@@ -27,6 +27,7 @@ export const PAGES: readonly Page[] = [
   { path: "frames/camera/:id", tag: "page-camera", title: "Camera", load: () => import("./pages/camera"), under: "frames" },
   { path: "frames/frame/:id", tag: "page-frame", title: "Frame", load: () => import("./pages/frame"), under: "frames" },
   { path: "alerts", tag: "page-alerts", title: "Alerts", load: () => import("./pages/alerts"), nav: { label: "Alerts", key: "l", group: "Plant" } },
+  { path: "journal", tag: "page-journal", title: "Journal", load: () => import("./pages/journal"), nav: { label: "Journal", key: "j", group: "Plant" } },
   { path: "audit", tag: "page-audit", title: "Audit", load: () => import("./pages/audit"), nav: { label: "Audit", key: "u", group: "Cluster" }, needs: ["GET", "/v1/audit"] },
   { path: "access", tag: "page-access", title: "Access", load: () => import("./pages/access"), nav: { label: "Access", key: "t", group: "Cluster" }, needs: ["GET", "/v1/tokens"] },
 ];

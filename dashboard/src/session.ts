@@ -51,10 +51,15 @@ class Session {
     store.touch("session");
   }
 
-  /** "" when this role may do it, else the reason why not. `path` as the API documents it: `/v1/alerts/{alert_id}`. */
+  /**
+   * "" when this role may do it, else the reason why not. `path` as the API documents it: `/v1/alerts/{alert_id}`.
+   * What stands in no row is for nobody, as the nodes have it: one of an older release may serve this page.
+   */
   denied(method: string, path: string): string {
     const roles = this.rights.get(name(method, path));
-    if (!this.who || !roles || roles.includes(this.who.role)) return "";
+    if (!this.who) return "";
+    if (!roles) return "The node that told your rights does not know this.";
+    if (roles.includes(this.who.role)) return "";
     return `Your role is ${this.who.role}; this needs ${roles.filter((role) => role !== "component" && role !== "processor").join(" or ")}.`;
   }
 

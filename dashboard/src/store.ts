@@ -42,6 +42,13 @@ export interface TrailPoint {
 
 type Change = { subject: string; id: string; row: unknown };
 
+/** Told each row at once, as it comes: elements are told later, and of many changes of a row only the last. */
+export interface Tap {
+  /** `live`: it is a change, and no row of a snapshot. Null: the row is gone. */
+  row: (subject: string, id: string, row: any, live: boolean) => void; // eslint-disable-line @typescript-eslint/no-explicit-any
+  forget: () => void;
+}
+
 class Store {
   readonly link: Link = {
     state: "connecting",
@@ -63,6 +70,11 @@ class Store {
   private readonly listeners = new Map<Topic, Set<() => void>>();
   private readonly dirty = new Set<Topic>();
   private scheduled = false;
+  private readonly taps: Tap[] = [];
+
+  tap(tap: Tap): void {
+    this.taps.push(tap);
+  }
 
   rows<S extends Subject>(subject: S): ReadonlyMap<string, RowOf[S]> {
     return this.of(subject) as Map<string, RowOf[S]>;
@@ -99,6 +111,8 @@ class Store {
       this.bound(name);
       this.touch(name as Topic);
     }
+    // Whoever is told of a row may look at others.
+    if (this.taps.length) for (const [name, rows] of this.subjects) for (const [id, row] of rows) this.taps.forEach((tap) => tap.row(name, id, row, false));
     this.link.index = index;
     this.loaded = true;
     this.touch("link");
@@ -109,6 +123,7 @@ class Store {
       const rows = this.of(subject);
       if (row === null) rows.delete(id);
       else rows.set(id, row);
+      this.taps.forEach((tap) => tap.row(subject, id, row, true));
       this.bound(subject);
       this.touch(subject as Topic);
     }
@@ -139,6 +154,7 @@ class Store {
 
   forget(): void {
     this.subjects.clear();
+    this.taps.forEach((tap) => tap.forget());
     this.trail.length = 0;
     this.figures = null;
     this.loaded = false;

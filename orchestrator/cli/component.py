@@ -1,4 +1,4 @@
-"""`triarch component list|get|command|metrics`; what people want of components is in `component_wanted`."""
+"""`triarch component list|get|command|remove|metrics`; what people want of components is in `component_wanted`."""
 
 import copy
 import time
@@ -11,8 +11,8 @@ from orchestrator.cli.component_metrics import metrics
 from orchestrator.cli.component_wanted import COMMANDS
 from orchestrator.cli.http import Api, api_options
 from orchestrator.cli.json_value import json_value
-from orchestrator.cli.output import Failure, emit, emit_rows, output_option
-from orchestrator.cli.wanted import POLL_S, component_path, wait_option
+from orchestrator.cli.output import Failure, emit, emit_rows, note, output_option
+from orchestrator.cli.wanted import POLL_S, component_path, key_option, wait_option
 from orchestrator.lifecycle import ALIASES, Command
 
 COLUMNS = {
@@ -94,6 +94,24 @@ def command(
         raise Failure(
             "outcome_unknown", f"{component_id} still works on it after {wait_s:g} s; it is {answer['state']}"
         )
+
+
+@component.command(epilog="\b\nExamples:\n  triarch component remove press-1")
+@click.argument("component_id", metavar="ID")
+@key_option
+@api_options
+@output_option
+def remove(component_id: str, key: str | None, urls: str, timeout_s: float, output: str) -> None:
+    """Forget the component ID, which will not come back; it is not told.
+
+    One that still lives registers again: end its process first. What was said of it (its policy, the state that is
+    desired) stays for whoever registers under the id: `triarch component policy delete` forgets that.
+    """
+    with Api.of(urls, timeout_s) as api:
+        api.delete(component_path(component_id), key=key)
+    if output != "table":
+        emit({"id": component_id, "removed": True}, output)
+    note(f"{component_id} is removed")
 
 
 def _finished(api: Api, path: str, body: dict[str, Any], key: str, wait_s: float) -> Any:

@@ -73,6 +73,23 @@ def test_every_rule_is_put_out_of_force_and_back(open_page: Opener, plant: Brows
             plant.call("DELETE", path)
 
 
+def test_alerts_are_silenced_before_they_fire(open_page: Opener, plant: BrowserPlant) -> None:
+    page = open_page("operator").open("alerts")
+    page.get_by_role("button", name="Silence alerts").click()
+    dialog = page.get_by_role("dialog", name="Silence alerts")
+    expect(dialog.get_by_label("Rule")).to_have_value("*")
+    dialog.get_by_label("Rule").fill("component-*")
+    dialog.get_by_label("Subject").fill("oven")
+    dialog.get_by_label("Reason").fill("the door is taken off")
+    dialog.get_by_role("button", name="Silence", exact=True).click()
+    expect(dialog).to_have_count(0, timeout=LIVE_MS)
+    (silence,) = (row for row in plant.call("GET", "/v1/silences").json() if row["reason"] == "the door is taken off")
+    assert (silence["rule"], silence["subject"], silence["by"]) == ("component-*", "oven", "operator-one")
+    page.get_by_role("tab", name="Silences").click()
+    expect(page.get_by_role("row", name="the door is taken off")).to_contain_text("holds", timeout=LIVE_MS)
+    plant.call("DELETE", f"/v1/silences/{silence['id']}")
+
+
 def test_a_viewer_changes_no_alert(open_page: Opener) -> None:
     page = open_page("viewer").open("alerts?show=rules")
     button = page.get_by_role("button", name="Disable component-fault")

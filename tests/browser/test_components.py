@@ -12,7 +12,7 @@ from tests.browser.plant import CLUSTER_TOKEN, BrowserPlant
 from tests.browser.watched import LIVE_MS, REFUSED, Opener
 from tests.support import eventually_sync
 
-ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge")
+ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge", "Remove")
 
 
 def _action(page: Page, name: str) -> None:

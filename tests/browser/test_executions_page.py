@@ -140,6 +140,20 @@ def test_tried_again_from_a_step(plant: BrowserPlant, open_page: Opener) -> None
     assert comes_to(plant, execution, "FAILED")["revision"] > before["revision"]
 
 
+def test_tried_again_as_a_whole(plant: BrowserPlant, open_page: Opener) -> None:
+    execution = run(plant, FAILS)
+    before = comes_to(plant, execution, "FAILED")
+    page = open_page("operator").open(f"executions/{execution}")
+    status_is(page, "Failed")
+    page.get_by_role("button", name="Retry …", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Retry the execution?")
+    dialog.get_by_label("Why").fill("the furnace is warm now")
+    dialog.get_by_role("button", name="Retry", exact=True).click()
+    expect(dialog).to_have_count(0, timeout=DEADLINE_MS)
+    eventually_sync(lambda: told(plant, execution)["generation"] > before["generation"], deadline_s=20)
+    comes_to(plant, execution, "FAILED")  # it is as cold as before
+
+
 def test_a_signal_is_sent(plant: BrowserPlant, open_page: Opener) -> None:
     execution = run(plant, SIGNALLED)
     page = open_page("operator").open(f"executions/{execution}")

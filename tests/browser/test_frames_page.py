@@ -51,6 +51,10 @@ def dead(plant: BrowserPlant) -> list[dict[str, Any]]:
     return found
 
 
+def plural(number: int) -> str:
+    return f"{number} frame{'s' * (number != 1)}"
+
+
 def all_dead(plant: BrowserPlant, number: int) -> list[dict[str, Any]]:
     return eventually_sync(
         lambda: found if len(found := dead(plant)) == number else [], deadline_s=40, message=f"{number} dead frames"
@@ -191,9 +195,15 @@ def test_a_viewer_changes_nothing_and_the_rest_is_dropped_at_once(
     expect(viewer.get_by_role("dialog")).to_have_count(0)
     assert len(dead(plant)) == left
     page = open_page("operator").open(f"frames?tab=dead&camera={BROKEN}")
+    before = {each["entry_id"] for each in dead(plant)}
+    page.get_by_role("button", name="Replay all …").click()
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(page.get_by_text(f"{plural(left)} on the way again")).to_be_visible(timeout=DEADLINE_MS)
+    # Its lens is still covered: each comes back under another entry.
+    assert not before & {each["entry_id"] for each in all_dead(plant, left)}
     page.get_by_role("button", name="Drop all …").click()
     page.get_by_role("button", name="Drop", exact=True).click()
-    expect(page.get_by_text(f"{left} frames dropped for good")).to_be_visible(timeout=DEADLINE_MS)
+    expect(page.get_by_text(f"{plural(left)} dropped for good")).to_be_visible(timeout=DEADLINE_MS)
     assert dead(plant) == []
 
 

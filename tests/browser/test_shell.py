@@ -4,9 +4,10 @@ import json
 import re
 import signal
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.charts import drawn
 from tests.browser.plant import COMPONENTS, BrowserPlant
@@ -17,12 +18,28 @@ PAGES = {
     "components-map": "components",
     "components-list": "components?view=list",
     "component": "components/press-1",
+    "playbooks": "playbooks",
+    "executions": "executions",
     "alerts": "alerts",
     "alert-rules": "alerts?show=rules",
     "silences": "alerts?show=silences",
+    "journal": "journal",
     "audit": "audit",
     "access": "access",
 }
+GAP = """(line) => {
+  const gap = line.spans.filter((each) => each.tone === "gap").at(-1);
+  const svg = line.shadowRoot.querySelector("svg");
+  const bar = [...svg.querySelectorAll("rect.gap")].at(-1);
+  const [left, width] = ["x1", "x2"].map((name) => Number(svg.querySelector("line").getAttribute(name)));
+  const x = (at) => left + (at - line.from) / (line.to - line.from) * (width - left - 4);
+  return {
+    lane: gap.lane, seconds: [gap.from, gap.to], title: bar.querySelector("title").textContent,
+    pixels: ["x", "width"].map((name) => Number(bar.getAttribute(name))),
+    wanted: [x(gap.from), Math.max(x(gap.to) - x(gap.from), 2)],
+  };
+}"""
+"""The newest gap of the timeline: where it is, and where on the page it has to be."""
 BACK_MS = 30_000
 """Until when a page must be live again after a death: a deadline. How long it took is recorded, see `figures`."""
 
@@ -45,6 +62,22 @@ def test_signing_in_by_the_form_and_out_again(open_page: Opener, plant: BrowserP
     page.get_by_role("button", name="Sign out").click()
     expect(field).to_be_visible()
     assert page.evaluate("sessionStorage.getItem('triarch.token')") is None
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["window", "phone"])
+def test_signing_in_is_accessible(open_page: Opener, plant: BrowserPlant, dark: bool, phone: bool) -> None:
+    watched = open_page(None, dark=dark, phone=phone)
+    watched.expected.append("401")
+    page = watched.page
+    page.goto(plant.apis[0])
+    expect(page.get_by_label("Token")).to_be_visible(timeout=LIVE_MS)
+    watched.accessible()
+    page.get_by_label("Token").fill("tri_0000000000_" + "A" * 43)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("token")
+    watched.accessible()
+    watched.fits()
 
 
 def test_a_token_that_is_revoked_ends_the_page(open_page: Opener, plant: BrowserPlant) -> None:
@@ -83,7 +116,7 @@ def test_keys_alone_reach_everything(open_page: Opener) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the skip link is first
     assert page.evaluate("document.querySelector('tri-app').shadowRoot.activeElement.id") == "main"
-    for letter, heading in (("c", "Components"), ("l", "Alerts"), ("u", "Audit"), ("o", "Overview")):
+    for letter, heading in (("c", "Components"), ("l", "Alerts"), ("j", "Journal"), ("u", "Audit"), ("o", "Overview")):
         page.keyboard.press("g")
         page.keyboard.press(letter)
         expect(page.get_by_role("heading", name=heading, exact=True, level=1)).to_be_visible()
@@ -164,8 +197,37 @@ def test_a_page_goes_on_when_the_leader_that_serves_it_dies(
         plant.call("DELETE", "/v1/components/scale/maintenance")
         page.evaluate("location.hash = '#/'")
         expect(page.locator("[data-fact=gap]")).to_be_visible(timeout=LIVE_MS)
+        _overview_tells(page, plant, leader)
     finally:
         plant.restart(leader)
+
+
+def _overview_tells(page: Page, plant: BrowserPlant, killed: str) -> None:
+    """That a node is gone, and for how long nobody led."""
+    row = page.get_by_role("table", name="Nodes", exact=True).get_by_role("row", name=killed)
+    expect(row.locator("tri-badge[state=UNREACHABLE]")).to_have_text("unreachable", timeout=BACK_MS)
+    tile = page.get_by_role("region", name="Nodes reachable")
+    expect(tile).to_contain_text("2 of 3")
+    expect(tile).to_contain_text("quorum, not complete")
+    led = max(plant.call("GET", "/v1/cluster/leaderships").json(), key=lambda each: each["at"])
+    assert led["node"] != killed
+    assert led["gap_s"] > 0
+    length = _duration(led["gap_s"])
+    expect(page.locator("[data-fact=gap]")).to_have_text(length)
+    line = page.locator("tri-timeline")
+    expect(line.get_by_role("listitem").filter(has_text=f"{led['node']}: no leader for {length}")).to_have_count(1)
+    drawn = line.evaluate(GAP)
+    assert drawn["lane"] == led["node"]
+    assert drawn["seconds"] == [pytest.approx(at, abs=0.01) for at in (led["at"] - led["gap_s"], led["at"])]
+    assert drawn["title"] == f"no leader for {length}"
+    assert drawn["pixels"] == pytest.approx(drawn["wanted"], abs=0.1)
+
+
+def _duration(seconds: float) -> str:
+    """As the page writes it, up to a minute."""
+    digits = "0.01" if seconds < 1 else "0.1" if seconds < 10 else "1"
+    found = Decimal(repr(seconds)).quantize(Decimal(digits), ROUND_HALF_UP)
+    return f"{found if seconds < 1 else found.normalize():f} s"
 
 
 def test_a_node_that_is_frozen_is_left(open_page: Opener, plant: BrowserPlant) -> None:

@@ -120,6 +120,20 @@ async def test_components_and_their_commands(nodes: Nodes) -> None:
     assert code == Exit.DEGRADED
 
 
+async def test_a_component_that_will_not_come_back_is_removed(nodes: Nodes) -> None:
+    body = {"id": "press-9", "address": "http://127.0.0.1:9"}
+    assert (await nodes.clients[0].post("/v1/components", json=body)).status_code == 201
+    code, out, err = await ask(nodes, "component", "remove", "press-9", "--key", "gone-9")
+    assert (code, out) == (0, "")
+    assert "press-9 is removed" in err
+    assert await data(nodes, "component", "list") == []
+    again = await data(nodes, "component", "remove", "press-9", "--key", "gone-9")
+    assert again == {"id": "press-9", "removed": True}, "done once"
+    code, out, err = await ask(nodes, "component", "remove", "press-9")
+    assert (code, out) == (Exit.NOT_FOUND, "")
+    assert "component_unknown" in err
+
+
 async def test_processors(nodes: Nodes) -> None:
     body = {"id": "faces-1", "capabilities": ["face_detection"], "capacity": 4}
     assert (await nodes.clients[0].post("/processors/register", json=body)).status_code == 201

@@ -2,6 +2,7 @@
 import { LitElement, css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import "../elements/chart";
+import "../elements/decisions";
 import * as actions from "../component-actions";
 import { Every } from "../every";
 import { bytes, duration, number, percent } from "../format";
@@ -16,6 +17,7 @@ import { health, silence } from "./components";
 const ROW_MS = 1500;
 const METRICS_MS = 4000;
 const POLICY_MS = 5000;
+const SUPERVISION_MS = 2500;
 const CHARTS_MAX = 8;
 const LOOK_BACK_S = 600;
 
@@ -38,6 +40,12 @@ interface Policy {
   restarts: number;
   exhausted: string;
   run: { number: number; purpose: string; goal: string; reason: string; time: number; outcome: string } | null;
+}
+
+interface Decided {
+  component: string;
+  reason: string;
+  trouble: string;
 }
 
 interface Dependents {
@@ -77,6 +85,14 @@ export class ComponentPage extends LitElement {
         gap: var(--space-5);
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
       }
+      .now {
+        padding: var(--space-3) var(--space-4);
+        border-bottom: 1px solid var(--line);
+        overflow-wrap: anywhere;
+      }
+      .trouble {
+        color: var(--bad);
+      }
       .why {
         padding: var(--space-3) var(--space-4);
         border-left: 3px solid var(--bad);
@@ -93,7 +109,27 @@ export class ComponentPage extends LitElement {
   private readonly heard = new Every<Component>(this, ROW_MS, (signal) => get<Component>(this.path(), undefined, { signal }));
   private readonly policy = new Every<Policy>(this, POLICY_MS, (signal) => get<Policy>(this.path("/policy"), undefined, { signal }));
   private readonly around = new Every<Dependents>(this, POLICY_MS, (signal) => get<Dependents>(this.path("/dependents"), undefined, { signal }));
+  private readonly supervised = new Every<Decided[]>(this, SUPERVISION_MS, (signal) => get<Decided[]>("/v1/supervision", undefined, { signal }));
   private readonly metrics = new Every<Metrics>(this, METRICS_MS, (signal) => this.history(signal));
+
+  /** Its row when the leader was last asked what it does about it: when that has changed, the answer has, too. */
+  private asked: unknown[] = [];
+  private off: (() => void) | null = null;
+
+  connectedCallback(): void {
+    super.connectedCallback();
+    this.off = store.on(["components", "policies"], () => {
+      const rows = [store.rows("components").get(this.id_), store.rows("policies").get(this.id_)];
+      if (rows.every((row, at) => row === this.asked[at])) return;
+      this.asked = rows;
+      void this.supervised.now();
+    });
+  }
+
+  disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.off?.();
+  }
 
   private get id_(): string {
     return this.params.id ?? "";
@@ -143,6 +179,7 @@ export class ComponentPage extends LitElement {
       </div>
       ${why ? html`<p class="why">${why}${row.acknowledged ? html` <span class="muted">Acknowledged by ${row.acknowledged.by || "somebody"}${row.acknowledged.note ? `: ${row.acknowledged.note}` : ""}.</span>` : nothing}</p>` : nothing}
       <div class="grid">${this.facts(row, heard)} ${this.wanted(row)} ${this.neighbours()}</div>
+      ${this.supervision(row)}
       ${this.charts()}
     </div>`;
   }
@@ -161,6 +198,7 @@ export class ComponentPage extends LitElement {
         ? html`<tri-action method="DELETE" path="${base}/maintenance" .run=${() => actions.endMaintenance(id)}>End maintenance</tri-action>`
         : html`<tri-action method="PUT" path="${base}/maintenance" .run=${() => actions.beginMaintenance(id)}>Maintenance</tri-action>`}
       <tri-action path="${base}/acknowledge" hinder=${row.state === "FAULT" ? "" : `${id} is not in FAULT.`} .run=${() => actions.acknowledge(id)}>Acknowledge</tri-action>
+      <tri-action method="DELETE" path=${base} kind="danger" hinder=${row.presence === "OFFLINE" ? "" : `${id} is ${row.presence}: it would register again.`} .run=${() => actions.forget(id)}>Remove</tri-action>
     </div>`;
   }
 
@@ -196,6 +234,20 @@ export class ComponentPage extends LitElement {
               <dt>Last run</dt><dd>${run ? html`${run.purpose} to ${run.goal}, ${run.outcome || "goes on"}, <tri-time .value=${run.time}></tri-time>${run.reason ? html`<br /><span class="muted">${run.reason}</span>` : nothing}` : "none"}</dd>`
           : nothing}
       </dl>
+    </section>`;
+  }
+
+  /** What the leader does about it now, in its own sentence, and what it did. */
+  private supervision(row: Component) {
+    const all = this.supervised.value;
+    const now = all?.find((each) => each.component === row.id);
+    return html`<section class="card flush" aria-labelledby="h-supervision">
+      <header><h2 id="h-supervision">Supervision</h2><a class="small" href="${href("journal")}?about=${encodeURIComponent(row.id)}">Its journal</a></header>
+      <div class="now small" data-fact="supervision">
+        ${now ? html`<strong>Now:</strong> ${now.reason}${now.trouble ? html`. <span class="trouble">Not done: ${now.trouble}</span>` : nothing}` : all ? html`<span class="muted">Nothing is asked of it, so the supervision leaves it alone.</span>` : html`<span class="muted">The leader has not said yet.</span>`}
+        ${this.supervised.error ? html`<tri-error .error=${this.supervised.error}></tri-error>` : nothing}
+      </div>
+      <tri-decisions .about=${row.id}></tri-decisions>
     </section>`;
   }
 

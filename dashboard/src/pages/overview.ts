@@ -2,6 +2,7 @@
 import { LitElement, css, html, nothing } from "lit";
 import { customElement } from "lit/decorators.js";
 import "../elements/chart";
+import "../elements/decisions";
 import "../elements/timeline";
 import type { Column } from "../elements/table";
 import type { Span } from "../elements/timeline";
@@ -83,6 +84,10 @@ export class Overview extends LitElement {
       <h1>Overview</h1>
       ${this.tiles()} ${this.nodes()} ${this.history()}
       <div class="grid">${this.frames()} ${this.alerts()}</div>
+      <section class="card flush" aria-labelledby="h-decided">
+        <header><h2 id="h-decided">Decided lately</h2><a class="small" href="#/journal">The journal</a></header>
+        <tri-decisions></tri-decisions>
+      </section>
     </div>`;
   }
 
