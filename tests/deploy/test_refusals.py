@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.deploy.filters import plugin
+from tests.deploy.filters import library, plugin
 
 SECRETS = {"cluster_secret": "c" * 48, "api_token": "a" * 48, "redis_password": "r" * 48}
 SETTINGS = {
@@ -235,16 +233,10 @@ def test_another_scheme_is_a_restart_of_all_at_once_and_no_upgrade() -> None:
         ("cluster:\n  members:\n    - api: 'https://n1.plant:8101'\n", "https"),
     ],
 )
-def test_the_scheme_is_read_from_the_file_of_the_node(
-    text: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Ansible is not where the tests are; nothing of it is needed for this.
-    for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setattr(sys.modules["ansible.module_utils.basic"], "AnsibleModule", None, raising=False)
+def test_the_scheme_is_read_from_the_file_of_the_node(text: str, found: str, tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
     file.write_text(text)
-    assert plugin("roles/triarch_preflight/library/triarch_host_report.py").scheme(str(file)) == found
+    assert library("roles/triarch_preflight/library/triarch_host_report.py").scheme(str(file)) == found
 
 
 @pytest.mark.parametrize(
