@@ -1,4 +1,4 @@
-"""The command lines in the documents: `triarch …`, `curl …`, `ansible-playbook …` and a host's, in blocks and code spans."""
+"""The command lines in the documents: `triarch …`, `curl …`, `ansible-playbook …`, a host's; in blocks and spans."""
 
 import json
 import re
