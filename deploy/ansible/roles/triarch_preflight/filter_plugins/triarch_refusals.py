@@ -188,7 +188,7 @@ def _wheels(report: Report, wheelhouse: Mapping[str, Any]) -> Iterator[str]:
     if tuple(report["python"][:2]) >= PYTHON_MIN and python != manifest["python"]:
         yield (
             f"the wheelhouse is for Python {manifest['python']}, this host has {python}. "
-            "Make one for it with tools/wheelhouse.sh of the same release, or use Debian 12."
+            f"Make one of the same release with tools/wheelhouse.sh OUT REF --python {python}, or use Debian 12."
         )
     if report["arch"] != manifest["platform"]:
         yield (
