@@ -19,7 +19,7 @@ description:
   - Redis of the host is a primary with enough replicas that are in step, or a replica that is in step with its primary.
   - A replica is in step that is online, was heard within O(redis_lag_max_s), and whose offset is within
     O(redis_behind_max) of the primary's. On the primary it is the offset that each replica acknowledged last, once a
-    second; on a replica its own, held against what the primary says when it is asked from there.
+    second at least; on a replica its own, held against what the primary says when it is asked from there.
   - Changes nothing. Fails after O(timeout_s) with everything that is not so.
 options:
   api: {type: str, required: true, description: Base URL of the node of this host}
