@@ -1,6 +1,6 @@
 """A wheelhouse: every wheel that a host without internet needs for a release of Triarch, with a manifest.
 
-    tools/wheelhouse.sh OUT [GIT_REF]
+    tools/wheelhouse.sh OUT [GIT_REF] [--python 3.N] [--arch ARCH]
 
 ``OUT`` then holds the wheels, ``requirements.txt`` (exact versions with hashes, which the hosts' pip checks), both
 once more in one piece in ``wheelhouse.tar`` (a file costs a round trip to each host), and ``wheelhouse.json``:
@@ -10,6 +10,7 @@ version of deploy/releases.yml that was released, or what git knows: a commit, a
 
 The wheels are those of the hosts' Python, not of the Python that runs this: Debian 12 has 3.11.2, and a lock may ask
 for other packages there than on 3.11.7. pip judges such conditions by the Python it runs on, so they are judged here.
+Hosts with another Python are given theirs by ``--python``; one whose packages have no wheels for it yet is refused.
 """
 
 import argparse
@@ -31,10 +32,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent
-HOST_PYTHON = "3.11.2"
+HOST_PYTHON = "3.11"
 """Debian 12's."""
+OLDEST_PATCH = {"3.11": "3.11.2"}
+"""By Python, the oldest that hosts have, where it is not 3.N.0. What a newer one does not need does no harm."""
+PYTHON_MIN = (3, 11)
 GLIBC = (2, 36)
-"""Debian 12's: newer wheels would not load there."""
+"""Debian 12's: newer wheels would not load there. Hosts with a newer Python have a newer one of this, too."""
 MANIFEST = "wheelhouse.json"
 REQUIREMENTS = "requirements.txt"
 ARCHIVE = "wheelhouse.tar"
@@ -69,19 +73,20 @@ def checkout(ref: str, into: Path) -> str:
     return commit
 
 
-def host_environment(arch: str) -> dict[str, str]:
-    """What the conditions of a lock are judged by: a Debian 12 host."""
+def host_environment(arch: str, python: str = HOST_PYTHON) -> dict[str, str]:
+    """What the conditions of a lock are judged by: a host with this Python; Debian 12, if not given."""
+    full = OLDEST_PATCH.get(python, f"{python}.0")
     return {
         "implementation_name": "cpython",
-        "implementation_version": HOST_PYTHON,
+        "implementation_version": full,
         "os_name": "posix",
         "platform_machine": arch,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",
         "platform_version": "",
-        "python_full_version": HOST_PYTHON,
-        "python_version": "3.11",
+        "python_full_version": full,
+        "python_version": python,
         "sys_platform": "linux",
         "extra": "",
     }
@@ -100,9 +105,9 @@ def entries(lock: str) -> list[tuple[Requirement, list[str]]]:
     return found
 
 
-def for_host(lock: Path, arch: str) -> tuple[list[str], list[str]]:
+def for_host(lock: Path, arch: str, python: str = HOST_PYTHON) -> tuple[list[str], list[str]]:
     """Lines of a requirements file without conditions: (those that have wheels, those that come as source only)."""
-    environment = host_environment(arch)
+    environment = host_environment(arch, python)
     wheels: list[str] = []
     sources: list[str] = []
     for requirement, hashes in entries(lock.read_text()):
@@ -123,15 +128,16 @@ def platforms(arch: str) -> list[str]:
     return [*names, f"manylinux2014_{arch}", f"manylinux2010_{arch}", f"manylinux1_{arch}", f"linux_{arch}"]
 
 
-def download(lines: list[str], out: Path, arch: str, work: Path) -> None:
+def download(lines: list[str], out: Path, arch: str, python: str, work: Path) -> None:
     """Fetch wheels for the hosts' Python, each checked against the hash in the lock."""
     wanted = work / "wheels.txt"
     wanted.write_text("\n".join(lines) + "\n")
     chosen = [f"--platform={name}" for name in platforms(arch)]
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet", "download")
+    theirs = [f"--python-version={python}", f"--abi=cp{python.replace('.', '')}", "--abi=abi3", "--abi=none"]
     run(
-        *pip, "--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version=3.11", "--implementation=cp",
-        "--abi=cp311", "--abi=abi3", "--abi=none", *chosen, "--dest", str(out), "-r", str(wanted),
+        *pip, "--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation=cp", *theirs, *chosen,
+        "--dest", str(out), "-r", str(wanted),
     )  # fmt: skip
 
 
@@ -146,7 +152,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def make(out: Path, ref: str, arch: str) -> dict[str, object]:
+def make(out: Path, ref: str, arch: str, python: str = HOST_PYTHON) -> dict[str, object]:
     """Fill ``out``, which is empty or was made by this before; its manifest. Errors: WheelhouseFailed."""
     if out.exists() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise WheelhouseFailed(f"{out} is not empty and no wheelhouse: name another folder")
@@ -155,20 +161,20 @@ def make(out: Path, ref: str, arch: str) -> dict[str, object]:
         work, fresh = Path(beside), Path(beside) / "wheels"
         fresh.mkdir()
         commit = checkout(ref, work / "release")
-        wheels, sources = for_host(work / "release/requirements/telemetry.lock", arch)
-        download(wheels, fresh, arch, work)
+        wheels, sources = for_host(work / "release/requirements/telemetry.lock", arch, python)
+        download(wheels, fresh, arch, python, work)
         source = work / "sources.txt"
         source.write_text("\n".join(sources) + "\n")
         build(["--require-hashes", "--no-binary=:all:", "-r", str(source)], fresh)
         build([str(work / "release")], fresh)
-        manifest = describe(fresh, commit, arch)
+        manifest = describe(fresh, commit, arch, python)
         shutil.rmtree(out, ignore_errors=True)
         os.replace(fresh, out)
     out.chmod(0o755)
     return manifest
 
 
-def describe(out: Path, commit: str, arch: str) -> dict[str, object]:
+def describe(out: Path, commit: str, arch: str, python: str = HOST_PYTHON) -> dict[str, object]:
     """Write the requirements with hashes and the manifest; the manifest."""
     files = {path.name: sha256(path) for path in sorted(out.glob("*.whl"))}
     parsed = {name: parse_wheel_filename(name) for name in files}
@@ -186,7 +192,7 @@ def describe(out: Path, commit: str, arch: str) -> dict[str, object]:
     manifest: dict[str, object] = {
         "version": version,
         "commit": commit,
-        "python": "3.11",
+        "python": python,
         "platform": arch,
         "files": files | {name: sha256(out / name) for name in (REQUIREMENTS, ARCHIVE)},
     }
@@ -206,18 +212,28 @@ def fits(tag: str, arch: str) -> bool:
     return tag == "any" or tag.endswith(f"_{arch}")
 
 
+def minor(text: str) -> str:
+    """A Python as it is asked for: 3.N. Errors: argparse.ArgumentTypeError."""
+    found = re.fullmatch(r"3\.(\d{1,2})", text)
+    if found is None or (3, int(found[1])) < PYTHON_MIN:
+        raise argparse.ArgumentTypeError(f"{text!r} is no Python that a node runs on, as {HOST_PYTHON} or 3.13")
+    return text
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="A wheelhouse for hosts without internet.")
     parser.add_argument("out", type=Path, help="folder; what an earlier call left there is replaced")
     parser.add_argument("ref", nargs="?", default="HEAD", help="what git knows: a tag, a branch; HEAD if not given")
     parser.add_argument("--arch", default=machine_of.machine(), help="of the hosts: x86_64 or aarch64")
+    parser.add_argument("--python", type=minor, default=HOST_PYTHON, help="of the hosts, 3.N; 3.11 if not given")
     given = parser.parse_args()
     try:
-        manifest = make(given.out.absolute(), given.ref, given.arch)
+        manifest = make(given.out.absolute(), given.ref, given.arch, given.python)
     except WheelhouseFailed as error:
         print(f"wheelhouse: {error}", file=sys.stderr)
         return 1
-    print(f"{given.out}: triarch {manifest['version']} of commit {str(manifest['commit'])[:12]}")
+    commit = str(manifest["commit"])[:12]
+    print(f"{given.out}: triarch {manifest['version']} of commit {commit}, for Python {given.python}")
     return 0
 
 

@@ -1,8 +1,12 @@
-"""Ansible's filter plugins of this repository as modules: what they decide needs no Ansible."""
+"""Ansible's plugins and modules of this repository as modules of Python: what they decide needs no Ansible."""
 
 import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 ANSIBLE = Path(__file__).parents[2] / "deploy/ansible"
 
@@ -15,3 +19,12 @@ def plugin(path: str) -> Any:
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
+
+
+def library(path: str) -> Any:
+    """An Ansible module at `path`, for its functions; `main`, which is Ansible's to call, does not work."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
+            patch.setitem(sys.modules, name, ModuleType(name))
+        patch.setattr(sys.modules["ansible.module_utils.basic"], "AnsibleModule", None, raising=False)
+        return plugin(path)

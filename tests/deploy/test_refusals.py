@@ -1,14 +1,13 @@
 """What the preflight refuses, decided from reports of hosts: each bad host alone, and a good plant not at all."""
 
+import asyncio
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.deploy.filters import plugin
+from framebuffer.connection import connect, execute
+from framebuffer.embedded import EmbeddedServer
+from tests.deploy.filters import library, plugin
+from tests.support import free_port
 
 SECRETS = {"cluster_secret": "c" * 48, "api_token": "a" * 48, "redis_password": "r" * 48}
 SETTINGS = {
@@ -34,6 +36,7 @@ SETTINGS = {
     "clock_s_max": 1.0,
 }
 WHEELHOUSE = {"manifest": {"version": "0.1.0", "python": "3.11", "platform": "x86_64"}, "faults": []}
+FENCE = {"term": "7", "index": "41", "node": "n2"}
 PLUGIN = plugin("roles/triarch_preflight/filter_plugins/triarch_refusals.py")
 
 
@@ -57,8 +60,9 @@ def report(number: int) -> dict[str, Any]:
         "release": "0.1.0",
         "scheme": "http",
         "installed": [],
+        "node_data": True,
         "redis": {"data": ["appendonlydir"], "ours": True},
-        "running_redis": {"append_only": True, "foreign_keys": [], "error": ""},
+        "running_redis": {"append_only": True, "foreign_keys": [], "fence": FENCE, "error": ""},
         "sentinel": None,
         "clock_start": clock,
         "clock_end": clock + 0.1,
@@ -80,7 +84,8 @@ def test_a_good_plant_is_taken_deployed_or_empty() -> None:
     assert refusals(plant()) == []
     empty = plant()
     for each in empty.values():
-        each |= {"secrets": {}, "release": "", "scheme": "", "redis": {"data": [], "ours": False}, "running_redis": {}}
+        each |= {"secrets": {}, "release": "", "scheme": "", "node_data": False}
+        each |= {"redis": {"data": [], "ours": False}, "running_redis": {}}
     assert refusals(empty, secrets=None) == []
 
 
@@ -91,7 +96,7 @@ BAD: list[tuple[str, Change, str, str]] = [
     ("no systemd", lambda p: p["n3"].update(systemd=False), "n3: systemd is not", "Boot it with systemd"),
     ("an old Python", lambda p: p["n1"].update(python=[3, 9, 2]), "n1: its Python is 3.9.2", "apt install"),
     ("no venv", lambda p: p["n1"].update(python=[]), "n1: its Python is absent", "apt install"),
-    ("a newer Python", lambda p: p["n1"].update(python=[3, 13, 1]), "this host has 3.13", "tools/wheelhouse.sh"),
+    ("a newer Python", lambda p: p["n1"].update(python=[3, 13, 1]), "this host has 3.13", "OUT REF --python 3.13,"),
     ("another machine", lambda p: p["n1"].update(arch="aarch64"), "this host is aarch64", "--arch aarch64"),
     (
         "the same machine twice",
@@ -151,6 +156,62 @@ def test_what_is_bad_is_refused_with_what_to_do(change: Change, said: str, do: s
     (only,) = refusals(reports)
     assert said in only
     assert do in only
+
+
+def test_redis_of_another_cluster_is_not_taken_for_a_new_one() -> None:
+    reports = plant()
+    for each in reports.values():
+        each["node_data"] = False
+    reports["n3"]["running_redis"]["fence"] = {}  # as one that was not there
+    said = refusals(reports)
+    assert [line.partition(":")[0] for line in said] == ["n1", "n2"]
+    assert (
+        "Redis obeys n2, a leader of another cluster (frames:fence, term 7), and no host has data of a node" in said[0]
+    )
+    assert "docs/runbooks/members.md" in said[0]
+
+
+def test_redis_of_this_cluster_is_taken_also_half_deployed() -> None:
+    replaced = plant()
+    replaced["n3"]["node_data"] = False  # its Redis follows the others' already
+    assert refusals(replaced) == []
+    recovered = plant()
+    for name in ("n2", "n3"):
+        recovered[name] |= {"node_data": False, "running_redis": {}}
+    assert refusals(recovered) == []
+    began = plant()  # Redis runs, no node has ever led
+    for each in began.values():
+        each["node_data"] = False
+        each["running_redis"]["fence"] = {}
+    assert refusals(began) == []
+    limited = plant()
+    limited["n3"]["node_data"] = False
+    assert refusals({"n3": limited["n3"]}) == []
+
+
+@pytest.mark.anyio
+async def test_the_report_says_whom_redis_obeys(tmp_path: Path) -> None:
+    found = library("roles/triarch_preflight/library/triarch_host_report.py")
+    async with EmbeddedServer(tmp_path / "redis", free_port()) as server:
+        redis = connect(server.url)
+        empty = await asyncio.to_thread(found.running_redis, server.port, "frames")
+        await execute(redis, "HSET", "frames:fence", "term", "7", "index", "41", "node", "n2", "direct_until", "0")
+        led = await asyncio.to_thread(found.running_redis, server.port, "frames")
+        await execute(redis, "SET", "shop:1", "sold")
+        foreign = await asyncio.to_thread(found.running_redis, server.port, "frames")
+        await redis.aclose()
+    assert empty == {"append_only": True, "foreign_keys": [], "fence": {}, "error": ""}
+    assert led == empty | {"fence": FENCE}
+    assert foreign == led | {"foreign_keys": ["shop:1"]}
+
+
+def test_folders_that_were_only_made_are_no_data_of_a_node(tmp_path: Path) -> None:
+    found = library("roles/triarch_preflight/library/triarch_host_report.py")
+    assert not found.holds_files(str(tmp_path / "absent"))
+    (tmp_path / "node/raft").mkdir(parents=True)
+    assert not found.holds_files(str(tmp_path / "node"))
+    (tmp_path / "node/raft/journal").touch()
+    assert found.holds_files(str(tmp_path / "node"))
 
 
 def test_all_refusals_are_told_at_once() -> None:
@@ -235,16 +296,10 @@ def test_another_scheme_is_a_restart_of_all_at_once_and_no_upgrade() -> None:
         ("cluster:\n  members:\n    - api: 'https://n1.plant:8101'\n", "https"),
     ],
 )
-def test_the_scheme_is_read_from_the_file_of_the_node(
-    text: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Ansible is not where the tests are; nothing of it is needed for this.
-    for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setattr(sys.modules["ansible.module_utils.basic"], "AnsibleModule", None, raising=False)
+def test_the_scheme_is_read_from_the_file_of_the_node(text: str, found: str, tmp_path: Path) -> None:
     file = tmp_path / "node.yaml"
     file.write_text(text)
-    assert plugin("roles/triarch_preflight/library/triarch_host_report.py").scheme(str(file)) == found
+    assert library("roles/triarch_preflight/library/triarch_host_report.py").scheme(str(file)) == found
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What a wheelhouse takes from a lock: what the hosts' Python needs, not what the Python that makes it would."""
 
+import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -20,6 +22,37 @@ def test_conditions_are_judged_by_the_hosts_python() -> None:
     for line in [*wheels, *sources]:
         assert ";" not in line
         assert " --hash=sha256:" in line
+
+
+def test_hosts_with_a_newer_python_are_judged_by_theirs(tmp_path: Path) -> None:
+    wheels, _ = wheelhouse.for_host(ROOT / "requirements/telemetry.lock", "x86_64", "3.13")
+    names = [line.split("=")[0] for line in wheels]
+    assert "async-timeout" not in names
+    assert {"fastapi", "redis", "uvloop"} <= set(names)
+    theirs = wheelhouse.host_environment("x86_64", "3.13")
+    assert (theirs["python_version"], theirs["python_full_version"]) == ("3.13", "3.13.0")
+    (tmp_path / "triarch-1.2.3-py3-none-any.whl").write_bytes(b"triarch")
+    assert wheelhouse.describe(tmp_path, "c" * 40, "x86_64")["python"] == "3.11"
+    assert wheelhouse.describe(tmp_path, "c" * 40, "x86_64", "3.13")["python"] == "3.13"
+
+
+@pytest.mark.parametrize("text", ["3.10", "2.7", "3", "3.13.1", "4.1", "three", ""])
+def test_a_python_that_no_node_runs_on_is_not_taken(text: str, tmp_path: Path) -> None:
+    words = ["tools/wheelhouse.py", str(tmp_path / "out"), "--python", text]
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is no Python that a node runs on" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_preflights_advice_is_an_option_that_is_there() -> None:
+    said = (ROOT / "deploy/ansible/roles/triarch_preflight/filter_plugins/triarch_refusals.py").read_text()
+    advised = set(re.findall(r"tools/wheelhouse\.sh OUT REF (--\w+)", said))
+    assert advised == {"--python", "--arch"}
+    done = subprocess.run(
+        [sys.executable, "tools/wheelhouse.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert all(f" {option} " in done.stdout for option in advised)
 
 
 def test_wheels_of_newer_systems_are_not_taken() -> None:

@@ -9,7 +9,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-import yaml
 
 from framebuffer.dispatcher import Dispatcher
 from framebuffer.embedded import EmbeddedServer
@@ -18,6 +17,7 @@ from framebuffer.library import library
 from framebuffer.streams import FrameStreams
 from tests.framebuffer.frames import EPOCH, NODE, table
 from tests.framebuffer.tiny_orchestrator import TinyOrchestrator
+from tests.releases import must_hold, releases
 
 ROOT = Path(__file__).parents[2]
 FRAMES = 300
@@ -26,17 +26,15 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("binary", ["valkey"], i
 
 
 def released() -> list[str]:
-    rows = yaml.safe_load((ROOT / "deploy/releases.yml").read_text())["releases"]
-    return [row["commit"] for row in rows.values() if row["commit"]]
+    return [row["commit"] for row in releases().values() if row["commit"]]
 
 
 @pytest.fixture
 def sdk(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The package as git has it of that release, by itself."""
+    must_hold(request.param)
     command = ["git", "-C", str(ROOT), "archive", request.param, "framebuffer"]
-    archived = subprocess.run(command, capture_output=True, check=False)
-    if archived.returncode:
-        pytest.skip(f"this clone lacks {request.param}: git fetch --unshallow")
+    archived = subprocess.run(command, capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path

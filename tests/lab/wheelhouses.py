@@ -7,19 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.lab.deployment import ROOT, TOOLS
+from tests.releases import must_hold, releases
 
-RELEASES = ROOT / "deploy/releases.yml"
+__all__ = ["before", "changed", "released", "releases", "releases_file"]
+
 BUILD_LIMIT_S = 300
-
-
-def releases() -> dict[str, dict[str, Any]]:
-    """What deploy/releases.yml says."""
-    found: dict[str, dict[str, Any]] = yaml.safe_load(RELEASES.read_text())["releases"]
-    return found
 
 
 def before() -> str:
@@ -30,9 +25,7 @@ def before() -> str:
 def released(version: str, out: Path) -> Path:
     """The wheelhouse of a released version in `out`, where it stays for the next one who asks."""
     commit = str(releases()[version]["commit"])
-    known = subprocess.run(["git", "-C", str(ROOT), "cat-file", "-e", commit], capture_output=True, check=False)
-    if known.returncode:
-        pytest.skip(f"this clone lacks {commit}, which was released as {version}: git fetch --unshallow")
+    must_hold(commit)
     if not (out / "wheelhouse.json").exists():
         _build(ROOT, out, commit)
     return out

@@ -1,4 +1,4 @@
-"""The command lines in the documents: `triarch …`, `curl …` and `ansible-playbook …`, in blocks and in code spans."""
+"""The command lines in the documents: `triarch …`, `curl …`, `ansible-playbook …`, a host's; in blocks and spans."""
 
 import json
 import re
@@ -20,6 +20,7 @@ _CURL_SPAN = re.compile(r"`(curl [^`]+)`")
 _PLAY_PAGES = (*PAGES, "deploy/ansible/*.md", "deploy/ansible/*.yml")
 _PLAY_SPAN = re.compile(r"`(ansible-playbook \S+\.yml[^`]*)`")
 _PLAY_LINE = re.compile(r"^\s*(?:# +)?(ansible-playbook \S+\.yml.*)$")
+_HOST_SPAN = re.compile(r"`([^`]+)`")
 _SHELL = re.compile(r"\$\([^)]*\)")
 _ENDS = re.compile(r"\s(?:#|\||&&|;|>|<)\s?|\s{3,}")
 
@@ -101,6 +102,38 @@ def played() -> Iterator[Played]:
             texts = [text for line in lines for text in [*_PLAY_SPAN.findall(line), *_PLAY_LINE.findall(line)]]
             words = (shlex.split(re.split(r"\s(?:#|\s{2,})", text)[0])[1:] for text in texts)
             yield from dict.fromkeys(Played(page, tuple(each)) for each in words)
+
+
+class Typed(NamedTuple):
+    """What a page says to type on a host; `before`: settings and whatever stands before the program."""
+
+    page: str
+    before: str
+    words: tuple[str, ...]
+    """Behind the program."""
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.before}… {' '.join(self.words)}"
+
+
+def typed(program: str) -> Iterator[Typed]:
+    """Every use of a program of the host with at least one word behind it, each once a page."""
+    behind = re.compile(rf"(.*?)(?<![\w-]){re.escape(program)} (.+)")
+    for pattern in (*PAGES, "deploy/ansible/*.md"):
+        for path in sorted(REPO.glob(pattern)):
+            page = str(path.relative_to(REPO))
+            found = (match for text in _lines(path) if (match := behind.fullmatch(text.strip())))
+            yield from dict.fromkeys(Typed(page, match[1], _words(f"{program} {match[2]}")) for match in found)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Of blocks, whole; elsewhere the code spans."""
+    block = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            block = not block
+            continue
+        yield from [line] if block else _HOST_SPAN.findall(line)
 
 
 def _requests(path: Path) -> Iterator[tuple[str, ...]]:

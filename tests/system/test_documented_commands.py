@@ -15,9 +15,12 @@ import yaml
 from orchestrator.access import rights
 from tests.chaos.test_documented_commands import NOT_RUN
 from tests.command_line import REPO
-from tests.system.documented import Documented, asked, documented, played, resolved
+from tests.system.documented import Documented, asked, documented, played, resolved, typed
 
 COMMANDS = list(documented())
+ROLES = REPO / "deploy/ansible/roles"
+OF_THE_SYSTEM = {"systemd-timesyncd"}
+"""Units that Debian brings."""
 
 
 def test_the_documents_show_commands() -> None:
@@ -99,6 +102,37 @@ def calls(file: Path, words: tuple[str, ...]) -> bool:
             texts = texts[texts.index("orchestrator.cli.main") + 1 :]
         begun.update(tuple(texts[:count]) for count in range(1, len(words) + 1))
     return words in begun or any(words[:at] in begun and words[at:] in begun for at in range(1, len(words)))
+
+
+def test_redis_is_asked_with_its_password() -> None:
+    """Else it answers NOAUTH. The sentinels ask for none, and say so of one that is given."""
+    defaults = yaml.safe_load((ROLES / "triarch/defaults/main.yml").read_text(encoding="utf-8"))
+    template = (ROLES / "triarch_redis/templates/sentinel.conf.j2").read_text(encoding="utf-8")
+    assert "requirepass" not in template
+    installed = (ROLES / "triarch_node/tasks/configure.yml").read_text(encoding="utf-8")
+    assert "dest: /etc/triarch/secrets/{{ item.name }}" in installed
+    assert "{name: redis.password, value:" in installed
+    shown = list(typed("redis-cli"))
+    assert {each.page for each in shown} >= {"docs/runbooks/alerts.md", "docs/runbooks/members.md"}
+    for each in shown:
+        asks_a_sentinel = each.words[:2] == ("-p", str(defaults["triarch_sentinel_port"]))
+        wanted = "" if asks_a_sentinel else "REDISCLI_AUTH=$(sudo cat /etc/triarch/secrets/redis.password) "
+        assert each.before == wanted, each
+
+
+def test_units_that_are_shown_are_installed() -> None:
+    ours = {path.name.removesuffix(".service.j2") for path in ROLES.glob("*/templates/*.service.j2")}
+    assert "triarch-node" in ours
+    shown = 0
+    for each in typed("systemctl"):
+        _, *units = [word for word in each.words if not word.startswith("-")]
+        shown += len(units)
+        assert {unit.removesuffix(".service") for unit in units} <= ours | OF_THE_SYSTEM, each
+    for each in typed("journalctl"):
+        assert "-u" in each.words, each
+        shown += 1
+        assert each.words[each.words.index("-u") + 1].removesuffix(".service") in ours | OF_THE_SYSTEM, each
+    assert shown > 10
 
 
 def check(shown: Documented) -> None:

@@ -3,20 +3,11 @@
 import re
 import subprocess
 import tomllib
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from orchestrator.state import FIRST_RELEASED, PlantState
-
-ROOT = Path(__file__).parents[2]
-
-
-def releases() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy/releases.yml").read_text())["releases"]
-    return found
+from tests.releases import ROOT, must_hold, releases
 
 
 def version() -> str:
@@ -46,14 +37,23 @@ def test_a_released_commit_has_the_version_that_it_was_released_as() -> None:
     for name, row in releases().items():
         if row["commit"] is None:
             continue
+        must_hold(row["commit"])
         shown = subprocess.run(
             ["git", "-C", str(ROOT), "show", f"{row['commit']}:pyproject.toml"],
             capture_output=True,
             text=True,
-            check=False,
+            check=True,
         )
-        if shown.returncode:
-            pytest.skip(f"this clone lacks {row['commit']}: git fetch --unshallow")
         assert tomllib.loads(shown.stdout)["project"]["version"] == name
         changed = (ROOT / "CHANGELOG.md").read_text()
         assert f"## [{name}] – " in changed, f"CHANGELOG.md has no section of {name}"
+
+
+def test_a_clone_without_the_release_fails_with_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=f"lacks {'f' * 40}.*--unshallow"):
+        must_hold("f" * 40)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match=f"lacks {'f' * 40}.*--unshallow"):
+        must_hold("f" * 40)
+    must_hold("HEAD")

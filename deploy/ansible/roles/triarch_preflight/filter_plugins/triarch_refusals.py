@@ -98,6 +98,7 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
     found = [*wheelhouse["faults"], *_machines(reports), *_clocks(reports, settings["clock_s_max"])]
     if not settings["rotating"]:
         found += _secrets(reports, settings["secrets"])
+    found += _old_cluster(reports)
     for host, report in reports.items():
         checks = (
             _system(report),
@@ -206,7 +207,7 @@ def _wheels(report: Report, wheelhouse: Mapping[str, Any]) -> Iterator[str]:
     if tuple(report["python"][:2]) >= PYTHON_MIN and python != manifest["python"]:
         yield (
             f"the wheelhouse is for Python {manifest['python']}, this host has {python}. "
-            "Make one for it with tools/wheelhouse.sh of the same release, or use Debian 12."
+            f"Make one of the same release with tools/wheelhouse.sh OUT REF --python {python}, or use Debian 12."
         )
     if report["arch"] != manifest["platform"]:
         yield (
@@ -277,6 +278,26 @@ def _redis(report: Report) -> Iterator[str]:
             f"alone: "
             "move the other data to a server of its own."
         )
+
+
+def _old_cluster(reports: Mapping[str, Report]) -> Iterator[str]:
+    """A Redis that obeys a leader of another cluster: a new one would be refused there, or take that one's frames.
+
+    The cluster is new where no host has anything of a node. With --limit the others may have: nothing is said then. A
+    first run that broke off has had no leader, a replaced or recovered host has a neighbour with data, and what
+    restore.yml lays down comes after this.
+    """
+    if len(reports) < HOSTS or any(report["node_data"] for report in reports.values()):
+        return
+    for host, report in reports.items():
+        fence = report["running_redis"].get("fence")
+        if fence:
+            yield (
+                f"{host}: Redis obeys {fence.get('node', '?')}, a leader of another cluster (frames:fence, term "
+                f"{fence.get('term', '?')}), and no host has data of a node: its frames would become this plant's. "
+                "Are these the right hosts? If the frames are to stay, build the cluster anew over them "
+                "(docs/runbooks/members.md says how: remove the fence); if not, remove.yml takes them away."
+            )
 
 
 def _release(report: Report, settings: Settings) -> Iterator[str]:

@@ -187,6 +187,10 @@ class Redis:
         if password:
             self.ask("AUTH", password)
 
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
     def ask(self, *words):
         parts = ["*{}\r\n".format(len(words))] + ["${}\r\n{}\r\n".format(len(word.encode()), word) for word in words]
         self.socket.sendall("".join(parts).encode())
@@ -213,7 +217,10 @@ def redis_password():
 
 
 def running_redis(port, prefix):
-    """Persistence and foreign keys of the Redis that listens; {} where none does, "error" where it does not answer."""
+    """Persistence, foreign keys, and the leader whom it obeys, of the Redis that listens.
+
+    {} where none does, "error" where it does not answer. "fence": term, index and node of that leader; {} for none.
+    """
     try:
         redis = Redis(port, redis_password())
     except ValueError as error:
@@ -229,9 +236,23 @@ def running_redis(port, prefix):
             seen += 500
             if cursor == "0":
                 break
-        return {"append_only": append_only[1] == "yes", "foreign_keys": foreign[:3], "error": ""}
+        names = ("term", "index", "node")
+        values = redis.ask("HMGET", prefix + ":fence", *names)
+        return {
+            "append_only": append_only[1] == "yes",
+            "foreign_keys": foreign[:3],
+            "fence": {name: values[at] for at, name in enumerate(names) if values[at] is not None},
+            "error": "",
+        }
     except (OSError, ValueError, IndexError) as error:
         return {"error": str(error)}
+    finally:
+        redis.close()
+
+
+def holds_files(folder):
+    """Whether there is a file anywhere below; a folder that was only made does not count."""
+    return any(files for _, _, files in os.walk(folder))
 
 
 def redis_data(folder):
@@ -295,6 +316,7 @@ def main():
         "scheme": scheme(NODE),
         "release": os.path.basename(os.readlink(current)) if os.path.islink(current) else "",
         "installed": installed(asked["root"]),
+        "node_data": holds_files(os.path.join(asked["data"], "node")),
         "redis": redis_data(os.path.join(asked["data"], "redis")),
         "running_redis": running_redis(asked["redis_port"], asked["prefix"]),
         "sentinel": sentinel_view(os.path.join(asked["data"], "sentinel")),
