@@ -38,6 +38,14 @@ class Everything:
     """By address, a button that unfolds the rest of it."""
 
 
+def reached(plant: BrowserPlant, execution: str, path: str) -> None:
+    eventually_sync(
+        lambda: path in [step["path"] for step in told(plant, execution)["steps"]],
+        deadline_s=30,
+        message=f"{execution} is at {path}",
+    )
+
+
 @pytest.fixture(scope="module")
 def everything(plant: BrowserPlant) -> Iterator[Everything]:
     for name in ("ghost-1", "ghost-2"):
@@ -50,12 +58,8 @@ def everything(plant: BrowserPlant) -> Iterator[Everything]:
     silence = plant.call("POST", "/v1/silences", quiet)
     waiting, paused, failed = (run(plant, text) for text in (ASKS, SIGNALLED, FAILS))
     comes_to(plant, failed, "FAILED")
-    for execution, path in ((waiting, "actions/2"), (paused, "actions/0")):
-        eventually_sync(
-            lambda execution=execution, path=path: path in [step["path"] for step in told(plant, execution)["steps"]],
-            deadline_s=30,
-            message="it waits for somebody",
-        )
+    reached(plant, waiting, "actions/2")
+    reached(plant, paused, "actions/0")
     plant.call("POST", f"/v1/executions/{paused}/pause", {})
     eventually_sync(
         lambda: any(row["rule"] == "ghost-is-ready" for row in plant.call("GET", "/v1/alerts").json()),
