@@ -95,6 +95,52 @@ def node(nodes: Nodes) -> Node:
     return nodes.nodes[0]
 
 
+async def test_an_index_that_fell_off_what_is_held_is_refused_with_where_to_begin(
+    nodes: Nodes, client: httpx.AsyncClient, node: Node
+) -> None:
+    held = node.cluster.settings.watch_changes
+    known = await snapshot(client, "subjects=variables")
+    first = int((await client.put("/v1/variables/w.first", json={"value": 0})).json()["revision"])
+    for start in range(0, held, 500):
+        sets = (Set.of(f"w.many{number % 20}", number) for number in range(start, start + 500))
+        await asyncio.gather(*(node.propose(Set.kind, each) for each in sets))
+    second = int((await client.put("/v1/variables/w.second", json={"value": 0})).json()["revision"])
+
+    for query, headers in ((f"after={known['index']}", {}), ("", {"Last-Event-ID": str(first - 1)})):
+        # As a stream: one that is not refused has no end.
+        async with client.stream("GET", f"/v1/watch?subjects=variables&{query}", headers=headers) as refused:
+            assert refused.status_code == 410
+            document = json.loads(await refused.aread())
+        assert (document["code"], document["snapshot"]) == ("compacted", "/v1/snapshot")
+        assert document["index"] >= second
+    with pytest.raises(websockets.InvalidStatus) as refusal:
+        await websockets.connect(
+            f"{nodes.urls[0].replace('http', 'ws')}/v1/watch?subjects=variables&after={first - 1}",
+            additional_headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+    assert refusal.value.response.status_code == 410
+    assert json.loads(refusal.value.response.body or b"{}")["snapshot"] == "/v1/snapshot"
+
+    # What is held is told: of all that was written the newest, once.
+    oldest = second - held // 2
+    async with watching(client, f"subjects=variables&after={oldest}") as events:
+        told: list[int] = []
+        while not told or told[-1] < second:
+            told.append((await events.next("change"))[0] or 0)
+    assert told == sorted(set(told))
+    assert len(told) > held // 3
+    # And the snapshot that was named is where it goes on from.
+    taken = await snapshot(client, "subjects=variables")
+    assert taken["index"] >= document["index"]
+    assert {"w.first", "w.second", "w.many19"} <= set(taken["subjects"]["variables"])
+    async with watching(client, f"subjects=variables&after={taken['index']}") as events:
+        put = await client.put("/v1/variables/w.third", json={"value": 1})
+        number, _, data = await events.next("change")
+        merged(taken["subjects"], data)
+    assert number == put.json()["revision"]
+    assert (await snapshot(client, "subjects=variables"))["subjects"] == taken["subjects"]
+
+
 async def test_a_watch_tells_a_change_under_its_index(client: httpx.AsyncClient) -> None:
     async with watching(client, "subjects=variables") as events:
         number, kind, data = await events.next()
