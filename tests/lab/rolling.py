@@ -38,12 +38,12 @@ def secrets_of(deployment: Deployment) -> Mapping[str, str]:
     return found
 
 
-def place_of(deployment: Deployment, directory: Path) -> PlantPlace:
-    """The plant as programs on this machine reach it."""
+def place_of(deployment: Deployment, directory: Path, own: str = "") -> PlantPlace:
+    """The plant as programs on this machine reach it. `own`: their token; the cluster's, if not given."""
     secrets = secrets_of(deployment)
     token = directory / "api.token"
     token.touch(mode=0o600)
-    token.write_text(secrets["api_token"])
+    token.write_text(own or secrets["api_token"])
     addresses = [host.address for host in deployment.lab.hosts()]
     return PlantPlace(
         apis=tuple(f"http://{address}:{API_PORT}" for address in addresses),
@@ -79,11 +79,13 @@ class Passed:
 
 
 class Rolling:
-    """Cameras of `fps` frames a second in all and two processors, while the block runs; `finish` says what they saw."""
+    """Cameras of `fps` frames a second in all and two processors, while the block runs; `finish` says what they saw.
+    `token`: what they show to the API, where it is not the cluster's own.
+    """
 
-    def __init__(self, deployment: Deployment, directory: Path, fps: float) -> None:
+    def __init__(self, deployment: Deployment, directory: Path, fps: float, token: str = "") -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.plant = place_of(deployment, directory)
+        self.plant = place_of(deployment, directory, token)
         self._names = [host.name for host in deployment.lab.hosts()]
         self._token = self.plant.token_file.read_text() if self.plant.token_file else ""
         self.plan = LoadPlan(directory, CAMERAS, fps / CAMERAS, self._token)

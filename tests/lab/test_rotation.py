@@ -1,4 +1,5 @@
-"""A new password of Redis in two phases: both are valid while clients change over, then the old one ends.
+"""A new password of Redis in two phases: both are valid while clients change over, then the old one ends. And new
+secrets of every kind at once, as the playbook does it of its own accord.
 
 A rotation that is under way when hosts are lost is finished with those that are left; the lost ones are replaced then.
 """
@@ -7,13 +8,16 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from orchestrator.drills.lab_faults import LabFaults
-from tests.lab.deployment import Deployment, PlayRun, figures
+from tests.lab.deployment import API_PORT, Deployment, PlayRun, figures
 from tests.lab.hosts.lab import Host
+from tests.lab.rolling import Rolling, secrets_of
 from tests.lab.test_lost_hosts import lose_disk, members, names, rename
 from tests.support import eventually_sync
 
@@ -24,6 +28,7 @@ WATCH = (
     '\'while :; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -cF -f /run/watched >>/run/shown; '
     "sleep 0.02; done'"
 )
+FPS = 50.0
 SHOWN = "grep -vc '^0$' /run/shown || true"
 
 
@@ -128,9 +133,13 @@ def words(run: PlayRun) -> str:
     return " ".join(run.out.split())
 
 
-def password_in(file: Path) -> str:
-    found: str = yaml.safe_load(file.read_bytes())["redis_password"]
+def secrets_in(file: Path) -> dict[str, str]:
+    found: dict[str, str] = yaml.safe_load(file.read_bytes())
     return found
+
+
+def password_in(file: Path) -> str:
+    return secrets_in(file)["redis_password"]
 
 
 def is_over(deployment: Deployment, place: Path, old: str, new: str) -> None:
@@ -140,6 +149,83 @@ def is_over(deployment: Deployment, place: Path, old: str, new: str) -> None:
     assert taken(deployment, old) == {"WRONGPASS"}
     assert taken(deployment, new) == {"PONG"}
     assert deployment.play("site.yml", "--check").changed_tasks() == []
+
+
+def answers(deployment: Deployment, path: str, token: str) -> set[int]:
+    """Statuses of the three nodes for this token."""
+    urls = [f"http://{host.address}:{API_PORT}{path}" for host in deployment.lab.hosts()]
+    headers = {"Authorization": f"Bearer {token}"}
+    return {httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code for url in urls}
+
+
+def has_old_cluster_secret(deployment: Deployment, old: str, new: str) -> None:
+    """A node that starts with the old one is turned away by the others; with the new one it is a member again."""
+    host, *others = [deployment.lab.host(name) for name in ("n3", "n1", "n2")]
+    give = "cat >/etc/triarch/secrets/cluster.secret; systemctl restart triarch-node"
+    headers = {"Authorization": f"Bearer {secrets_of(deployment)['api_token']}"}
+
+    def seen() -> list[dict[str, Any]]:
+        """The cluster as the others see it."""
+        urls = [f"http://{other.address}:{API_PORT}/v1/cluster" for other in others]
+        return [httpx.get(url, headers=headers, timeout=10, trust_env=False).json() for url in urls]
+
+    def refused() -> int:
+        return sum(said["refused"].get("secret", 0) for said in seen())
+
+    def turned_away() -> bool:
+        assert refused() > before
+        for said in seen():
+            assert [row["reachable"] for row in said["members"] if host.address in row["raft"]] == [False], said
+        ready = httpx.get(f"http://{host.address}:{API_PORT}/readyz", timeout=10, trust_env=False)
+        assert ready.status_code == 503, ready.text
+        return True
+
+    before = refused()
+    try:
+        host.ssh(give, given=old)
+        eventually_sync(turned_away, deadline_s=60, every_s=0.2, message="the node is turned away for its secret")
+    finally:
+        host.ssh(give, given=new)
+    deployment.ready()
+
+
+@pytest.mark.anyio
+async def test_all_three_at_once_as_it_is_by_default(deployed: Deployment, place: Path, tmp_path: Path) -> None:
+    """Under load: cameras go on with what they are connected by, and come back with the new password."""
+    before = secrets_in(place)
+    stood, confirmed = deployed.state(), deployed.confirmed()
+    for playbook, options in (("rotate-secrets.yml", ()), ("remove.yml", confirmed)):
+        looked = await asyncio.to_thread(deployed.play, playbook, "--check", "--diff", *options)
+        assert not any(secret in looked.out for secret in before.values()), f"{playbook} shows a secret"
+        now = deployed.state()
+        assert {name: stood[name] ^ lines for name, lines in now.items()} == {name: set() for name in stood}, playbook
+        assert (secrets_in(place), place.with_name("secrets.yml.new").exists()) == (before, False)
+
+    # One of the cluster's own is not for clients: it ends.
+    made = deployed.lab.hosts()[0].ssh("triarch token create rolling --role admin -o json")
+    token = json.loads(made)["token"]
+    async with Rolling(deployed, tmp_path / "load", FPS, token) as load:
+        run = await asyncio.to_thread(deployed.play, "rotate-secrets.yml")
+        during = load.figures()
+    after = secrets_in(place)
+    assert set(after) == set(before) == {"cluster_secret", "api_token", "redis_password"}
+    assert all(after[name] != before[name] for name in before)
+    assert not any(secret in run.out for secret in (*before.values(), *after.values()))
+    assert "cluster_secret, api_token, redis_password changed." in words(run)
+    figures["all secrets changed"] = run.seconds
+    figures["dispatch paused by that"] = during["dispatch_gap_s"]
+    deployed.ready()
+    assert answers(deployed, "/v1/cluster", before["api_token"]) == {401}
+    assert answers(deployed, "/v1/cluster", after["api_token"]) == answers(deployed, "/v1/cluster", token) == {200}
+    is_over(deployed, place, before["redis_password"], after["redis_password"])
+    await asyncio.to_thread(has_old_cluster_secret, deployed, before["cluster_secret"], after["cluster_secret"])
+
+    async with Rolling(deployed, tmp_path / "again", FPS, token) as load:
+        passed = await load.finish()
+    assert passed.published > FPS * during["seconds"] / 2
+    assert (passed.lost, passed.duplicates, passed.ledger_ok) == (0, 0, True), passed
+    assert passed.settled == passed.published
+    assert deployed.play("site.yml").count("changed") == 0
 
 
 @pytest.mark.anyio
