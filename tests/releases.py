@@ -19,13 +19,16 @@ def releases() -> dict[str, dict[str, Any]]:
 
 
 def must_hold(commit: str) -> None:
-    """This clone has the commit. Where it does not, the test is skipped, and with CI it fails."""
+    """This clone has the commit. Where it does not, the test is skipped.
+
+    With CI it fails, unless `.ci/run` has said that the history is nowhere to be had.
+    """
     known = subprocess.run(
         ["git", "-C", str(ROOT), "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True, check=False
     )
     if known.returncode == 0:
         return
     lacks = f"this clone lacks {commit}, of which a release was made: git fetch --unshallow"
-    if os.environ.get("CI"):
+    if os.environ.get("CI") and not os.environ.get("TRIARCH_WITHOUT_HISTORY"):
         pytest.fail(lacks)
     pytest.skip(lacks)
