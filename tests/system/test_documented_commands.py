@@ -40,7 +40,7 @@ def test_what_a_page_shows_are_commands(page: str) -> None:
 
 def test_what_curl_is_shown_to_ask_are_endpoints() -> None:
     shown = list(asked())
-    assert {each.page for each in shown} >= {"docs/api.md", "docs/watch.md", "docs/troubleshooting.md"}
+    assert {each.page for each in shown} >= {"docs/api.md", "docs/watch.md"}
     for each in shown:
         path = urllib.parse.urlsplit(each.url).path
         assert rights.find(each.method, path) is not None, f"{each.page}: {each.method} {path}"
