@@ -14,8 +14,10 @@ import pytest
 from orchestrator.dev import ports
 from tests.support import eventually_sync, lasting_children, port_range
 
+KEPT = ("TRIARCH_SCREENSHOTS", "TRIARCH_WITHOUT_HISTORY")
+
 # A developer's own settings must not reach a node or a command under test.
-for name in [name for name in os.environ if name.startswith("TRIARCH_") and name != "TRIARCH_SCREENSHOTS"]:
+for name in [name for name in os.environ if name.startswith("TRIARCH_") and name not in KEPT]:
     del os.environ[name]
 os.environ["XDG_CONFIG_HOME"] = str(Path(tempfile.gettempdir()) / "triarch-tests-config")
 

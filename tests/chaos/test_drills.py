@@ -57,7 +57,10 @@ def test_every_drill_of_this_machine_passes_and_is_reported(tmp_path: Path) -> N
     budget.write_text(BUDGET)
     place = ("--directory", str(tmp_path / "run"), "--report", str(reports), "--budget", str(budget))
     with drill("all", *SMALL, *place) as running:
-        out, err = running.communicate(timeout=RUN_S)
+        try:
+            out, err = running.communicate(timeout=RUN_S)
+        finally:
+            running.kill()  # nothing where it has ended
     assert running.returncode == 0, f"{out}\n{err[-4000:]}"
     assert {file.stem for file in reports.glob("*.json")} == {file.stem for file in reports.glob("*.html")}
     found = {file.stem: json.loads(file.read_text()) for file in reports.glob("*.json")}

@@ -1,7 +1,9 @@
 """deploy/releases.yml says the truth about this checkout and about the releases before it."""
 
 import re
+import os
 import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -57,3 +59,13 @@ def test_a_clone_without_the_release_fails_with_ci(monkeypatch: pytest.MonkeyPat
     with pytest.raises(pytest.fail.Exception, match=f"lacks {'f' * 40}.*--unshallow"):
         must_hold("f" * 40)
     must_hold("HEAD")
+
+
+def test_ci_skips_where_the_history_is_nowhere_to_be_had() -> None:
+    """In a process of its own: what the variables of a run are is settled when its first test is read."""
+    code = f"import tests.conftest\nfrom tests.releases import must_hold\nmust_hold({'f' * 40!r})"
+    told = {**os.environ, "CI": "true", "TRIARCH_WITHOUT_HISTORY": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=told, capture_output=True, text=True, check=False
+    )
+    assert "Skipped: this clone lacks" in ended.stderr, ended.stderr
