@@ -1,7 +1,7 @@
 """deploy/releases.yml says the truth about this checkout and about the releases before it."""
 
-import re
 import os
+import re
 import subprocess
 import sys
 import tomllib
