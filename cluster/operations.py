@@ -96,15 +96,16 @@ class Operations:
     async def transfer(self, to: str | None = None, *, timeout: float = 5.0) -> Epoch:
         """Give leadership to member `to` (None: the one with most of the log).
 
-        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, NodeStopped: nothing was done.
-        TransferFailed: nobody was asked to take over, or somebody else leads since. OutcomeUnknown: one was asked, and
-        may still take over, for as long as no later claim is applied.
+        Returns the new epoch, once its claim is applied here. NotLeader, NoLeader, QueueFull, NodeStopped: nothing was
+        done. TransferFailed: nobody was asked to take over, or somebody else leads since. OutcomeUnknown: one was
+        asked, and may still take over, for as long as no later claim is applied.
         """
         if to is not None and to not in {member.id for member in self.members()}:
             raise TransferFailed(f"{to} is not a member")
         if self._epoch is not None and to == self.settings.node_id:
             raise TransferFailed(f"{to} leads already")
         hand_over = HandOver(to, self.settings.election_max_s, self._offered)
+        offer: Offer | None = None
         try:
             async with asyncio.timeout(timeout):
                 while (offer := await self._call(hand_over.ask, timeout)) is None:  # noqa: ASYNC110
@@ -114,7 +115,9 @@ class Operations:
             sent = hand_over.end()
             with contextlib.suppress(ClusterError):
                 await self._call(lambda raft, answer: raft.post(answer, raft.release()), timeout)
-            self._fail(to, f"no new leader's claim was applied here within {timeout:g} s", sent=sent)
+            if offer is None or self._claim is None or self._claim.epoch <= offer.epoch:
+                self._fail(to, f"no new leader's claim was applied here within {timeout:g} s", sent=sent)
+            claim = self._claim  # it came while this was released
         except TransferFailed as error:
             self._fail(to, str(error))
         except NodeStopped:

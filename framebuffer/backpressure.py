@@ -13,12 +13,13 @@ Durability: TypeAlias = int | Literal["majority"]
 class Backpressure(msgspec.Struct, frozen=True):
     """What publishers are told: the level for all frames, 0 to 3, and of capabilities that have a higher one.
 
-    ``durability``: the plant's, for producers that were given none of their own.
+    ``durability``: the plant's, for producers that were given none of their own. None: it was not told, by a leader of
+    0.1.0, or as there was no leader yet.
     """
 
     level: int = 0
     crowded: dict[str, int] = {}
-    durability: Durability = 0
+    durability: Durability | None = None
 
     @property
     def highest(self) -> int:
@@ -30,7 +31,7 @@ class Backpressure(msgspec.Struct, frozen=True):
         nothing of it leave out.
         """
         crowded = (f"{name}={level:d}" for name, level in sorted(self.crowded.items()))
-        return " ".join((f"{self.level:d}", *crowded, *((f"={self.durability}",) if self.durability else ())))
+        return " ".join((f"{self.level:d}", *crowded, *(() if self.durability is None else (f"={self.durability}",))))
 
     @classmethod
     def parse(cls, text: str) -> "Backpressure":
@@ -38,7 +39,7 @@ class Backpressure(msgspec.Struct, frozen=True):
         first, *others = text.split(" ")
         pairs = [other.rpartition("=") for other in others]
         crowded = {name: min(3, int(level)) for name, _, level in pairs if name and level.isdecimal()}
-        durability: Durability = 0
+        durability: Durability | None = None
         for name, mark, wanted in pairs:
             if mark and not name:
                 # One that only a newer release knows asks for more than nothing: the most there is.

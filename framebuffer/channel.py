@@ -39,13 +39,14 @@ class Channel:
     """Uses one connection of ``redis``, and others while frames are dropped or pictures are left; ``close`` closes all
     of them, and ``streams``.
 
-    ``durability`` None: as the leader says, with each answer to what is published.
+    ``durability`` None: as a leader said last, with an answer to what is published; 0 before one has.
     """
 
     def __init__(self, redis: Redis, streams: FrameStreams, durability: Durability | None) -> None:
         self._redis = redis
         self._streams = streams
         self._durability = durability
+        self._plants: Durability = 0
         self._ready = False
         self._told = Backpressure()
         self._again = Backoff(0.02, 0.1)
@@ -69,7 +70,7 @@ class Channel:
     @property
     def durability(self) -> Durability:
         """Replicas that must have a frame: as was given, else as was heard last."""
-        return self._told.durability if self._durability is None else self._durability
+        return self._plants if self._durability is None else self._durability
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
@@ -198,6 +199,8 @@ class Channel:
         now = time.monotonic()
         self._again.reset()
         self._read_at = now + self._again.next_s()
+        if told.durability is not None:
+            self._plants = told.durability
         if told == self._told:
             return
         log.debug("backpressure is %s now", told)

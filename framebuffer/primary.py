@@ -117,17 +117,17 @@ class PrimaryConnection(PackingConnection):
         if self.is_connected:
             return
         self._moves = self._route.moves
-        limit = asyncio.timeout(None)  # until `abort`
+        limit, place = asyncio.timeout(None), ""  # until `abort`
         try:
             async with limit as self._connecting:
                 self.host, self.port = (await self._route.locate()).address
+                place = f"{self.host}:{self.port}"
                 await cast("Coroutine[Any, Any, None]", super().connect())  # type: ignore[no-untyped-call]
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise MasterNotFoundError(
-                f"{self.host}:{self.port} does not answer; the primary has moved meanwhile"
-            ) from None
+            told = f"{place} does not answer; the primary has moved meanwhile"
+            raise MasterNotFoundError(told if place else "the primary has moved while it was looked for") from None
         finally:
             self._connecting = None
 

@@ -39,6 +39,7 @@ from framebuffer.trust import named
 from orchestrator.client.addresses import checked_addresses
 from orchestrator.client.asynchronous import AsyncClient
 from orchestrator.client.attempts import Tries
+from orchestrator.client.connections import usable
 from orchestrator.client.errors import ApiError, ClientError, OutcomeUnknown, SettingsInvalid
 from orchestrator.client.tokens import checked_token
 
@@ -187,14 +188,17 @@ class Registrar:
 
 def _instance(name: str | None) -> str | None:
     """Raises InvalidRegistration for one that no header holds."""
-    if name and (len(name) > _INSTANCE_CHARS_MAX or not all("!" <= character <= "~" for character in name)):
-        raise InvalidRegistration("instance", f"one word of at most {_INSTANCE_CHARS_MAX} visible ASCII characters")
+    fits = name is None or len(name) <= _INSTANCE_CHARS_MAX
+    if name and not (fits and name == name.strip() and all(" " <= character <= "~" for character in name)):
+        raise InvalidRegistration(
+            "instance", f"at most {_INSTANCE_CHARS_MAX} ASCII characters, none of control, no blank at an end"
+        )
     return name
 
 
-def _addresses(urls: str | Sequence[str]) -> tuple[str, ...]:
+def _addresses(urls: str | Sequence[str]) -> Sequence[str]:
     try:
-        return checked_addresses(urls)
+        return usable(checked_addresses(urls))
     except SettingsInvalid as error:
         raise InvalidRegistration("orchestrator_url", str(error)) from None
 

@@ -198,7 +198,7 @@ class PressureDuty:
                 continue
             try:
                 if self._pressure is None:
-                    self._told = replace(await streams.backpressure(), durability=0)
+                    self._told = replace(await streams.backpressure(), durability=None)
                     self._pressure = PlantPressure(self._thresholds, smoothing_s=self._smoothing_s, told=self._told)
                 elif self._measured:
                     await streams.set_pressure(self._epoch, replace(self._told, durability=self._durability))

@@ -35,7 +35,7 @@ class Admission:
         self._node = node
         self._open = asks_for_nothing(node)
         self._key = key_of(node.config.api_token())
-        self._proxies = [ipaddress.ip_network(text) for text in node.config.api.trusted_proxies]
+        self._proxies = [_network(text) for text in node.config.api.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -111,6 +111,16 @@ def client_of(scope: Scope, headers: Headers, proxies: Sequence[Network]) -> str
                 break  # one that does not say from where stands for all of its clients
             found = before
     return "" if found is None else str(found)
+
+
+def _network(text: str) -> Network:
+    """As `_read` reads addresses: ::ffff:192.0.2.0/120 is 192.0.2.0/24."""
+    found = ipaddress.ip_network(text)
+    if isinstance(found, ipaddress.IPv6Network) and found.prefixlen >= 96:
+        mapped = found.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, found.prefixlen - 96))
+    return found
 
 
 def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -134,7 +134,8 @@ async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
     """Answers once the new leader's claim is applied. A transfer to the node that leads already changes nothing.
 
     `transfer_failed`: nobody was asked to take over, or somebody else leads. `outcome_unknown`: a member was asked, and
-    was not seen to do it in time; it may still. With `to`, repeat it; without, look who leads first.
+    was not seen to do it in time; it may still. Repeat it under the same key: without `to`, it moves leadership no
+    further where that has moved since the key was first used.
     """
     to = wanted.to if wanted else None
     cluster, epoch = ask.node.cluster, ask.node.epoch()
@@ -144,7 +145,9 @@ async def transfer(ask: Ask, wanted: Transfer | None = None) -> Transferred:
         return Transferred(leader=to, epoch=str(epoch))
     try:
         async with ask.noted("cluster.transfer", "cluster", to or "", moves=True) as told:
-            epoch = await cluster.transfer(to)
+            first = told.first_asked
+            if to is not None or first is None or epoch is None or epoch.index < first.index:
+                epoch = await cluster.transfer(to)
             told.members.update(leader=cluster.status().leader_id, epoch=str(epoch))
     except OutcomeUnknown as error:
         raise outcome_unknown(ask.key, error.reason) from error

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from cluster import Applied, ClusterError, KindUnsupported, NoLeader, NotLeader
+from cluster import Applied, ClusterError, KindUnsupported, NoLeader, NotLeader, Position
 from orchestrator.api.leader_link import Broken, LeaderLink, NotSent
 from orchestrator.api.problems import Problem, refused
 from orchestrator.api.view import NodeView
@@ -53,21 +53,24 @@ class Notes:
         self._later: set[asyncio.Task[None]] = set()
         """each of a request, and over within `WAIT_S`"""
 
-    async def enter(self, passed: Passed) -> None:
-        """Returns once it stands in the audit. Raises `Problem` (`key_reused`, `no_leader`, …) or a ClusterError."""
+    async def enter(self, passed: Passed) -> Applied | None:
+        """Returns once it stands in the audit: as what, if this node entered it.
+
+        Raises `Problem` (`key_reused`, `no_leader`, …) or a ClusterError.
+        """
         deadline = time.monotonic() + WAIT_S
         while True:
             try:
                 applied = await self._propose(passed)
             except KindUnsupported:
-                return  # while a release is rolled out nothing is entered
+                return None  # while a release is rolled out nothing is entered
             except (NotLeader, NoLeader):
                 if await self._passed_on(passed):
-                    return
+                    return None
             else:
                 if not applied.outcome.ok:
                     raise refused(applied.outcome.code, applied.outcome.message)
-                return
+                return applied
             if time.monotonic() >= deadline:
                 raise Problem("no_leader", "what was asked for cannot be entered in the audit; nothing was done")
             await asyncio.sleep(POLL_S)
@@ -121,10 +124,15 @@ class Notes:
 
 
 class Noted:
-    """What is done, while it is done: `members` stand in the entry of the outcome."""
+    """What is done, while it is done: `members` stand in the entry of the outcome.
+
+    `first_asked`: where in the log the same request was entered before, under its key; None for one that is new, or
+    where it is not known.
+    """
 
     def __init__(self) -> None:
         self.members: dict[str, Any] = {}
+        self.first_asked: Position | None = None
 
 
 @contextlib.asynccontextmanager
@@ -158,7 +166,12 @@ async def noted(
         digest = hashlib.sha256(msgspec.msgpack.encode(note, order="sorted")).hexdigest()[:16]
         return passed(note, f"{command_id}/{digest}")
 
-    await (notes.enter if needed else notes.enter_outcome)(passed(intent, command_id))
+    if needed:
+        entered = await notes.enter(passed(intent, command_id))
+        if entered is not None and entered.duplicate:
+            done.first_asked = entered.position
+    else:
+        await notes.enter_outcome(passed(intent, command_id))
     try:
         yield done
     except ClusterError as error:

@@ -33,8 +33,8 @@ class Tries:
         rounds: how often all addresses are asked in turn while nothing was done; None: until the time is over.
         insists: whether a call that may have been done, or that a node wants to be asked again, is repeated until the
             time is over whatever `rounds` says. Without it, whatever another node may answer better goes to the next
-            address (an unknown outcome, a failure inside this node), and ends with the last round, or with a node that
-            asks to wait: for what is worth nothing a little later.
+            address (an unknown outcome, a limit of this node, a failure inside it), and ends with the last round: for
+            what is worth nothing a little later.
         node_s: how long one node gets for an answer, at most.
         to_leader: whether the leader is asked first. Otherwise it is the node that answered last: for what every node
             takes, and what would be too much for one.
@@ -88,7 +88,7 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
     if tries.finds_members and addresses.asks_members(now):
         now = yield from _members(addresses, now, deadline)
     while True:
-        story.asked, story.hopeless = [], True
+        story.asked, story.hopeless, redirects = [], True, 0
         waiting = addresses.order(now, any_node=any_node)
         fraction, asks_to_wait = 0.0, False
         while waiting and now < deadline:
@@ -117,20 +117,20 @@ def attempts(request: Request, addresses: Addresses, tries: Tries, began: float)
                     if tries.insists or not failing:
                         raise error
                     story.note(Again(error, f"{address}: {error}", unknown=request.writes))
-                case Elsewhere(location):
-                    redirects += 1
+                case Elsewhere(location, status):
                     try:
-                        waiting.insert(0, _target(location, addresses, address, redirects))
+                        waiting.insert(0, _target(location, addresses, address, status, redirects))
+                        redirects += 1
                     except UnexpectedAnswer as error:
                         story.note(Again(error, error.message, heals=False))
                         addresses.failed(address, now, now - asked)
                 case Again():
                     story.note(verdict)
-                    if verdict.same_node:
+                    if verdict.same_node and tries.insists:
                         asks_to_wait = True
                         break
                     addresses.failed(address, now, now - asked)
-        if left_over is not None and not (asks_to_wait and tries.insists):
+        if left_over is not None and not asks_to_wait:
             left_over -= 1
         rounds += 1
         wait = pause_s(rounds, fraction, min(story.asked) if story.asked else None)
@@ -158,14 +158,14 @@ def _end(request: Request, story: _Story, timeout_s: float) -> Exception:
     return NoNode("no node answered:\n  " + "\n  ".join(story.reasons))
 
 
-def _target(location: str, addresses: Addresses, asked: str, redirects: int) -> str:
+def _target(location: str, addresses: Addresses, asked: str, status: int, redirects: int) -> str:
     """The address that a redirection leads to. Raises UnexpectedAnswer where the token must not go."""
     wanted = origin_of(location)
     for url in addresses.known:
-        if wanted and origin_of(url) == wanted and redirects <= REDIRECTS_MAX:
+        if wanted and origin_of(url) == wanted and redirects < REDIRECTS_MAX:
             return url
-    why = "it goes on and on" if redirects > REDIRECTS_MAX else "no address of the cluster that is known here"
-    raise UnexpectedAnswer(f"{asked} redirects to {location[:200]!r}: not followed, {why}", 307)
+    why = "it goes on and on" if redirects >= REDIRECTS_MAX else "no address of the cluster that is known here"
+    raise UnexpectedAnswer(f"{asked} redirects to {location[:200]!r}: not followed, {why}", status)
 
 
 def _members(addresses: Addresses, now: float, deadline: float) -> Generator[Step, Told, float]:

@@ -46,6 +46,7 @@ class Again:
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     location: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def judged(request: Request, outcome: Answer | NoAnswer, address: str) -> Verdic
     if outcome.status < 300 or outcome.status == 304:
         return Done(outcome)
     if outcome.status in (301, 302, 303, 307, 308):
-        return Elsewhere(outcome.headers.get("location", ""))
+        return Elsewhere(outcome.headers.get("location", ""), outcome.status)
     error = problem_of(outcome)
     if isinstance(error, ApiError):
         return _problem(error, address, request.writes)

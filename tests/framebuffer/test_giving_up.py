@@ -172,7 +172,7 @@ async def test_what_was_given_up_waits_for_as_many_replicas_as_the_plant_wants(
         await publish(producer, 20)
         await eventually(lambda: "given up is not in the ledger yet" in caplog.text)
         assert producer.unrecorded == 19, "this server has no replica"
-        await streams.set_pressure(EPOCH, Backpressure(Level.CRITICAL))
+        await streams.set_pressure(EPOCH, Backpressure(Level.CRITICAL, durability=0))
         await eventually(lambda: producer.unrecorded == 0)
     report = await verify(streams)
     assert (report.ledger_ok, report.published, report.dropped) == (True, 20, 19)

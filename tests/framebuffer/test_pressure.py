@@ -95,10 +95,10 @@ def test_a_new_leader_goes_on_where_the_one_before_was() -> None:
 @given(
     level=st.integers(0, 3),
     crowded=st.dictionaries(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}", fullmatch=True), st.integers(1, 3)),
-    durability=st.sampled_from([0, 1, 2, "majority"]),
+    durability=st.sampled_from([None, 0, 1, 2, "majority"]),
 )
 def test_what_publishers_are_told_is_read_as_it_was_written(
-    level: int, crowded: dict[str, int], durability: Durability
+    level: int, crowded: dict[str, int], durability: Durability | None
 ) -> None:
     told = Backpressure(level, crowded, durability)
     assert Backpressure.parse(str(told)) == told

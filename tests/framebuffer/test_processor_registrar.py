@@ -122,8 +122,8 @@ async def test_a_taken_id_is_refused_and_comes_free(node: TinyOrchestrator, regi
 async def test_a_client_with_a_lasting_name_has_its_id_back_at_once(
     node: TinyOrchestrator, registrar: Registrars
 ) -> None:
-    await registrar(node.url, instance="unit-7").register()
-    await registrar(node.url, instance="unit-7").register()
+    await registrar(node.url, instance="unit 7").register()
+    await registrar(node.url, instance="unit 7").register()
 
 
 async def test_a_bearer_token_is_sent(node: TinyOrchestrator, registrar: Registrars) -> None:
@@ -223,7 +223,7 @@ async def test_what_some_other_server_says_ends_nothing(registrar: Registrars, s
             serving.join()
 
 
-@pytest.mark.parametrize("instance", ["zwölf", "two words", "x" * 201])
+@pytest.mark.parametrize("instance", ["zwölf", "two\nlines", " at an end", "x" * 201])
 async def test_an_instance_that_no_header_can_hold_is_refused(instance: str) -> None:
     with pytest.raises(InvalidRegistration, match="instance"):
         Registrar(REGISTRATION, NOBODY, instance=instance)

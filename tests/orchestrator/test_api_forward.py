@@ -137,6 +137,21 @@ async def test_transfer_from_a_follower(nodes: Nodes) -> None:
     assert await nodes.leader() == follower
 
 
+async def test_a_transfer_to_anybody_that_is_repeated_moves_leadership_once(nodes: Nodes) -> None:
+    """Clients repeat what they saw no end of, by themselves."""
+    leader = await nodes.leader()
+    headers = {"Idempotency-Key": "away-from-here"}
+    first = await nodes.clients[leader].post("/v1/cluster/transfer", headers=headers)
+    assert first.status_code == 200, first.text
+    assert first.json()["leader"] != f"n{leader + 1}"
+    for client in nodes.clients:
+        again = await client.post("/v1/cluster/transfer", headers=headers)
+        assert (again.status_code, again.json()) == (200, first.json())
+    onward = await nodes.clients[leader].post("/v1/cluster/transfer")
+    assert onward.status_code == 200
+    assert onward.json()["leader"] != first.json()["leader"], "another request is another one"
+
+
 async def test_a_passive_node_passes_everything_on(tmp_path: Path) -> None:
     async with serving(3, tmp_path, cluster={"mode": "active-passive"}) as nodes:
         leader, follower = await nodes.leader(), await nodes.follower()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 Headers = list[tuple[str, str]]
 
-PROXIES = ["127.0.0.1", "10.9.0.0/16", "2001:db8:ffff::/48"]
+PROXIES = ["127.0.0.1", "::ffff:10.9.0.0/112", "2001:db8:ffff::/48"]  # the second is 10.9.0.0/16
 WITHOUT = 2
 """Position of the node that trusts nobody."""
 BURST = 4
