@@ -20,7 +20,7 @@ from orchestrator.drills.one import Load, OneDrill, Seen
 from orchestrator.drills.target import Evidence, Fault, FaultNotPossible, TargetOptions
 from orchestrator.drills.targets.local import LocalTarget, open_target
 
-pytestmark = [pytest.mark.campaign, pytest.mark.alone, pytest.mark.anyio, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.campaign, pytest.mark.anyio, pytest.mark.timeout(180)]
 
 LOAD = Load(cameras=2, fps=20.0, hold_s=0.5, quiet_s=0.5)
 FAULTS = (Fault.LEADER_KILL, Fault.LEADER_PAUSE, Fault.PRIMARY_KILL)
@@ -113,6 +113,7 @@ def child(parent: int, argument: str) -> int:
     return found
 
 
+@pytest.mark.alone
 async def test_a_leader_and_a_primary_are_killed(tmp_path: Path) -> None:
     async with open_target(TargetOptions(tmp_path / "plant", faults=FAULTS)) as target:
         evidence, found = await drilled(target, Fault.LEADER_KILL, tmp_path / "leader")
@@ -128,6 +129,7 @@ async def test_a_leader_and_a_primary_are_killed(tmp_path: Path) -> None:
         assert found.publish_gap_s > 1.0
 
 
+@pytest.mark.alone
 async def test_a_fault_that_does_not_happen_and_a_drill_that_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
