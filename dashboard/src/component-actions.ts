@@ -184,7 +184,7 @@ export async function acknowledge(id: string): Promise<void> {
 }
 
 export async function desire(id: string, row: Component): Promise<void> {
-  const option = (value: string, text: string) => html`<option value=${value} ?selected=${(row.desired ?? "") === value}>${text}</option>`;
+  const option = (value: string, text: string) => html`<option value=${value} .selected=${(row.desired ?? "") === value}>${text}</option>`;
   const done = await ask({
     heading: `Desired state of ${id}`,
     text: "The supervision brings it there, and back when it leaves it.",

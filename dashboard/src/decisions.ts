@@ -67,13 +67,15 @@ class Decisions {
   /** Takes the steps of an execution as far as it is. */
   steps(row: Execution): void {
     for (const step of row.steps) {
+      // One that is taken back and done anew begins at another time: what was said of it before stays.
+      const begun = `${row.id}/${step.path}/${step.started}`;
       const name = `${step.id || step.path} (${step.type.replaceAll("_", " ")})`;
       const one = (id: string, at: string | null, level: Level, what: string, why: string) =>
-        at !== null && this.put({ id: `${row.id}/${step.path}/${id}`, at: millis(at), source: "step", level, about: row.playbook, href: href("playbooks", row.playbook), what, why, execution: row.id });
+        at !== null && this.put({ id: `${begun}/${id}`, at: millis(at), source: "step", level, about: row.playbook, href: href("playbooks", row.playbook), what, why, execution: row.id });
       one("begun", step.started, "info", `Begins step ${name}`, "");
       // When it failed is not kept, only when it is tried next: the first sight of it is the nearest that there is.
       const retry = step.retrying && `retry/${step.retrying.n}`;
-      if (step.retrying && retry && !this.kept.get("step")?.has(`${row.id}/${step.path}/${retry}`)) one(retry, new Date(clock.now()).toISOString(), "warning", `Tries step ${name} again, attempt ${step.retrying.n}`, step.retrying.error);
+      if (step.retrying && retry && !this.kept.get("step")?.has(`${begun}/${retry}`)) one(retry, new Date(clock.now()).toISOString(), "warning", `Tries step ${name} again, attempt ${step.retrying.n}`, step.retrying.error);
       if (step.ended) one("ended", step.ended, step.status === "SUCCEEDED" || step.status === "SKIPPED" ? "info" : step.status === "CANCELLED" ? "warning" : "error", `Step ${name} is ${step.status.toLowerCase().replace("_", " ")}`, step.error || step.code);
     }
     this.stepped.delete(row.id);
@@ -87,7 +89,7 @@ class Decisions {
   }
 
   private take(subject: string, id: string, row: Row | null, live: boolean): void {
-    if (subject === "components") this.component(id, row as Component | null, live);
+    if (subject === "components") this.component(id, row as Component | null);
     else if (row === null) return;
     else if (subject === "policies") this.run(id, row, live);
     else if (subject === "alerts") this.alert(row as Alert);
@@ -110,7 +112,7 @@ class Decisions {
     [...rows.values()].sort(newestFirst).slice(KEPT_MAX).forEach((each) => rows.delete(each.id));
   }
 
-  private component(id: string, row: Component | null, live: boolean): void {
+  private component(id: string, row: Component | null): void {
     if (row === null) {
       if (this.seen.delete(id)) this.put({ id: `${id}/gone/${clock.now()}`, at: clock.now(), source: "component", level: "info", about: id, href: "", what: "Is not registered any more", why: "", execution: "" });
       return;
@@ -118,8 +120,9 @@ class Decisions {
     const now = row.presence === "OFFLINE" ? "OFFLINE" : row.state === "FAULT" ? "FAULT" : row.health === "UNRESPONSIVE" ? "UNRESPONSIVE" : "";
     const before = this.seen.get(id);
     this.seen.set(id, now);
-    // How it was before the page was opened is on its own page; when that came, nobody knows.
-    if (!live || before === undefined || before === now) return;
+    // How it was before the page was opened is on its own page; when that came, nobody knows. A change that comes with a
+    // later snapshot came while the page was not told: now is the nearest that there is.
+    if (before === undefined || before === now) return;
     const why = now === "FAULT" ? row.reason : row.health_reason || row.reason;
     this.put({ id: `${id}/${now}/${clock.now()}`, at: clock.now(), source: "component", level: now ? "error" : "info", about: id, href: href("components", id), what: now ? `Is ${now}` : `Is ${before} no more`, why: now ? why : `it is ${row.state}`, execution: "" });
   }
@@ -143,7 +146,10 @@ class Decisions {
     const level = LEVELS.find((each) => each === row.severity) ?? "warning";
     const first = row.members[0];
     const one = row.members_total === 1 && first ? first.subject : "";
-    const about = { source: "alert" as const, about: one || row.rule, href: one && store.rows("components").has(one) ? href("components", one) : href("alerts"), execution: "" };
+    // One that grows or goes stays about what it fired for.
+    const fired = this.kept.get("alert")?.get(`${row.id}/fired`);
+    const of = fired ?? { about: one || row.rule, href: one && store.rows("components").has(one) ? href("components", one) : href("alerts") };
+    const about = { source: "alert" as const, about: of.about, href: of.href, execution: "" };
     const why = first ? row.members.slice(0, 3).map((member) => `${member.subject}: ${member.reason}`).join("; ") : row.summary;
     if (row.fired_time !== null) this.put({ ...about, id: `${row.id}/fired`, at: millis(row.fired_time), level, what: `Alert ${row.rule} fires`, why });
     if (row.resolved_time !== null) this.put({ ...about, id: `${row.id}/resolved`, at: millis(row.resolved_time), level: "info", what: `Alert ${row.rule} is resolved`, why: "its condition holds no more" });
@@ -159,14 +165,14 @@ class Decisions {
     const triggered = row.who.startsWith("trigger ");
     const by = row.parent ? `by execution ${row.parent.execution}` : row.who ? `by ${row.who}` : "";
     this.put({ ...about, id: `${row.id}/created`, at: millis(row.created), source: triggered ? "trigger" : "execution", level: "info", what: triggered ? "Sets off an execution" : "Execution is asked for", why: by });
-    if (row.ended) this.put({ ...about, id: `${row.id}/ended`, at: millis(row.ended), source: "execution", level: row.status === "SUCCEEDED" ? "info" : row.status === "CANCELLED" ? "warning" : "error", what: `Execution is ${row.status.toLowerCase().replace("_", " ")}`, why: [row.code, row.error].filter(Boolean).join(": ") });
+    if (row.ended) this.put({ ...about, id: ended(row.id, row.index), at: millis(row.ended), source: "execution", level: row.status === "SUCCEEDED" ? "info" : row.status === "CANCELLED" ? "warning" : "error", what: `Execution is ${row.status.toLowerCase().replace("_", " ")}`, why: [row.code, row.error].filter(Boolean).join(": ") });
   }
 
   private line(row: Row): void {
     const type = String(row.type);
     const playbook = type.startsWith("playbook.");
     // Its execution says so itself, for as long as the nodes keep it.
-    const id = type === "playbook.failed" ? `${row.execution}/ended` : `line/${row.number}`;
+    const id = type === "playbook.failed" ? ended(row.execution, row.index) : `line/${row.number}`;
     const source = type === "playbook.trigger_failed" ? "trigger" : playbook ? "execution" : "event";
     if (type === "playbook.failed" && this.kept.get(source)?.has(id)) return;
     const { message: _said, ...rest } = (row.data ?? {}) as Row;
@@ -183,8 +189,16 @@ const LINES: Record<string, string> = {
   "playbook.trigger_failed": "A trigger starts nothing",
 };
 
+/** An execution that is retried ends again. The change of the log that ends it writes its line of the journal, too. */
+function ended(execution: string, index: number): string {
+  return `${execution}/ended/${index}`;
+}
+
+/** Numbers within ids count as numbers: what one change brings has the same time. */
+const IDS = new Intl.Collator("en", { numeric: true });
+
 function newestFirst(a: Decision, b: Decision): number {
-  return b.at - a.at || (a.id < b.id ? 1 : -1);
+  return b.at - a.at || IDS.compare(b.id, a.id);
 }
 
 export const decisions = new Decisions();

@@ -1,6 +1,7 @@
 /** Who is signed in, and what they may do. */
 import { get, onUnauthorised } from "./net/api";
 import { feed } from "./net/feed";
+import { members } from "./net/members";
 import { Problem, sayError } from "./net/problem";
 import { keepToken, token } from "./net/token";
 import { store } from "./store";
@@ -27,6 +28,8 @@ class Session {
   refusal = "";
   state: "asking" | "signed-out" | "signed-in" | "unreachable" = "asking";
   private rights = new Map<string, readonly string[]>();
+  /** The node that told them. */
+  private rightsOf = "";
 
   /** Begins with the token that the tab has kept, or with none. */
   async begin(): Promise<void> {
@@ -83,12 +86,26 @@ class Session {
       return;
     }
     keepToken(text);
-    const rows = await get<Right[]>("/v1/rights", { consistency: "stale" });
-    this.rights = new Map(rows.map((row) => [name(row.method, row.path), row.roles]));
+    await this.learn();
     this.state = "signed-in";
     this.refusal = "";
     store.touch("session");
-    feed.start((problem) => this.end(problem.message));
+    feed.start((problem) => this.end(problem.message), (origin) => void this.servedBy(origin));
+  }
+
+  private async learn(): Promise<void> {
+    const origin = members.current;
+    const rows = await get<Right[]>("/v1/rights", { consistency: "stale" });
+    this.rights = new Map(rows.map((row) => [name(row.method, row.path), row.roles]));
+    this.rightsOf = origin;
+  }
+
+  /** Another node may be of another release, and know of more or of less. */
+  private async servedBy(origin: string): Promise<void> {
+    if (origin === this.rightsOf) return;
+    // One that does not answer is left, and the next one is asked.
+    await this.learn().catch(() => undefined);
+    store.touch("session");
   }
 }
 

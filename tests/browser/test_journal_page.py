@@ -1,5 +1,6 @@
 """The journal: what the plant decided by itself, with why, as it happens; of all, of one component, and removals."""
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.plant import BrowserPlant
 from tests.browser.test_executions_page import FAILS, comes_to, run
 from tests.browser.watched import LIVE_MS, Opener
+from tests.support import eventually_sync
 
 KEPT_MAX = 300
 JAMMED = """\
@@ -20,6 +22,11 @@ triggers:
 actions:
   - {type: log_event, id: say, message: somebody has to look at station 3, level: warning}
 """
+
+
+SEVERAL = "name: several\nactions:\n" + "".join(
+    f"  - {{type: log_event, id: step_{number}, message: the same moment}}\n" for number in range(12)
+)
 
 
 def decided(page: Page, *words: str) -> Locator:
@@ -143,6 +150,76 @@ def test_it_is_filtered_and_the_address_keeps_the_filter(open_page: Opener, plan
     page.get_by_label("Text").fill("no such words")
     expect(page.get_by_text("Nothing was decided yet")).to_be_visible()
     watched.accessible()
+    page.get_by_label("Level").select_option("critical")
+    page.get_by_label("Decided by").select_option("event")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Journal").click()
+    for label in ("Decided by", "Level", "About", "Text"):
+        expect(page.get_by_label(label)).to_have_value("")
+    expect(failed.first).to_be_visible()
+
+
+def test_what_is_retried_is_decided_anew(open_page: Opener, plant: BrowserPlant) -> None:
+    """What its first try came to stays, and so it does for who opens the page later, as far as the nodes keep it."""
+    execution = run(plant, FAILS)
+    comes_to(plant, execution, "FAILED")
+    watched = open_page("viewer")
+    page = watched.open(f"journal?text={execution}")
+    ended = decided(page, "fails", "Execution is failed")
+    steps = [decided(page, "step", words) for words in ("Begins step cold (fail)", "Step cold (fail) is failed")]
+    for rows in (ended, *steps):
+        expect(rows).to_have_count(1, timeout=LIVE_MS)
+    plant.call("POST", f"/v1/executions/{execution}/retry", {})
+    for rows in (ended, *steps):
+        expect(rows).to_have_count(2, timeout=LIVE_MS)
+    expect(decided(page, "Begins step before (log event)")).to_have_count(1)
+    page.reload()
+    watched.live()
+    expect(steps[1]).to_have_count(1, timeout=LIVE_MS)
+    expect(ended).to_have_count(2)
+
+
+def test_what_is_of_one_moment_stands_in_its_order(open_page: Opener, plant: BrowserPlant) -> None:
+    execution = run(plant, SEVERAL)
+    comes_to(plant, execution, "SUCCEEDED")
+    page = open_page("viewer").open(f"journal?source=step&text={execution} succeeded")
+    rows = decided(page, "is succeeded")
+    expect(rows).to_have_count(12, timeout=LIVE_MS)
+    order = [re.findall(r"step_(\d+)", text) for text in rows.all_inner_texts()]
+    assert order == [[str(number)] for number in reversed(range(12))]
+
+
+def test_an_alert_that_grows_stays_about_what_it_fired_for(open_page: Opener, plant: BrowserPlant) -> None:
+    def quiet() -> bool:
+        return not [row for row in plant.call("GET", "/v1/alerts").json() if row["rule"] == "component-fault"]
+
+    eventually_sync(quiet, deadline_s=30, message="no component-fault of an earlier test")
+    page = open_page("viewer").open("journal?source=alert")
+    plant.fault("scale")
+    fires = decided(page, "Alert component-fault fires", "scale: ")
+    expect(fires.first.get_by_role("link", name="scale", exact=True)).to_be_visible(timeout=LIVE_MS)
+    plant.fault("oven")
+    grown = fires.filter(has_text="oven: ")
+    expect(grown).to_have_count(1, timeout=LIVE_MS)
+    expect(grown.get_by_role("link", name="scale", exact=True)).to_be_visible()
+
+
+def test_a_fault_that_came_while_nothing_was_told(open_page: Opener, plant: BrowserPlant) -> None:
+    """Each time the place is compacted, as behind a node that was away for long: the plant comes as snapshots alone."""
+    watched = open_page("viewer")
+    watched.expected.append("410")
+    page = watched.page
+    told = json.dumps({"status": 410, "title": "Gone", "code": "compacted", "detail": "not held any more"})
+    watches = "**/v1/watch?*"
+    page.route(watches, lambda asked: asked.fulfill(status=410, content_type="application/problem+json", body=told))
+    page.goto(f"{plant.apis[0]}/#/journal?source=component")
+    expect(page.get_by_role("heading", name="Journal", level=1)).to_be_visible(timeout=LIVE_MS)
+    plant.fault("scale")
+    expect(decided(page, "scale", "Is FAULT", "told to fail")).to_be_visible(timeout=LIVE_MS)
+    page.unroute(watches)
+    watched.live()
+    plant.started("scale")
+    expect(decided(page, "scale", "Is FAULT no more")).to_be_visible(timeout=LIVE_MS)
+    expect(decided(page, "scale", "Is FAULT")).to_have_count(2)
 
 
 def test_it_is_worked_by_keys_alone(open_page: Opener) -> None:

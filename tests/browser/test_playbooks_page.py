@@ -105,6 +105,11 @@ def test_nobodys_version_is_overwritten_unseen(plant: BrowserPlant, open_page: O
     page.get_by_label("Version").select_option("2")
     expect(area).to_have_value(re.compile("not at all"), timeout=DEADLINE_MS)
     expect(page.get_by_text("This is version 2, not the newest")).to_be_visible()
+    page.get_by_label("Version").select_option("3")
+    expect(area).to_have_value(re.compile("for long"), timeout=DEADLINE_MS)
+    page.get_by_label("Version").select_option("2")
+    page.get_by_role("button", name="Show the newest").click()
+    expect(page.get_by_label("Version")).to_have_value("3", timeout=DEADLINE_MS)
 
 
 def test_what_was_written_is_still_there_after_another_page(plant: BrowserPlant, open_page: Opener) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.charts import drawn
 from tests.browser.plant import COMPONENTS, BrowserPlant
@@ -145,6 +145,36 @@ def test_keys_alone_reach_everything(open_page: Opener) -> None:
     expect(stop).to_be_focused()
 
 
+def test_who_goes_to_a_page_again_finds_it_unfiltered(open_page: Opener, plant: BrowserPlant) -> None:
+    """What was chosen goes with the address that kept it, and the fields say so."""
+    plant.call("PUT", "/v1/variables/shift", {"value": "early"})
+    watched = open_page("admin")
+    page = watched.open("components?view=list")
+    pages = page.get_by_role("navigation", name="Pages")
+    page.get_by_label("Group", exact=True).select_option("finish")
+    page.get_by_label("State", exact=True).select_option("STARTED")
+    expect(page.get_by_role("link", name="press-1")).to_have_count(0)
+    pages.get_by_role("link", name="Components").click()
+    expect(page.get_by_role("link", name="press-1: ")).to_be_visible()
+    for label in ("Group", "State"):
+        expect(page.get_by_label(label, exact=True)).to_have_value("")
+    pages.get_by_role("link", name="Audit").click()
+    entries = page.get_by_role("table", name="Audit entries")
+    other = entries.get_by_role("cell", name="variables shift").first
+    expect(other).to_be_visible(timeout=LIVE_MS)
+    page.get_by_label("Subject").select_option("tokens")
+    page.get_by_role("button", name="Show").click()
+    expect(entries.get_by_role("cell", name="token.create").first).to_be_visible(timeout=LIVE_MS)
+    expect(other).to_have_count(0)
+    pages.get_by_role("link", name="Audit").click()
+    expect(page.get_by_label("Subject")).to_have_value("")
+    expect(other).to_be_visible(timeout=LIVE_MS)
+    pages.get_by_role("link", name="Alerts").click()
+    page.get_by_role("tab", name="Silences").click()
+    pages.get_by_role("link", name="Alerts").click()
+    expect(page.get_by_role("tab", name="Open")).to_have_attribute("aria-selected", "true")
+
+
 def test_colours_follow_the_system_until_they_are_chosen(open_page: Opener) -> None:
     watched = open_page("viewer", dark=True)
     page = watched.open()
@@ -224,9 +254,9 @@ def _overview_tells(page: Page, plant: BrowserPlant, killed: str) -> None:
 
 
 def _duration(seconds: float) -> str:
-    """As the page writes it, up to a minute."""
+    """As the page writes it, up to a minute; below 1 s it rounds the binary number: 0.145 is a little less."""
     digits = "0.01" if seconds < 1 else "0.1" if seconds < 10 else "1"
-    found = Decimal(repr(seconds)).quantize(Decimal(digits), ROUND_HALF_UP)
+    found = Decimal(seconds if seconds < 1 else repr(seconds)).quantize(Decimal(digits), ROUND_HALF_UP)
     return f"{found if seconds < 1 else found.normalize():f} s"
 
 
@@ -241,6 +271,30 @@ def test_a_node_that_is_frozen_is_left(open_page: Opener, plant: BrowserPlant) -
     try:
         expect(page.locator("[data-fact=node]")).not_to_have_text(node, timeout=BACK_MS)
         watched.live()
+    finally:
+        plant.plant.send(node, signal.SIGCONT)
+
+
+def test_the_rights_are_those_of_the_node_that_serves_now(open_page: Opener, plant: BrowserPlant) -> None:
+    """The first one is of an older release: its table has no row for what has come since."""
+    node = plant.follower()
+    watched = open_page("operator")
+    watched.expected.append(REFUSED)
+    page = watched.page
+
+    def older(asked: Route) -> None:
+        answer = asked.fetch()
+        rows = [row for row in answer.json() if not row["path"].endswith("/maintenance")]
+        asked.fulfill(response=answer, json=rows)
+
+    page.route(f"{plant.api_of(node)}/v1/rights?*", older)
+    watched.open("components/press-1", api=plant.api_of(node))
+    button = page.get_by_role("button", name="Maintenance", exact=True)
+    expect(button).to_have_accessible_description("The node that told your rights does not know this.")
+    plant.plant.send(node, signal.SIGSTOP)
+    try:
+        expect(page.locator("[data-fact=node]")).not_to_have_text(node, timeout=BACK_MS)
+        expect(button).to_have_attribute("aria-disabled", "false", timeout=LIVE_MS)
     finally:
         plant.plant.send(node, signal.SIGCONT)
 

@@ -40,12 +40,15 @@ class Feed {
   private stopping: AbortController | null = null;
   private after: number | null = null;
   private failures = 0;
+  private onReady: (origin: string) => void = () => undefined;
 
-  start(onRefused: (problem: Problem) => void): void {
+  /** `onReady`: a member, by its origin, serves the stream from now on. */
+  start(onRefused: (problem: Problem) => void, onReady: (origin: string) => void): void {
     this.stop();
     const stopping = (this.stopping = new AbortController());
     this.after = null;
     this.failures = 0;
+    this.onReady = onReady;
     void this.run(onRefused, stopping.signal);
   }
 
@@ -141,6 +144,7 @@ class Feed {
       store.relink({ state: "live", origin, node, leader, epoch, reason: "", figuresAt: performance.now(), staleness: null });
       mark("live");
       noteLeader(leader);
+      this.onReady(origin);
     } else if (event.event === "lost") {
       const { reason } = JSON.parse(event.data) as { reason: string };
       if (reason === "compacted" || reason === "restored") throw new Compacted();

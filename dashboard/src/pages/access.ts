@@ -115,7 +115,7 @@ export class Access extends LitElement {
       fields: html`<div class="field"><label for="name">Name</label><input id="name" name="name" required maxlength="100" autocomplete="off" placeholder="ada" /></div>
         <div class="field"><label for="role">Role</label><select id="role" name="role">${ROLES.map(([value, text]) => html`<option value=${value}>${text}</option>`)}</select></div>
         <div class="field"><label for="subject">Component or processor <span class="hint">for those two roles</span></label><input id="subject" name="subject" maxlength="64" autocomplete="off" /></div>
-        <div class="field"><label for="expires">Expires in</label><select id="expires" name="expires">${LENGTHS.map(([value, text]) => html`<option value=${value} ?selected=${value === "7776000"}>${text}</option>`)}</select></div>`,
+        <div class="field"><label for="expires">Expires in</label><select id="expires" name="expires">${LENGTHS.map(([value, text]) => html`<option value=${value} .selected=${value === "7776000"}>${text}</option>`)}</select></div>`,
       run: async (values) => {
         made = await post<{ name: string; token: string }>("/v1/tokens", {
           name: values.name,

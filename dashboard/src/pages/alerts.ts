@@ -1,5 +1,5 @@
 /** Alerts that fire and those that did; who looks after them; silences; the rules that they come from. */
-import { LitElement, css, html, nothing } from "lit";
+import { LitElement, css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { clock } from "../clock";
 import type { Column } from "../elements/table";
@@ -76,8 +76,8 @@ export class Alerts extends LitElement {
   /** Only the leader knows what is about to fire. */
   private readonly pending = new Every<Alert[]>(this, PENDING_MS, (signal) => get<Alert[]>("/v1/alerts", { state: "pending" }, { signal }));
 
-  connectedCallback(): void {
-    super.connectedCallback();
+  willUpdate(changed: PropertyValues): void {
+    if (!changed.has("query")) return;
     const wanted = this.query.get("show");
     this.tab = TABS.find(([name]) => name === wanted)?.[0] ?? "open";
   }
@@ -209,7 +209,7 @@ export class Alerts extends LitElement {
           <div class="field"><label for="rule">Rule</label><input id="rule" name="rule" required pattern="[A-Za-z0-9_.*@:\\-]+" maxlength="100" value=${alert?.rule ?? "*"} /></div>
           <div class="field"><label for="subject">Subject</label><input id="subject" name="subject" required pattern="[A-Za-z0-9_.*@:\\-]+" maxlength="100" value=${subject} /></div>
         </div>
-        <div class="field"><label for="for">For</label><select id="for" name="for_s">${LENGTHS.map(([seconds, text]) => html`<option value=${seconds} ?selected=${seconds === 3600}>${text}</option>`)}</select></div>`,
+        <div class="field"><label for="for">For</label><select id="for" name="for_s">${LENGTHS.map(([seconds, text]) => html`<option value=${seconds} .selected=${seconds === 3600}>${text}</option>`)}</select></div>`,
       reason: { label: "Reason", required: true, placeholder: "maintenance of line A" },
       run: (values) => post("/v1/silences", { rule: values.rule, subject: values.subject, for_s: Number(values.for_s), by: byWhom(), reason: values.reason }),
     });

@@ -63,7 +63,7 @@ export class Audit extends LitElement {
 
   connectedCallback(): void {
     super.connectedCallback();
-    for (const name of ["actor", "kind", "subject"] as const) this.filters[name] = this.query.get(name) ?? "";
+    this.filters = this.asked();
     // Whatever is entered came by the log.
     this.off = store.on(["figures", "components", "alerts", "tokens"], () => {
       if (store.link.index !== this.index) this.later();
@@ -77,8 +77,23 @@ export class Audit extends LitElement {
     if (this.soon !== null) clearTimeout(this.soon);
   }
 
-  protected willUpdate(_changed: PropertyValues): void {
+  protected willUpdate(changed: PropertyValues): void {
+    if (changed.has("query") && JSON.stringify(this.asked()) !== JSON.stringify(this.filters)) this.show(this.asked());
     if (this.chosen !== null && !this.entries.some((entry) => entry.number === this.chosen)) this.chosen = null;
+  }
+
+  /** What the address asks for. */
+  private asked(): Filters {
+    const { query } = this;
+    return { actor: query.get("actor") ?? "", kind: query.get("kind") ?? "", subject: query.get("subject") ?? "" };
+  }
+
+  private show(filters: Filters): void {
+    this.filters = filters;
+    this.entries = [];
+    this.cursor = null;
+    this.loaded = false;
+    void this.load();
   }
 
   /** New entries came: asked for once, however many. */
@@ -113,12 +128,8 @@ export class Audit extends LitElement {
   private filter(event: Event): void {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    this.filters = { actor: String(form.get("actor") ?? "").trim(), kind: String(form.get("kind") ?? "").trim(), subject: String(form.get("subject") ?? "") };
+    this.show({ actor: String(form.get("actor") ?? "").trim(), kind: String(form.get("kind") ?? "").trim(), subject: String(form.get("subject") ?? "") });
     keepQuery({ ...this.filters });
-    this.entries = [];
-    this.cursor = null;
-    this.loaded = false;
-    void this.load();
   }
 
   render() {
@@ -128,8 +139,8 @@ export class Audit extends LitElement {
         <div class="field"><label for="actor">Who</label><input id="actor" name="actor" .value=${this.filters.actor} maxlength="100" /></div>
         <div class="field"><label for="kind">Kind of change</label><input id="kind" name="kind" placeholder="component.register" .value=${this.filters.kind} maxlength="100" /></div>
         <div class="field"><label for="subject">Subject</label><select id="subject" name="subject">
-          <option value="">All</option>
-          ${["cluster", "components", "groups", "policies", "playbooks", "executions", "processors", "variables", "alerts", "silences", "alert_rules", "tokens"].map((name) => html`<option ?selected=${name === this.filters.subject}>${name}</option>`)}
+          <option value="" .selected=${this.filters.subject === ""}>All</option>
+          ${["cluster", "components", "groups", "policies", "playbooks", "executions", "processors", "variables", "alerts", "silences", "alert_rules", "tokens"].map((name) => html`<option .selected=${name === this.filters.subject}>${name}</option>`)}
         </select></div>
         <button type="submit">Show</button>
       </form>

@@ -1,5 +1,5 @@
 /** Components as a map of groups and what they need, or as a list; both hold the same, live. */
-import { LitElement, css, html, nothing, svg } from "lit";
+import { LitElement, css, html, nothing, svg, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { toneOf, type Tone } from "../elements/badge";
 import type { Column } from "../elements/table";
@@ -96,9 +96,6 @@ export class Components extends LitElement {
 
   connectedCallback(): void {
     super.connectedCallback();
-    this.view = this.query.get("view") === "list" || (this.query.get("view") === null && innerWidth < 760) ? "list" : "map";
-    this.group = this.query.get("group") ?? "";
-    this.only = this.query.get("only") ?? "";
     this.resized.observe(this);
   }
 
@@ -107,9 +104,16 @@ export class Components extends LitElement {
     this.resized.disconnect();
   }
 
+  willUpdate(changed: PropertyValues): void {
+    if (!changed.has("query")) return;
+    this.view = this.query.get("view") === "list" ? "list" : this.query.get("view") === "map" ? "map" : usual();
+    this.group = this.query.get("group") ?? "";
+    this.only = this.query.get("only") ?? "";
+  }
+
   private set(change: () => void): void {
     change();
-    keepQuery({ view: this.view === "map" ? "" : "list", group: this.group, only: this.only });
+    keepQuery({ view: this.view === usual() ? "" : this.view, group: this.group, only: this.only });
   }
 
   private rows(): Component[] {
@@ -135,20 +139,23 @@ export class Components extends LitElement {
     const rows = this.rows();
     const states = [...new Set(store.list("components").map((row) => row.state))].sort();
     const groups = store.list("groups").map((group) => group.name).sort();
+    // What is chosen stays to be seen when nothing is like it any more.
+    if (this.only && this.only !== "trouble" && !states.includes(this.only)) states.push(this.only);
+    if (this.group && !groups.includes(this.group)) groups.push(this.group);
     return html`<div class="stack">
       <div class="row between">
         <h1>Components</h1>
         <div class="row">
           <label class="only-read" for="group">Group</label>
           <select id="group" @change=${(event: Event) => this.set(() => (this.group = (event.target as HTMLSelectElement).value))}>
-            <option value="">All groups</option>
-            ${groups.map((name) => html`<option ?selected=${name === this.group}>${name}</option>`)}
+            <option value="" .selected=${this.group === ""}>All groups</option>
+            ${groups.map((name) => html`<option .selected=${name === this.group}>${name}</option>`)}
           </select>
           <label class="only-read" for="only">State</label>
           <select id="only" @change=${(event: Event) => this.set(() => (this.only = (event.target as HTMLSelectElement).value))}>
-            <option value="">All states</option>
-            <option value="trouble" ?selected=${this.only === "trouble"}>In trouble</option>
-            ${states.map((name) => html`<option ?selected=${name === this.only}>${name}</option>`)}
+            <option value="" .selected=${this.only === ""}>All states</option>
+            <option value="trouble" .selected=${this.only === "trouble"}>In trouble</option>
+            ${states.map((name) => html`<option .selected=${name === this.only}>${name}</option>`)}
           </select>
           <div class="row" role="group" aria-label="Shown as">
             <button aria-pressed=${this.view === "map"} class=${this.view === "map" ? "primary" : ""} @click=${() => this.set(() => (this.view = "map"))}>Map</button>
@@ -189,6 +196,11 @@ export class Components extends LitElement {
       </div>
     </section>`;
   }
+}
+
+/** What is shown where the address says nothing: a map needs room. */
+function usual(): "map" | "list" {
+  return innerWidth < 760 ? "list" : "map";
 }
 
 /** Seconds since the leader has heard it; null where it says nothing. */

@@ -86,8 +86,8 @@ export class Page extends LitElement {
         <div class="row">
           <label for="playbook">Playbook</label>
           <select id="playbook" @change=${(event: Event) => this.set("playbook", (event.target as HTMLSelectElement).value)}>
-            <option value="">all</option>
-            ${names.map((each) => html`<option value=${each} ?selected=${each === playbook}>${each}</option>`)}
+            <option value="" .selected=${playbook === ""}>all</option>
+            ${names.map((each) => html`<option value=${each} .selected=${each === playbook}>${each}</option>`)}
           </select>
         </div>
       </div>

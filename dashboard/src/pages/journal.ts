@@ -104,12 +104,12 @@ export class Journal extends LitElement {
       <p class="muted small">What the plant decided by itself, and why. The newest ${KEPT_MAX} of each kind are kept; who changed what is in the <a href="#/audit">audit</a>.</p>
       <form @input=${this.set} @submit=${(event: Event) => event.preventDefault()} aria-label="Filter" role="search">
         <div class="field"><label for="source">Decided by</label><select id="source" name="source">
-          <option value="">All</option>
-          ${SOURCES.map((each) => html`<option value=${each} ?selected=${each === source}>${WORDS[each]}</option>`)}
+          <option value="" .selected=${source === ""}>All</option>
+          ${SOURCES.map((each) => html`<option value=${each} .selected=${each === source}>${WORDS[each]}</option>`)}
         </select></div>
         <div class="field"><label for="level">Level</label><select id="level" name="level">
-          <option value="">All</option>
-          ${LEVELS.slice(1).map((each) => html`<option value=${each} ?selected=${each === level}>${each}${each === "critical" ? "" : " or worse"}</option>`)}
+          <option value="" .selected=${level === ""}>All</option>
+          ${LEVELS.slice(1).map((each) => html`<option value=${each} .selected=${each === level}>${each}${each === "critical" ? "" : " or worse"}</option>`)}
         </select></div>
         <div class="field"><label for="about">About</label><input id="about" name="about" placeholder="press-1" maxlength="100" autocomplete="off" .value=${about} /></div>
         <div class="field"><label for="text">Text</label><input id="text" name="text" type="search" maxlength="100" autocomplete="off" .value=${text} /></div>

@@ -238,7 +238,7 @@ export class Editor extends LitElement {
           ${this.book && this.book.versions.length > 1
             ? html`<label for="version">Version</label>
                 <select id="version" @change=${(event: Event) => this.load(Number((event.target as HTMLSelectElement).value))}>
-                  ${this.book.versions.map((each) => html`<option value=${each.version} ?selected=${each.version === this.book?.version}>${each.version}${each.current ? ", newest" : ""}${each.who ? `, ${each.who}` : ""}</option>`)}
+                  ${this.book.versions.map((each) => html`<option value=${each.version} .selected=${each.version === this.book?.version}>${each.version}${each.current ? ", newest" : ""}${each.who ? `, ${each.who}` : ""}</option>`)}
                 </select>`
             : nothing}
           <span class="room"></span>

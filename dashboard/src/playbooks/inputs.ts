@@ -24,9 +24,9 @@ function field(name: string, input: Input): TemplateResult {
     <label for=${id}><code>${name}</code> <span class="hint">${input.type}${input.required ? ", required" : ""}</span></label>
     ${input.type === "boolean"
       ? html`<select id=${id} name=${id}>
-          ${input.required ? nothing : html`<option value="" ?selected=${true}>default${given ? ` (${given})` : ""}</option>`}
-          <option value="true" ?selected=${input.default === true && input.required}>true</option>
-          <option value="false" ?selected=${input.default === false && input.required}>false</option>
+          ${input.required ? nothing : html`<option value="" .selected=${true}>default${given ? ` (${given})` : ""}</option>`}
+          <option value="true" .selected=${input.default === true && input.required}>true</option>
+          <option value="false" .selected=${input.default === false && input.required}>false</option>
         </select>`
       : html`<input
           id=${id}

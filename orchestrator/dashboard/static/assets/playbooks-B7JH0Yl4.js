@@ -1,4 +1,4 @@
-import{G as D,P as C,e as O,b as i,A as n,m as w,o as x,q as m,i as k,v as j,H as _,u,L as z,s as S,I as f,t as N,a as v,g as P,r as L,k as M,p as E}from"./index-DpBxanMV.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
+import{G as D,P as C,e as O,b as i,A as n,m as w,o as x,q as m,i as k,v as j,H as _,u,L as z,s as S,I as f,t as N,a as v,g as P,r as L,k as M,p as E}from"./index-DHwtHWcn.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
 description: ""
 
 actions:
@@ -7,9 +7,9 @@ actions:
 `}async function J(e,t,s){try{return(await D("GET",`/v1/playbooks/${encodeURIComponent(e)}`,{params:{version:t},signal:s,...K})).body}catch(a){if(a instanceof C&&a.status===404&&t===null)return null;throw a}}function I(e,t,s){return O("/v1/playbooks/validate",t,{params:{name:e},type:U,signal:s})}function W(e,t,s,a){const r=s===null?{"If-None-Match":"*"}:{"If-Match":`"${s}"`};return D("PUT",`/v1/playbooks/${encodeURIComponent(e)}`,{params:{who:a},body:t,type:U,headers:r}).then(o=>o.body)}const G=20,b=new Map;function Y(e,t,s){b.delete(e),b.set(e,{text:t,over:s});for(const a of b.keys()){if(b.size<=G)break;b.delete(a)}}function B(e){return b.get(e)}function g(e){b.delete(e)}function F(){return b.size>0}window.addEventListener("beforeunload",e=>{F()&&e.preventDefault()});function R(e){const t=Object.keys(e);if(t.length!==0)return i`${t.map(s=>Z(s,e[s]))}`}function Z(e,t){const s=`input-${e}`,a=t.default===null||t.default===void 0?"":typeof t.default=="string"?t.default:JSON.stringify(t.default),r=t.type==="list"||t.type==="object"||t.type==="any";return i`<div class="field">
     <label for=${s}><code>${e}</code> <span class="hint">${t.type}${t.required?", required":""}</span></label>
     ${t.type==="boolean"?i`<select id=${s} name=${s}>
-          ${t.required?n:i`<option value="" ?selected=${!0}>default${a?` (${a})`:""}</option>`}
-          <option value="true" ?selected=${t.default===!0&&t.required}>true</option>
-          <option value="false" ?selected=${t.default===!1&&t.required}>false</option>
+          ${t.required?n:i`<option value="" .selected=${!0}>default${a?` (${a})`:""}</option>`}
+          <option value="true" .selected=${t.default===!0&&t.required}>true</option>
+          <option value="false" .selected=${t.default===!1&&t.required}>false</option>
         </select>`:i`<input
           id=${s}
           name=${s}
@@ -275,7 +275,7 @@ ${r}`,t,this.area.selectionEnd,"end"),this.typed())}scrolled(){const{scrollTop:e
         <div class="bar">
           ${this.book&&this.book.versions.length>1?i`<label for="version">Version</label>
                 <select id="version" @change=${a=>this.load(Number(a.target.value))}>
-                  ${this.book.versions.map(a=>i`<option value=${a.version} ?selected=${a.version===this.book?.version}>${a.version}${a.current?", newest":""}${a.who?`, ${a.who}`:""}</option>`)}
+                  ${this.book.versions.map(a=>i`<option value=${a.version} .selected=${a.version===this.book?.version}>${a.version}${a.current?", newest":""}${a.who?`, ${a.who}`:""}</option>`)}
                 </select>`:n}
           <span class="room"></span>
           <span role="status" data-judged=${this.judging?"no":"yes"}>${this.verdict()}</span>
