@@ -29,17 +29,14 @@ BUDGET = "all: {takeover_s: null, dispatch_gap_s: null, publish_gap_s: null, lea
 """Promises as ever. Times say more of a busy machine than of the plant: those are for `make soak ARGS=drills`."""
 BYTES = r"[1-9]\d*"
 PROOFS = {
-    "leader-kill": {"pid": BYTES, "exit_status": "-9"},
-    "leader-pause": {"pid": BYTES, "kernel_state": "T"},
     "leader-isolated": {r"n\d_to_n\d_held": BYTES},
     "one-way-cut": {r"n\d_to_n\d_held": BYTES},
-    "primary-kill": {"pid": BYTES, "ended": "by SIGKILL"},
     "primary-isolated": {"held": BYTES},
     "disk-full": {"pid": BYTES, "limit_bytes": BYTES, "told": ".*File too large.*"},
     "rolling-restart": {r"n\d_restarted": r"pid \d+, then \d+"},
     "quorum-loss": {r"n\d_pid": BYTES, r"n\d_exit_status": "-9", "write_refused": "503 no_leader"},
 }
-"""What each drill of this machine shows for its fault: names and values, as patterns."""
+"""What each drill of this machine shows for its fault, but those of tests below: names and values, as patterns."""
 WAYS = {"leader-isolated": 4, "one-way-cut": 2, "rolling-restart": 3, "quorum-loss": 5}
 RUN_S = 400.0
 
@@ -51,12 +48,12 @@ def drill(*argv: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.timeout(450)
-def test_every_drill_of_this_machine_passes_and_is_reported(tmp_path: Path) -> None:
+def test_drills_of_this_machine_pass_and_are_reported(tmp_path: Path) -> None:
     """None of them needs root, relays and limits of a process being what harms."""
     budget, reports = tmp_path / "budget.yaml", tmp_path / "reports"
     budget.write_text(BUDGET)
     place = ("--directory", str(tmp_path / "run"), "--report", str(reports), "--budget", str(budget))
-    with drill("all", *SMALL, *place) as running:
+    with drill(*PROOFS, *SMALL, *place) as running:
         try:
             out, err = running.communicate(timeout=RUN_S)
         finally:
@@ -77,7 +74,7 @@ def test_every_drill_of_this_machine_passes_and_is_reported(tmp_path: Path) -> N
         page = (reports / f"{name}.html").read_text()
         assert "<svg" in page
         assert "PASSED" in page
-    assert found["leader-kill"]["leadership_changes"] >= 1
+    assert found["leader-isolated"]["leadership_changes"] >= 1
 
 
 def test_a_drill_whose_fault_is_not_proven_fails_and_is_reported(tmp_path: Path) -> None:
