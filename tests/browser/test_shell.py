@@ -40,6 +40,7 @@ GAP = """(line) => {
   };
 }"""
 """The newest gap of the timeline: where it is, and where on the page it has to be."""
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 BACK_MS = 30_000
 """Until when a page must be live again after a death: a deadline. How long it took is recorded, see `figures`."""
 
@@ -90,13 +91,16 @@ def test_a_token_that_is_revoked_ends_the_page(open_page: Opener, plant: Browser
     expect(page.get_by_label("Token")).to_be_visible(timeout=LIVE_MS)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_accessible(open_page: Opener, name: str, dark: bool) -> None:
-    watched = open_page("admin", dark=dark)
+def test_pages_are_accessible(open_page: Opener, name: str) -> None:
+    watched = open_page("admin")
     page = watched.open(PAGES[name])
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("tri-loading")).to_have_count(0)
+    watched.accessible()
+    light = page.evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(BACKGROUND) != light
     watched.accessible()
 
 
@@ -178,17 +182,16 @@ def test_who_goes_to_a_page_again_finds_it_unfiltered(open_page: Opener, plant: 
 def test_colours_follow_the_system_until_they_are_chosen(open_page: Opener) -> None:
     watched = open_page("viewer", dark=True)
     page = watched.open()
-    background = "getComputedStyle(document.body).backgroundColor"
-    dark = page.evaluate(background)
+    dark = page.evaluate(BACKGROUND)
     button = page.locator("tri-status [data-do=theme]")
     button.click()
-    light = page.evaluate(background)
+    light = page.evaluate(BACKGROUND)
     assert light != dark
     page.reload()
     watched.live()
-    assert page.evaluate(background) == light
+    assert page.evaluate(BACKGROUND) == light
     button.click()
-    assert page.evaluate(background) == dark
+    assert page.evaluate(BACKGROUND) == dark
 
 
 def test_a_page_goes_on_when_the_leader_that_serves_it_dies(
@@ -260,23 +263,13 @@ def _duration(seconds: float) -> str:
     return f"{found if seconds < 1 else found.normalize():f} s"
 
 
-def test_a_node_that_is_frozen_is_left(open_page: Opener, plant: BrowserPlant) -> None:
-    """Its connections stay open, and nothing comes: the page does not take that for live."""
-    node = plant.follower()
-    watched = open_page("viewer")
-    watched.expected.append(REFUSED)
-    page = watched.open(api=plant.api_of(node))
-    expect(page.locator("[data-fact=node]")).to_have_text(node)
-    plant.plant.send(node, signal.SIGSTOP)
-    try:
-        expect(page.locator("[data-fact=node]")).not_to_have_text(node, timeout=BACK_MS)
-        watched.live()
-    finally:
-        plant.plant.send(node, signal.SIGCONT)
+def test_a_node_that_is_frozen_is_left_and_the_next_one_tells_the_rights(
+    open_page: Opener, plant: BrowserPlant
+) -> None:
+    """Its connections stay open, and nothing comes: the page does not take that for live.
 
-
-def test_the_rights_are_those_of_the_node_that_serves_now(open_page: Opener, plant: BrowserPlant) -> None:
-    """The first one is of an older release: its table has no row for what has come since."""
+    It is of an older release here: its table of rights has no row for what has come since.
+    """
     node = plant.follower()
     watched = open_page("operator")
     watched.expected.append(REFUSED)
@@ -291,9 +284,11 @@ def test_the_rights_are_those_of_the_node_that_serves_now(open_page: Opener, pla
     watched.open("components/press-1", api=plant.api_of(node))
     button = page.get_by_role("button", name="Maintenance", exact=True)
     expect(button).to_have_accessible_description("The node that told your rights does not know this.")
+    expect(page.locator("[data-fact=node]")).to_have_text(node)
     plant.plant.send(node, signal.SIGSTOP)
     try:
         expect(page.locator("[data-fact=node]")).not_to_have_text(node, timeout=BACK_MS)
+        watched.live()
         expect(button).to_have_attribute("aria-disabled", "false", timeout=LIVE_MS)
     finally:
         plant.plant.send(node, signal.SIGCONT)

@@ -64,6 +64,9 @@ export class ComponentPage extends LitElement {
   static styles = [
     shared,
     css`
+      nav a {
+        text-decoration: underline;
+      }
       .actions {
         display: flex;
         flex-wrap: wrap;

@@ -1,4 +1,4 @@
-import{G as D,P as C,e as O,b as i,A as n,m as w,o as x,q as m,i as k,v as j,H as _,u,L as z,s as S,I as f,t as N,a as v,g as P,r as L,k as M,p as E}from"./index-DHwtHWcn.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
+import{G as D,P as C,e as O,b as i,A as n,m as w,o as x,q as m,i as k,v as j,H as _,u,L as z,s as S,I as f,t as N,a as v,g as P,r as L,k as M,p as E}from"./index-mJiKkz-J.js";const U="application/yaml",K={headers:{Accept:"application/json"}};function V(e){return`name: ${e}
 description: ""
 
 actions:
