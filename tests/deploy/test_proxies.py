@@ -105,3 +105,18 @@ def test_a_host_of_haproxy_without_an_address_is_refused_before_a_host_is_asked(
         said = controller.play("--inventory", "inventories/production", "--inventory", "more.yml", "site.yml")
         assert ("lb: 'lb' is no IP address" in said.words) is refused, said.out
         assert said.asked_hosts is not refused, said.out
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+def test_a_lost_host_does_not_wait_for_the_address_of_haproxy(controller: Controller) -> None:
+    controller.has_wheelhouse("wheelhouse", list(releases())[-1])
+    controller.lost(["n3"])
+    (controller.ansible / "more.yml").write_text(yaml.safe_dump({"triarch_haproxy": {"hosts": {"lb": {}}}}))
+    inventories = ("--inventory", "inventories/production", "--inventory", "more.yml")
+    said = controller.play(*inventories, "replace-host.yml", triarch_lost="n3")
+    assert said.asked_hosts, said.out
+    assert "WARNING: the nodes do not believe it yet: lb: ''lb'' is no IP address" in said.words, said.out
+    # None of the three was reached: HAProxy is left as it is.
+    assert "WARNING: HAProxy of lb" not in said.words, said.out
+    assert not controller.play(*inventories, "site.yml").asked_hosts

@@ -1,5 +1,6 @@
 """How the hosts of a cluster are reached, for templates."""
 
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,24 @@ def triarch_place(address: str, port: int) -> str:
 def triarch_proxies(addresses: Iterable[str], given: Iterable[str]) -> list[str]:
     """Whom a node believes about its clients: `given`, which a person set, and the addresses of proxies, each once."""
     return list(dict.fromkeys([*map(str, given), *addresses]))
+
+
+def triarch_believed(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Addresses of the proxies among `hosts` whose word the nodes may take.
+
+    Not one that could not be brought up to date (`triarch_haproxy_unsafe`), and none without an address that they see.
+    """
+    safe = [triarch_address(host) for host in hosts if not host.get("triarch_haproxy_unsafe")]
+    return [address for address in safe if triarch_seen(address)]
+
+
+def triarch_seen(address: str) -> bool:
+    """Whether another host may be asked from `address`: an IP address that is not this host's alone."""
+    try:
+        place = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return not (place.is_loopback or place.is_unspecified)
 
 
 DATA = {
@@ -91,6 +110,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "triarch_address": triarch_address,
+            "triarch_believed": triarch_believed,
             "triarch_place": triarch_place,
             "triarch_proxies": triarch_proxies,
             "triarch_moved": triarch_moved,

@@ -1,5 +1,6 @@
 """Waits until a host of a plant is well: its node, the cluster as it sees it, and its Redis."""
 
+import collections
 import http.client
 import json
 import socket
@@ -18,8 +19,11 @@ description:
     is committed, but for O(behind_max) entries. A leader that does not say it is a refusal.
   - Redis of the host is a primary with enough replicas that are in step, or a replica that is in step with its primary.
   - A replica is in step that is online, was heard within O(redis_lag_max_s), and whose offset is within
-    O(redis_behind_max) of the primary's. On the primary it is the offset that each replica acknowledged last, once a
-    second at least; on a replica its own, held against what the primary says when it is asked from there.
+    O(redis_behind_max) of the primary's. On a replica its own offset is held against what the primary says when it is
+    asked from there.
+  - On the primary it is the offset that each replica acknowledged last, and they acknowledge once a second only. One
+    that seems to lack more is held against what the primary had written 1.5 s before, or longer ago, within this wait;
+    until there is such a moment it is not known, and asked again.
   - Changes nothing. Fails after O(timeout_s) with everything that is not so.
 options:
   api: {type: str, required: true, description: Base URL of the node of this host}
@@ -38,6 +42,28 @@ author: [The Triarch project]
 """
 
 PAUSE_S = 0.2
+ACKNOWLEDGED_S = 1.5
+"""Within which a replica that is in step has acknowledged what it has: it does so once a second, and that travels."""
+
+
+class Written:
+    """How much a primary had written, and when: what a wait has seen of it, as far back as is needed."""
+
+    def __init__(self):
+        self._seen = collections.deque()
+
+    def add(self, now, replid, offset):
+        """At `now` (s, monotonic) it is at `offset` of the data `replid`. Of other data nothing counts any more."""
+        if self._seen and self._seen[-1][1] != replid:
+            self._seen.clear()
+        self._seen.append((now, replid, offset))
+        while len(self._seen) > 1 and now - self._seen[1][0] >= ACKNOWLEDGED_S:
+            self._seen.popleft()
+
+    def before(self, now):
+        """The newest offset that is old enough to be acknowledged by now; None where there is none yet."""
+        at, _, offset = self._seen[0]
+        return offset if now - at >= ACKNOWLEDGED_S else None
 
 
 class NotSo(Exception):
@@ -136,11 +162,14 @@ def _encoded(*words):
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
 
-def redis(params, password):
-    """The role of the Redis of this host, which is well. Raises NotSo."""
+def redis(params, password, written=None, clock=time.monotonic):
+    """The role of the Redis of this host, which is well. `written`: what this wait has seen before. Raises NotSo."""
+    written = Written() if written is None else written
     found = replication("127.0.0.1", params["redis_port"], password)
     if found.get("role") == "master":
-        behind = [_behind(row, found, params) for row in _replicas(found)]
+        now = clock()
+        written.add(now, found.get("master_replid"), _number(found, "master_repl_offset"))
+        behind = [_behind(row, found, params, written.before(now)) for row in _replicas(found)]
         in_step = sum(not reason for reason in behind)
         if in_step < params["replicas"]:
             raise NotSo(
@@ -170,15 +199,21 @@ def _replicas(found):
     return [dict(part.split("=", 1) for part in row.split(",") if "=" in part) for row in rows]
 
 
-def _behind(row, primary, params):
-    """Why a replica of the primary is not in step; "" where it is."""
+def _behind(row, primary, params, before):
+    """Why a replica of the primary is not in step; "" where it is. `before`: of ``Written``."""
     name = "{}:{}".format(row.get("ip"), row.get("port"))
     if row.get("state") != "online":
         return "{} is not online ({})".format(name, row.get("state"))
     silent = _number(row, "lag")
     if not 0 <= silent <= params["redis_lag_max_s"]:
         return f"{name} was not heard for {silent} s"
-    lacks = _number(primary, "master_repl_offset") - _number(row, "offset")
+    acknowledged = _number(row, "offset")
+    lacks = _number(primary, "master_repl_offset") - acknowledged
+    if lacks <= params["redis_behind_max"]:
+        return ""
+    if before is None:
+        return f"{name} acknowledged {lacks} bytes less than was written, and whether it is behind is not known yet"
+    lacks = before - acknowledged
     return f"{name} is {lacks} bytes behind" if lacks > params["redis_behind_max"] else ""
 
 
@@ -207,7 +242,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    params, began = module.params, time.monotonic()
+    params, began, written = module.params, time.monotonic(), Written()
     secrets = {}
     for name in ("token_file", "redis_password_file"):
         try:
@@ -228,7 +263,7 @@ def main():
         except (KeyError, TypeError) as error:
             wrong.append(f"/v1/cluster is not answered as a node does: {error!r}")
         try:
-            role = redis(params, secrets["redis_password_file"])
+            role = redis(params, secrets["redis_password_file"], written)
         except NotSo as reason:
             wrong.append(str(reason))
         waited = round(time.monotonic() - began, 3)

@@ -1,0 +1,185 @@
+"""Nodes believe HAProxy only where it is safe to: what is done about one that stands there before they are told to."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.controller import Controller
+from tests.deploy.filters import plugin
+from tests.lab.wheelhouses import releases
+
+HOSTS = plugin("filter_plugins/triarch_hosts.py")
+HEADERS = plugin("roles/triarch_haproxy/filter_plugins/triarch_headers.py")
+OLD = """defaults
+    option forwardfor
+
+listen triarch-leader
+    bind :8100
+    server n1 192.0.2.11:8101 check
+
+listen triarch-any
+    bind :8200
+    http-request del-header X-Forwarded-For
+    http-request del-header Forwarded
+"""
+"""As an earlier playbook wrote it, and what a person may have mended of it."""
+ANOTHERS = "listen shop\n    bind :80\n"
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> {place}/asked
+case "$*" in
+show*) echo LoadState=loaded; echo ActiveState=active ;;
+*reload*) exec test -e {place}/reloads ;;
+esac
+"""
+NODES = """
+- hosts: triarch
+  gather_facts: false
+  tasks:
+    - ansible.builtin.set_fact: {triarch_preflight_primary: 192.0.2.11}
+      when: inventory_hostname == 'n2'
+
+- ansible.builtin.import_playbook: proxies.yml
+  vars:
+    triarch_haproxy_after_preflight: true
+
+- hosts: triarch
+  gather_facts: false
+  connection: local
+  tasks:
+    - ansible.builtin.import_role: {name: triarch_node, tasks_from: nothing}
+    - ansible.builtin.template:
+        src: roles/triarch_node/templates/node.yaml.j2
+        dest: "{{ playbook_dir }}/{{ inventory_hostname }}.node.yaml"
+        mode: "0644"
+"""
+
+
+class Hosts:
+    """Those of HAProxy, each a folder of this machine that stands for its root; HAProxy of `names` is one of before."""
+
+    def __init__(self, controller: Controller, names: list[str]) -> None:
+        self.controller = controller
+        self.place = controller.ansible / "proxies"
+        for path in (controller.ansible / "roles/triarch_haproxy/tasks").glob("*.yml"):
+            text = re.sub(
+                r": (?:/usr/sbin/(?=haproxy)|(?=/etc/haproxy))(\S.*)", r': "{{ place }}/\1"', path.read_text()
+            )
+            path.write_text(text)
+        playbook = controller.ansible / "proxies.yml"
+        environment = 'environment: {PATH: "{{ place | default(playbook_dir) }}:/usr/bin:/bin"}'
+        playbook.write_text(
+            playbook.read_text().replace("  gather_facts: false\n", f"  gather_facts: false\n  {environment}\n")
+        )
+        (controller.ansible / "roles/triarch_node/tasks/nothing.yml").write_text("[]\n")
+        (controller.ansible / "whole.yml").write_text(NODES)
+        self.hosts: dict[str, dict[str, Any]] = {}
+        for at, name in enumerate(names):
+            self.hosts[name] = {"place": str(self.place / name), "ansible_connection": "local"}
+            if name not in ("n1", "n2", "n3"):
+                self.hosts[name]["triarch_address"] = f"192.0.2.{20 + at}"
+            self.file(name).parent.mkdir(parents=True)
+            self.file(name).write_text(OLD)
+            self.script(name, "haproxy", "#!/bin/sh\nexit 0\n")
+            self.script(name, "systemctl", SYSTEMCTL.format(place=self.place / name))
+            (self.place / name / "reloads").touch()
+
+    def file(self, name: str) -> Path:
+        return self.place / name / "etc/haproxy/haproxy.cfg"
+
+    def script(self, name: str, program: str, text: str) -> None:
+        path = self.place / name / program
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def reloads(self, name: str) -> int:
+        log = self.place / name / "asked"
+        return sum("reload" in line.split() for line in log.read_text().splitlines()) if log.exists() else 0
+
+    def run(self, *words: str) -> tuple[list[str], str]:
+        """Whom every node believes then, and what was said."""
+        version = list(releases())[-1]
+        more = {"triarch_haproxy": {"hosts": self.hosts}, "triarch": {"vars": {"triarch_version": version}}}
+        (self.controller.ansible / "more.yml").write_text(yaml.safe_dump(more))
+        inventories = ("--inventory", "inventories/production", "--inventory", "more.yml")
+        interpreter = "ansible_python_interpreter=/usr/bin/python3"
+        said = self.controller.play(*inventories, "-e", "triarch_secrets={}", "-e", interpreter, *words, "whole.yml")
+        assert said.status == 0, said.out
+        found = [yaml.safe_load(path.read_text()) for path in sorted(self.controller.ansible.glob("n?.node.yaml"))]
+        believed = [node["api"].get("trusted_proxies", []) for node in found]
+        assert believed[1:] == believed[:-1], believed
+        return (believed or [[]])[0], said.words
+
+
+def test_a_configuration_is_known_that_passes_on_what_clients_say() -> None:
+    mended = OLD.replace(
+        "8100\n", "8100\n    http-request del-header X-Forwarded-For\n    http-request del-header Forwarded\n"
+    )
+    assert HEADERS.triarch_passes_on(OLD)
+    assert not HEADERS.triarch_passes_on(mended)
+    assert HEADERS.triarch_passes_on(mended.replace("    http-request del-header Forwarded\n", "", 1))
+    assert HEADERS.triarch_passes_on(mended.replace("    http-request del", "    #http-request del", 1))
+    assert not HEADERS.triarch_passes_on(ANOTHERS)
+    assert not HEADERS.triarch_passes_on("")
+
+
+def test_a_proxy_that_is_not_safe_or_cannot_be_told_is_not_believed() -> None:
+    hosts = [
+        {"inventory_hostname": "lb1", "ansible_host": "192.0.2.20"},
+        {"inventory_hostname": "lb2", "ansible_host": "192.0.2.21", "triarch_haproxy_unsafe": True},
+        {"inventory_hostname": "lb3", "ansible_host": "127.0.0.1"},
+        {"inventory_hostname": "lb.example.com"},
+        {"inventory_hostname": "lb5", "ansible_host": "lb5.example.com", "triarch_address": "2001:db8::20"},
+    ]
+    assert HOSTS.triarch_believed(hosts) == ["192.0.2.20", "2001:db8::20"]
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(600)
+class TestPlaybooks:
+    @pytest.mark.parametrize(
+        "playbook", ["site.yml", "deploy.yml", "upgrade.yml", "rotate-secrets.yml", "restore.yml", "replace-host.yml"]
+    )
+    def test_haproxy_is_looked_at_before_a_node_is_told_to_believe_it(
+        self, playbook: str, controller: Controller
+    ) -> None:
+        said = controller.play("--inventory", "inventories/example/hosts.yml", "--list-tasks", playbook)
+        tasks = [line.split("\tTAGS:")[0].strip() for line in said.out.splitlines() if line.strip()]
+        looked = tasks.index("triarch_haproxy : It is taken up")
+        assert tasks.index("triarch_preflight : Where the frames are now") < looked
+        writes = ("triarch_node : Configuration", "Files of the node")
+        written = [at for at, task in enumerate(tasks) if task.startswith(writes)]
+        assert written, said.out
+        assert looked < min(written)
+
+    def test_one_of_before_is_mended_first_and_only_once(self, controller: Controller) -> None:
+        hosts = Hosts(controller, ["lb1", "lb2"])
+        hosts.file("lb2").write_text(ANOTHERS)
+        believed, said = hosts.run("--check")
+        assert (believed, hosts.file("lb1").read_text(), hosts.reloads("lb1")) == ([], OLD, 0), said
+        for changed in (True, False):
+            believed, said = hosts.run()
+            assert believed == ["192.0.2.20", "192.0.2.21"], said
+            assert (re.search(r"lb1 : ok=\d+ changed=0 ", said) is None) is changed, said
+            assert not HEADERS.triarch_passes_on(hosts.file("lb1").read_text())
+            assert hosts.reloads("lb1") == 1
+        assert (hosts.file("lb2").read_text(), hosts.reloads("lb2")) == (ANOTHERS, 0)
+
+    def test_one_that_cannot_be_mended_is_not_believed_and_stops_nothing(self, controller: Controller) -> None:
+        hosts = Hosts(controller, ["invalid", "unread", "away", "n3", "new"])
+        hosts.script("invalid", "haproxy", "#!/bin/sh\nexit 1\n")
+        (hosts.place / "unread/reloads").unlink()
+        hosts.hosts["away"]["ansible_connection"] = "ssh"
+        hosts.script("n3", "haproxy", "#!/bin/sh\nexit 1\n")
+        hosts.file("new").unlink()
+        for _ in range(2):  # what was not taken up is not taken for good the next time
+            believed, said = hosts.run()
+            assert believed == ["192.0.2.24"], said
+            for name in ("invalid", "unread", "away", "n3"):
+                assert f"WARNING: HAProxy of {name} was not brought up to date" in said, said
+                assert hosts.file(name).read_text() == OLD
+            assert "HAProxy of new" not in said
+        (hosts.place / "unread/reloads").touch()
+        assert set(hosts.run()[0]) == {"192.0.2.21", "192.0.2.24"}
