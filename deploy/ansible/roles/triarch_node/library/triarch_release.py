@@ -11,7 +11,8 @@ module: triarch_release
 short_description: Installs a release of Triarch from its wheels
 description:
   - Makes C(ROOT/releases/VERSION), a virtual environment of the host's Python, from wheels in a folder of the host.
-  - A release that is there completely is left alone; one whose installation was interrupted is made anew.
+  - A release that is there completely is left alone; one whose installation was interrupted is made anew, and so is one
+    that was made with another Python, as on a host whose system was upgraded. C(complete) says whether it was there.
 options:
   version: {type: str, required: true, description: Version of the release}
   root: {type: path, required: true, description: Folder above the releases}
@@ -22,6 +23,19 @@ author: [The Triarch project]
 
 MARKER = ".installed"
 """Written last: without it a release is not complete."""
+
+
+def complete(target, python):
+    """Whether the release in `target` is whole, and made with Python `python` (3.N): those of others do not start."""
+    return os.path.exists(os.path.join(target, MARKER)) and os.path.isdir(
+        os.path.join(target, "lib", "python" + python, "site-packages")
+    )
+
+
+def series(module):
+    """3.N of the interpreter that releases are made with."""
+    asks = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return module.run_command([module.params["python"], "-c", asks], check_rc=True)[1].strip()
 
 
 def install(module):
@@ -71,11 +85,11 @@ def main():
         supports_check_mode=True,
     )
     target = os.path.join(module.params["root"], "releases", module.params["version"])
-    if os.path.exists(os.path.join(target, MARKER)):
-        module.exit_json(changed=False, path=target)
+    if complete(target, series(module)):
+        module.exit_json(changed=False, path=target, complete=True)
     if not module.check_mode:
         install(module)
-    module.exit_json(changed=True, path=target)
+    module.exit_json(changed=True, path=target, complete=False)
 
 
 if __name__ == "__main__":
