@@ -1,6 +1,7 @@
 #!/bin/sh
 # Process faults and short campaigns; as root on Linux the network faults too. First those that judge times, rates or elections
-# (marked `alone`), one by one; then the others side by side, as they mostly wait. With arguments: only those tests, one by one.
+# (marked `alone`), one by one; then the others side by side, as they mostly wait. What is marked `soak` is left out. With
+# arguments: only those tests, one by one.
 set -eu
 cd "$(dirname "$0")/.."
 places="tests/deploy tests/chaos tests/soak tests/cluster tests/system tests/orchestrator"
@@ -20,7 +21,7 @@ campaigns() { # marks, options of pytest...
   shift
   rm -f .pytest_cache/v/cache/lastfailed
   # shellcheck disable=SC2086
-  .venv/bin/python -m pytest $places --durations=25 -m "($what) and $marks" "$@" \
+  .venv/bin/python -m pytest $places --durations=25 -m "($what) and $marks and not soak" "$@" \
     || .venv/bin/python tools/alone.py $? || failed=1
 }
 

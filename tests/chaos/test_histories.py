@@ -85,7 +85,7 @@ async def test_a_history_under_faults_keeps_every_promise(plant: LocalPlant, tmp
 @pytest.mark.campaign
 @pytest.mark.timeout(240)
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", ["links", pytest.param("namespaces", marks=pytest.mark.root)])
+@pytest.mark.parametrize("name", ["links", pytest.param("namespaces", marks=[pytest.mark.root, pytest.mark.soak])])
 async def test_a_history_over_a_bad_network_keeps_every_promise(name: str, tmp_path: Path, anyio_backend: str) -> None:
     """Each fault of the network once, those of processes left out."""
     require(name)

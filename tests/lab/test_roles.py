@@ -226,6 +226,7 @@ def test_haproxy_on_a_host_outside_follows_the_leader_and_is_taken_away_again(
     assert deployed.unready() == "", "the cluster is not touched"
 
 
+@pytest.mark.soak
 def test_who_asks_through_haproxy_is_named_in_the_audit(deployed: Deployment, balanced: tuple[str, ...]) -> None:
     host = deployed.lab.host("n2")
     said = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}

@@ -31,7 +31,12 @@ ALONE = pytest.mark.alone
         pytest.param("bounded", 60_000, {"commands": 60_000, "lost": 0, "twice": 0}, marks=ALONE),
         pytest.param("isolated", 1, {"runs": 1}, marks=ALONE),
         pytest.param("frame-kills", 1, {"kills": 1, "lost": 0, "duplicates": 0}, marks=ALONE),
-        pytest.param("primary-kills", 1, {"kills": 1, "planned_failovers": 1, "lost": 0, "duplicates": 0}, marks=ALONE),
+        pytest.param(
+            "primary-kills",
+            1,
+            {"kills": 1, "planned_failovers": 1, "lost": 0, "duplicates": 0},
+            marks=[ALONE, pytest.mark.soak],
+        ),
         pytest.param("million", 30_000, {"kills": 2, "lost": 0, "duplicates": 0}, marks=ALONE),
     ],
 )
