@@ -158,6 +158,7 @@ def test_it_is_filtered_and_the_address_keeps_the_filter(open_page: Opener, plan
     expect(failed.first).to_be_visible()
 
 
+@pytest.mark.soak
 def test_what_is_retried_is_decided_anew(open_page: Opener, plant: BrowserPlant) -> None:
     """What its first try came to stays, and so it does for who opens the page later, as far as the nodes keep it."""
     execution = run(plant, FAILS)
@@ -178,6 +179,7 @@ def test_what_is_retried_is_decided_anew(open_page: Opener, plant: BrowserPlant)
     expect(ended).to_have_count(2)
 
 
+@pytest.mark.soak
 def test_what_is_of_one_moment_stands_in_its_order(open_page: Opener, plant: BrowserPlant) -> None:
     execution = run(plant, SEVERAL)
     comes_to(plant, execution, "SUCCEEDED")
@@ -188,6 +190,7 @@ def test_what_is_of_one_moment_stands_in_its_order(open_page: Opener, plant: Bro
     assert order == [[str(number)] for number in reversed(range(12))]
 
 
+@pytest.mark.soak
 def test_an_alert_that_grows_stays_about_what_it_fired_for(open_page: Opener, plant: BrowserPlant) -> None:
     def quiet() -> bool:
         return not [row for row in plant.call("GET", "/v1/alerts").json() if row["rule"] == "component-fault"]
@@ -203,6 +206,7 @@ def test_an_alert_that_grows_stays_about_what_it_fired_for(open_page: Opener, pl
     expect(grown.get_by_role("link", name="scale", exact=True)).to_be_visible()
 
 
+@pytest.mark.soak
 def test_a_fault_that_came_while_nothing_was_told(open_page: Opener, plant: BrowserPlant) -> None:
     """Each time the place is compacted, as behind a node that was away for long: the plant comes as snapshots alone."""
     watched = open_page("viewer")
@@ -243,6 +247,7 @@ def test_it_is_worked_by_keys_alone(open_page: Opener) -> None:
     expect(page.get_by_role("region", name="Leads in epoch")).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_it_does_not_grow_without_bound(open_page: Opener, plant: BrowserPlant) -> None:
     watched = open_page("viewer")
     page = watched.open("journal?source=event")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.demo.test_bench import measured
 
-pytestmark = [pytest.mark.campaign, pytest.mark.alone, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.campaign, pytest.mark.alone, pytest.mark.soak, pytest.mark.timeout(180)]
 
 
 def test_playbooks_are_measured_with_real_components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ ALONE = pytest.mark.alone
             {"kills": 1, "planned_failovers": 1, "lost": 0, "duplicates": 0},
             marks=[ALONE, pytest.mark.soak],
         ),
-        pytest.param("million", 30_000, {"kills": 2, "lost": 0, "duplicates": 0}, marks=ALONE),
+        pytest.param("million", 30_000, {"kills": 2, "lost": 0, "duplicates": 0}, marks=[ALONE, pytest.mark.soak]),
     ],
 )
 async def test_a_campaign_keeps_its_promises(tmp_path: Path, name: str, size: int, done: dict[str, int]) -> None:
