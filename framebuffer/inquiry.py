@@ -198,16 +198,14 @@ def lag(stats: StreamStats) -> list[PlaceLag]:
 
 
 def _lag_of(stats: StreamStats, name: str) -> PlaceLag:
-    levels = {
-        level: place.length
-        for level in (*map(str, range(10, -1, -1)), "s")
-        if (place := stats.places.get(Keys.level(name, level))) is not None
-    }
-    ages = [
-        (stats.server_ms - place.oldest_ms) / 1000
-        for level in levels
-        if (place := stats.places[Keys.level(name, level)]).oldest_ms
-    ]
+    levels: dict[str, int] = {}
+    ages = []
+    for level in (*map(str, range(10, -1, -1)), "s"):
+        streams = Keys.level(name, level), Keys.level(name, f"{level}.5")  # of a lane: those that came back to it
+        found = [stats.places[stream] for stream in streams if stream in stats.places]
+        if found:
+            levels[level] = sum(place.length for place in found)
+            ages += [(stats.server_ms - place.oldest_ms) / 1000 for place in found if place.oldest_ms]
     kind, _, rest = name.partition(":")
     return PlaceLag(
         place=name,

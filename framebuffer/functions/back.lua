@@ -12,7 +12,7 @@ local function bring_back(prefix, processor, entries, failed, attempts_max, reas
         if not frame then
           kept = set_aside(prefix, entry[2], 'malformed')
         elseif not failed(level, entry[1]) then
-          kept = park(prefix, frame)
+          kept = park(prefix, frame, frame.attempts == 0) -- those that failed before let the others pass
         else
           local ledger = ledger_of(ledgers, frame.camera)
           local published, final = state_of(ledger, frame.number)

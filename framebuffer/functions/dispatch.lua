@@ -51,9 +51,11 @@ local function places(prefix, lanes)
   local function add(base, level, capability, order)
     local since = head_ms(level_key(base, level))
     if since then
+      local whole = math.floor(tonumber(level)) -- of a lane that is "5.5" too: before its "5", not before other lanes
       found[#found + 1] = {
         base = base, level = level, capability = capability, since = since, order = order,
-        rank = tonumber(level) + math.floor((now - since) / AGEING_MS),
+        rank = whole + math.floor((now - since) / AGEING_MS),
+        name = base .. text(whole) .. (whole == tonumber(level) and '~' or '!'),
       }
     end
   end
@@ -73,7 +75,7 @@ local function places(prefix, lanes)
     if a.order ~= b.order then
       return a.order < b.order -- lanes first: their frames are older
     end
-    return a.base .. a.level < b.base .. b.level
+    return a.name < b.name
   end)
   if turn % OLDEST_EVERY == 0 and #found > 1 then
     local oldest = 1
@@ -459,7 +461,7 @@ local function place(keys, argv)
   end
 
   local function one(name, id, processor)
-    local base, level = string.match(name, '^(.-):p(%d+)$')
+    local base, level = string.match(name, '^(.-):p([%d.]+)$')
     base, level = prefix .. ':' .. (base or name), level or '0'
     local key = level_key(base, level)
     local reply = redis.pcall('XRANGE', key, id, id)

@@ -1,5 +1,5 @@
 #!lua name=triarch_frames_v2
--- revision: 9
+-- revision: 10
 --
 -- The frame streams' work inside the server: one call a batch on every hop. Runs on Redis >= 7.0 and Valkey >= 7.2.
 --
@@ -256,7 +256,9 @@ end
 
 -- Places: capture, a lane, a queue. Each is a family of streams, one for each priority: '0' at the base key, the others
 -- at base:p<level>, and base:levels names those in use. In a queue, level 's' holds suspects: frames that failed before
--- are handed out alone, so that one that kills its processor does not take others down with it.
+-- are handed out alone, so that one that kills its processor does not take others down with it. In a lane, half a level
+-- more ('5.5') holds frames of that level that had left it already: a stream takes entries at its end only, and they are
+-- older than what waits there.
 
 local function level_key(base, level)
   return level == '0' and base or base .. ':p' .. level
@@ -327,8 +329,10 @@ local function read_group(key, group, consumer, count, from)
   return reply[1][2]
 end
 
-local function park(prefix, frame)
-  if not append(stream_key(prefix, 'lane', frame.capability), frame.priority, frame.fields) then
+-- To the lane of its capability; `first`: before the others of its level, as one that had left the lane already.
+local function park(prefix, frame, first)
+  local level = first and frame.priority .. '.5' or frame.priority
+  if not append(stream_key(prefix, 'lane', frame.capability), level, frame.fields) then
     return false
   end
   redis.call('SADD', prefix .. ':lanes', frame.capability)

@@ -75,6 +75,27 @@ async def test_within_a_level_the_first_in_is_the_first_out(streams: FrameStream
     assert inversions <= 2 * 90 // 16 + 3
 
 
+async def test_what_a_dead_processor_never_took_leaves_before_younger_frames(streams: FrameStreams) -> None:
+    session = await opened(streams)
+    await streams.publish(session, [ranked(0, 5), ranked(1, 0), ranked(2, 5), ranked(3, 0)])
+    await streams.dispatch(EPOCH, NODE, table(("gone", "default", 4)))
+    await streams.publish(session, [ranked(4, 0), ranked(5, 6), ranked(6, 5), ranked(7, 5), ranked(8, 10)])
+    await streams.dispatch(EPOCH, NODE, table())  # into the lanes, before the others come back
+    (failed,) = await streams.take("gone", "c", count=1)
+    assert await streams.return_queue(EPOCH, "gone") == 4
+    _, lane = await lags(ShardedStreams([streams]))
+    assert (lane.place, lane.length, lane.levels) == ("lane:default", 9, {"10": 1, "6": 1, "5": 4, "0": 3})
+    await streams.publish(session, [ranked(9, 5)])
+    found = [one.sequence for one in await _worked(streams, ONE)]
+    # One that failed goes behind those that did not, or it would hold them up.
+    assert failed.sequence == 0
+    assert [one for one in found if one] == [8, 5, 2, 6, 7, 9, 1, 3, 4]
+    assert found.index(0) > found.index(7)
+    assert (await verify(streams)).ledger_ok
+    stats = await streams.stats()
+    assert (stats.places, stats.lanes) == ({}, {})
+
+
 async def test_an_old_frame_leaves_within_fifty_others(streams: FrameStreams) -> None:
     session = await opened(streams)
     await streams.publish(session, [ranked(0, 0)])
@@ -297,6 +318,23 @@ async def test_a_router_outside_decides_and_the_server_moves(streams: FrameStrea
     assert not await redis.exists(streams.keys.lanes)
     with pytest.raises(Fenced):
         await streams.place((1, 1), "n2", rows, [])
+
+
+async def test_a_router_outside_is_shown_what_came_back_first(streams: FrameStreams, redis: Redis) -> None:
+    session = await opened(streams)
+    await streams.publish(session, [ranked(0, 5), ranked(1, 0)])
+    await streams.dispatch(EPOCH, NODE, table(("gone", "default", 4)))
+    await streams.publish(session, [ranked(2, 5), ranked(3, 0)])
+    await streams.dispatch(EPOCH, NODE, table())
+    assert await streams.return_queue(EPOCH, "gone") == 2
+    shown = await streams.peek(EPOCH, NODE)
+    assert [int(one.head.split(" ")[2]) for one in shown] == [0, 2, 1, 3]
+    assert shown[0].place == "lane:default:p5.5"
+    rows = table(("p1", "default", 9))
+    assert await streams.place(EPOCH, NODE, rows, [(one, "p1") for one in shown]) == ["placed"] * 4
+    stats = await streams.stats()
+    assert (stats.lanes, stats.in_flight) == ({}, 4)
+    assert not await redis.exists(streams.keys.lanes, streams.keys.lane("default") + ":levels")
 
 
 async def test_publishers_are_told_the_level_of_backpressure(streams: FrameStreams) -> None:
