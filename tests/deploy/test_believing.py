@@ -137,7 +137,7 @@ def test_a_configuration_is_known_that_passes_on_what_clients_say() -> None:
 
 
 def test_a_proxy_that_is_not_safe_or_cannot_be_told_is_not_believed() -> None:
-    hosts = [
+    hosts: list[dict[str, Any]] = [
         {"inventory_hostname": "lb1", "ansible_host": "192.0.2.20"},
         {"inventory_hostname": "lb2", "ansible_host": "192.0.2.21", "triarch_haproxy_unsafe": True},
         {"inventory_hostname": "lb3", "ansible_host": "127.0.0.1"},
