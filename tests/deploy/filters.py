@@ -22,9 +22,14 @@ def plugin(path: str) -> Any:
 
 
 def library(path: str) -> Any:
-    """An Ansible module at `path`, for its functions; `main`, which is Ansible's to call, does not work."""
+    """An Ansible module at `path`, for its functions; `main`, which is Ansible's to call, does not work.
+
+    What its role has in module_utils is there for it, as Ansible sends it along.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("ansible", "ansible.module_utils", "ansible.module_utils.basic"):
             patch.setitem(sys.modules, name, ModuleType(name))
         patch.setattr(sys.modules["ansible.module_utils.basic"], "AnsibleModule", None, raising=False)
+        for part in sorted((ANSIBLE / path).parents[1].glob("module_utils/*.py")):
+            patch.setitem(sys.modules, f"ansible.module_utils.{part.stem}", plugin(str(part.relative_to(ANSIBLE))))
         return plugin(path)

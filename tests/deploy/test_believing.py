@@ -49,7 +49,7 @@ NODES = """
   gather_facts: false
   connection: local
   tasks:
-    - ansible.builtin.import_role: {name: triarch_node, tasks_from: nothing}
+    - ansible.builtin.import_role: {name: triarch_node, tasks_from: believed}
     - ansible.builtin.template:
         src: roles/triarch_node/templates/node.yaml.j2
         dest: "{{ playbook_dir }}/{{ inventory_hostname }}.node.yaml"
@@ -73,7 +73,9 @@ class Hosts:
         playbook.write_text(
             playbook.read_text().replace("  gather_facts: false\n", f"  gather_facts: false\n  {environment}\n")
         )
-        (controller.ansible / "roles/triarch_node/tasks/nothing.yml").write_text("[]\n")
+        believed = controller.ansible / "roles/triarch_node/tasks/believed.yml"
+        own = '"{{ playbook_dir }}/{{ inventory_hostname }}.node.yaml"'
+        believed.write_text(believed.read_text().replace("/etc/triarch/node.yaml", own))
         (controller.ansible / "whole.yml").write_text(NODES)
         self.hosts: dict[str, dict[str, Any]] = {}
         for at, name in enumerate(names):
@@ -100,6 +102,13 @@ class Hosts:
 
     def run(self, *words: str) -> tuple[list[str], str]:
         """Whom every node believes then, and what was said."""
+        said = self.play(*words)
+        believed = self.believed()
+        assert believed[1:] == believed[:-1], believed
+        return (believed or [[]])[0], said
+
+    def play(self, *words: str) -> str:
+        """What was said."""
         version = list(releases())[-1]
         more = {"triarch_haproxy": {"hosts": self.hosts}, "triarch": {"vars": {"triarch_version": version}}}
         (self.controller.ansible / "more.yml").write_text(yaml.safe_dump(more))
@@ -107,10 +116,12 @@ class Hosts:
         interpreter = "ansible_python_interpreter=/usr/bin/python3"
         said = self.controller.play(*inventories, "-e", "triarch_secrets={}", "-e", interpreter, *words, "whole.yml")
         assert said.status == 0, said.out
+        return said.words
+
+    def believed(self) -> list[list[str]]:
+        """Whom each node believes that has been configured."""
         found = [yaml.safe_load(path.read_text()) for path in sorted(self.controller.ansible.glob("n?.node.yaml"))]
-        believed = [node["api"].get("trusted_proxies", []) for node in found]
-        assert believed[1:] == believed[:-1], believed
-        return (believed or [[]])[0], said.words
+        return [node["api"].get("trusted_proxies", []) for node in found]
 
 
 def test_a_configuration_is_known_that_passes_on_what_clients_say() -> None:
@@ -126,14 +137,28 @@ def test_a_configuration_is_known_that_passes_on_what_clients_say() -> None:
 
 
 def test_a_proxy_that_is_not_safe_or_cannot_be_told_is_not_believed() -> None:
-    hosts = [
+    hosts: list[dict[str, Any]] = [
         {"inventory_hostname": "lb1", "ansible_host": "192.0.2.20"},
         {"inventory_hostname": "lb2", "ansible_host": "192.0.2.21", "triarch_haproxy_unsafe": True},
         {"inventory_hostname": "lb3", "ansible_host": "127.0.0.1"},
         {"inventory_hostname": "lb.example.com"},
         {"inventory_hostname": "lb5", "ansible_host": "lb5.example.com", "triarch_address": "2001:db8::20"},
     ]
-    assert HOSTS.triarch_believed(hosts) == ["192.0.2.20", "2001:db8::20"]
+    looked = [{**host, "triarch_haproxy_looked": True} for host in hosts]
+    assert HOSTS.triarch_believed(looked, []) == ["192.0.2.20", "2001:db8::20"]
+    assert HOSTS.triarch_believed(looked, ["192.0.2.21", "127.0.0.1"]) == ["192.0.2.20", "2001:db8::20"]
+    assert HOSTS.triarch_unlooked(looked, []) == []
+    # Nobody looked: who was believed is, and nobody else.
+    assert HOSTS.triarch_believed(hosts, []) == []
+    assert HOSTS.triarch_believed(hosts, ["192.0.2.20", "192.0.2.21", "127.0.0.1"]) == ["192.0.2.20"]
+    assert HOSTS.triarch_unlooked(hosts, []) == ["lb1", "lb5"]
+    assert HOSTS.triarch_unlooked(hosts, ["2001:db8::20"]) == ["lb1"]
+
+
+@pytest.mark.parametrize("node", ["", "{", "[]", "api:", "api: {}", "api: {trusted_proxies: 7}"])
+def test_a_node_without_a_file_that_can_be_read_believes_nobody(node: str) -> None:
+    assert HOSTS.triarch_trusts(node) == []
+    assert HOSTS.triarch_trusts("api: {trusted_proxies: [10.0.0.0/8, 192.0.2.20]}") == ["10.0.0.0/8", "192.0.2.20"]
 
 
 @pytest.mark.campaign
@@ -183,3 +208,27 @@ class TestPlaybooks:
             assert "HAProxy of new" not in said
         (hosts.place / "unread/reloads").touch()
         assert set(hosts.run()[0]) == {"192.0.2.21", "192.0.2.24"}
+
+    def test_limit_changes_nobody_that_a_node_believes(self, controller: Controller) -> None:
+        hosts = Hosts(controller, ["lb1", "lb2"])
+        said = hosts.play("--limit", "n1")  # the first run of all: its HAProxy may pass on what clients say
+        assert hosts.believed() == [[]]
+        assert "WARNING: this run did not look at HAProxy of lb1, lb2" in said, said
+        assert "which n1 did not believe before" in said, said
+        assert hosts.file("lb1").read_text() == OLD
+        assert hosts.play("--limit", "n1,lb1,n2").count("HAProxy of lb2") == 2  # of n1 and of n2
+        assert hosts.believed() == [["192.0.2.20"]] * 2
+        both = ["192.0.2.20", "192.0.2.21"]
+        assert hosts.run()[0] == both
+        for more in ([], ["--check", "--diff"]):
+            said = hosts.play("--limit", "n1", *more)
+            assert "WARNING" not in said, said
+            assert re.search(r"n1 : ok=\d+ changed=0 ", said), said
+            assert hosts.believed() == [both] * 3
+        hosts.file("lb2").write_text(OLD)
+        hosts.script("lb2", "haproxy", "#!/bin/sh\nexit 1\n")
+        assert hosts.run()[0] == ["192.0.2.20"]
+        # One that a whole run found unsafe does not come back, and one that is out of the group goes.
+        del hosts.hosts["lb1"]
+        hosts.play("--limit", "n1")
+        assert hosts.believed() == [[], ["192.0.2.20"], ["192.0.2.20"]]

@@ -40,9 +40,10 @@ def test_a_proxy_that_the_nodes_could_not_tell_is_refused(address: str) -> None:
 
 
 def written(controller: Controller, role: str, template: str, proxies: dict[str, Any], **variables: Any) -> list[str]:
-    """What the role `role` writes on each of its hosts, with `proxies` in the group of HAProxy."""
+    """What the role `role` writes on each of its hosts, with `proxies` in the group of HAProxy, looked at."""
     version = list(releases())[-1]
-    more = {"triarch_haproxy": {"hosts": proxies}, "triarch": {"vars": {"triarch_version": version, **variables}}}
+    looked = {name: {**proxy, "triarch_haproxy_looked": True} for name, proxy in proxies.items()}
+    more = {"triarch_haproxy": {"hosts": looked}, "triarch": {"vars": {"triarch_version": version, **variables}}}
     (controller.ansible / "more.yml").write_text(yaml.safe_dump(more))
     (controller.ansible / "roles" / role / "tasks/nothing.yml").write_text("[]\n")
     group = "triarch_haproxy" if role == "triarch_haproxy" else "triarch"

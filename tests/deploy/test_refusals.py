@@ -25,6 +25,7 @@ from tests.support import free_port
 SECRETS = {"cluster_secret": "c" * 48, "api_token": "a" * 48, "redis_password": "r" * 48}
 SETTINGS = {
     "version": "0.1.0",
+    "cluster": "plant-1",
     "upgrading": False,
     "rotating": False,
     "scheme": "http",
@@ -61,8 +62,10 @@ def report(number: int) -> dict[str, Any]:
         "scheme": "http",
         "installed": [],
         "node_data": True,
-        "redis": {"data": ["appendonlydir"], "ours": True},
+        "node_cluster": "plant-1",
+        "redis": {"data": ["appendonlydir"], "ours": True, "cluster": "plant-1"},
         "running_redis": {"append_only": True, "foreign_keys": [], "fence": FENCE, "error": ""},
+        "stopped_redis": {},
         "sentinel": None,
         "clock_start": clock,
         "clock_end": clock + 0.1,
@@ -85,7 +88,7 @@ def test_a_good_plant_is_taken_deployed_or_empty() -> None:
     empty = plant()
     for each in empty.values():
         each |= {"secrets": {}, "release": "", "scheme": "", "node_data": False}
-        each |= {"redis": {"data": [], "ours": False}, "running_redis": {}}
+        each |= {"redis": {"data": [], "ours": False, "cluster": ""}, "running_redis": {}, "node_cluster": ""}
     assert refusals(empty, secrets=None) == []
 
 
@@ -128,9 +131,33 @@ BAD: list[tuple[str, Change, str, str]] = [
     ),
     (
         "a foreign data set on disk",
-        lambda p: p["n2"].update(redis={"data": ["dump.rdb"], "ours": False}),
+        lambda p: p["n2"].update(redis={"data": ["dump.rdb"], "ours": False, "cluster": ""}),
         "n2: /var/lib/triarch/redis holds data",
         "mv /var/lib/triarch/redis",
+    ),
+    (
+        "a foreign data set on disk that a server of ours would be started on",
+        lambda p: p["n2"].update(running_redis={}, stopped_redis={"foreign_keys": ["shop:1"], "fence": False}),
+        "n2: Redis is stopped, and would be started on data of something else: /var/lib/triarch/redis has",
+        "mv /var/lib/triarch/redis",
+    ),
+    (
+        "another cluster's node",
+        lambda p: p["n3"].update(node_cluster="plant-2"),
+        "n3: /var/lib/triarch/node holds data of the cluster plant-2, and this one is plant-1",
+        "restore.yml",
+    ),
+    (
+        "another cluster's frames",
+        lambda p: p["n3"]["redis"].update(cluster="plant-2"),
+        "n3: /var/lib/triarch/redis holds data of the cluster plant-2, and this one is plant-1",
+        "mv /var/lib/triarch /var/backups/triarch.foreign",
+    ),
+    (
+        "another cluster's host",
+        lambda p: (p["n3"].update(node_cluster="plant-2"), p["n3"]["redis"].update(cluster="plant-2")),
+        "n3: /var/lib/triarch/node and /var/lib/triarch/redis hold data of the cluster plant-2",
+        "triarch_cluster_name",
     ),
     (
         "a foreign key",
@@ -169,6 +196,31 @@ def test_redis_of_another_cluster_is_not_taken_for_a_new_one() -> None:
         "Redis obeys n2, a leader of another cluster (frames:fence, term 7), and no host has data of a node" in said[0]
     )
     assert "docs/runbooks/members.md" in said[0]
+
+
+def test_a_redis_that_is_stopped_is_not_started_on_frames_of_another_cluster() -> None:
+    reports = plant()
+    for each in reports.values():
+        each |= {"node_data": False, "running_redis": {}, "stopped_redis": {"foreign_keys": [], "fence": True}}
+    reports["n3"]["stopped_redis"] = {}
+    said = refusals(reports)
+    assert [line.partition(":")[0] for line in said] == ["n1", "n2"]
+    assert "Redis is stopped, and would be started on frames of another cluster" in said[0]
+    assert "mv /var/lib/triarch/redis" in said[0]
+
+
+def test_a_redis_of_this_cluster_that_is_stopped_is_started_again() -> None:
+    crashed = plant()
+    for each in crashed.values():
+        each |= {"running_redis": {}, "stopped_redis": {"foreign_keys": [], "fence": False}}
+    assert refusals(crashed) == []
+    crashed["n3"] |= {"node_data": False, "node_cluster": "", "stopped_redis": {"foreign_keys": [], "fence": True}}
+    assert refusals(crashed) == []  # its neighbours tell whose frames they are
+    assert refusals({"n3": crashed["n3"]}) == []  # with --limit
+    before = plant()  # deployed by playbooks that wrote no cluster down
+    for each in before.values():
+        each["redis"]["cluster"] = ""
+    assert refusals(before) == []
 
 
 def test_redis_of_this_cluster_is_taken_also_half_deployed() -> None:

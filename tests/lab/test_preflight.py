@@ -87,15 +87,24 @@ def harmed(deployment: Deployment, harms: dict[str, tuple[str, str]]) -> Iterato
 
 WAIT = "for i in $(seq 100); do {} && break; sleep 0.1; done; {}"
 """Until it is so, on the host."""
+STOPPED_REDIS = f"""mkdir -p /var/lib/triarch/redis
+        systemd-run -q --unit=foreign-redis \\
+          redis-server --port 6399 --save '' --appendonly yes --dir /var/lib/triarch/redis
+        {WAIT.format("redis-cli -p 6399 set shop:2 it >/dev/null 2>&1", "redis-cli -p 6399 get shop:2 | grep -q it")}
+        systemctl stop foreign-redis
+        touch /var/lib/triarch/redis/redis.conf
+        echo plant-2 >/var/lib/triarch/redis/cluster"""
+"""A Redis with another plant's data and something else's, as if it had been deployed, and stopped since."""
 HARMS = {
     "n1": (
         f"""set -e
         systemd-run -q --unit=foreign python3 -m http.server 7101
+        {STOPPED_REDIS}
         fallocate -l $(($(stat -f -c '%a*%S' /var/lib/triarch) - 20000000)) /var/lib/triarch/.full
         mkdir -p /opt/triarch/releases/0.0.9
         ln -s releases/0.0.9 /opt/triarch/current
         {WAIT.format(*["ss -ltn | grep -q :7101"] * 2)}""",
-        "systemctl stop foreign; rm -rf /opt/triarch /var/lib/triarch/.full",
+        "systemctl stop foreign; rm -rf /opt/triarch /var/lib/triarch/.full /var/lib/triarch/redis",
     ),
     "n2": (
         r"""set -e
@@ -136,6 +145,8 @@ def test_bad_hosts_are_all_told_at_once_and_nothing_changes(empty: Deployment, t
         "n1: port 7101 is taken by python3",
         "n1: /var/lib/triarch has ",
         "n1: release 0.0.9 runs here",
+        "n1: Redis is stopped, and would be started on data of something else",
+        "n1: /var/lib/triarch/redis holds data of the cluster plant-2",
         "n2, n3: /etc/triarch/secrets/cluster.secret is another one",
         "n2: Debian 11 (bullseye) is too old",
         "n2: /var/lib/triarch/redis holds data that this deployment did not write (dump.rdb)",

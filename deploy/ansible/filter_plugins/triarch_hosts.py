@@ -1,8 +1,11 @@
 """How the hosts of a cluster are reached, for templates."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
+
+# Ansible itself stands on it.
+import yaml
 
 
 def triarch_address(host: Mapping[str, Any]) -> str:
@@ -20,13 +23,37 @@ def triarch_proxies(addresses: Iterable[str], given: Iterable[str]) -> list[str]
     return list(dict.fromkeys([*map(str, given), *addresses]))
 
 
-def triarch_believed(hosts: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Addresses of the proxies among `hosts` whose word the nodes may take.
+def triarch_believed(hosts: Iterable[Mapping[str, Any]], before: Collection[str]) -> list[str]:
+    """Addresses of the proxies among `hosts` whose word the node may take.
 
     Not one that could not be brought up to date (`triarch_haproxy_unsafe`), and none without an address that they see.
+    One that this run did not look at (no `triarch_haproxy_looked`) is believed if it was `before`.
     """
-    safe = [triarch_address(host) for host in hosts if not host.get("triarch_haproxy_unsafe")]
-    return [address for address in safe if triarch_seen(address)]
+    safe = [host for host in hosts if not host.get("triarch_haproxy_unsafe")]
+    return [
+        address
+        for host in safe
+        if triarch_seen(address := triarch_address(host)) and (host.get("triarch_haproxy_looked") or address in before)
+    ]
+
+
+def triarch_unlooked(hosts: Iterable[Mapping[str, Any]], before: Collection[str]) -> list[str]:
+    """Names of the proxies among `hosts` that the node would believe, had this run looked at them."""
+    return [
+        str(host["inventory_hostname"])
+        for host in hosts
+        if not host.get("triarch_haproxy_looked")
+        and triarch_believed([{**host, "triarch_haproxy_looked": True}], ())
+        and triarch_address(host) not in before
+    ]
+
+
+def triarch_trusts(node: str) -> list[str]:
+    """Whom a node believes, as its file says; nobody where there is none, or none that can be read."""
+    try:
+        return [str(one) for one in yaml.safe_load(node)["api"]["trusted_proxies"]]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return []
 
 
 def triarch_seen(address: str) -> bool:
@@ -113,6 +140,8 @@ class FilterModule:
             "triarch_believed": triarch_believed,
             "triarch_place": triarch_place,
             "triarch_proxies": triarch_proxies,
+            "triarch_trusts": triarch_trusts,
+            "triarch_unlooked": triarch_unlooked,
             "triarch_moved": triarch_moved,
             "triarch_lives": triarch_lives,
         }

@@ -89,7 +89,7 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
 
     Args:
         reports: by host, of triarch_host_report.
-        settings: version, upgrading, rotating, scheme, together, secrets (values or None), free_mb_min,
+        settings: version, cluster, upgrading, rotating, scheme, together, secrets (values or None), free_mb_min,
             root_free_mb_min, sync_ms_max, clock_s_max.
         wheelhouse: of ``triarch_wheelhouse``.
     """
@@ -106,6 +106,7 @@ def triarch_refusals(reports: Mapping[str, Report], settings: Settings, wheelhou
             _network(report),
             _disks(report, settings),
             _redis(report),
+            _cluster(report, settings),
             _release(report, settings),
             _scheme(report, settings),
         )
@@ -264,6 +265,13 @@ def _redis(report: Report) -> Iterator[str]:
             "served as frames. Move it away (mv /var/lib/triarch/redis /var/backups/redis.foreign), or restore it with "
             "restore.yml."
         )
+    elif report["stopped_redis"].get("foreign_keys"):
+        yield (
+            "Redis is stopped, and would be started on data of something else: /var/lib/triarch/redis has the keys "
+            f"{', '.join(report['stopped_redis']['foreign_keys'])}. Move it away (mv /var/lib/triarch/redis "
+            "/var/backups/redis.foreign); if Triarch's frames are among it, start Redis (systemctl start "
+            "triarch-redis), take out the other keys, and run this again."
+        )
     if running.get("error"):
         yield f"Redis answers, but not to us ({running['error']}). Is its password another one? See its log."
         return
@@ -291,6 +299,14 @@ def _old_cluster(reports: Mapping[str, Report]) -> Iterator[str]:
         return
     for host, report in reports.items():
         fence = report["running_redis"].get("fence")
+        if report["stopped_redis"].get("fence"):
+            yield (
+                f"{host}: Redis is stopped, and would be started on frames of another cluster: /var/lib/triarch/redis "
+                "has its leader's record (frames:fence), and no host has data of a node. Are these the right hosts? If "
+                "the frames are not wanted, move them away (mv /var/lib/triarch/redis /var/backups/redis.foreign); if "
+                "they are to stay, build the cluster anew over them (docs/runbooks/members.md says how: remove the "
+                "fence from a Redis that runs)."
+            )
         if fence:
             yield (
                 f"{host}: Redis obeys {fence.get('node', '?')}, a leader of another cluster (frames:fence, term "
@@ -298,6 +314,20 @@ def _old_cluster(reports: Mapping[str, Report]) -> Iterator[str]:
                 "Are these the right hosts? If the frames are to stay, build the cluster anew over them "
                 "(docs/runbooks/members.md says how: remove the fence); if not, remove.yml takes them away."
             )
+
+
+def _cluster(report: Report, settings: Settings) -> Iterator[str]:
+    """A node does not start on another cluster's data (`data_dir_foreign`); Redis beside it would have by then."""
+    said = {"node": report["node_cluster"], "redis": report["redis"]["cluster"]}
+    for there in sorted(set(said.values()) - {"", settings["cluster"]}):
+        places = " and ".join(f"/var/lib/triarch/{name}" for name, cluster in said.items() if cluster == there)
+        yield (
+            f"{places} {'hold' if ' and ' in places else 'holds'} data of the cluster {there}, and this one is "
+            f"{settings['cluster']}: Redis would be started on that one's frames. Is this the right host? If the data "
+            "are not wanted, stop what runs on them (systemctl stop triarch-node triarch-sentinel triarch-redis) and "
+            "move them away (mv /var/lib/triarch /var/backups/triarch.foreign). A plant that goes on keeps its "
+            "triarch_cluster_name; under another one it goes on by backup.yml and restore.yml (triarch_restore_adopt)."
+        )
 
 
 def _release(report: Report, settings: Settings) -> Iterator[str]:

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.triarch_redis_files import holds, stored
 
 DOCUMENTATION = r"""
 module: triarch_host_report
@@ -256,10 +257,36 @@ def holds_files(folder):
 
 
 def redis_data(folder):
-    """What stands in the data folder: whether it is ours, and which primary Redis and Sentinel last knew."""
+    """What stands in the data folder, whether it is ours, and of which cluster: "" where nobody wrote it down."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     data = [name for name in names if name == "dump.rdb" or name.startswith("appendonly")]
-    return {"data": data, "ours": "redis.conf" in names}
+    return {"data": data, "ours": "redis.conf" in names, "cluster": text_of(os.path.join(folder, "cluster"))}
+
+
+def stopped_redis(folder, prefix, alone):
+    """Foreign keys, and whether a leader of before is obeyed, of the data that Redis would be started on.
+
+    {} where there are none, or none that can be read: Redis would say so. All of the files are read only where they
+    stand `alone`, without data of a node.
+    """
+    try:
+        found = stored(folder, prefix)
+        if not found:
+            return {}
+        return {
+            "foreign_keys": found["foreign_keys"],
+            "fence": alone and holds(found["files"], prefix + ":fence"),
+        }
+    except (OSError, ValueError):
+        return {}
+
+
+def cluster_of(folder):
+    """Name of the cluster that a node's data are of, as it wrote it down; "" where it did not."""
+    try:
+        return str(json.loads(text_of(os.path.join(folder, "node.json")) or "{}").get("cluster", ""))
+    except (ValueError, AttributeError):
+        return ""
 
 
 def sentinel_view(folder):
@@ -301,6 +328,8 @@ def main():
     asked = module.params
     clock_start = time.time()
     current = os.path.join(asked["root"], "current")
+    node, redis = (os.path.join(asked["data"], name) for name in ("node", "redis"))
+    running, led = running_redis(asked["redis_port"], asked["prefix"]), holds_files(node)
     report = {
         "system": system(),
         "systemd": os.path.isdir("/run/systemd/system") and text_of("/proc/1/comm") == "systemd",
@@ -316,9 +345,11 @@ def main():
         "scheme": scheme(NODE),
         "release": os.path.basename(os.readlink(current)) if os.path.islink(current) else "",
         "installed": installed(asked["root"]),
-        "node_data": holds_files(os.path.join(asked["data"], "node")),
-        "redis": redis_data(os.path.join(asked["data"], "redis")),
-        "running_redis": running_redis(asked["redis_port"], asked["prefix"]),
+        "node_data": led,
+        "node_cluster": cluster_of(node),
+        "redis": redis_data(redis),
+        "running_redis": running,
+        "stopped_redis": {} if running else stopped_redis(redis, asked["prefix"], not led),
         "sentinel": sentinel_view(os.path.join(asked["data"], "sentinel")),
     }
     report["clock_start"], report["clock_end"] = clock_start, time.time()
