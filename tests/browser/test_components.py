@@ -1,6 +1,7 @@
 """The pages of components: every action by an operator, none by a viewer, a thousand of them."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -253,7 +254,10 @@ def test_a_name_that_is_no_component(open_page: Opener) -> None:
 
 @pytest.fixture
 def thousand(plant: BrowserPlant) -> Iterator[None]:
-    """A thousand components more, which are registered and no process."""
+    """A thousand components more, which are registered and no process, in twelve groups that need one another.
+
+    Each of bay-4 to bay-11 needs the one of the bay four before, and the whole of bay-1 needs cell-0000.
+    """
     api = plant.api_of(plant.leader())
 
     async def each(method: str) -> None:
@@ -263,7 +267,9 @@ def thousand(plant: BrowserPlant) -> Iterator[None]:
 
             async def one(number: int) -> None:
                 name = f"cell-{number:04}"
-                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [f"bay-{number % 12}"]}
+                bay = number % 12
+                needs = [f"cell-{number - 4:04}"] if bay >= 4 else ["cell-0000"] if bay == 1 else []
+                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [f"bay-{bay}"], "depends_on": needs}
                 async with room:
                     if method == "POST":
                         answer = await client.post("/v1/components", json=body)
@@ -291,3 +297,57 @@ def test_a_thousand_components_are_a_list_of_some_rows(open_page: Opener) -> Non
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("link", name="cell-0777: ")).to_be_visible()
     watched.accessible()
+
+
+def _drawn(page: Page) -> Callable[[], set[str]]:
+    """The arrows between components, as `needed needs-it`."""
+    edges = page.locator("tri-map [data-edge]")
+    return lambda: set(edges.evaluate_all("(all) => all.map((each) => each.dataset.edge)"))
+
+
+def _shows(page: Page, expected: set[str]) -> None:
+    found = _drawn(page)
+    eventually_sync(lambda: found() == expected, deadline_s=20, message=f"{len(expected)} arrows are drawn")
+
+
+@pytest.mark.usefixtures("thousand")
+def test_a_map_of_a_thousand_has_arrows_between_groups_and_those_of_one_component(open_page: Opener) -> None:
+    watched = open_page("viewer")
+    page = watched.open("components")
+    links = page.locator("tri-map [data-link]")
+    expect(links).to_have_count(11, timeout=LIVE_MS)
+    for pair, number in {"bay-0 bay-4": 83, "bay-4 bay-8": 83, "bay-0 bay-1": 84, "control line-a": 3}.items():
+        link = page.locator(f'tri-map [data-link="{pair}"]')
+        expect(link.locator("text")).to_have_text(str(number), timeout=LIVE_MS)
+        needed, needs = pair.split()
+        expect(link.locator("title")).to_contain_text(f"{needs} needs {needed}: {number} dependencies")
+    group = page.get_by_role("link", name="bay-4: 83 components; needs bay-0 (83); needed by bay-8 (83)", exact=True)
+    expect(group).to_be_visible()
+    _shows(page, set())
+
+    page.get_by_role("link", name="cell-0004: ").focus()
+    _shows(page, {"cell-0000 cell-0004", "cell-0004 cell-0008"})
+    about = page.locator("tri-map .about")
+    expect(about).to_have_text(re.compile("^cell-0004: .*; needs cell-0000; needed by cell-0008$"))
+    page.keyboard.press("Tab")
+    expect(
+        page.get_by_role("link", name=re.compile("^cell-0016: .*; needs cell-0012; needed by cell-0020$"))
+    ).to_be_focused()
+    _shows(page, {"cell-0012 cell-0016", "cell-0016 cell-0020"})
+    watched.accessible()
+
+    pointed = page.get_by_role("link", name=re.compile("^cell-0000: .*; needed by cell-0001, .* and 77 others$"))
+    pointed.hover()
+    bay = {f"cell-0000 cell-{number:04}" for number in range(1, 1000, 12)}
+    _shows(page, {*bay, "cell-0000 cell-0004"})
+    page.get_by_role("heading", name="Components", level=1).hover()
+    _shows(page, {"cell-0012 cell-0016", "cell-0016 cell-0020"})  # the one that has the focus
+
+    group.click()
+    expect(page.get_by_label("Group", exact=True)).to_have_value("bay-4")
+    expect(page.locator("tri-map a[data-id]")).to_have_count(83)
+    # What the filter hides is needed all the same.
+    expect(
+        page.get_by_role("link", name=re.compile("^cell-0004: .*; needs cell-0000; needed by cell-0008$"))
+    ).to_be_visible()
+    watched.fits()
