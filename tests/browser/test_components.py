@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -140,6 +141,58 @@ def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlan
     page.get_by_label("State", exact=True).select_option("")
     _agreed(page, "Desired state of scale", "Set")
     assert plant.call("GET", "/v1/components/scale").json()["desired"] is None
+
+
+@pytest.fixture
+def line_a(plant: BrowserPlant) -> Iterator[Callable[[str], list[Any]]]:
+    """`line_a(member)`: what each component of that group has there. Nothing is desired of them afterwards."""
+
+    def rows(member: str) -> list[Any]:
+        found = [row[member] for row in plant.call("GET", "/v1/components?group=line-a").json()]
+        assert len(found) == 3
+        return found
+
+    yield rows
+    plant.call("PUT", "/v1/groups/line-a/desired", {"state": None})
+
+
+def test_a_group_is_acted_on_as_a_whole(open_page: Opener, line_a: Callable[[str], list[Any]]) -> None:
+    watched = open_page("operator")
+    page = watched.open("components")
+    page.get_by_role("link", name="line-a: 3 components; needs control (3); needed by finish (2)", exact=True).click()
+    expect(page.get_by_role("heading", name="line-a", level=2)).to_be_visible()
+    expect(page.locator("tri-map a[data-id]")).to_have_count(3)
+    expect(page.get_by_role("button", name="End maintenance")).to_have_accessible_description(
+        "Nothing of line-a is in maintenance."
+    )
+
+    _action(page, "Desired state")
+    dialog = page.get_by_role("dialog", name="Desired state of line-a")
+    expect(dialog).to_contain_text("brings 3 components there")
+    expect(dialog).to_contain_text("Now: neither for 3.")
+    dialog.get_by_role("button", name="Set", exact=True).click()
+    expect(dialog).to_be_visible()  # nothing is chosen yet
+    dialog.get_by_label("State", exact=True).select_option("STARTED")
+    watched.accessible()
+    _agreed(page, "Desired state of line-a", "Set")
+    assert line_a("desired") == ["STARTED"] * 3
+    _action(page, "Desired state")
+    expect(dialog).to_contain_text("Now: STARTED for 3.", timeout=LIVE_MS)
+    dialog.get_by_label("State", exact=True).select_option("neither")
+    _agreed(page, "Desired state of line-a", "Set")
+    assert line_a("desired") == [None] * 3
+
+    _action(page, "Maintenance")
+    page.get_by_label("Reason").fill("new belts")
+    _agreed(page, "Maintenance of line-a", "Begin maintenance")
+    assert [each["reason"] for each in line_a("maintenance")] == ["new belts"] * 3
+    begin = page.get_by_role("button", name="Maintenance", exact=True)
+    expect(begin).to_have_accessible_description("All of line-a is in maintenance.", timeout=LIVE_MS)
+    watched.accessible()
+    _action(page, "End maintenance")
+    expect(page.get_by_role("dialog")).to_contain_text("Of 3 components 3 are in maintenance.")
+    _agreed(page, "End the maintenance of line-a?", "End maintenance")
+    assert line_a("maintenance") == [None] * 3
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 /** Components as a map of groups and what they need, or as a list; both hold the same, live. */
-import { LitElement, html, type PropertyValues } from "lit";
+import { LitElement, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import "../elements/map";
 import { health, inTrouble, silence } from "../component-shown";
 import type { Column } from "../elements/table";
+import * as actions from "../group-actions";
 import { duration } from "../format";
 import { href, keepQuery } from "../router";
-import type { Component } from "../rows";
+import type { Component, Group } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
 
@@ -34,11 +35,16 @@ export class Components extends LitElement {
     keepQuery({ view: this.view === usual() ? "" : this.view, group: this.group, only: this.only });
   }
 
-  private rows(): Component[] {
-    const held = this.group ? this.held(this.group, new Set()) : null;
-    return store
-      .list("components")
-      .filter((row) => held === null || row.groups.some((name) => held.has(name)) || held.has(`=${row.id}`))
+  /** Those of the group that is chosen, with those of its groups; without one, all. */
+  private members(): Component[] {
+    const rows = store.list("components");
+    if (!this.group) return rows;
+    const held = this.held(this.group, new Set());
+    return rows.filter((row) => row.groups.some((name) => held.has(name)) || held.has(`=${row.id}`));
+  }
+
+  private shown(members: Component[]): Component[] {
+    return members
       .filter((row) => this.only === "" || (this.only === "trouble" ? inTrouble(row) || row.health !== "OK" : row.state === this.only))
       .sort((a, b) => a.id.localeCompare(b.id, undefined, { numeric: true }));
   }
@@ -54,7 +60,8 @@ export class Components extends LitElement {
   }
 
   render() {
-    const rows = this.rows();
+    const members = this.members();
+    const rows = this.shown(members);
     const states = [...new Set(store.list("components").map((row) => row.state))].sort();
     const groups = store.list("groups").map((group) => group.name).sort();
     // What is chosen stays to be seen when nothing is like it any more.
@@ -81,8 +88,28 @@ export class Components extends LitElement {
           </div>
         </div>
       </div>
+      ${this.group ? this.whole(store.rows("groups").get(this.group), members) : nothing}
       ${rows.length === 0 ? html`<section class="card"><tri-empty heading=${store.rows("components").size ? "Nothing fits" : "No component is registered"}></tri-empty></section>` : this.view === "map" ? html`<tri-map .rows=${rows}></tri-map>` : this.list(rows)}
     </div>`;
+  }
+
+  /** The group as one: how it is, and what can be done with all its members. */
+  private whole(group: Group | undefined, members: Component[]) {
+    if (!group) return nothing;
+    const { name, state } = group;
+    const counts = Object.entries(state.counts).filter(([, count]) => count > 0).map(([each, count]) => `${count} ${each}`);
+    if (state.offline) counts.push(`${state.offline} OFFLINE`);
+    if (state.absent) counts.push(`${state.absent} not registered`);
+    const maintained = members.filter((row) => row.maintenance).length;
+    const none = group.size === 0 ? `${name} has no components.` : "";
+    return html`<section class="card row between" aria-labelledby="h-group">
+      <div class="row"><h2 id="h-group">${group.title || name}</h2><tri-badge state=${state.state}></tri-badge><span class="muted small">${counts.join(", ")}</span></div>
+      <div class="row" role="group" aria-label="Actions on the group">
+        <tri-action method="PUT" path="/v1/groups/{name}/desired" hinder=${none} .run=${() => actions.desireOfGroup(group, members)}>Desired state</tri-action>
+        <tri-action method="PUT" path="/v1/groups/{name}/maintenance" hinder=${none || (maintained === group.size ? `All of ${name} is in maintenance.` : "")} .run=${() => actions.beginMaintenanceOfGroup(group)}>Maintenance</tri-action>
+        <tri-action method="DELETE" path="/v1/groups/{name}/maintenance" hinder=${none || (maintained === 0 ? `Nothing of ${name} is in maintenance.` : "")} .run=${() => actions.endMaintenanceOfGroup(group, maintained)}>End maintenance</tri-action>
+      </div>
+    </section>`;
   }
 
   private list(rows: Component[]) {
