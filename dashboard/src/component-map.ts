@@ -4,6 +4,8 @@ import type { Component, Group } from "./rows";
 export interface Box {
   name: string;
   title: string;
+  /** It is a group, not what is in none. */
+  real: boolean;
   /** Groups that hold it. */
   within: string[];
   x: number;
@@ -26,12 +28,31 @@ export interface Edge {
   to: Cell;
 }
 
+/** All that components of one group need of another's: an arrow from what is needed to what needs it. */
+export interface Link {
+  from: Box;
+  to: Box;
+  edges: Edge[];
+  /** Where it begins and ends, and by how many pixels downwards it leaves and comes from there. */
+  x1: number;
+  y1: number;
+  x2: number;
+  y2: number;
+  out: number;
+  back: number;
+}
+
 export interface ComponentMap {
   width: number;
   height: number;
   boxes: Box[];
+  cells: Map<string, Cell>;
   edges: Edge[];
-  /** Too many for names: cells are small squares, and no edges are drawn. */
+  /** The largest first. */
+  links: Link[];
+  /** Those of them that are drawn on a dense map. */
+  shown: Link[];
+  /** Too many for names: cells are small squares, and links are drawn, no edges but the chosen cell's. */
   dense: boolean;
 }
 
@@ -42,13 +63,23 @@ const PAD = 12;
 const HEAD = 30;
 const BETWEEN_X = 64;
 const BETWEEN_Y = 18;
+/** Room for arrows from what is needed down to what needs it. */
+const BETWEEN_RANKS = 52;
+const BEND_LEAST = 24;
+/** More arrows than these say nothing any more, and are much to draw. */
+const LINKS_MAX = 300;
+/** By how much the arrow of groups that stand side by side hangs down: they need each other, by way of others or not. */
+const HANG = 40;
 const NONE = "no group";
 
-/** `room`: pixels of width; boxes of one depth stand below one another, what is needed stands to the left. */
+/**
+ * `room`: pixels of width; boxes of one depth stand below one another, what is needed stands to the left.
+ * A dense map fills lines with boxes: what needs none of another group stands above, what needs it on a line below.
+ */
 export function mapOf(components: readonly Component[], groups: readonly Group[], room: number): ComponentMap {
   const dense = components.length > DENSE_FROM;
   const size = dense ? SMALL : NAMED;
-  const depth = depths(components);
+  const depth = dense ? null : depths(new Map(components.map((row) => [row.id, row.depends_on])));
   const members = new Map<string, Component[]>();
   for (const row of components) {
     const name = row.groups[0] ?? NONE;
@@ -57,9 +88,11 @@ export function mapOf(components: readonly Component[], groups: readonly Group[]
     else members.set(name, [row]);
   }
   const titles = new Map(groups.map((group) => [group.name, group]));
+  const ranks = dense ? depths(needsOfGroups(members)) : null;
+  const rankOf = (name: string) => ranks?.get(name) ?? 0;
   const columns = new Map<number, { name: string; rows: Component[] }[]>();
-  for (const [name, rows] of [...members].sort(([a], [b]) => a.localeCompare(b))) {
-    const column = dense ? 0 : Math.max(...rows.map((row) => depth.get(row.id) ?? 0));
+  for (const [name, rows] of [...members].sort(([a], [b]) => rankOf(a) - rankOf(b) || a.localeCompare(b, undefined, { numeric: true }))) {
+    const column = depth ? Math.max(...rows.map((row) => depth.get(row.id) ?? 0)) : 0;
     columns.set(column, [...(columns.get(column) ?? []), { name, rows }]);
   }
   const boxes: Box[] = [];
@@ -77,12 +110,13 @@ export function mapOf(components: readonly Component[], groups: readonly Group[]
       // With nothing that joins them, boxes fill the width line by line.
       if ((dense || columns.size === 1) && widest > 0) {
         const next = boxes[boxes.length - 1]!;
-        if (next.x + next.width + BETWEEN_Y + width <= room) {
+        const ranked = rankOf(next.name) === rankOf(name);
+        if (ranked && next.x + next.width + BETWEEN_Y + width <= room) {
           left = next.x + next.width + BETWEEN_Y;
           y = next.y;
         } else {
           left = x;
-          y = height + BETWEEN_Y;
+          y = height + (ranked ? BETWEEN_Y : BETWEEN_RANKS);
         }
       }
       const cells = rows.map((row, at) => ({
@@ -93,7 +127,7 @@ export function mapOf(components: readonly Component[], groups: readonly Group[]
         height: size.height,
       }));
       const within = groups.filter((group) => group.groups.includes(name)).map((group) => group.name);
-      boxes.push({ name, title: titles.get(name)?.title ?? "", within, x: left, y, width, height: tall, cells });
+      boxes.push({ name, title: titles.get(name)?.title ?? "", real: rows[0]?.groups[0] === name, within, x: left, y, width, height: tall, cells });
       widest = Math.max(widest, left + width - x);
       height = Math.max(height, y + tall);
       y += tall + BETWEEN_Y;
@@ -101,33 +135,111 @@ export function mapOf(components: readonly Component[], groups: readonly Group[]
     x += widest + BETWEEN_X;
   }
   const cells = new Map(boxes.flatMap((box) => box.cells.map((cell) => [cell.row.id, cell] as const)));
-  const edges = dense
-    ? []
-    : [...cells.values()].flatMap((to) =>
-        to.row.depends_on.flatMap((id) => {
-          const from = cells.get(id);
-          return from ? [{ from, to }] : [];
-        }),
-      );
-  return { width: Math.max(0, ...boxes.map((box) => box.x + box.width)), height, boxes, edges, dense };
+  const edges = [...cells.values()].flatMap((to) =>
+    to.row.depends_on.flatMap((id) => {
+      const from = cells.get(id);
+      return from ? [{ from, to }] : [];
+    }),
+  );
+  const { links, shown } = linksOf(boxes, edges);
+  // What hangs below the last line is to be seen.
+  if (dense) height = Math.max(height, ...shown.map((link) => Math.max(link.y1, link.y2) + (link.out > 0 && link.back > 0 ? HANG : 0)));
+  return { width: Math.max(0, ...boxes.map((box) => box.x + box.width)), height, boxes, cells, edges, links, shown, dense };
+}
+
+/** By id, who needs it, in the order of their ids. */
+export function neededBy(components: readonly Component[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const row of components) {
+    for (const id of row.depends_on) {
+      const known = found.get(id);
+      if (known) known.push(row.id);
+      else found.set(id, [row.id]);
+    }
+  }
+  found.forEach((ids) => ids.sort());
+  return found;
+}
+
+function needsOfGroups(members: ReadonlyMap<string, Component[]>): Map<string, string[]> {
+  const groupOf = new Map([...members].flatMap(([name, rows]) => rows.map((row) => [row.id, name] as const)));
+  return new Map(
+    [...members].map(([name, rows]) => {
+      const needs = new Set(rows.flatMap((row) => row.depends_on.flatMap((id) => groupOf.get(id) ?? [])));
+      needs.delete(name);
+      return [name, [...needs]];
+    }),
+  );
+}
+
+function linksOf(boxes: readonly Box[], edges: readonly Edge[]): { links: Link[]; shown: Link[] } {
+  const boxOf = new Map(boxes.flatMap((box) => box.cells.map((cell) => [cell, box] as const)));
+  const pairs = new Map<Box, Map<Box, Edge[]>>();
+  for (const edge of edges) {
+    const [from, to] = [boxOf.get(edge.from)!, boxOf.get(edge.to)!];
+    if (from === to) continue;
+    const ends = pairs.get(from) ?? new Map<Box, Edge[]>();
+    pairs.set(from, ends);
+    const its = ends.get(to);
+    if (its) its.push(edge);
+    else ends.set(to, [edge]);
+  }
+  const links = [...pairs].flatMap(([from, ends]) => [...ends].map(([to, its]) => joined(from, to, its)));
+  links.sort((a, b) => b.edges.length - a.edges.length);
+  const shown = links.slice(0, LINKS_MAX);
+  spread(shown);
+  return { links, shown };
+}
+
+/** Ends at one side of a box share it, in the order of where they lead, so that few arrows cross. */
+function spread(links: readonly Link[]): void {
+  const sides = new Map<string, { box: Box; other: Box; put: (x: number) => void }[]>();
+  const end = (box: Box, y: number, other: Box, put: (x: number) => void) => {
+    const side = `${y} ${box.name}`;
+    const found = sides.get(side);
+    if (found) found.push({ box, other, put });
+    else sides.set(side, [{ box, other, put }]);
+  };
+  for (const link of links) {
+    end(link.from, link.y1, link.to, (x) => (link.x1 = x));
+    end(link.to, link.y2, link.from, (x) => (link.x2 = x));
+  }
+  const middle = (box: Box) => box.x + box.width / 2;
+  for (const ends of sides.values()) {
+    ends.sort((a, b) => middle(a.other) - middle(b.other));
+    ends.forEach(({ box, put }, at) => put(Math.round(box.x + (box.width * (at + 1)) / (ends.length + 1))));
+  }
+}
+
+function joined(from: Box, to: Box, edges: Edge[]): Link {
+  const [fromEnd, toEnd] = [from.y + from.height, to.y + to.height];
+  const place = { from, to, edges, x1: from.x, x2: to.x };
+  if (to.y >= fromEnd) {
+    const bend = Math.max(BEND_LEAST, (to.y - fromEnd) / 2);
+    return { ...place, y1: fromEnd, y2: to.y, out: bend, back: -bend };
+  }
+  if (from.y >= toEnd) {
+    const bend = Math.max(BEND_LEAST, (from.y - toEnd) / 2);
+    return { ...place, y1: from.y, y2: toEnd, out: -bend, back: bend };
+  }
+  return { ...place, y1: fromEnd, y2: toEnd, out: HANG, back: HANG };
 }
 
 /** How long the longest chain of what each needs is; a cycle is cut where it closes. */
-function depths(components: readonly Component[]): Map<string, number> {
-  const rows = new Map(components.map((row) => [row.id, row]));
+function depths(needs: ReadonlyMap<string, readonly string[]>): Map<string, number> {
   const found = new Map<string, number>();
   const under = new Set<string>();
   const visit = (id: string): number => {
     const known = found.get(id);
     if (known !== undefined) return known;
-    const row = rows.get(id);
-    if (!row || under.has(id) || under.size > 500) return -1;
+    const its = needs.get(id);
+    if (!its || under.has(id) || under.size > 500) return -1;
     under.add(id);
-    const depth = Math.max(-1, ...row.depends_on.map(visit)) + 1;
+    const depth = Math.max(-1, ...its.map(visit)) + 1;
     under.delete(id);
     found.set(id, depth);
     return depth;
   };
-  components.forEach((row) => visit(row.id));
+  [...needs.keys()].forEach(visit);
   return found;
 }

@@ -1,8 +1,10 @@
 """The pages of components: every action by an operator, none by a viewer, a thousand of them."""
 
 import asyncio
+import re
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -142,6 +144,67 @@ def test_maintenance_and_the_desired_state(open_page: Opener, plant: BrowserPlan
 
 
 @pytest.fixture
+def line_a(plant: BrowserPlant) -> Iterator[Callable[[str], list[Any]]]:
+    """`line_a(member)`: what each component of that group has there. Nothing is desired of them afterwards."""
+
+    def rows(member: str) -> list[Any]:
+        found = [row[member] for row in plant.call("GET", "/v1/components?group=line-a").json()]
+        assert len(found) == 3
+        return found
+
+    yield rows
+    plant.call("PUT", "/v1/groups/line-a/desired", {"state": None})
+
+
+def test_a_group_is_acted_on_as_a_whole(open_page: Opener, line_a: Callable[[str], list[Any]]) -> None:
+    watched = open_page("operator")
+    page = watched.open("components")
+    page.get_by_role("link", name="line-a: 3 components; needs control (3); needed by finish (2)", exact=True).click()
+    expect(page.get_by_role("heading", name="line-a", level=2)).to_be_visible()
+    expect(page.locator("tri-map a[data-id]")).to_have_count(3)
+    expect(page.get_by_role("button", name="End maintenance")).to_have_accessible_description(
+        "Nothing of line-a is in maintenance."
+    )
+
+    _action(page, "Desired state")
+    dialog = page.get_by_role("dialog", name="Desired state of line-a")
+    expect(dialog).to_contain_text("brings 3 components there")
+    expect(dialog).to_contain_text("Now: neither for 3.")
+    dialog.get_by_role("button", name="Set", exact=True).click()
+    expect(dialog).to_be_visible()  # nothing is chosen yet
+    dialog.get_by_label("State", exact=True).select_option("STARTED")
+    watched.accessible()
+    _agreed(page, "Desired state of line-a", "Set")
+    assert line_a("desired") == ["STARTED"] * 3
+
+    def told() -> bool:
+        """A dialog says what the page knew when it was opened."""
+        _action(page, "Desired state")
+        if "Now: STARTED for 3." in dialog.inner_text():
+            return True
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(dialog).to_have_count(0)
+        return False
+
+    eventually_sync(told, deadline_s=20, message="the page knows what is desired of the three")
+    dialog.get_by_label("State", exact=True).select_option("neither")
+    _agreed(page, "Desired state of line-a", "Set")
+    assert line_a("desired") == [None] * 3
+
+    _action(page, "Maintenance")
+    page.get_by_label("Reason").fill("new belts")
+    _agreed(page, "Maintenance of line-a", "Begin maintenance")
+    assert [each["reason"] for each in line_a("maintenance")] == ["new belts"] * 3
+    begin = page.get_by_role("button", name="Maintenance", exact=True)
+    expect(begin).to_have_accessible_description("All of line-a is in maintenance.", timeout=LIVE_MS)
+    watched.accessible()
+    _action(page, "End maintenance")
+    expect(page.get_by_role("dialog")).to_contain_text("Of 3 components 3 are in maintenance.")
+    _agreed(page, "End the maintenance of line-a?", "End maintenance")
+    assert line_a("maintenance") == [None] * 3
+
+
+@pytest.fixture
 def absent(plant: BrowserPlant) -> Iterator[Callable[[float | None], None]]:
     """Registers `ghost`, whose address nobody listens at, with the interval of its heartbeats in seconds."""
 
@@ -253,7 +316,20 @@ def test_a_name_that_is_no_component(open_page: Opener) -> None:
 
 @pytest.fixture
 def thousand(plant: BrowserPlant) -> Iterator[None]:
-    """A thousand components more, which are registered and no process."""
+    """A thousand components more, which are registered and no process, in twelve groups that need one another.
+
+    Each of bay-4 to bay-11 needs the one of the bay four before, and the whole of bay-1 needs cell-0000. Half of bay-2
+    needs one of bay-3 and half of bay-3 one of bay-2, so these groups need each other and none of their components do.
+    """
+
+    def needed(number: int) -> list[int]:
+        bay = number % 12
+        if bay >= 4:
+            return [number - 4]
+        return {1: [0], 2: [number + 1] if number % 24 == 2 else [], 3: [number - 1] if number % 24 == 15 else []}.get(
+            bay, []
+        )
+
     api = plant.api_of(plant.leader())
 
     async def each(method: str) -> None:
@@ -263,7 +339,9 @@ def thousand(plant: BrowserPlant) -> Iterator[None]:
 
             async def one(number: int) -> None:
                 name = f"cell-{number:04}"
-                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [f"bay-{number % 12}"]}
+                needs = [f"cell-{each:04}" for each in needed(number)]
+                group = f"bay-{number % 12}"
+                body = {"id": name, "address": "http://127.0.0.1:9", "groups": [group], "depends_on": needs}
                 async with room:
                     if method == "POST":
                         answer = await client.post("/v1/components", json=body)
@@ -291,3 +369,80 @@ def test_a_thousand_components_are_a_list_of_some_rows(open_page: Opener) -> Non
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("link", name="cell-0777: ")).to_be_visible()
     watched.accessible()
+
+
+_RECTS = """(map) => {
+  const inside = map.shadowRoot;
+  const under = inside.querySelector(".about").getBoundingClientRect();
+  const covered = (cell) => {
+    const { top, bottom } = cell.getBoundingClientRect();
+    return bottom > under.top && top < under.bottom;
+  };
+  %s
+}"""
+FOCUS_UNDER = (
+    _RECTS
+    % """
+  const cell = [...inside.querySelectorAll("a[data-id]")].find(covered);
+  cell?.focus();
+  return cell !== undefined;"""
+)
+"""Focuses a cell on which the line below the map stands; false where it stands on none."""
+COVERED = _RECTS % "return covered(inside.activeElement);"
+
+
+def _drawn(page: Page) -> Callable[[], set[str]]:
+    """The arrows between components, as `needed needs-it`."""
+    edges = page.locator("tri-map [data-edge]")
+    return lambda: set(edges.evaluate_all("(all) => all.map((each) => each.dataset.edge)"))
+
+
+def _shows(page: Page, expected: set[str]) -> None:
+    found = _drawn(page)
+    eventually_sync(lambda: found() == expected, deadline_s=20, message=f"{len(expected)} arrows are drawn")
+
+
+@pytest.mark.usefixtures("thousand")
+def test_a_map_of_a_thousand_has_arrows_between_groups_and_those_of_one_component(open_page: Opener) -> None:
+    watched = open_page("viewer")
+    page = watched.open("components")
+    links = page.locator("tri-map [data-link]")
+    expect(links).to_have_count(13, timeout=LIVE_MS)
+    both = {"bay-2 bay-3": 42, "bay-3 bay-2": 42}
+    for pair, number in {"bay-0 bay-4": 83, "bay-4 bay-8": 83, "bay-0 bay-1": 84, "control line-a": 3, **both}.items():
+        link = page.locator(f'tri-map [data-link="{pair}"]')
+        expect(link.locator("text")).to_have_text(str(number), timeout=LIVE_MS)
+        needed, needs = pair.split()
+        expect(link.locator("title")).to_contain_text(f"{needs} needs {needed}: {number} dependencies")
+    group = page.get_by_role("link", name="bay-4: 83 components; needs bay-0 (83); needed by bay-8 (83)", exact=True)
+    expect(group).to_be_visible()
+    _shows(page, set())
+
+    assert page.locator("tri-map").evaluate(FOCUS_UNDER)  # which comes out from under it
+    eventually_sync(lambda: not page.locator("tri-map").evaluate(COVERED), deadline_s=20, message="the cell is seen")
+    page.get_by_role("link", name="cell-0004: ").focus()
+    _shows(page, {"cell-0000 cell-0004", "cell-0004 cell-0008"})
+    about = page.locator("tri-map .about")
+    expect(about).to_have_text(re.compile("^cell-0004: .*; needs cell-0000; needed by cell-0008$"))
+    page.keyboard.press("Tab")
+    expect(
+        page.get_by_role("link", name=re.compile("^cell-0016: .*; needs cell-0012; needed by cell-0020$"))
+    ).to_be_focused()
+    _shows(page, {"cell-0012 cell-0016", "cell-0016 cell-0020"})
+    watched.accessible()
+
+    pointed = page.get_by_role("link", name=re.compile("^cell-0000: .*; needed by cell-0001, .* and 77 others$"))
+    pointed.hover()
+    bay = {f"cell-0000 cell-{number:04}" for number in range(1, 1000, 12)}
+    _shows(page, {*bay, "cell-0000 cell-0004"})
+    page.get_by_role("heading", name="Components", level=1).hover()
+    _shows(page, {"cell-0012 cell-0016", "cell-0016 cell-0020"})  # the one that has the focus
+
+    group.click()
+    expect(page.get_by_label("Group", exact=True)).to_have_value("bay-4")
+    expect(page.locator("tri-map a[data-id]")).to_have_count(83)
+    # What the filter hides is needed all the same.
+    expect(
+        page.get_by_role("link", name=re.compile("^cell-0004: .*; needs cell-0000; needed by cell-0008$"))
+    ).to_be_visible()
+    watched.fits()

@@ -75,6 +75,7 @@ def everything(plant: BrowserPlant) -> Iterator[Everything]:
         places={
             "": "",
             "components?view=list": "",
+            "components?group=finish": "Desired state",
             "components/ghost-1": "Remove",
             "components/ghost-2": "End maintenance",
             "components/press-1": "Stop",

@@ -4,6 +4,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import "../elements/chart";
 import "../elements/decisions";
 import * as actions from "../component-actions";
+import { health, silence } from "../component-shown";
 import { Every } from "../every";
 import { bytes, duration, number, percent } from "../format";
 import { get } from "../net/api";
@@ -12,7 +13,6 @@ import { href } from "../router";
 import type { Component } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
-import { health, silence } from "./components";
 
 const ROW_MS = 1500;
 const METRICS_MS = 4000;

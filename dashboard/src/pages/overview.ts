@@ -7,13 +7,14 @@ import "../elements/timeline";
 import type { Column } from "../elements/table";
 import type { Span } from "../elements/timeline";
 import { clock } from "../clock";
+import { inTrouble } from "../component-shown";
 import { Every } from "../every";
 import { errorOf, isOpen, stateOf, toneOf, word, type Summary } from "../executions/shown";
 import { count, duration, moment, plural, rated } from "../format";
 import { rates } from "../frame-figures";
 import { get } from "../net/api";
 import { href } from "../router";
-import type { Alert, Component, Member } from "../rows";
+import type { Alert, Member } from "../rows";
 import { Live, store } from "../store";
 import { shared } from "../style/shared";
 
@@ -204,10 +205,6 @@ export class Overview extends LitElement {
           </ul>`}
     </section>`;
   }
-}
-
-export function inTrouble(row: Component): boolean {
-  return row.state === "FAULT" || row.presence === "OFFLINE" || row.health === "UNRESPONSIVE";
 }
 
 function openAlerts(): Alert[] {

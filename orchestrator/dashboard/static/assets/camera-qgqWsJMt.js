@@ -1,11 +1,11 @@
-import{i as h,c as $,b as a,A as c,l as f,k as p,C as i,m as u,o as v,q as b,v as g}from"./index-mJiKkz-J.js";import{P as _}from"./polled-BU2n1_IC.js";import{R as w}from"./dead-CEpAR-5o.js";var P=Object.defineProperty,y=Object.getOwnPropertyDescriptor,m=(e,d,r,s)=>{for(var t=s>1?void 0:s?y(d,r):d,o=e.length-1,l;o>=0;o--)(l=e[o])&&(t=(s?l(d,r,t):l(t))||t);return s&&t&&P(d,r,t),t};const x=1e3;let n=class extends h{constructor(){super(...arguments),this.params={},this.rates=new w,this.polled=new _(this,e=>$(`/v1/frames/cameras/${encodeURIComponent(this.params.id??"")}`,void 0,{signal:e}),x,e=>this.rates.add([e]))}willUpdate(e){const d=e.get("params");d&&d.id!==this.params.id&&this.hasUpdated&&this.polled.restart()}render(){const e=this.polled.value,d=a`<div class="row between"><h1>${e?.id??this.params.id}</h1><a class="button" href="#/frames">All cameras</a></div>`,r=this.polled.error?a`<tri-error .error=${this.polled.error} .retry=${()=>this.polled.refresh()}></tri-error>`:c;if(!e)return a`<div class="stack">${d}${r===c?a`<tri-loading what="the camera"></tri-loading>`:r}</div>`;const s=this.rates.of(e.id),t=Object.entries(e.dropped_by_reason);return a`<div class="stack">
+import{a as h,g as f,b as a,A as c,G as $,k as p,f as i,s as u,i as v,n as g,c as b}from"./index-WtE9gNb8.js";import{P as _}from"./polled-BU2n1_IC.js";import{R as w}from"./dead-BKobZGP1.js";var P=Object.defineProperty,y=Object.getOwnPropertyDescriptor,m=(e,d,r,s)=>{for(var t=s>1?void 0:s?y(d,r):d,o=e.length-1,l;o>=0;o--)(l=e[o])&&(t=(s?l(d,r,t):l(t))||t);return s&&t&&P(d,r,t),t};const x=1e3;let n=class extends h{constructor(){super(...arguments),this.params={},this.rates=new w,this.polled=new _(this,e=>f(`/v1/frames/cameras/${encodeURIComponent(this.params.id??"")}`,void 0,{signal:e}),x,e=>this.rates.add([e]))}willUpdate(e){const d=e.get("params");d&&d.id!==this.params.id&&this.hasUpdated&&this.polled.restart()}render(){const e=this.polled.value,d=a`<div class="row between"><h1>${e?.id??this.params.id}</h1><a class="button" href="#/frames">All cameras</a></div>`,r=this.polled.error?a`<tri-error .error=${this.polled.error} .retry=${()=>this.polled.refresh()}></tri-error>`:c;if(!e)return a`<div class="stack">${d}${r===c?a`<tri-loading what="the camera"></tri-loading>`:r}</div>`;const s=this.rates.of(e.id),t=Object.entries(e.dropped_by_reason);return a`<div class="stack">
       ${d}
       ${r}
       <div class="wide">
         <section class="card flush" aria-label="Last picture"><tri-picture .camera=${e}></tri-picture></section>
         <section class="card" aria-label="Facts">
           <dl class="facts num">
-            <dt>Rate</dt><dd>${s===null?"–":`${f(Math.round(s*10)/10)} frames a second`}</dd>
+            <dt>Rate</dt><dd>${s===null?"–":`${$(Math.round(s*10)/10)} frames a second`}</dd>
             <dt>Last frame</dt><dd>${e.last_sequence===null?"none yet":a`<a href=${p("frames","frame",`${e.id}:${e.last_sequence}`)}>${i(e.last_sequence)}</a>`}</dd>
             ${e.picture?a`<dt>Picture of</dt><dd><a href=${p("frames","frame",`${e.id}:${e.picture.sequence}`)}>${e.picture.frame_id}</a></dd>`:c}
             <dt>Published</dt><dd>${i(e.published)}</dd>
@@ -37,4 +37,4 @@ import{i as h,c as $,b as a,A as c,l as f,k as p,C as i,m as u,o as v,q as b,v a
           grid-template-columns: minmax(0, 640px) minmax(0, 1fr);
         }
       }
-    `];m([b({attribute:!1})],n.prototype,"params",2);n=m([g("page-camera")],n);export{n as Page};
+    `];m([g({attribute:!1})],n.prototype,"params",2);n=m([b("page-camera")],n);export{n as Page};
