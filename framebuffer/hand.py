@@ -44,6 +44,7 @@ class Hand:
         self._held: dict[str, _Held] = {}
         self._waiting: list[tuple[float, int, str]] = []
         self._arrivals = 0
+        self._unfinished = 0  # frames held that are not "done"
         self._work_s: float | None = None
         self._fetch_s: float | None = None
 
@@ -55,6 +56,8 @@ class Hand:
 
     def add(self, frame: TakenFrame) -> None:
         """A frame was taken. It waits behind those of a higher priority; waiting itself raises it, so none starves."""
+        known = self._held.get(frame.entry_id)
+        self._unfinished += known is None or known.state == "done"
         self._held[frame.entry_id] = _Held(frame)
         rank = frame.published_ms / AGEING_MS - frame.priority
         self._arrivals += 1
@@ -76,6 +79,7 @@ class Hand:
         if held is None or held.state != "in work":
             return
         held.state = "done"
+        self._unfinished -= 1
         self._work_s = _mean(self._work_s, now - held.since)
 
     def fetched(self, took_s: float) -> None:
@@ -83,16 +87,26 @@ class Hand:
         self._fetch_s = _mean(self._fetch_s, took_s)
 
     def room(self, limit: int, workers: int) -> int:
-        """How many frames to take now, for at most `limit` in hand and `workers` frames in work at once; 0 for none."""
+        """How many frames to take now, for at most `limit` in hand and `workers` frames in work at once; 0 for none.
+
+        While half of those that may wait still wait, it is 0: they last until others are fetched, and many at a time
+        cost hardly more than one.
+        """
         room = limit - len(self._held)
         if self._work_s is not None:
-            unfinished = sum(held.state != "done" for held in self._held.values())
-            room = min(room, workers + ahead(workers, self._work_s, self._fetch_s or 0.0) - unfinished)
+            unfinished = self._unfinished
+            waiting = min(ahead(workers, self._work_s, self._fetch_s or 0.0), max(limit - workers, 0))
+            room = 0 if unfinished > workers + waiting // 2 else min(room, workers + waiting - unfinished)
         return max(room, 0)
+
+    def another_within(self, seconds: float) -> bool:
+        """Whether there is a frame that will be done in so short a time, by what the last ones took."""
+        return self._work_s is not None and self._work_s < seconds and self._unfinished > 0
 
     def drop(self, entry_id: str) -> None:
         """It is settled."""
-        self._held.pop(entry_id, None)
+        held = self._held.pop(entry_id, None)
+        self._unfinished -= held is not None and held.state != "done"
 
     def withdraw(self) -> list[str]:
         """Those that nobody works on yet; from now on nobody will."""
@@ -121,8 +135,9 @@ class Hand:
             if held is None:
                 continue
             if held.state == "waiting":
-                del self._held[entry_id]
+                self.drop(entry_id)
             else:
+                self._unfinished += held.state == "done"
                 held.state = "lost"
                 working.append(entry_id)
         return working

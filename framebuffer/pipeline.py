@@ -33,6 +33,10 @@ DIED = "processor_died"
 """Why a frame failed that was in hand when its processor ended without settling it."""
 
 _SETTLE_BATCH = 64
+_GATHER_S = 0.002
+"""So long a result waits at most for those of other frames in hand, ..."""
+_GATHER_SHARE = 2
+"""... and for so many at most: half of the hand's room. What is done takes up room until it is settled."""
 _RENEW_AT_MOST_S = 20.0
 _FAREWELL_S = 1.0
 # A stream that says "there is something" while take finds nothing (a suspect that has to wait until nothing else is in
@@ -74,6 +78,7 @@ class Pipeline:
         self._crew = crew or Crew(concurrency, work_limit_s)
         self._limit = max(batch, concurrency)
         self._workers = concurrency
+        self._gathered = max(1, self._limit // _GATHER_SHARE)
         self._drain_s = drain_s
         self._block_s = block_s
         self._renew_s = min(lease_s / 3, _RENEW_AT_MOST_S)
@@ -82,7 +87,8 @@ class Pipeline:
         self._lull = Lull()
         self._arrived = asyncio.Semaphore(0)  # one for each frame that was added to the hand
         self._done: deque[Settlement] = deque()
-        self._finished = asyncio.Event()  # a frame went to _done
+        self._finished = asyncio.Event()  # what is in _done is to be settled
+        self._gathering: asyncio.TimerHandle | None = None  # it will be, then
         self._settled = asyncio.Event()  # a frame left the hand, or made room in it
         self._stopping = asyncio.Event()
         self._early = False  # the next take waits for the end of work on a frame, not for its settlement
@@ -224,15 +230,26 @@ class Pipeline:
             async with self._crew.places:
                 frame = self._hand.start(_now())
                 if frame is not None:
-                    self._end(await self._handle(frame))
+                    self._note(await self._handle(frame))
                     self._hand.finish(frame.entry_id, _now())
-                    if self._early:
+                    self._settle_soon()
+                    if self._early and self._hand.room(self._limit, self._workers):
                         self._settled.set()
 
     def _end(self, settlement: Settlement) -> None:
+        self._note(settlement)
+        self._finished.set()
+
+    def _note(self, settlement: Settlement) -> None:
         self.errors += settlement.status == "error"
         self._done.append(settlement)
-        self._finished.set()
+
+    def _settle_soon(self) -> None:
+        """Now, or together with those that will be done in a moment: a call costs more than the work on some frames."""
+        if len(self._done) >= self._gathered or not self._hand.another_within(_GATHER_S):
+            self._finished.set()
+        elif self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(_GATHER_S, self._finished.set)
 
     def _release_waiting(self) -> None:
         for entry_id in self._hand.withdraw():
@@ -243,23 +260,27 @@ class Pipeline:
         while True:
             await self._finished.wait()
             self._finished.clear()
-            while self._done:
-                # While this call is on its way more frames get finished: batches form by themselves.
-                batch = [self._done[at] for at in range(min(len(self._done), _SETTLE_BATCH))]
-                try:
-                    outcomes = await self._streams.settle(self._processor_id, self._consumer, batch)
-                except RedisFailure as error:
-                    await asyncio.sleep(outage.failed(error))
-                    continue
-                outage.over()
-                self._lull.settled(outcomes, _now())
-                for settlement, outcome in zip(batch, outcomes, strict=True):
-                    self._done.popleft()
-                    self._hand.drop(settlement.entry_id)
-                    self.outcomes[outcome] += 1
-                    if self._told is not None:
-                        self._told(settlement.entry_id, outcome)
-                self._settled.set()
+            if self._gathering is not None:
+                self._gathering.cancel()
+                self._gathering = None
+            batch = [self._done[at] for at in range(min(len(self._done), _SETTLE_BATCH))]
+            try:
+                outcomes = await self._streams.settle(self._processor_id, self._consumer, batch)
+            except RedisFailure as error:
+                self._finished.set()
+                await asyncio.sleep(outage.failed(error))
+                continue
+            outage.over()
+            self._lull.settled(outcomes, _now())
+            for settlement, outcome in zip(batch, outcomes, strict=True):
+                self._done.popleft()
+                self._hand.drop(settlement.entry_id)
+                self.outcomes[outcome] += 1
+                if self._told is not None:
+                    self._told(settlement.entry_id, outcome)
+            self._settled.set()
+            if self._done:
+                self._settle_soon()  # what was finished while this call was on its way
 
     async def _renew(self) -> None:
         """Keep the leases of what is in hand, also of what is done and not settled yet."""

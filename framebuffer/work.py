@@ -161,8 +161,11 @@ class Work:
             if isinstance(pool, ProcessPoolExecutor):
                 with self._discarded_when_broken(pool):
                     return await loop.run_in_executor(pool, _in_process, self._function, frame, span)
-            context = copy_context()
-            found = await loop.run_in_executor(pool, lambda: context.run(contained, self._function, frame))
+            if isinstance(pool, DaemonThreads):
+                found = await pool.call(self._function, frame)
+            else:
+                context = copy_context()
+                found = await loop.run_in_executor(pool, lambda: context.run(contained, self._function, frame))
             return await found if inspect.isawaitable(found) else found
         finally:
             _trace.reset(token)

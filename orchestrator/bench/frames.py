@@ -2,13 +2,17 @@
 
     plain        one client, plain Streams commands encoded beforehand, in pipelines of 256; no function, nothing routed
     end_to_end   publisher ▶ leader of three nodes ▶ three workers, each a process, calling the functions in batches
-    sdk          the same with FrameProducer and the processor's pipeline: validation, JSON and buffering included
+    sdk          the same as users do it: FrameProducer, and `triarch processor run` with a class whose `process_frame`,
+                 a plain `def`, does nothing
     latency      end_to_end at 1,000 frames a second: from publish to the worker's hands
     images       end_to_end at 100 frames a second of 100 KB each
+    sdk_latency, sdk_images
+                 the same two through the SDK: from just before FrameProducer.publish to the first line of process_frame
     cost         the server's own time a frame, against processors, cameras and shards (frames_cost.py)
 
 `ceiling_fps` is one over the server's CPU seconds a frame of `end_to_end`, the same run: what the server could do if
-everything else cost nothing. All run against servers with the same durability, one after the other.
+everything else cost nothing. `sdk_calls` says how often `process_frame` was called in `sdk_latency`: once a frame, or
+some frames went to another attempt. All run against servers with the same durability, one after the other.
 """
 
 import asyncio
@@ -23,6 +27,8 @@ from framebuffer.ledger import verify
 from framebuffer.streams import FrameStreams
 from orchestrator.bench.figures import percentile, say
 from orchestrator.bench.frames_cost import main_thread_s
+from orchestrator.bench.frames_part import CAPACITY
+from orchestrator.bench.frames_processor import TARGET
 from orchestrator.bench.options import BenchOptions
 from orchestrator.bench.running import first_result, last_line, run_bench
 from orchestrator.dev.errors import MeasurementFailed
@@ -32,15 +38,19 @@ from orchestrator.dev.topology import on_free_ports
 from orchestrator.dev.waiting import until
 
 WORKERS: tuple[str, ...] = ("w1", "w2", "w3")
-SHARE = 0.12  # of the time given, for each of the six phases; starting and draining take the rest
+SHARE = 0.12  # of the time given, for each phase, for some half of it; starting and draining take the rest
 DRAIN_S = 60.0
-PHASES: tuple[tuple[str, str, int, int], ...] = (
-    ("end_to_end", "calls", 0, 256),
-    ("sdk", "sdk", 0, 256),
-    ("latency", "calls", 1_000, 256),
-    ("images", "calls", 100, 100_000),
+PHASES: tuple[tuple[str, str, int, int, float], ...] = (
+    ("end_to_end", "calls", 0, 256, 1.0),
+    ("sdk", "sdk", 0, 256, 1.0),
+    ("latency", "calls", 1_000, 256, 1.0),
+    ("sdk_latency", "sdk", 1_000, 256, 0.5),
+    ("images", "calls", 100, 100_000, 1.0),
+    ("sdk_images", "sdk", 100, 100_000, 0.5),
 )
-"""Name, way of calling, frames a second offered (0: as many as go), bytes of a payload."""
+"""Name, way of calling, frames a second offered (0: as many as go), bytes of a payload, share of a phase's time."""
+PREFIXES = {"latency": "", "images": "images_", "sdk_latency": "sdk_", "sdk_images": "sdk_images_"}
+"""Of what the phases with a rate report."""
 
 
 def run(options: BenchOptions) -> int:
@@ -63,10 +73,10 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
             say("bench frames: plain")
             report["plain_fps"] = (await _plain(topology.redis_url, directory, phase_s))["fps"]
             await plant.wait_ready()
-            for name, mode, fps, payload in PHASES:
+            for name, mode, fps, payload, share in PHASES:
                 say(f"bench frames: {name}")
                 part = Part(plant, directory / name, mode=mode, fps=fps, payload=payload)
-                report |= _figures(name, fps, await _pipeline(streams, part, phase_s))
+                report |= _figures(name, fps, await _pipeline(streams, part, phase_s * share))
             ledger = await verify(streams)
             report |= {"lost": ledger.lost, "duplicates": ledger.duplicates, "settled": ledger.settled}
             if not ledger.ledger_ok:
@@ -83,8 +93,11 @@ async def measure(options: BenchOptions, directory: Path) -> dict[str, Any]:
 
 def _figures(name: str, fps: int, found: dict[str, Any]) -> dict[str, Any]:
     if fps:
-        prefix = "" if name == "latency" else f"{name}_"
-        return {f"{prefix}offered_fps": fps, f"{prefix}p50_ms": found["p50_ms"], f"{prefix}p99_ms": found["p99_ms"]}
+        prefix = PREFIXES[name]
+        figures = {f"{prefix}offered_fps": fps, f"{prefix}p50_ms": found["p50_ms"], f"{prefix}p99_ms": found["p99_ms"]}
+        if prefix.startswith("sdk_"):
+            figures |= {f"{prefix}published": found["published"], f"{prefix}calls": found["calls"]}
+        return figures
     figures = {f"{name}_fps": found["fps"], f"{name}_server_us": found["server_us"]}
     if name == "end_to_end":
         figures["ceiling_fps"] = round(1e6 / found["server_us"], 1)
@@ -107,25 +120,40 @@ class Part:
     """The programs of one phase."""
 
     def __init__(self, plant: LocalPlant, directory: Path, *, mode: str, fps: int, payload: int) -> None:
-        self.directory, self.fps = directory, fps
-        self._options = ["--redis", plant.topology.redis_url, "--mode", mode, "--payload", str(payload)]
-        self._apis = ",".join(plant.topology.apis)
+        self.directory = directory
+        self._mode, self._fps, self._payload = mode, fps, payload
+        self._redis, self._apis = plant.topology.redis_url, ",".join(plant.topology.apis)
 
-    def program(self, name: str, role: str, *arguments: str) -> Program:
-        """The process of one role."""
-        command = [sys.executable, "-m", "orchestrator.bench.frames_part", role, "--apis", self._apis]
-        return Program(name, (*command, *self._options, *arguments))
+    def publisher(self, seconds: float) -> Program:
+        """The cameras, for so long."""
+        return self._program("publisher", "--fps", str(self._fps), "--seconds", str(seconds))
+
+    def worker(self, name: str) -> Program:
+        """One processor."""
+        if self._mode == "sdk":
+            return self._processor(name)
+        return self._program("worker", "--id", name, name=name)
+
+    def _program(self, role: str, *arguments: str, name: str = "") -> Program:
+        command = [sys.executable, "-m", "orchestrator.bench.frames_part", role, *arguments]
+        command += ["--redis", self._redis, "--apis", self._apis, "--mode", self._mode]
+        return Program(name or role, (*command, "--payload", str(self._payload)))
+
+    def _processor(self, name: str) -> Program:
+        command = [sys.executable, "-m", "orchestrator.cli.main", "processor", "run", TARGET, "--id", name]
+        command += ["--capacity", str(CAPACITY), "--orchestrator", self._apis, "--redis-url", self._redis]
+        return Program(name, tuple(command))
 
 
 async def _pipeline(streams: FrameStreams, part: Part, phase_s: float) -> dict[str, Any]:
     before = await streams.stats()
     done = sum(camera.settled for camera in before.cameras.values())
     async with Processes(part.directory, grace=5.0) as processes:
-        await processes.start(*(part.program(name, "worker", "--id", name) for name in WORKERS))
+        await processes.start(*(part.worker(name) for name in WORKERS))
         await asyncio.gather(*(first_result([processes[name]], 30.0) for name in WORKERS))
         spent = await main_thread_s(streams.redis)
-        publisher = part.program("publisher", "publisher", "--fps", str(part.fps), "--seconds", str(phase_s))
-        published = await first_result(await processes.start(publisher), 30.0 + 3 * phase_s)
+        publisher = await processes.start(part.publisher(phase_s))
+        published = await first_result(publisher, 30.0 + 3 * phase_s)
 
         async def settled() -> bool:
             cameras = (await streams.stats()).cameras.values()
@@ -135,8 +163,11 @@ async def _pipeline(streams: FrameStreams, part: Part, phase_s: float) -> dict[s
         elapsed = time.monotonic() - published["began"]
         spent = await main_thread_s(streams.redis) - spent
         await processes.stop(WORKERS)
-        samples = [sample for name in WORKERS for sample in (last_line(processes[name]) or {}).get("latencies_ms", [])]
+        ends = [last_line(processes[name]) or {} for name in WORKERS]
+        samples = [sample for end in ends for sample in end.get("latencies_ms", [])]
     return {
+        "published": published["published"],
+        "calls": sum(end.get("calls", 0) for end in ends),
         "fps": round(published["published"] / elapsed, 1),
         "server_us": round(spent / published["published"] * 1e6, 2),
         "p50_ms": _at(samples, 0.50),

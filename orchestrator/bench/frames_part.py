@@ -1,7 +1,8 @@
 """The processes of `triarch bench frames`: publisher and worker. Each prints JSON lines.
 
-Mode `calls` uses FrameStreams directly, with frames made beforehand; mode `sdk` uses FrameProducer and the processor's
-pipeline, as cameras and processors do. Workers are registered with the plant's nodes, whose leader dispatches.
+Mode `calls` uses FrameStreams directly, with frames made beforehand; mode `sdk` uses FrameProducer, as cameras do, and
+its workers are processors of the SDK (frames_processor.py). All are registered with the plant's nodes, whose leader
+dispatches.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import signal
 import sys
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 
 import msgspec
 import uvloop
@@ -19,7 +21,6 @@ import uvloop
 from framebuffer.connection import connect
 from framebuffer.gateway import FrameGateway
 from framebuffer.models import ProcessorRegistration
-from framebuffer.pipeline import Pipeline
 from framebuffer.producer import FrameProducer
 from framebuffer.registrar import Registrar
 from framebuffer.streams import FrameStreams
@@ -40,15 +41,9 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 
 
 class Stamp(msgspec.Struct):
-    """What the latency phase reads of an event: the monotonic clock at publishing, the same for all processes."""
+    """What is read of an event: the monotonic clock at publishing, the same for all processes."""
 
     ns: int = 0
-
-
-class Wrapped(msgspec.Struct):
-    """The same in an event of the SDK."""
-
-    metadata: Stamp
 
 
 _stamp = msgspec.json.Decoder(Stamp)
@@ -95,11 +90,16 @@ async def publish_calls(streams: FrameStreams, arguments: argparse.Namespace) ->
 
     if not arguments.fps:
         return sum(await asyncio.gather(*(camera(turn) for turn in range(CAMERAS))))
+    return await _at_rate(arguments.fps, ends, lambda turn: publish(turn, 1))
+
+
+async def _at_rate(fps: int, ends: float, publish: Callable[[int], Awaitable[None]]) -> int:
+    """One frame after the other, the cameras in turn, until `ends` (monotonic seconds); the number of frames."""
     published, began = 0, time.monotonic()
     while (now := time.monotonic()) < ends:
-        if (wait := began + published / arguments.fps - now) > 0:
+        if (wait := began + published / fps - now) > 0:
             await asyncio.sleep(wait)
-        await publish(published % CAMERAS, 1)
+        await publish(published % CAMERAS)
         published += 1
     return published
 
@@ -114,22 +114,33 @@ async def _not_too_far_ahead(streams: FrameStreams) -> None:
 
 
 async def publish_sdk(streams: FrameStreams, arguments: argparse.Namespace) -> int:
-    """Publish as cameras do, on one gateway."""
+    """Publish as cameras do, on one gateway: as many as go, or single frames in turn at a rate."""
     ends = time.monotonic() + arguments.seconds
     payload = bytes(arguments.payload)
 
-    async with FrameGateway(arguments.redis) as gateway:
+    async def capture(producer: FrameProducer) -> None:
+        taken_at = {"ns": time.monotonic_ns()}
+        await producer.publish(payload, width=176, height=144, format="jpeg", metadata=taken_at)
 
-        async def camera(number: int) -> int:
-            async with FrameProducer(f"sdk{number}", gateway, buffer=256) as producer:
-                while time.monotonic() < ends:
-                    await producer.publish(payload, width=176, height=144, format="jpeg")
-                    if producer.counters.accepted % 256 == 0:
-                        await _not_too_far_ahead(streams)
-                await producer.flush()
-                return producer.counters.published + producer.counters.duplicates
+    async def camera(producer: FrameProducer) -> None:
+        while time.monotonic() < ends:
+            await capture(producer)
+            if producer.counters.accepted % 256 == 0:
+                await _not_too_far_ahead(streams)
 
-        return sum(await asyncio.gather(*(camera(number) for number in range(CAMERAS))))
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(FrameGateway(arguments.redis))
+        producers = [
+            await stack.enter_async_context(FrameProducer(f"sdk{number}", gateway, buffer=256))
+            for number in range(CAMERAS)
+        ]
+        if arguments.fps:
+            await _at_rate(arguments.fps, ends, lambda turn: capture(producers[turn]))
+        else:
+            await asyncio.gather(*(camera(producer) for producer in producers))
+        for producer in producers:
+            await producer.flush()
+        return sum(producer.counters.published + producer.counters.duplicates for producer in producers)
 
 
 async def publisher(streams: FrameStreams, arguments: argparse.Namespace) -> None:
@@ -156,15 +167,6 @@ async def work_calls(streams: FrameStreams, worker: str, latencies: deque[float]
         await streams.settle(worker, worker, [Settlement(frame.entry_id, result=RESULT) for frame in frames])
 
 
-async def work_sdk(streams: FrameStreams, worker: str) -> None:
-    """The processor's pipeline around a function that does nothing."""
-
-    async def handle(frame: TakenFrame) -> Settlement:
-        return Settlement(frame.entry_id, result=RESULT)
-
-    await Pipeline(streams, worker, worker, handle, batch=BATCH, concurrency=1).run()
-
-
 async def worker(streams: FrameStreams, arguments: argparse.Namespace) -> None:
     """Register, work until ended, unregister; print the latencies that were seen."""
     latencies: deque[float] = deque(maxlen=SAMPLES_MAX)
@@ -174,10 +176,7 @@ async def worker(streams: FrameStreams, arguments: argparse.Namespace) -> None:
     say(ready=True)
     beats = asyncio.create_task(_beat(registrar))
     try:
-        if arguments.mode == "sdk":
-            await work_sdk(streams, arguments.id)
-        else:
-            await work_calls(streams, arguments.id, latencies)
+        await work_calls(streams, arguments.id, latencies)
     finally:
         beats.cancel()
         await registrar.unregister()

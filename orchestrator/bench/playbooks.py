@@ -182,10 +182,9 @@ class Bench:
         part = Part(self._plant, directory / "frames", mode="calls", fps=FPS, payload=256)
         try:
             async with Processes(directory / "frames", grace=5.0) as frames:
-                await frames.start(part.program("w1", "worker", "--id", "w1"))
+                await frames.start(part.worker("w1"))
                 await first_result([frames["w1"]], 30.0)
-                publisher = part.program("publisher", "publisher", "--fps", str(FPS), "--seconds", str(phase_s + 2))
-                [publishing] = await frames.start(publisher)
+                [publishing] = await frames.start(part.publisher(phase_s + 2))
                 await asyncio.sleep(1.0)  # the publisher starts up; its frames flow before the first execution
                 before = await self._overhead()
                 count, took = await self._steadily(phase_s)

@@ -19,6 +19,11 @@ def test_frames_are_measured_beside_their_ceiling(tmp_path: Path) -> None:
     assert report["ratio"] == pytest.approx(report["end_to_end_fps"] / report["ceiling_fps"], abs=0.001)
     assert 0 < report["p50_ms"] <= report["p99_ms"]
     assert 0 < report["images_p50_ms"] <= report["images_p99_ms"]
+    assert report["sdk_fps"] > 0
+    for prefix, offered in (("sdk_", 1_000), ("sdk_images_", 100)):
+        assert report[f"{prefix}offered_fps"] == offered
+        assert 0 < report[f"{prefix}p50_ms"] <= report[f"{prefix}p99_ms"]
+        assert report[f"{prefix}calls"] == report[f"{prefix}published"] > 0
     assert (report["lost"], report["duplicates"]) == (0, 0)
     assert report["plain_fps"] > 0
     assert all(cost > 0 for cost in report["cost_us"].values())

@@ -146,6 +146,56 @@ def test_where_the_server_is_far_away_more_wait_in_hand_so_that_nobody_idles() -
     assert slow.room(8, workers=1) == 1 + 1
 
 
+def test_no_more_are_taken_while_half_of_those_that_may_wait_still_do() -> None:
+    hand = Hand(60)
+    worked(hand, 0.0001)
+    for number in range(6):
+        hand.add(frame(number))
+    hand.start(0.0)
+    assert hand.room(9, workers=1) == 0, "one in work and five that wait"
+    hand.finish("0-0", 0.0001)
+    hand.drop("0-0")
+    hand.start(0.0)
+    assert hand.room(9, workers=1) == 4, "one in work and four that wait, of eight"
+
+
+def test_another_frame_is_done_soon_only_while_there_is_one_and_work_is_short() -> None:
+    hand = Hand(60)
+    hand.add(frame(0))
+    assert not hand.another_within(0.002), "nobody knows yet how long work takes"
+    hand.start(0.0)
+    hand.finish("0-0", 0.001)
+    assert not hand.another_within(0.002), "all are done"
+    hand.add(frame(1))
+    assert hand.another_within(0.002)
+    assert not hand.another_within(0.001)
+    hand.lose(["1-0"])
+    assert not hand.another_within(0.002), "it is another's"
+
+
+STEPS = st.tuples(st.sampled_from(["add", "start", "finish", "drop", "lose", "withdraw"]), st.integers(0, 1))
+
+
+@given(st.lists(STEPS, min_size=8, max_size=40))
+def test_it_knows_how_many_are_not_done_whatever_happens_to_them(steps: list[tuple[str, int]]) -> None:
+    hand = Hand(60)
+    for step, number in steps:
+        entry_id = f"{number}-0"
+        if step == "add":
+            hand.add(frame(number))
+        elif step == "start":
+            hand.start(0.0)
+        elif step == "finish":
+            hand.finish(entry_id, 1.0)
+        elif step == "drop":
+            hand.drop(entry_id)
+        elif step == "lose":
+            hand.lose([entry_id])
+        else:
+            hand.withdraw()
+        assert hand._unfinished == sum(held.state != "done" for held in hand._held.values())
+
+
 @given(st.integers(1, 64), st.floats(0, 100, allow_nan=False), st.floats(0, 1, allow_nan=False))
 def test_what_may_wait_is_less_than_a_frame_and_the_workers_time_ahead(
     workers: int, work_s: float, fetch_s: float

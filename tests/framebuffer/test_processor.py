@@ -103,6 +103,31 @@ async def test_frames_become_results_once(plant: Plant, node: TinyOrchestrator) 
     assert node.registry.get("face-1") is None  # it said goodbye
 
 
+async def test_results_wait_for_those_of_other_frames_but_not_for_a_frame_that_hangs(
+    plant: Plant, node: TinyOrchestrator
+) -> None:
+    first, *_ = await plant.give("face-1", 1)
+    hangs, go = asyncio.Event(), asyncio.Event()
+
+    async def do(frame: TakenFrame) -> dict[str, Any]:
+        if frame.frame_id == hung:
+            hangs.set()
+            await go.wait()
+        return {}
+
+    hung = ""
+    async with running(Async(node.url, do, concurrency=2, batch=64)):
+        await settled(plant, 1)  # it knows by now that work is short
+        hung, *_ = await plant.give("face-1", 1)
+        await asyncio.wait_for(hangs.wait(), 20)
+        others = await plant.give("face-1", 3)  # too few for a batch of settlements
+        await settled(plant, 4)
+        assert [result["frame_id"] for result in await plant.results()] == [first, *others]
+        go.set()
+        await settled(plant, 5)
+    assert await plant.ledger() == {"published": 5, "settled": 5, "dead": 0, "in_flight": 0}
+
+
 async def test_each_result_is_a_child_span_of_its_frame(plant: Plant, node: TinyOrchestrator) -> None:
     spans: dict[str, TraceContext | None] = {}
 

@@ -1,9 +1,13 @@
 """Threads for work on frames: as many as allowed, reused, and no obstacle to the end of the program."""
 
+import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import wait
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -59,6 +63,101 @@ def test_what_waits_is_cancelled_by_a_shutdown() -> None:
     assert second.cancelled()
     go.set()
     assert first.result(10)
+
+
+shade: ContextVar[str] = ContextVar("shade")
+
+
+class Held:
+    """Runs until it is let go."""
+
+    def __init__(self) -> None:
+        self.running, self.go = threading.Event(), threading.Event()
+
+    def __call__(self) -> bool:
+        self.running.set()
+        return self.go.wait(10)
+
+
+def stop() -> None:
+    raise StopIteration("the end")
+
+
+@pytest.mark.anyio
+async def test_what_is_called_runs_in_a_thread_in_the_callers_context() -> None:
+    threads = DaemonThreads(1, "called")
+    shade.set("green")
+    assert await threads.call(lambda: (threading.current_thread().name, shade.get())) == ("called-1", "green")
+    assert await threads.call(divmod, 7, 2) == (3, 1)
+    threads.shutdown()
+    with pytest.raises(RuntimeError, match="threads of called were shut down"):
+        await threads.call(print)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("function", "error", "said"),
+    [
+        (lambda: 1 // 0, ZeroDivisionError, "by zero"),
+        (sys.exit, RuntimeError, "SystemExit"),
+        (stop, RuntimeError, "StopIteration: the end"),
+    ],
+)
+async def test_what_a_called_function_raises_reaches_the_caller_as_an_exception(
+    function: Callable[[], Any], error: type[Exception], said: str
+) -> None:
+    threads = DaemonThreads(1, "raising")
+    with pytest.raises(error, match=said):
+        await threads.call(function)
+    assert await threads.call(divmod, 7, 2) == (3, 1)
+    threads.shutdown()
+
+
+@pytest.mark.anyio
+async def test_a_call_that_waits_is_not_made_once_it_was_cancelled() -> None:
+    threads = DaemonThreads(1, "cancelled")
+    hold, made = Held(), list[str]()
+
+    first = asyncio.create_task(threads.call(hold))
+    second = asyncio.create_task(threads.call(made.append, "second"))
+    third = asyncio.create_task(threads.call(made.append, "third"))
+    await asyncio.to_thread(hold.running.wait, 10)
+    second.cancel()
+    await asyncio.wait({second})
+    hold.go.set()
+    await asyncio.wait_for(asyncio.gather(first, third), 10)
+    assert made == ["third"]
+    threads.shutdown()
+
+
+@pytest.mark.anyio
+async def test_a_shutdown_cancels_a_call_that_waits_and_not_one_that_runs() -> None:
+    threads = DaemonThreads(1, "ending")
+    hold = Held()
+
+    first = asyncio.create_task(threads.call(hold))
+    second = asyncio.create_task(threads.call(print))
+    await asyncio.to_thread(hold.running.wait, 10)
+    threads.shutdown()
+    await asyncio.wait({second}, timeout=10)
+    assert second.cancelled()
+    hold.go.set()
+    assert await asyncio.wait_for(first, 10)
+
+
+def test_a_call_that_outlives_its_event_loop_harms_nobody() -> None:
+    threads = DaemonThreads(1, "late")
+    hold = Held()
+
+    async def leave() -> None:
+        task = asyncio.create_task(threads.call(hold))
+        await asyncio.to_thread(hold.running.wait, 10)
+        task.cancel()
+
+    asyncio.run(leave())
+    hold.go.set()
+    assert threads.submit(divmod, 7, 2).result(10) == (3, 1)
+    threads.shutdown()
 
 
 def test_a_thread_that_hangs_does_not_keep_the_program_from_ending() -> None:
