@@ -99,6 +99,11 @@ class Hand:
             room = 0 if unfinished > workers + waiting // 2 else min(room, workers + waiting - unfinished)
         return max(room, 0)
 
+    @property
+    def unfinished(self) -> int:
+        """Frames held that wait or are in work."""
+        return self._unfinished
+
     def another_within(self, seconds: float) -> bool:
         """Whether there is a frame that will be done in so short a time, by what the last ones took."""
         return self._work_s is not None and self._work_s < seconds and self._unfinished > 0

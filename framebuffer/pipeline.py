@@ -78,7 +78,7 @@ class Pipeline:
         self._crew = crew or Crew(concurrency, work_limit_s)
         self._limit = max(batch, concurrency)
         self._workers = concurrency
-        self._gathered = max(1, self._limit // _GATHER_SHARE)
+        self._gathered = max(1, min(self._limit // _GATHER_SHARE, _SETTLE_BATCH))
         self._drain_s = drain_s
         self._block_s = block_s
         self._renew_s = min(lease_s / 3, _RENEW_AT_MOST_S)
@@ -245,8 +245,13 @@ class Pipeline:
         self._done.append(settlement)
 
     def _settle_soon(self) -> None:
-        """Now, or together with those that will be done in a moment: a call costs more than the work on some frames."""
-        if len(self._done) >= self._gathered or not self._hand.another_within(_GATHER_S):
+        """Now, or together with those that will be done in a moment: a call costs more than the work on some frames.
+
+        Not where somebody waits for the answer, maybe before the next frame, nor where what is done keeps others out.
+        """
+        kept_out = len(self._hand) >= self._limit and self._hand.unfinished < self._workers
+        together = self._told is None and not kept_out and self._hand.another_within(_GATHER_S)
+        if len(self._done) >= self._gathered or not together:
             self._finished.set()
         elif self._gathering is None:
             self._gathering = asyncio.get_running_loop().call_later(_GATHER_S, self._finished.set)

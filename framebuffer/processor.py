@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 from pydantic import ValidationError
 
 from framebuffer.errors import (
@@ -250,8 +251,11 @@ class ProcessorClient:
                 running.result()
 
     def run(self) -> None:
-        """`start` as a whole program: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`. Errors: its own."""
-        asyncio.run(self._until_signalled())
+        """`start` as a whole program, on uvloop's event loop: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`.
+
+        Errors: its own.
+        """
+        uvloop.run(self._until_signalled())
 
     async def _until_signalled(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -39,6 +39,8 @@ class _Submitted:
             self._future.set_exception(error)
         else:
             self._future.set_result(found)
+        finally:
+            del self  # the error's traceback holds this frame, which would hold the error
 
     def cancel(self) -> object:
         return self._future.cancel()
@@ -60,6 +62,8 @@ class _Called:
             self._tell(self._failed, error)
         else:
             self._tell(self._done, found)
+        finally:
+            del self  # as above
 
     def cancel(self) -> object:
         return self._future.cancel()
@@ -127,7 +131,10 @@ class DaemonThreads(Executor):
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         context = copy_context()
         self._enqueue(_Called(future, lambda: context.run(contained, function, *args, **kwargs)))
-        return await future
+        try:
+            return await future
+        finally:
+            del future  # an error of it holds this frame
 
     def _enqueue(self, job: _Job) -> None:
         with self._lock:

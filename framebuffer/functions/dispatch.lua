@@ -461,7 +461,10 @@ local function place(keys, argv)
   end
 
   local function one(name, id, processor)
-    local base, level = string.match(name, '^(.-):p([%d.]+)$')
+    local base, level = string.match(name, '^(lane:[^:]+):p([%d.]+)$')
+    if not base then
+      base, level = string.match(name, '^(capture):p(%d+)$')
+    end
     base, level = prefix .. ':' .. (base or name), level or '0'
     local key = level_key(base, level)
     local reply = redis.pcall('XRANGE', key, id, id)

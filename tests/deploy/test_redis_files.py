@@ -16,6 +16,7 @@ from framebuffer.embedded import Binary, EmbeddedServer, find_binaries
 from framebuffer.streams import FrameStreams
 from tests.deploy.controller import Controller
 from tests.deploy.filters import library, plugin
+from tests.framebuffer.frames import EPOCH, NODE, frames, opened, settle_all, table
 from tests.framebuffer.plant import Plant
 from tests.lab.wheelhouses import releases
 from tests.support import eventually, free_port
@@ -125,6 +126,18 @@ async def test_keys_of_something_else_are_named(
     assert data.says() == {"foreign_keys": [key], "fence": False}
 
 
+@pytest.mark.parametrize("rewritten", [False, True], ids=["commands", "base"])
+async def test_frames_that_reached_their_end_are_ours(data: Data, rewritten: bool) -> None:
+    async with data.running(rewritten=rewritten) as redis, streams_of(redis) as streams:
+        session = await opened(streams, "set")  # a name that is a command too
+        await streams.publish(session, frames(0, 40))
+        await streams.dispatch(EPOCH, NODE, table(("append", "default", 40)))
+        taken = await streams.take("append", "c", count=40)
+        assert await settle_all(streams, "append", taken) == ["settled"] * 40
+        await execute(redis, "BITFIELD", "frames:some", "SET", "u32", "#0", "1")
+    assert data.says() == OURS | {"fence": True}
+
+
 async def test_long_keys_of_ours_in_a_base_are_ours(data: Data) -> None:
     async with data.running(rewritten=True) as redis:
         await execute(redis, "SET", "frames:" + "camera" * 20, "1")
@@ -161,7 +174,9 @@ def test_only_what_a_server_would_load_counts(tmp_path: Path) -> None:
     assert FILES.loaded(str(tmp_path / "absent")) == []
     (tmp_path / "appendonlydir").mkdir()
     (tmp_path / "dump.rdb").touch()
-    assert FILES.loaded(str(tmp_path)) == [str(tmp_path / "dump.rdb")]
+    assert FILES.loaded(str(tmp_path)) == []
+    (tmp_path / "appendonly.aof").touch()
+    assert FILES.loaded(str(tmp_path)) == [str(tmp_path / "appendonly.aof")]
     names = [
         "appendonly.aof.2.base.rdb",
         "appendonly.aof.2.incr.aof",
@@ -170,6 +185,7 @@ def test_only_what_a_server_would_load_counts(tmp_path: Path) -> None:
     ]
     for name in names:
         (tmp_path / "appendonlydir" / name).touch()
+    (tmp_path / "appendonlydir/temp-appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
     (tmp_path / "appendonlydir/appendonly.aof.manifest").write_text(
         "file appendonly.aof.10.incr.aof seq 10 type i\nfile appendonly.aof.1.incr.aof seq 1 type h\n"
         "file appendonly.aof.2.incr.aof seq 2 type i\nfile appendonly.aof.2.base.rdb seq 2 type b\n"

@@ -151,7 +151,7 @@ BAD: list[tuple[str, Change, str, str]] = [
         "another cluster's frames",
         lambda p: p["n3"]["redis"].update(cluster="plant-2"),
         "n3: /var/lib/triarch/redis holds data of the cluster plant-2, and this one is plant-1",
-        "mv /var/lib/triarch /var/backups/triarch.foreign",
+        "mv /var/lib/triarch/* /var/backups/triarch.foreign/",
     ),
     (
         "another cluster's host",

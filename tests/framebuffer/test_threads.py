@@ -1,9 +1,11 @@
 """Threads for work on frames: as many as allowed, reused, and no obstacle to the end of the program."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import wait
 from contextvars import ContextVar
@@ -47,6 +49,33 @@ def test_what_is_raised_belongs_to_whoever_asks() -> None:
         threads.submit(sys.exit, 3).result(10)
     assert threads.submit(divmod, 7, 2).result(10) == (3, 1)
     threads.shutdown()
+
+
+class Image:
+    """What the work on a frame holds when it fails."""
+
+
+@pytest.mark.parametrize("called", [True, False], ids=["call", "submit"])
+def test_what_failed_is_not_kept_by_its_own_error(called: bool) -> None:
+    threads = DaemonThreads(1, "failing")
+    images: list[weakref.ref[Image]] = []
+
+    def fail() -> None:
+        image = Image()
+        images.append(weakref.ref(image))
+        raise ValueError("no face")
+
+    async def once() -> None:
+        with pytest.raises(ValueError, match="no face"):
+            await (threads.call(fail) if called else asyncio.wrap_future(threads.submit(fail)))
+
+    gc.disable()
+    try:
+        asyncio.run(once())
+        eventually_sync(lambda: images[0]() is None)
+    finally:
+        gc.enable()
+        threads.shutdown()
 
 
 def test_what_waits_is_cancelled_by_a_shutdown() -> None:

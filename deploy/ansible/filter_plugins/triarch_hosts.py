@@ -43,7 +43,8 @@ def triarch_unlooked(hosts: Iterable[Mapping[str, Any]], before: Collection[str]
         str(host["inventory_hostname"])
         for host in hosts
         if not host.get("triarch_haproxy_looked")
-        and triarch_believed([{**host, "triarch_haproxy_looked": True}], ())
+        and not host.get("triarch_haproxy_unsafe")
+        and triarch_seen(triarch_address(host))
         and triarch_address(host) not in before
     ]
 

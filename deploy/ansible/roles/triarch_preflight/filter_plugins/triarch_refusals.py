@@ -319,14 +319,16 @@ def _old_cluster(reports: Mapping[str, Report]) -> Iterator[str]:
 def _cluster(report: Report, settings: Settings) -> Iterator[str]:
     """A node does not start on another cluster's data (`data_dir_foreign`); Redis beside it would have by then."""
     said = {"node": report["node_cluster"], "redis": report["redis"]["cluster"]}
-    for there in sorted(set(said.values()) - {"", settings["cluster"]}):
+    for there in sorted(set(said.values()) - {"", settings["cluster"], settings["cluster"].strip()}):
         places = " and ".join(f"/var/lib/triarch/{name}" for name, cluster in said.items() if cluster == there)
         yield (
             f"{places} {'hold' if ' and ' in places else 'holds'} data of the cluster {there}, and this one is "
             f"{settings['cluster']}: Redis would be started on that one's frames. Is this the right host? If the data "
             "are not wanted, stop what runs on them (systemctl stop triarch-node triarch-sentinel triarch-redis) and "
-            "move them away (mv /var/lib/triarch /var/backups/triarch.foreign). A plant that goes on keeps its "
-            "triarch_cluster_name; under another one it goes on by backup.yml and restore.yml (triarch_restore_adopt)."
+            "move them away (mkdir /var/backups/triarch.foreign; mv /var/lib/triarch/* /var/backups/triarch.foreign/). "
+            "If no node ever ran here, as after a first run that broke off: rm /var/lib/triarch/redis/cluster. A plant "
+            "that goes on keeps its triarch_cluster_name; under another one it goes on by backup.yml and restore.yml "
+            "(triarch_restore_adopt)."
         )
 
 

@@ -277,7 +277,7 @@ def stopped_redis(folder, prefix, alone):
             "foreign_keys": found["foreign_keys"],
             "fence": alone and holds(found["files"], prefix + ":fence"),
         }
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError, MemoryError):  # the last two: of lengths in a damaged file
         return {}
 
 

@@ -20,11 +20,11 @@ AUX, FUNCTION, SLOT, RESIZE, EXPIRE_MS, EXPIRE, IDLE, FREQUENCY, SELECT = (
 TYPES_BELOW = 0xF0
 """What is above is an opcode, and what is below the type of a value, with its key behind it."""
 WRITES = re.compile(
-    rb"\r\n\$\d+\r\n(?:SET|SETEX|PSETEX|MSET|INCR|INCRBY|APPEND|HSET|HMSET|SADD|ZADD|LPUSH|RPUSH|XADD)\r\n"
+    rb"\r\n\*\d+\r\n\$\d+\r\n(?:SET|SETEX|PSETEX|MSET|INCR|INCRBY|APPEND|HSET|HMSET|SADD|ZADD|LPUSH|RPUSH|XADD)\r\n"
     rb"\$\d+\r\n([^\r\n]+)\r\n",
     re.IGNORECASE,
 )
-"""Commands as a server writes them down, whose first word is a key."""
+"""Commands as a server writes them down, whose first word is a key. From their beginning: SET is also a word of BITFIELD."""
 
 
 def stored(folder, prefix):
@@ -41,10 +41,13 @@ def stored(folder, prefix):
 
 
 def loaded(folder):
-    """Paths of what a server would load, in that order: those of its manifest, else the one file of older servers."""
+    """Paths of what a server would load, in that order: those of its manifest, else the one file of older servers.
+
+    Not dump.rdb: a server with an append-only file, as ours is, does not load it.
+    """
     lines = []
     below = os.path.join(folder, "appendonlydir")
-    manifests = [name for name in names_in(below) if name.endswith(".manifest")]
+    manifests = [name for name in names_in(below) if name.endswith(".manifest") and not name.startswith("temp-")]
     for name in manifests:
         with open(os.path.join(below, name), errors="replace") as file:
             lines += [line.split() for line in file]
@@ -52,7 +55,7 @@ def loaded(folder):
     parts = [(line[5] != "b", int(line[3]), line[1]) for line in lines if len(line) > 5 and line[5] in ("b", "i")]
     paths = [os.path.join(below, name) for _, _, name in sorted(parts)]
     if not manifests:
-        paths = [os.path.join(folder, name) for name in ("appendonly.aof", "dump.rdb")]
+        paths = [os.path.join(folder, "appendonly.aof")]
     return [path for path in paths if os.path.isfile(path)]
 
 
