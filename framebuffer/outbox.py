@@ -83,7 +83,6 @@ class Outbox:
         self._flying: dict[int, Accepted] = {}
         self._held = [0, 0]  # ordinary and urgent frames, waiting and flying
         self._pace = Pace()
-        self._alternate = False
 
     def __len__(self) -> int:
         """Frames accepted and neither answered for nor given up."""
@@ -132,15 +131,14 @@ class Outbox:
         self.counters.accepted += 1
         self._use(frame, now)
         if not urgent and self.policy.name == FRESHEST:
-            if self._is_paused():
-                self._keep_newest()
+            if self._is_held_back(now):
+                self._keep_newest(1)
             elif self._held[False] > self._limit:
                 self._displace()
 
-    @property
-    def displaces(self) -> bool:
+    def displaces(self, now: float) -> bool:
         """An ordinary frame that is accepted now pushes others out, and does not wait for anybody."""
-        return self.policy.name == FRESHEST and (self._is_paused() or self._held[False] >= self._limit)
+        return self.policy.name == FRESHEST and (self._is_held_back(now) or self._held[False] >= self._limit)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
@@ -154,11 +152,7 @@ class Outbox:
         before, self.level = self.level, level
         if level == before:
             return
-        if self.policy.name == FRESHEST:
-            self._alternate = False
-            if self._is_paused():
-                self._keep_newest()
-        elif level == Level.CRITICAL:
+        if level == Level.CRITICAL:
             self._pace.pause(now)
             self.counters.paused += 1
         elif level == Level.HIGH:
@@ -166,6 +160,8 @@ class Outbox:
             self.counters.slowed += 1
         elif before >= Level.HIGH:
             self._pace.free(now)
+        if self.policy.name == FRESHEST and self._is_paused():
+            self._keep_newest(1)
 
     def next_at(self, now: float) -> float | None:
         """When a frame may go; None where none waits, or the level must fall first."""
@@ -179,6 +175,8 @@ class Outbox:
         """Up to so many frames, of up to so many bytes but for the first, that go now: they are in flight then."""
         batch: list[OutgoingFrame] = []
         allowed = None if self.closing else 0 if self._is_paused() else self._pace.allowed(now)
+        if self.policy.name == FRESHEST and allowed:
+            self._keep_newest(allowed)
         ordinary = 0
         while len(batch) < frames:
             at_least = 0 if allowed is None or ordinary < allowed else self.policy.urgent
@@ -271,17 +269,16 @@ class Outbox:
     def _is_paused(self) -> bool:
         return self.level == Level.CRITICAL and not self.closing
 
+    def _is_held_back(self, now: float) -> bool:
+        """An ordinary frame may not go now: its camera is paused, or has sent as many as its pace allows."""
+        return not self.closing and (self._is_paused() or self._pace.next_at(now) > now)
+
     def _is_late(self, item: Accepted, now: float) -> bool:
         return self.policy.deadline_s is not None and now - item.at >= self.policy.deadline_s
 
     def _given_up(self, item: Accepted, now: float) -> str:
         """The reason for which a frame whose turn it is does not go."""
-        if self._is_late(item, now):
-            return str(DEADLINE)
-        if self.policy.name == FRESHEST and self.level == Level.HIGH and not self.closing:
-            dropped, self._alternate = self._alternate, not self._alternate
-            return str(FRESHEST) if dropped else ""
-        return ""
+        return str(DEADLINE) if self._is_late(item, now) else ""
 
     def _drop(self, item: Accepted, reason: str) -> None:
         self._held[self._is_urgent(item.frame.priority)] -= 1
@@ -301,12 +298,14 @@ class Outbox:
                     self._drop(self._waiting.pop_of(priority), DEADLINE)
                     late = True
 
-    def _keep_newest(self) -> None:
-        ordinary = [item.frame.sequence for item in self._waiting if not self._is_urgent(item.frame.priority)]
-        if len(ordinary) > 1:
-            newest = max(ordinary)
+    def _keep_newest(self, count: int) -> None:
+        if self._held[False] <= count:
+            return
+        ordinary = sorted(item.frame.sequence for item in self._waiting if not self._is_urgent(item.frame.priority))
+        if len(ordinary) > count:
+            oldest = ordinary[-count]
             for item in self._waiting.remove(
-                lambda item: not self._is_urgent(item.frame.priority) and item.frame.sequence != newest
+                lambda item: not self._is_urgent(item.frame.priority) and item.frame.sequence < oldest
             ):
                 self._drop(item, FRESHEST)
 

@@ -3,11 +3,12 @@
 ========  ==============================  ============================================================
 level     lossless, deadline              freshest
 ========  ==============================  ============================================================
-HIGH      half the rate of lately         every other frame is dropped
-CRITICAL  pause; the buffer fills, and    only the newest frame is kept, and sent when the level falls
-          then ``publish`` blocks
+HIGH      half the rate of lately         the same; of those that would wait only the newest is kept
+CRITICAL  pause; the buffer fills, and    pause; only the newest frame is kept, and sent when the level
+          then ``publish`` blocks         falls
 ========  ==============================  ============================================================
 
+All policies have one measure of a rate, so that a camera that drops takes no more of what there is than one that waits.
 When the level falls below HIGH, the rate rises from there, e-fold in half a second, and is free after 1.4 s.
 ``deadline`` also drops, at any level, frames older than ``deadline_s`` when their turn comes, and its ``publish``
 blocks no longer than that, also where all that it holds was sent and the server does not answer. Frames of priority

@@ -233,7 +233,7 @@ class FrameProducer:
             self._tracing.end(self.camera_id, frame, span, error)
 
     async def _room(self, priority: int) -> tuple[Channel, Line]:
-        if self._outbox.displaces:
+        if self._outbox.displaces(time.monotonic()):
             await asyncio.sleep(0)  # nothing else makes this caller wait, and the sender must have its turn
         while True:
             if self._channel is None or self._line is None or self._closed:

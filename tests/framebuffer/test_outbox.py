@@ -109,15 +109,49 @@ def test_none_is_urgent_where_that_is_asked_for() -> None:
     assert turn(box) == []
 
 
-def test_freshest_drops_every_other_frame_when_high() -> None:
-    box = outbox(Policy("freshest"), level=Level.HIGH)
-    accept(box, 6)
-    assert turn(box) == [0, 2, 4]
-    assert dropped(box) == [(1, "freshest"), (3, "freshest"), (5, "freshest")]
-    box.feel(Level.LOW, 0.0)
-    accept(box, 2)
-    assert turn(box) == [6, 7]
-    assert box.counters.freshest == 3
+def test_freshest_sends_the_newest_at_half_the_rate_when_high() -> None:
+    box, now = outbox(Policy("freshest")), 0.0
+    went: list[float] = []  # when each frame that went was accepted: its sequence says so
+
+    def live(seconds: float) -> int:
+        nonlocal now
+        before = len(went)
+        for _ in range(round(seconds * 100)):  # 100 frames a second
+            now += 0.01
+            accept(box, 1, now)
+            went.extend(turn(box, now))
+            assert box.waiting <= 1
+        return len(went) - before
+
+    assert live(1.0) == 100
+    box.feel(Level.HIGH, now)
+    assert live(1.0) == pytest.approx(50, abs=6)
+    assert went[-1] >= box.next_sequence - 3  # what goes is new
+    box.feel(Level.CRITICAL, now)
+    assert live(1.0) == 0
+    box.feel(Level.LOW, now)
+    assert 50 < live(1.0) < 100
+    live(1.0)
+    assert live(1.0) == 100
+    assert (box.counters.slowed, box.counters.paused) == (1, 1)
+    assert box.counters.published + box.counters.freshest + len(box) == box.counters.accepted
+    assert [one.reason for one in box.drops.first(1_000)] == ["freshest"] * box.counters.freshest
+
+
+def test_one_that_drops_takes_no_more_than_one_that_waits() -> None:
+    boxes = [outbox(), outbox(Policy("freshest")), outbox(Policy("deadline", 0.5))]
+    levels = [Level.NORMAL, Level.HIGH, Level.CRITICAL, Level.HIGH, Level.LOW]
+    now, sent = 0.0, [0, 0, 0]
+    for step in range(3_000):  # 30 seconds, in which the level changes every 0.2
+        now += 0.01
+        for at, box in enumerate(boxes):
+            if step % 20 == 0:
+                box.feel(levels[step // 20 % len(levels)], now)
+            if box.has_room(0, now):
+                box.accept(frame(box.next_sequence), now)
+            sent[at] += len(turn(box, now))
+    assert min(sent) > 200
+    assert max(sent) < 1.2 * min(sent), sent
 
 
 def test_freshest_keeps_only_the_newest_when_critical() -> None:
@@ -127,7 +161,7 @@ def test_freshest_keeps_only_the_newest_when_critical() -> None:
     assert box.waiting == 1
     accept(box, 20)
     assert box.waiting == 1
-    assert box.displaces
+    assert box.displaces(0.0)
     assert turn(box) == []
     box.feel(Level.HIGH, 0.0)
     assert turn(box) == [24]
