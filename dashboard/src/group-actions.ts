@@ -13,11 +13,11 @@ const LATER = "Who joins the group later is not meant.";
 
 const path = (name: string, rest: string) => `/v1/groups/${encodeURIComponent(name)}${rest}`;
 
-export async function desireOfGroup({ name, size }: Group, members: readonly Component[]): Promise<void> {
+export async function desireOfGroup({ name, size, state }: Group, members: readonly Component[]): Promise<void> {
   const all = plural(size, "component");
   const done = await ask({
     heading: `Desired state of ${name}`,
-    text: `The supervision brings ${all} there, each after what it needs, and back when one leaves it. ${LATER} Now: ${desired(members)}.`,
+    text: `The supervision brings ${all} there, each after what it needs, and back when one leaves it. ${LATER} ${desired(members, state.absent)}`,
     action: "Set",
     fields: html`<div class="field"><label for="desired">State</label><select id="desired" name="state" required><option value="">Choose …</option><option>STARTED</option><option>STOPPED</option><option value=${NEITHER}>neither: left as they are</option></select></div>`,
     run: (values) => put(path(name, "/desired"), { state: values.state === NEITHER ? null : values.state, by: byWhom() }),
@@ -25,10 +25,13 @@ export async function desireOfGroup({ name, size }: Group, members: readonly Com
   if (done) toast(`${name}: desired state of ${all} is ${done.state}`);
 }
 
-function desired(members: readonly Component[]): string {
+/** Of members that are not registered it is not known here. */
+function desired(members: readonly Component[], absent: number): string {
   const counts = new Map<string, number>();
   for (const row of members) counts.set(row.desired ?? NEITHER, (counts.get(row.desired ?? NEITHER) ?? 0) + 1);
-  return [...counts].map(([state, count]) => `${state} for ${count}`).join(", ");
+  const told = [...counts].map(([state, count]) => `${state} for ${count}`);
+  if (absent) told.push(`${absent} not registered`);
+  return told.length ? `Now: ${told.join(", ")}.` : "";
 }
 
 export async function beginMaintenanceOfGroup({ name, size }: Group): Promise<void> {
@@ -43,12 +46,16 @@ export async function beginMaintenanceOfGroup({ name, size }: Group): Promise<vo
   if (done) toast(`${name}: ${all} in maintenance`);
 }
 
-export async function endMaintenanceOfGroup({ name, size }: Group, maintained: number): Promise<void> {
+export async function endMaintenanceOfGroup({ name, size, state }: Group, maintained: number): Promise<void> {
   const done = await ask({
     heading: `End the maintenance of ${name}?`,
-    text: `Of ${plural(size, "component")} ${maintained} ${maintained === 1 ? "is" : "are"} in maintenance.`,
+    text: `Of ${plural(size, "component")} ${maintained} ${are(maintained)} in maintenance${state.absent ? `, ${state.absent} ${are(state.absent)} not registered and may be, too` : ""}.`,
     action: "End maintenance",
     run: () => remove(path(name, "/maintenance")),
   });
   if (done) toast(`${name}: maintenance ended`);
+}
+
+function are(count: number): string {
+  return count === 1 ? "is" : "are";
 }

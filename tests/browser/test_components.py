@@ -16,6 +16,39 @@ from tests.support import eventually_sync
 
 ACTIONS = ("Start", "Stop", "Restart", "Reset", "Desired state", "Maintenance", "Acknowledge", "Remove")
 
+_RECTS = """(map) => {
+  const inside = map.shadowRoot;
+  const under = inside.querySelector(".about").getBoundingClientRect();
+  const covered = (cell) => {
+    const { top, bottom } = cell.getBoundingClientRect();
+    return bottom > under.top && top < under.bottom;
+  };
+  %s
+}"""
+FOCUS_UNDER = (
+    _RECTS
+    % """
+  const cell = [...inside.querySelectorAll("a[data-id]")].find(covered);
+  cell?.focus();
+  return cell !== undefined;"""
+)
+"""Focuses a cell on which the line below the map stands; false where it stands on none."""
+COVERED = _RECTS % "return covered(inside.activeElement);"
+HALF_UNDER = (
+    _RECTS
+    % """
+  const cell = inside.querySelector("a[data-id=press-2]").getBoundingClientRect();
+  scrollBy(0, Math.round((cell.top + cell.bottom) / 2 - under.top));
+  return cell.top + 8 < under.top && under.top + 8 < cell.bottom;"""
+)
+"""Scrolls until the line below the map stands on the lower half of a cell; true where it does already."""
+SEEN_OF_IT = (
+    _RECTS
+    % """
+  const cell = inside.querySelector("a[data-id=press-2]").getBoundingClientRect();
+  return [(cell.left + cell.right) / 2, (cell.top + under.top) / 2];"""
+)
+
 
 def _action(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
@@ -205,6 +238,51 @@ def test_a_group_is_acted_on_as_a_whole(open_page: Opener, line_a: Callable[[str
 
 
 @pytest.fixture
+def spare(plant: BrowserPlant) -> Iterator[Callable[[list[str]], None]]:
+    """`spare(ids)`: has the group of this name hold these; `spare-1` of them is not registered."""
+
+    def put(ids: list[str]) -> None:
+        plant.call("PUT", "/v1/groups/spare", {"components": ids})
+
+    plant.call("PUT", "/v1/components/spare-1/policy", {})
+    yield put
+    plant.call("DELETE", "/v1/groups/spare")
+    plant.call("DELETE", "/v1/components/spare-1/policy")
+
+
+def test_members_of_a_group_that_are_not_registered_are_counted(
+    open_page: Opener, plant: BrowserPlant, spare: Callable[[list[str]], None]
+) -> None:
+    spare(["scale", "spare-1"])
+    watched = open_page("operator")
+    page = watched.open("components?group=spare")
+    _action(page, "Desired state")
+    dialog = page.get_by_role("dialog", name="Desired state of spare")
+    expect(dialog).to_contain_text("brings 2 components there")
+    expect(dialog).to_contain_text("Now: neither for 1, 1 not registered.")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+
+    _action(page, "Maintenance")
+    page.get_by_label("Reason").fill("a new valve")
+    _agreed(page, "Maintenance of spare", "Begin maintenance")
+    spare(["spare-1"])
+    expect(page.get_by_text("1 not registered", exact=True)).to_be_visible(timeout=LIVE_MS)
+    _action(page, "Desired state")
+    expect(dialog).to_contain_text("Now: 1 not registered.")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
+    _action(page, "End maintenance")
+    expect(page.get_by_role("dialog")).to_contain_text(
+        "Of 1 component 0 are in maintenance, 1 is not registered and may be, too."
+    )
+    watched.accessible()
+    _agreed(page, "End the maintenance of spare?", "End maintenance")
+    assert plant.call("GET", "/v1/components/spare-1/policy").json()["maintenance"] is None
+    assert plant.call("GET", "/v1/components/scale").json()["maintenance"]["reason"] == "a new valve"
+
+
+@pytest.fixture
 def absent(plant: BrowserPlant) -> Iterator[Callable[[float | None], None]]:
     """Registers `ghost`, whose address nobody listens at, with the interval of its heartbeats in seconds."""
 
@@ -305,6 +383,33 @@ def test_the_map_shows_a_fault_as_it_comes_and_the_list_the_same(open_page: Open
     plant.started("oven")
 
 
+def test_the_focus_stays_on_its_component_when_one_before_it_comes(
+    open_page: Opener, absent: Callable[[float | None], None]
+) -> None:
+    page = open_page("viewer").open("components")
+    oven = page.get_by_role("link", name="oven: ")
+    oven.focus()
+    about = page.locator("tri-map .about")
+    expect(about).to_have_text(re.compile("^oven: .*; needs press-1$"))
+    absent(60.0)
+    expect(page.get_by_role("link", name="ghost: ")).to_be_visible(timeout=LIVE_MS)
+    expect(oven).to_be_focused()
+    expect(about).to_have_text(re.compile("^oven: .*; needs press-1$"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="oven", level=1)).to_be_visible()
+
+
+def test_a_cell_that_is_half_covered_is_opened_by_a_click(open_page: Opener) -> None:
+    page = open_page("viewer").open("components")
+    page.set_viewport_size({"width": 1280, "height": 260})
+    expect(page.get_by_role("link", name="press-2: ")).to_be_visible()
+    map_ = page.locator("tri-map")
+    eventually_sync(lambda: map_.evaluate(HALF_UNDER), deadline_s=20, message="the line stands on half of the cell")
+    x, y = map_.evaluate(SEEN_OF_IT)
+    page.mouse.click(x, y)
+    expect(page.get_by_role("heading", name="press-2", level=1)).to_be_visible()
+
+
 def test_a_name_that_is_no_component(open_page: Opener) -> None:
     watched = open_page("viewer")
     watched.expected.append("404")
@@ -369,26 +474,6 @@ def test_a_thousand_components_are_a_list_of_some_rows(open_page: Opener) -> Non
     page.get_by_role("button", name="Map").click()
     expect(page.get_by_role("link", name="cell-0777: ")).to_be_visible()
     watched.accessible()
-
-
-_RECTS = """(map) => {
-  const inside = map.shadowRoot;
-  const under = inside.querySelector(".about").getBoundingClientRect();
-  const covered = (cell) => {
-    const { top, bottom } = cell.getBoundingClientRect();
-    return bottom > under.top && top < under.bottom;
-  };
-  %s
-}"""
-FOCUS_UNDER = (
-    _RECTS
-    % """
-  const cell = [...inside.querySelectorAll("a[data-id]")].find(covered);
-  cell?.focus();
-  return cell !== undefined;"""
-)
-"""Focuses a cell on which the line below the map stands; false where it stands on none."""
-COVERED = _RECTS % "return covered(inside.activeElement);"
 
 
 def _drawn(page: Page) -> Callable[[], set[str]]:

@@ -6,6 +6,7 @@
 import { LitElement, css, html, nothing, svg, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { guard } from "lit/directives/guard.js";
+import { repeat } from "lit/directives/repeat.js";
 import { mapOf, neededBy, type Box, type Cell, type ComponentMap, type Edge, type Link } from "../component-map";
 import { health, inTrouble, toneOfRow } from "../component-shown";
 import { plural } from "../format";
@@ -179,8 +180,8 @@ export class TriMap extends LitElement {
     const cell = cellOf(event.target);
     this.chosen = cell?.dataset.id ?? "";
     const about = this.renderRoot.querySelector(".about");
-    // What is said about a cell does not stand on it.
-    if (cell && about && cell.getBoundingClientRect().bottom > about.getBoundingClientRect().top) cell.scrollIntoView({ block: "center" });
+    // What is said about a cell does not stand on it. By the keyboard only: what moves under a pointer is not clicked any more.
+    if (cell?.matches(":focus-visible") && about && cell.getBoundingClientRect().bottom > about.getBoundingClientRect().top) cell.scrollIntoView({ block: "center" });
   }
 
   private leave(): void {
@@ -199,13 +200,22 @@ export class TriMap extends LitElement {
           <defs>${marker("arrow")}</defs>
           ${guard([map], () => drawBoxes(map))}
           <g aria-hidden="true" class=${chosen ? "faded" : ""}>${guard([map], () => (map.dense ? map.shown.map(drawLink) : map.edges.map((edge) => drawEdge(edge, curve(edge), "arrow"))))}</g>
-          ${guard([map], () => map.boxes.map((box) => box.cells.map((cell) => drawCell(cell, map.dense, this.words(cell.row)))))}
+          ${guard([map], () => this.cells())}
           <g class="own" aria-hidden="true"><defs>${marker("own-arrow")}</defs>${chosen ? drawOwn(chosen, map) : nothing}</g>
         </svg>
       </div>
       <p class="about ${chosen ? "chosen" : ""}" aria-hidden="true">${chosen ? this.words(chosen.row) : hint(map)}</p>
       <div class="legend" aria-hidden="true">${["STARTED", "READY", "STOPPED", "DEGRADED", "FAULT"].map((name) => html`<tri-badge state=${name}></tri-badge>`)}</div>
     </section>`;
+  }
+
+  /** By id: what has the focus stays the same component when others come and go. */
+  private cells() {
+    return repeat(
+      this.map.boxes.flatMap((box) => box.cells),
+      (cell) => cell.row.id,
+      (cell) => drawCell(cell, this.map.dense, this.words(cell.row)),
+    );
   }
 
   /** All that the map shows of one component. */
@@ -243,10 +253,15 @@ function drawBoxes({ boxes, links }: ComponentMap) {
     needs.get(to)!.push(`${titleOf(from)} (${edges.length})`);
     needed.get(from)!.push(`${titleOf(to)} (${edges.length})`);
   }
-  return boxes.map((box) => {
+  const words = (box: Box) => {
     const counted = `${titleOf(box)}: ${plural(box.cells.length, "component")}`;
-    return drawBox(box, [counted, ...around("needs", needs.get(box)!), ...around("needed by", needed.get(box)!)].join("; "));
-  });
+    return [counted, ...around("needs", needs.get(box)!), ...around("needed by", needed.get(box)!)].join("; ");
+  };
+  return repeat(
+    boxes,
+    (box) => box.name,
+    (box) => drawBox(box, words(box)),
+  );
 }
 
 function titleOf(box: Box): string {

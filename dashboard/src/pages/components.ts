@@ -101,13 +101,15 @@ export class Components extends LitElement {
     if (state.offline) counts.push(`${state.offline} OFFLINE`);
     if (state.absent) counts.push(`${state.absent} not registered`);
     const maintained = members.filter((row) => row.maintenance).length;
+    // Members that are not registered may be in maintenance, too: it is not known here.
+    const idle = maintained === 0 && !state.absent;
     const none = group.size === 0 ? `${name} has no components.` : "";
     return html`<section class="card row between" aria-labelledby="h-group">
       <div class="row"><h2 id="h-group">${group.title || name}</h2><tri-badge state=${state.state}></tri-badge><span class="muted small">${counts.join(", ")}</span></div>
       <div class="row" role="group" aria-label="Actions on the group">
         <tri-action method="PUT" path="/v1/groups/{name}/desired" hinder=${none} .run=${() => actions.desireOfGroup(group, members)}>Desired state</tri-action>
         <tri-action method="PUT" path="/v1/groups/{name}/maintenance" hinder=${none || (maintained === group.size ? `All of ${name} is in maintenance.` : "")} .run=${() => actions.beginMaintenanceOfGroup(group)}>Maintenance</tri-action>
-        <tri-action method="DELETE" path="/v1/groups/{name}/maintenance" hinder=${none || (maintained === 0 ? `Nothing of ${name} is in maintenance.` : "")} .run=${() => actions.endMaintenanceOfGroup(group, maintained)}>End maintenance</tri-action>
+        <tri-action method="DELETE" path="/v1/groups/{name}/maintenance" hinder=${none || (idle ? `Nothing of ${name} is in maintenance.` : "")} .run=${() => actions.endMaintenanceOfGroup(group, maintained)}>End maintenance</tri-action>
       </div>
     </section>`;
   }

@@ -1,4 +1,4 @@
-import{q as c,A as o,b as a,u as r,z as L,g as d,p as N,v as R,x as I,B as D,C as M,e as $,a as F,L as U,P as j,d as O,D as G,F as W,k as S,G as z,s as B,i as q,n as K,r as Z,c as H}from"./index-WtE9gNb8.js";import"./chart-DNALHLqu.js";import"./decisions-Gv0xUI9L.js";import{b as y,E as u}from"./every-CydfAgby.js";import{h as Y,s as E}from"./component-shown-CGetDj15.js";const v="/v1/components/{component_id}/commands",k=6e4,V=new Set(["INITIALIZING","STOPPING"]),h=(e,t="")=>`/v1/components/${encodeURIComponent(e)}${t}`;function g(e,t,s){return d("/v1/plan",{target:t,component:e,related:s})}async function C(e,t){(await D(h(e,"/commands"),{command:t},{key:M()})).completed||await X(e)}async function X(e){const t=performance.now()+k;for(;;){const s=await d(h(e));if(s.state==="FAULT")throw new Error(`${e} is in FAULT: ${s.reason}`);if(!V.has(s.state))return;if(performance.now()>t)throw new Error(`${e} is still ${s.state} after ${k/1e3} s`);await J(500)}}function J(e){return new Promise(t=>{const s=()=>{clearTimeout(n),i(),t()},n=setTimeout(s,e),i=$.on(["components"],s)})}async function b(e){for(const t of[...e.steps].sort((s,n)=>s.wave-n.wave))for(const s of t.commands)await C(t.component_id,s)}function w(e,t){const s=e.steps.some(n=>n.component_id!==t);return a`<table class="plan" aria-label="Plan">
+import{u as c,A as o,b as a,v as r,B as L,g as d,p as N,x as R,y as I,C as D,D as M,e as $,a as F,L as U,P as j,d as O,F as G,G as W,k as S,H as B,s as z,i as H,n as K,r as Z,c as q}from"./index-DRkjX7RG.js";import"./chart-BT1yW9br.js";import"./decisions-Ba2DH9Ro.js";import{b as y,E as u}from"./every-dSeuuQNj.js";import{h as Y,s as E}from"./component-shown-CXb_gVNc.js";const v="/v1/components/{component_id}/commands",k=6e4,V=new Set(["INITIALIZING","STOPPING"]),h=(e,t="")=>`/v1/components/${encodeURIComponent(e)}${t}`;function g(e,t,s){return d("/v1/plan",{target:t,component:e,related:s})}async function C(e,t){(await D(h(e,"/commands"),{command:t},{key:M()})).completed||await X(e)}async function X(e){const t=performance.now()+k;for(;;){const s=await d(h(e));if(s.state==="FAULT")throw new Error(`${e} is in FAULT: ${s.reason}`);if(!V.has(s.state))return;if(performance.now()>t)throw new Error(`${e} is still ${s.state} after ${k/1e3} s`);await J(500)}}function J(e){return new Promise(t=>{const s=()=>{clearTimeout(n),i(),t()},n=setTimeout(s,e),i=$.on(["components"],s)})}async function b(e){for(const t of[...e.steps].sort((s,n)=>s.wave-n.wave))for(const s of t.commands)await C(t.component_id,s)}function w(e,t){const s=e.steps.some(n=>n.component_id!==t);return a`<table class="plan" aria-label="Plan">
       <thead><tr><th scope="col">Step</th><th scope="col">Component</th><th scope="col">Is</th><th scope="col">Commands</th></tr></thead>
       <tbody>${e.steps.map(n=>a`<tr><td>${n.wave}</td><td>${s?a`<strong>${n.component_id}</strong>`:n.component_id}</td><td>${n.state}</td><td>${n.commands.join(", ")}</td></tr>`)}</tbody>
     </table>
@@ -66,9 +66,9 @@ import{q as c,A as o,b as a,u as r,z as L,g as d,p as N,v as R,x as I,B as D,C a
       ${this.metrics.error?a`<tri-error .error=${this.metrics.error}></tri-error>`:o}
       ${t.length===0&&!this.metrics.error?e?a`<tri-empty heading="No figures yet"></tri-empty>`:a`<tri-loading></tri-loading>`:a`<div class="charts">${t.map(s=>this.chart(s))}</div>`}
     </section>`}chart(e){const t=e.points??[],s=e.name==="memory"?1/(1<<20):e.name==="cpu"?100:1,n=e.name==="memory"?"MiB":e.name==="cpu"?"%":"";return a`<figure>
-      <h3>${e.name} <span class="muted num">${z(e.latest*s)} ${n}</span></h3>
+      <h3>${e.name} <span class="muted num">${B(e.latest*s)} ${n}</span></h3>
       <tri-chart label=${e.name} unit=${n} .times=${t.map(i=>i.time)} .lines=${[{label:e.name,values:t.map(i=>i.mean*s)}]}></tri-chart>
-    </figure>`}};f.styles=[B,q`
+    </figure>`}};f.styles=[z,H`
       nav a {
         text-decoration: underline;
       }
@@ -109,4 +109,4 @@ import{q as c,A as o,b as a,u as r,z as L,g as d,p as N,v as R,x as I,B as D,C a
         font-size: var(--text-s);
         overflow-wrap: anywhere;
       }
-    `];T([K({attribute:!1})],f.prototype,"params",2);T([Z()],f.prototype,"shownFor",2);f=T([H("page-component")],f);function ue(e){return e<1?"under 1 s ago":`${O(e)} ago`}function $e(e){const t=e.replace(/_s$/," (s)").replaceAll("_"," ");return t.charAt(0).toUpperCase()+t.slice(1)}export{f as ComponentPage};
+    `];T([K({attribute:!1})],f.prototype,"params",2);T([Z()],f.prototype,"shownFor",2);f=T([q("page-component")],f);function ue(e){return e<1?"under 1 s ago":`${O(e)} ago`}function $e(e){const t=e.replace(/_s$/," (s)").replaceAll("_"," ");return t.charAt(0).toUpperCase()+t.slice(1)}export{f as ComponentPage};
