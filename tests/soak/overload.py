@@ -39,6 +39,8 @@ DROPPING = ("flood-freshest", "flood-deadline")
 TOLD = ("accepted", "confirmed", "dropped", "missed")
 LATER_MS = 50.0
 NORMAL_S = 5.0
+SHARE_MAX = 2.0
+"""Cameras of one rate get as much of the processors as each other, whatever their policies."""
 CALM_MS = 200.0
 CALM_WINDOW_MS = 1000.0
 WINDOW_MS = 500.0
@@ -106,6 +108,9 @@ async def run(directory: Path, size: float) -> dict[str, Any]:
         if said["confirmed"] + said["dropped"] != said["accepted"]:
             told = f"{said['confirmed']} of them were confirmed, {said['dropped']} given up and recorded"
             problems.append(f"{said['camera_id']} accepted {said['accepted']} frames: {told}")
+    shares = sorted(said["confirmed"] for said in flood)
+    if shares[-1] > SHARE_MAX * shares[0]:
+        problems.append(f"one camera of the flood had {shares[-1]} frames published, another {shares[0]}")
     return {
         **figures(verdict),
         "capacity_fps": CAPACITY_FPS,
