@@ -251,7 +251,7 @@ class ProcessorClient:
                 running.result()
 
     def run(self) -> None:
-        """`start` as a whole program, on uvloop's event loop: returns after SIGINT (Ctrl-C) or SIGTERM, by way of `stop`.
+        """`start` as a whole program, on uvloop's event loop: returns after SIGINT (Ctrl-C) or SIGTERM, as of `stop`.
 
         Errors: its own.
         """

@@ -185,7 +185,9 @@ def test_only_what_a_server_would_load_counts(tmp_path: Path) -> None:
     ]
     for name in names:
         (tmp_path / "appendonlydir" / name).touch()
-    (tmp_path / "appendonlydir/temp-appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (tmp_path / "appendonlydir/temp-appendonly.aof.manifest").write_text(
+        "file appendonly.aof.1.incr.aof seq 1 type i\n"
+    )
     (tmp_path / "appendonlydir/appendonly.aof.manifest").write_text(
         "file appendonly.aof.10.incr.aof seq 10 type i\nfile appendonly.aof.1.incr.aof seq 1 type h\n"
         "file appendonly.aof.2.incr.aof seq 2 type i\nfile appendonly.aof.2.base.rdb seq 2 type b\n"

@@ -24,7 +24,7 @@ WRITES = re.compile(
     rb"\$\d+\r\n([^\r\n]+)\r\n",
     re.IGNORECASE,
 )
-"""Commands as a server writes them down, whose first word is a key. From their beginning: SET is also a word of BITFIELD."""
+"""Commands as a server writes them down, whose first word is a key; from their beginning, as BITFIELD has a SET too."""
 
 
 def stored(folder, prefix):
