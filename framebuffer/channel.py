@@ -33,6 +33,8 @@ __all__ = ["Channel"]
 log = logging.getLogger(__name__)
 
 _REOPEN_S = 0.05
+_FELT_S = 1.0
+"""So often cameras look again which capabilities they use, while one is crowded: time alone ends that they use one."""
 
 
 class Channel:
@@ -51,6 +53,7 @@ class Channel:
         self._told = Backpressure()
         self._again = Backoff(0.02, 0.1)
         self._read_at = 0.0
+        self._felt_at = 0.0
         self._lines: dict[str, Line] = {}
         self._dropped = DropRecord(
             self._streams, self._lines.values, self._reopen, lambda: self.durability, self._read_level
@@ -191,6 +194,7 @@ class Channel:
             told = self._told  # as it was, until somebody answers
         if told == self._told:
             self._read_at = time.monotonic() + self._again.next_s()
+            self._feel(told, time.monotonic())
         else:
             self._hear(told)
 
@@ -201,14 +205,22 @@ class Channel:
         self._read_at = now + self._again.next_s()
         if told.durability is not None:
             self._plants = told.durability
-        if told == self._told:
+        self._feel(told, now)
+
+    def _feel(self, told: Backpressure, now: float) -> None:
+        """Each camera gives way to it, as far as it uses what is crowded."""
+        changed = told != self._told
+        if not changed and (not told.crowded or now < self._felt_at + _FELT_S):
             return
-        log.debug("backpressure is %s now", told)
-        self._told = told
+        if changed:
+            log.debug("backpressure is %s now", told)
+        self._told, self._felt_at = told, now
         for line in self._lines.values():
+            before = line.outbox.level
             line.outbox.hear(told, now)
-            self._turns.enqueue(line, now)
-            line.pulse()
+            if changed or line.outbox.level != before:
+                self._turns.enqueue(line, now)
+                line.pulse()
         self._dropped.want()
 
     async def _deliver(self, batch: Batch) -> None:

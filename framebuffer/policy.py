@@ -72,7 +72,7 @@ class Pace:
         """Frames a second at most; None without a limit."""
         if self._limit is None or self._rises_from is None:
             return self._limit
-        times = math.exp((now - self._rises_from) / _RISE_S)
+        times = math.exp(min((now - self._rises_from) / _RISE_S, _RISE_TIMES))  # of minutes it would overflow
         if times > _RISE_TIMES:
             self._limit = self._rises_from = None
             return None

@@ -26,6 +26,7 @@ id is one process: a second one with the same `instance` would take the first on
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -58,6 +59,10 @@ from framebuffer.work import FrameRejected, FrameReleased, Pool, Work, current_t
 __all__ = ["FrameRejected", "FrameReleased", "ProcessorClient", "ProcessorCounters", "current_trace"]
 
 log = logging.getLogger(__name__)
+
+# A forked process has the parent's handlers and the pipe that wakes its event loop: a signal to a process of a pool would
+# be one to the processor. Python 3.12 does the same.
+os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
 
 _GOODBYE_S = 2.0
 

@@ -188,6 +188,9 @@ class Work:
             # Every call under way in it ends like this; the first to notice makes room for a new one.
             if self._pool is pool and not isinstance(self._given, Executor):
                 self._pool = None
+                # Forked ones have the processor's handlers and ignore the pool's SIGTERM, which waits for their end.
+                for process in list((getattr(pool, "_processes", None) or {}).values()):
+                    process.kill()
                 pool.shutdown(wait=False, cancel_futures=True)
             raise
 

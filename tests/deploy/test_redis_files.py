@@ -158,6 +158,13 @@ async def test_a_server_that_would_not_load_it_is_not_forestalled(data: Data) ->
     assert data.says() == {}
 
 
+def test_a_key_right_behind_a_command_that_ends_with_its_key_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "appendonly.aof"
+    one = b"*2\r\n$4\r\nINCR\r\n$8\r\nframes:a\r\n"
+    file.write_bytes(one + one + b"*3\r\n$3\r\nSET\r\n$6\r\nshop:1\r\n$4\r\nsold\r\n")
+    assert FILES.first_keys(str(file)) == ["frames:a", "frames:a", "shop:1"]
+
+
 def test_a_fence_across_two_pieces_of_a_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "appendonly.aof"
     monkeypatch.setattr(FILES, "PIECE_BYTES", 200)

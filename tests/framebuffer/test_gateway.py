@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from framebuffer import outbox
 from framebuffer.backpressure import Backpressure
 from framebuffer.embedded import EmbeddedServer
 from framebuffer.errors import CameraSuperseded, InvalidFrame, ProducerClosed, RedisRefused
@@ -220,6 +221,27 @@ async def test_lossless_waits_for_the_level_to_fall(streams: FrameStreams, serve
         assert (producer.counters.paused, producer.counters.freshest) == (1, 0)
     report = await verify(streams)
     assert (report.ledger_ok, report.published, report.lost) == (True, 209, 0)
+
+
+@pytest.mark.parametrize("policy", ["lossless", "freshest"])
+async def test_a_camera_that_no_longer_uses_what_is_crowded_goes_on(
+    streams: FrameStreams, server_url: str, policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else happens that would have it look again: its buffer is full, and what is told stays the same."""
+    monkeypatch.setattr(outbox, "_USED_S", 0.5)
+    await streams.fence(EPOCH, NODE)
+    async with FrameProducer("cam", server_url, policy=policy, buffer=4) as producer:
+        await publish(producer, 1, metadata={"detection_type": "ghost"})
+        await producer.flush()
+        await streams.set_pressure(EPOCH, Backpressure(0, {"ghost": 3}))
+        await publish(producer, 1, metadata={"detection_type": "ghost"})
+        await eventually(partial(_hears, producer, Level.CRITICAL))
+        await producer.flush()
+        await publish(producer, 4)
+        assert producer.buffered >= 1
+        await asyncio.wait_for(producer.flush(), 10)
+        assert (producer.buffered, producer.level) == (0, Level.NORMAL)
+    assert (await verify(streams)).lost == 0
 
 
 async def test_a_slow_capability_holds_up_its_own_cameras(streams: FrameStreams, server_url: str) -> None:

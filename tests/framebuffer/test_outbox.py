@@ -138,6 +138,19 @@ def test_freshest_sends_the_newest_at_half_the_rate_when_high() -> None:
     assert [one.reason for one in box.drops.first(1_000)] == ["freshest"] * box.counters.freshest
 
 
+@pytest.mark.parametrize("policy", [Policy(), Policy("freshest"), Policy("deadline", 5.0)])
+@pytest.mark.parametrize("quiet_s", [1.4, 60.0, 400.0, 1e9])
+def test_a_camera_that_was_quiet_since_pressure_fell_sends_freely(policy: Policy, quiet_s: float) -> None:
+    box = outbox(policy, level=Level.HIGH)
+    box.feel(Level.LOW, 1.0)
+    now = 1.0 + quiet_s
+    assert not box.displaces(now)
+    accept(box, 7, now)
+    accept(box, 1, now, priority=10)
+    assert box.next_at(now) == now
+    assert turn(box, now) == [7, *range(7)]
+
+
 def test_one_that_drops_takes_no_more_than_one_that_waits() -> None:
     boxes = [outbox(), outbox(Policy("freshest")), outbox(Policy("deadline", 0.5))]
     levels = [Level.NORMAL, Level.HIGH, Level.CRITICAL, Level.HIGH, Level.LOW]

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ class Odd(ProcessorClient):
 
 def sizes(frame):
     return {"pid": os.getpid()}
+
+def fragile(frame):
+    """Ends its process once."""
+    if not os.path.exists("fell"):
+        open("fell", "x").close()
+        os._exit(1)
+    return {}
 
 async def later(frame):
     return {}
@@ -112,19 +120,53 @@ async def nodes(tmp_path: Path) -> AsyncIterator[Nodes]:
         yield found
 
 
+async def _started(nodes: Nodes, directory: Path, *arguments: str) -> asyncio.subprocess.Process:
+    environment = {**os.environ, "TRIARCH_TOKEN": TOKEN, "TRIARCH_URL": nodes.urls[0]}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator.cli.main", "processor", "run", *arguments),
+        cwd=directory,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.anyio
+async def test_one_of_its_processes_falls_and_it_works_on_until_it_is_told_to_stop(
+    nodes: Nodes, module: str, tmp_path: Path
+) -> None:
+    options = ("--id", "fragile-1", "--capability", "fragile", "--processes", "2", "--concurrency", "2")
+    process = await _started(nodes, tmp_path, f"{module}:fragile", *options)
+    redis = connect(nodes.redis.url)
+    streams = FrameStreams(redis)
+    try:
+        session = await streams.open_camera("cam")
+
+        async def settled(count: int) -> bool:
+            return (await streams.stats()).cameras["cam"].settled == count
+
+        for number in range(3):
+            frame = OutgoingFrame(f"f{number}", number, b"{}", b"xyz", "fragile")
+            assert await streams.publish(session, [frame]) == ["ok"]
+            await eventually(partial(settled, number + 1), deadline_s=20)
+        assert (tmp_path / "fell").exists()
+        process.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(process.communicate(), 15)
+        assert (process.returncode, out) == (0, b""), err.decode()
+        assert b"BrokenProcessPool" in err
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        await streams.aclose()
+        await redis.aclose()
+
+
 @pytest.mark.anyio
 async def test_a_class_and_a_function_in_processes_run_until_they_are_told_to_stop(
     nodes: Nodes, module: str, tmp_path: Path
 ) -> None:
-    environment = {**os.environ, "TRIARCH_TOKEN": TOKEN, "TRIARCH_URL": nodes.urls[0]}
-
-    async def started(*arguments: str) -> asyncio.subprocess.Process:
-        command = (sys.executable, "-m", "orchestrator.cli.main", "processor", "run", *arguments)
-        where = {**environment, "PYTHONPATH": str(Path(__file__).parents[2])}
-        return await asyncio.create_subprocess_exec(
-            *command, cwd=tmp_path, env=where, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-
+    started = partial(_started, nodes, tmp_path)
     redis = connect(nodes.redis.url)
     streams = FrameStreams(redis)
     processes = [

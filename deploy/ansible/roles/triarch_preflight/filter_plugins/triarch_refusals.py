@@ -319,7 +319,8 @@ def _old_cluster(reports: Mapping[str, Report]) -> Iterator[str]:
 def _cluster(report: Report, settings: Settings) -> Iterator[str]:
     """A node does not start on another cluster's data (`data_dir_foreign`); Redis beside it would have by then."""
     said = {"node": report["node_cluster"], "redis": report["redis"]["cluster"]}
-    for there in sorted(set(said.values()) - {"", settings["cluster"], settings["cluster"].strip()}):
+    cluster = str(settings["cluster"])
+    for there in sorted(set(said.values()) - {"", cluster, cluster.strip()}):
         places = " and ".join(f"/var/lib/triarch/{name}" for name, cluster in said.items() if cluster == there)
         yield (
             f"{places} {'hold' if ' and ' in places else 'holds'} data of the cluster {there}, and this one is "

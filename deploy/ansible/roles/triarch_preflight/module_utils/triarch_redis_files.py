@@ -21,7 +21,7 @@ TYPES_BELOW = 0xF0
 """What is above is an opcode, and what is below the type of a value, with its key behind it."""
 WRITES = re.compile(
     rb"\r\n\*\d+\r\n\$\d+\r\n(?:SET|SETEX|PSETEX|MSET|INCR|INCRBY|APPEND|HSET|HMSET|SADD|ZADD|LPUSH|RPUSH|XADD)\r\n"
-    rb"\$\d+\r\n([^\r\n]+)\r\n",
+    rb"\$\d+\r\n([^\r\n]+)(?=\r\n)",
     re.IGNORECASE,
 )
 """Commands as a server writes them down, whose first word is a key; from their beginning, as BITFIELD has a SET too."""
