@@ -60,8 +60,8 @@ __all__ = ["FrameRejected", "FrameReleased", "ProcessorClient", "ProcessorCounte
 
 log = logging.getLogger(__name__)
 
-# A forked process has the parent's handlers and the pipe that wakes its event loop: a signal to a process of a pool would
-# be one to the processor. Python 3.12 does the same.
+# A forked process has the parent's handlers and the pipe that wakes its event loop: a signal to a process of a pool
+# would be one to the processor. Python 3.12 does the same.
 os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
 
 _GOODBYE_S = 2.0
