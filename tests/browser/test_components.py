@@ -250,6 +250,7 @@ def spare(plant: BrowserPlant) -> Iterator[Callable[[list[str]], None]]:
     plant.call("DELETE", "/v1/components/spare-1/policy")
 
 
+@pytest.mark.soak
 def test_members_of_a_group_that_are_not_registered_are_counted(
     open_page: Opener, plant: BrowserPlant, spare: Callable[[list[str]], None]
 ) -> None:
@@ -383,6 +384,7 @@ def test_the_map_shows_a_fault_as_it_comes_and_the_list_the_same(open_page: Open
     plant.started("oven")
 
 
+@pytest.mark.soak
 def test_the_focus_stays_on_its_component_when_one_before_it_comes(
     open_page: Opener, absent: Callable[[float | None], None]
 ) -> None:
@@ -399,6 +401,7 @@ def test_the_focus_stays_on_its_component_when_one_before_it_comes(
     expect(page.get_by_role("heading", name="oven", level=1)).to_be_visible()
 
 
+@pytest.mark.soak
 def test_a_cell_that_is_half_covered_is_opened_by_a_click(open_page: Opener) -> None:
     page = open_page("viewer").open("components")
     page.set_viewport_size({"width": 1280, "height": 260})

@@ -209,6 +209,7 @@ class TestPlaybooks:
         (hosts.place / "unread/reloads").touch()
         assert set(hosts.run()[0]) == {"192.0.2.21", "192.0.2.24"}
 
+    @pytest.mark.soak
     def test_limit_changes_nobody_that_a_node_believes(self, controller: Controller) -> None:
         hosts = Hosts(controller, ["lb1", "lb2"])
         said = hosts.play("--limit", "n1")  # the first run of all: its HAProxy may pass on what clients say

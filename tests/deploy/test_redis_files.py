@@ -215,6 +215,7 @@ def test_whose_data_a_folder_holds(tmp_path: Path) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 async def test_a_run_is_refused_before_redis_is_started_on_it(controller: Controller, data: Data) -> None:
     controller.has_wheelhouse("wheelhouse", list(releases())[-1])
