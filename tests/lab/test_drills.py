@@ -55,6 +55,19 @@ def test_drills_keep_every_promise(deployed: Deployment, tmp_path: Path) -> None
     deployed.ready()
 
 
+def test_a_host_loses_its_power(deployed: Deployment, tmp_path: Path) -> None:
+    place = ("--target", "lab", "--lab", str(deployed.lab.file), "--directory", str(tmp_path / "run"))
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(BUDGET)
+    done = triarch("drill", "run", "host-power-off", *place, "--budget", str(budget), "--report", str(tmp_path))
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-4000:]}"
+    report = json.loads((tmp_path / "host-power-off.json").read_text())
+    assert report["ok"]
+    assert (report["lost"], report["duplicates"], report["double_effects"]) == (0, 0, 0)
+    deployed.ready()
+
+
+@pytest.mark.soak
 def test_the_leaders_host_loses_its_power_and_then_the_primarys(deployed: Deployment, tmp_path: Path) -> None:
     budget = tmp_path / "budget.yaml"
     budget.write_text(BUDGET)

@@ -12,6 +12,7 @@ from tests.support import eventually
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.soak
 async def test_a_host_that_is_only_cut_off_does_not_go_on_alone(deployed: Deployment, faults: LabFaults) -> None:
     host = deployed.lab.host("n1")
 

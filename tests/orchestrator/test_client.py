@@ -183,7 +183,7 @@ async def test_playbooks_executions_and_the_journal(client: AsyncClient) -> None
     assert [place.field for place in (await client.playbooks.validate("name: gated\n")).problems]
     assert (await client.playbooks.validate(TEXT, name="gated")).valid
     stored = await client.playbooks.put("gated", TEXT, who="ada", if_match_version=0)
-    assert [row.name for row in await client.playbooks.list()] == ["gated"]
+    assert "gated" in {row.name for row in await client.playbooks.list()}
     assert (await client.playbooks.get("gated", version=stored.version)).text == TEXT
     assert (await client.playbooks.plan("gated")).name == "gated"
     ids = [(await client.executions.start("gated", {"who": f"Joy {n}"})).id for n in range(3)]
