@@ -192,6 +192,7 @@ class TestPlaybooks:
             assert hosts.reloads("lb1") == 1
         assert (hosts.file("lb2").read_text(), hosts.reloads("lb2")) == (ANOTHERS, 0)
 
+    @pytest.mark.soak
     def test_one_that_cannot_be_mended_is_not_believed_and_stops_nothing(self, controller: Controller) -> None:
         hosts = Hosts(controller, ["invalid", "unread", "away", "n3", "new"])
         hosts.script("invalid", "haproxy", "#!/bin/sh\nexit 1\n")
