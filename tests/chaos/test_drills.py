@@ -115,6 +115,7 @@ def child(parent: int, argument: str) -> int:
     return found
 
 
+@pytest.mark.soak  # the lab has both drills in each run
 async def test_a_leader_and_a_primary_are_killed(tmp_path: Path) -> None:
     async with open_target(TargetOptions(tmp_path / "plant", faults=FAULTS)) as target:
         evidence, found = await drilled(target, Fault.LEADER_KILL, tmp_path / "leader")

@@ -67,6 +67,7 @@ def test_a_look_at_going_on_alone_says_that_nobody_is_lost(deployed: Deployment)
     assert "n1 has a leader: the majority is not lost" in " ".join(run.out.split()), run.end()
 
 
+@pytest.mark.soak
 def test_a_plant_that_is_asked_in_the_wrong_scheme_is_not_split(deployed: Deployment) -> None:
     wrong = ("-e", "triarch_survivor=n1", "-e", "triarch_api_scheme=https")
     run = deployed.play("recover.yml", "--check", *wrong, check=False)
