@@ -321,10 +321,10 @@ def _cluster(report: Report, settings: Settings) -> Iterator[str]:
     said = {"node": report["node_cluster"], "redis": report["redis"]["cluster"]}
     cluster = str(settings["cluster"])
     for there in sorted(set(said.values()) - {"", cluster, cluster.strip()}):
-        places = " and ".join(f"/var/lib/triarch/{name}" for name, cluster in said.items() if cluster == there)
+        places = " and ".join(f"/var/lib/triarch/{name}" for name, found in said.items() if found == there)
         yield (
             f"{places} {'hold' if ' and ' in places else 'holds'} data of the cluster {there}, and this one is "
-            f"{settings['cluster']}: Redis would be started on that one's frames. Is this the right host? If the data "
+            f"{cluster}: Redis would be started on that one's frames. Is this the right host? If the data "
             "are not wanted, stop what runs on them (systemctl stop triarch-node triarch-sentinel triarch-redis) and "
             "move them away (mkdir /var/backups/triarch.foreign; mv /var/lib/triarch/* /var/backups/triarch.foreign/). "
             "If no node ever ran here, as after a first run that broke off: rm /var/lib/triarch/redis/cluster. A plant "
